@@ -1,0 +1,318 @@
+package protocol
+
+import "bytes"
+
+// The bounds that Redis puts on a request before it looks at the command.
+const (
+	maxLine          = 64 << 10         // PROTO_INLINE_MAX_SIZE: bytes without a line's end
+	maxCount         = 1<<31 - 1        // arguments of one request: INT_MAX
+	maxUnauthArgs    = 10               // arguments before the client has logged in
+	maxUnauthBulk    = 16 << 10         // bytes per argument before the client has logged in
+	firstSpans       = 16               // arguments that an incomplete request gets room for at first
+	keepArgs         = 128              // arguments whose room an idle parser keeps (24 bytes each)
+	unknown          = -1               // Parser.bulk: the length line is not complete yet
+	DefaultMaxBulk   = int64(512 << 20) // Redis' default proto-max-bulk-len, in bytes
+	maxQuickDigits   = 9                // digits of a length that Parser.quick reads itself
+	shortestArgument = len("$0\r\n\r\n")
+)
+
+// Limits is what a request may ask for at the moment. The session changes it between requests: logging in lifts the
+// bounds of the unauthenticated for the rest of the same batch.
+type Limits struct {
+	MaxBulk       int64 // proto-max-bulk-len: bytes in one argument
+	Authenticated bool  // false: at most 10 arguments of at most 16,384 bytes
+}
+
+// span is an argument of an incomplete request: offsets, because the buffer may move before the request is complete.
+type span struct{ start, end int }
+
+// Parser cuts one connection's bytes into requests. The zero value is ready. See the package's comment for the design.
+type Parser struct {
+	args  [][]byte // the request last returned
+	dirty int      // args[:dirty] may point into a buffer of the caller's
+	spans []span   // arguments of the incomplete request found so far
+	left  int      // arguments the incomplete request still lacks; 0: its first line is not complete
+	pos   int      // start of the line or bulk being read
+	scan  int      // no line end before this offset
+	bulk  int      // length of the bulk at pos, or unknown
+}
+
+// Next returns the first request of buf, which holds every byte not consumed yet: buf may have moved and grown since the
+// last call, but what it held then must still be its beginning.
+//
+//   - len(args) >= 1: a request of n bytes. The arguments alias buf and are valid until the next call. Quoted arguments of
+//     inline requests are unescaped in place, so those n bytes are no longer what the client sent.
+//   - args == nil, err == nil: no complete request; n bytes (empty requests) may be dropped.
+//   - err: an *Error. Reply with "-ERR " and its text, then close the connection; the parser is of no further use.
+//
+// Call it until it returns no request: that is when it lets go of the buffer.
+func (p *Parser) Next(buf []byte, lim *Limits) (args [][]byte, n int, err error) {
+	for {
+		b := buf[n:]
+		if p.left == 0 && p.scan == 0 {
+			if len(b) == 0 {
+				p.letGo()
+				return nil, n, nil
+			}
+			if size := p.quick(b, lim); size > 0 {
+				return p.args, n + size, nil
+			}
+		}
+		var size int
+		if p.left > 0 || len(b) > 0 && b[0] == '*' {
+			size, err = p.multibulk(b, lim)
+		} else {
+			size, err = p.inline(b)
+		}
+		if err != nil || size == 0 {
+			p.letGo()
+			return nil, n, err
+		}
+		n += size
+		p.left, p.pos, p.scan = 0, 0, 0
+		if len(p.args) > 0 {
+			return p.args, n, nil
+		}
+	}
+}
+
+// Want returns how many bytes buf (as last given to Next, without what Next had consumed) lacks to complete the bulk
+// being read, or 0 if that is not known. It is the client's word: grow a buffer towards it, never by it.
+func (p *Parser) Want(buf []byte) int {
+	if p.left == 0 || p.bulk == unknown {
+		return 0
+	}
+	return max(0, p.pos+p.bulk+2-len(buf))
+}
+
+// letGo drops the references into the caller's buffer, and the room that only an unusual request needed.
+func (p *Parser) letGo() {
+	clear(p.args[:p.dirty])
+	p.args, p.dirty = p.args[:0], 0
+	if cap(p.args) > keepArgs {
+		p.args = nil
+	}
+	if p.left == 0 && cap(p.spans) > firstSpans {
+		p.spans = nil
+	}
+}
+
+// quick parses a request that is complete and plain, which nearly every one is, and returns its size. 0 means nothing but
+// that the careful way has to look at it: incomplete, inline, empty, wrong or past a limit.
+func (p *Parser) quick(b []byte, lim *Limits) int {
+	if b[0] != '*' {
+		return 0
+	}
+	count, i := length(b, 1)
+	if i == 0 || count == 0 || count > len(b)/shortestArgument || count > maxUnauthArgs && !lim.Authenticated {
+		return 0
+	}
+	most := uint64(lim.MaxBulk)
+	if !lim.Authenticated {
+		most = min(most, maxUnauthBulk)
+	}
+	args := p.args[:0]
+	for range count {
+		if i >= len(b) || b[i] != '$' {
+			i = 0
+			break
+		}
+		n, start := length(b, i+1)
+		if start == 0 || uint64(n) > most || start+n+2 > len(b) {
+			i = 0
+			break
+		}
+		args = append(args, b[start:start+n:start+n])
+		i = start + n + 2
+	}
+	p.args = args
+	p.dirty = max(p.dirty, len(args))
+	return i
+}
+
+// length reads the digits at b[i:] and the two bytes that end the line. It returns the offset behind them, or 0 if the
+// line is not complete or anything but up to nine digits without a leading zero and a \r.
+func length(b []byte, i int) (n, next int) {
+	line := b[i:]
+	if len(line) < len("0\r\n") || line[0] < '0' || line[0] > '9' {
+		return 0, 0
+	}
+	n = int(line[0] - '0')
+	for j := 1; j < len(line)-1 && j <= maxQuickDigits; j++ {
+		d := line[j] - '0'
+		if line[j] == '\r' {
+			return n, i + j + 2
+		}
+		if d > 9 || n == 0 {
+			break
+		}
+		n = n*10 + int(d)
+	}
+	return 0, 0
+}
+
+// multibulk is Redis' processMultibulkBuffer: it goes on where the last call ran out of bytes. It returns the size of the
+// request, p.args filled in, once it is complete; a request of no arguments leaves p.args empty.
+func (p *Parser) multibulk(b []byte, lim *Limits) (int, error) {
+	if p.left == 0 {
+		end, err := p.lineEnd(b, errBigCount)
+		if end < 0 {
+			return 0, err
+		}
+		count, ok := parseInt(b[1:end])
+		switch {
+		case !ok || count > maxCount:
+			return 0, errCount
+		case count > maxUnauthArgs && !lim.Authenticated:
+			return 0, errUnauthCount
+		case count <= 0:
+			p.args = p.args[:0]
+			return end + 2, nil
+		}
+		p.left, p.bulk = int(count), unknown
+		if p.spans == nil {
+			p.spans = make([]span, 0, firstSpans)
+		}
+		p.pos, p.scan = end+2, end+2
+	}
+	for p.left > 0 {
+		if p.bulk == unknown {
+			if ok, err := p.bulkHeader(b, lim); !ok {
+				return 0, err
+			}
+		}
+		end := p.pos + p.bulk
+		if end+2 > len(b) {
+			return 0, nil
+		}
+		p.spans = append(p.spans, span{p.pos, end})
+		p.left--
+		p.pos, p.scan, p.bulk = end+2, end+2, unknown
+	}
+	p.resolve(b)
+	return p.pos, nil
+}
+
+// bulkHeader reads the line "$<length>" at p.pos. It returns false while the line is incomplete, or with an error.
+func (p *Parser) bulkHeader(b []byte, lim *Limits) (bool, error) {
+	end, err := p.lineEnd(b, errBigLength)
+	if end < 0 {
+		return false, err
+	}
+	if b[p.pos] != '$' {
+		return false, errNoDollar(b[p.pos])
+	}
+	n, ok := parseInt(b[p.pos+1 : end])
+	switch {
+	case !ok || n < 0 || n > lim.MaxBulk:
+		return false, errLength
+	case n > maxUnauthBulk && !lim.Authenticated:
+		return false, errUnauthLength
+	}
+	p.pos, p.bulk = end+2, int(n)
+	return true, nil
+}
+
+// lineEnd returns the offset of the \r that ends the line at p.pos, once the byte behind it is there too: Redis does not
+// look whether that is a \n. It returns -1 while the line is incomplete, with tooBig if it has become too long.
+func (p *Parser) lineEnd(b []byte, tooBig *Error) (int, error) {
+	stop := min(len(b), p.pos+maxLine+1)
+	for p.scan < stop && b[p.scan] != '\r' && b[p.scan] != 0 {
+		p.scan++
+	}
+	// Redis searches with strchr: a line with a NUL byte never ends.
+	if p.scan < stop && b[p.scan] == '\r' {
+		if p.scan+2 > len(b) {
+			return -1, nil
+		}
+		return p.scan, nil
+	}
+	if len(b)-p.pos > maxLine {
+		return -1, tooBig
+	}
+	return -1, nil
+}
+
+// resolve turns the offsets of a complete request into p.args.
+func (p *Parser) resolve(b []byte) {
+	args := p.args[:0]
+	if cap(args) < len(p.spans) {
+		args = make([][]byte, 0, len(p.spans))
+		p.dirty = 0
+	}
+	for _, s := range p.spans {
+		args = append(args, b[s.start:s.end:s.end])
+	}
+	p.args = args
+	p.dirty = max(p.dirty, len(args))
+	p.spans = p.spans[:0]
+}
+
+// inline is Redis' processInlineBuffer: a line of words. It returns the line's size, p.args filled in, once it is complete.
+func (p *Parser) inline(b []byte) (int, error) {
+	end := p.newline(b)
+	if end < 0 {
+		if len(b) > maxLine {
+			return 0, errBigInline
+		}
+		return 0, nil
+	}
+	line := b[:end]
+	if end > 0 && b[end-1] == '\r' {
+		line = b[:end-1]
+	}
+	args, ok := splitWords(p.args[:0], line)
+	if !ok {
+		return 0, errQuotes
+	}
+	p.args = args
+	p.dirty = max(p.dirty, len(args))
+	return end + 1, nil
+}
+
+// newline returns the offset of the \n that ends the line at the start of b, or -1. Redis searches with strchr: a line that
+// holds a NUL byte never ends.
+func (p *Parser) newline(b []byte) int {
+	stop := min(len(b), maxLine+1)
+	if p.scan >= stop || b[p.scan] == 0 {
+		return -1
+	}
+	end := bytes.IndexByte(b[p.scan:stop], '\n')
+	if end >= 0 {
+		end += p.scan
+		stop = end
+	}
+	if i := bytes.IndexByte(b[p.scan:stop], 0); i >= 0 {
+		p.scan += i
+		return -1
+	}
+	p.scan = stop
+	return end
+}
+
+// parseInt is Redis' string2ll: an optional minus sign and digits without leading zeros, nothing else.
+func parseInt(b []byte) (int64, bool) {
+	digits := b
+	negative := len(b) > 0 && b[0] == '-'
+	if negative {
+		digits = b[1:]
+	}
+	if len(digits) == 1 && digits[0] == '0' && !negative {
+		return 0, true
+	}
+	if len(digits) == 0 || len(digits) > 19 || digits[0] == '0' {
+		return 0, false
+	}
+	var n uint64 // 19 digits fit
+	for _, c := range digits {
+		d := c - '0'
+		if d > 9 {
+			return 0, false
+		}
+		n = n*10 + uint64(d)
+	}
+	if negative {
+		return -int64(n), n <= 1<<63
+	}
+	return int64(n), n < 1<<63
+}
