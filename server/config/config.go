@@ -1,0 +1,237 @@
+// Package config holds larder's parameters.
+//
+// There is one table (Params): a row says a parameter's name, its kind, its default, what it means, and whether larder
+// acts on it or merely accepts it, with the reason. Everything else is derived from the rows: reading redis.conf files
+// and command lines (Load), CONFIG GET, SET and REWRITE, the help of `larder serve` and `larder config print`.
+//
+// The state of all parameters is one immutable Values, published by an atomic pointer. A reader on the hot path pays
+// one load and gets typed fields that belong together; it never sees half of a CONFIG SET. A change copies the Values,
+// changes the copy, and publishes it if every new value was good: all or nothing without undoing anything. (Redis sets
+// in place and restores a backup on failure; fields of their own with one atomic each would show readers a mixture.)
+//
+// Who keeps something derived from a parameter (a log level, a table of thresholds) subscribes with OnChange.
+//
+// The package is a leaf: it knows neither commands nor the server. Error texts of CONFIG SET are Redis' own.
+package config
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Config is the parameters of one server. All methods are safe for concurrent use.
+type Config struct {
+	table    *table
+	defaults []string // canonical texts of the defaults, by row
+	file     string   // absolute name of the configuration file; "" if there is none that could be rewritten
+	now      atomic.Pointer[Values]
+
+	mu          sync.Mutex // serialises changes, rewrites and subscribers' calls
+	subscribers map[int][]func(*Values)
+}
+
+// New returns a Config with every parameter at its default. It fails if the current folder is gone.
+func New() (*Config, error) {
+	wd, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("current folder: %w", err)
+	}
+	c := &Config{table: newTable(Params()), subscribers: make(map[int][]func(*Values))}
+	v := &Values{Dir: wd, texts: make([]string, len(c.table.rows))}
+	for i, row := range c.table.rows {
+		words, err := splitWords(row.Default)
+		if err == nil {
+			err = c.assign(v, i, input{args: orEmpty(words), start: true})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("BUG: default of %s: %w", row.Name, err)
+		}
+	}
+	c.defaults = slices.Clone(v.texts)
+	c.now.Store(v)
+	return c, nil
+}
+
+// orEmpty makes an empty list of words the empty word.
+func orEmpty(words []string) []string {
+	if len(words) == 0 {
+		return []string{""}
+	}
+	return words
+}
+
+// Values returns the values in force. They never change; call again to see later ones.
+func (c *Config) Values() *Values {
+	return c.now.Load()
+}
+
+// File is the absolute name of the configuration file, "" if larder was started without one or read standard input.
+func (c *Config) File() string {
+	return c.file
+}
+
+// OnChange has fn called after each CONFIG SET that named the parameter, with the new values, one call at a time. fn
+// must not call Set, Rewrite or OnChange. An unknown name is a bug of the caller's and panics.
+func (c *Config) OnChange(name string, fn func(*Values)) {
+	row, _, ok := c.table.find(name)
+	if !ok {
+		panic("BUG: no parameter " + name)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.subscribers[row] = append(c.subscribers[row], fn)
+}
+
+// Get returns names and values of the parameters that patterns name, each name once. A pattern without any of [*? is a
+// name, case aside, and comes back as it was written; others are matched by match against all names in lower case.
+func (c *Config) Get(patterns []string, match func(pattern, name string) bool) [][2]string {
+	v := c.Values()
+	var found [][2]string
+	seen := make(map[string]bool)
+	add := func(name string, row int) {
+		if key := strings.ToLower(name); !seen[key] {
+			seen[key] = true
+			found = append(found, [2]string{name, v.texts[row]})
+		}
+	}
+	for _, pattern := range patterns {
+		if !strings.ContainsAny(pattern, "[*?") {
+			if row, _, ok := c.table.find(pattern); ok {
+				add(pattern, row)
+			}
+			continue
+		}
+		for i, row := range c.table.rows {
+			for _, name := range row.names() {
+				if match(pattern, name) {
+					add(name, i)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// Setting is one pair of CONFIG SET.
+type Setting struct{ Name, Value string }
+
+// Set changes all the parameters named, or none. local says that a client on this machine asks, to whom
+// enable-protected-configs may allow more. The error is Redis' text without the ERR in front.
+func (c *Config) Set(settings []Setting, local bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v := c.Values().clone()
+	rows, err := c.admit(v, settings, local)
+	if err != nil {
+		return err
+	}
+	for i, s := range settings {
+		kind := c.table.rows[rows[i]].Kind
+		args := []string{s.Value}
+		if kind.multi {
+			args = splitSpaces(s.Value)
+		}
+		if err := c.assign(v, rows[i], input{args: args}); err != nil {
+			return setError(strings.ToLower(s.Name), err)
+		}
+	}
+	c.now.Store(v)
+	for i, row := range rows {
+		if slices.Contains(rows[:i], row) {
+			continue
+		}
+		for _, fn := range c.subscribers[row] {
+			fn(v)
+		}
+	}
+	return nil
+}
+
+// admit finds the rows of the settings and refuses those that may not be set, the first one first, as Redis does.
+func (c *Config) admit(v *Values, settings []Setting, local bool) (rows []int, err error) {
+	seen := make(map[string]bool)
+	for _, s := range settings {
+		row, known, ok := c.table.find(s.Name)
+		switch {
+		case !ok:
+			return nil, problemf("Unknown option or number of arguments for CONFIG SET - '%s'", s.Name)
+		case c.table.rows[row].Change == Immutable:
+			return nil, setError(s.Name, problem("can't set immutable config"))
+		case c.table.rows[row].Change == Protected && !allowed(v.EnableProtectedConfigs, local):
+			return nil, setError(s.Name, problem("can't set protected config"))
+		case seen[known]:
+			return nil, setError(s.Name, problem("duplicate parameter"))
+		}
+		seen[known] = true
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// allowed reads the values of the enable-* parameters.
+func allowed(who string, local bool) bool {
+	return who == "yes" || who == "local" && local
+}
+
+// DebugAllowed reports whether a client may use DEBUG.
+func (v *Values) DebugAllowed(local bool) bool {
+	return allowed(v.EnableDebugCommand, local)
+}
+
+func setError(name string, err error) error {
+	return problemf("CONFIG SET failed (possibly related to argument '%s') - %s", name, err)
+}
+
+// assign sets one parameter in v, which nobody else can see yet.
+func (c *Config) assign(v *Values, row int, in input) error {
+	kind := c.table.rows[row].Kind
+	in.prev, in.dir = v.texts[row], v.Dir
+	text, err := kind.parse(in)
+	if err != nil {
+		return err
+	}
+	v.texts[row] = text
+	if kind.assign != nil {
+		kind.assign(v, text)
+	}
+	return nil
+}
+
+// Cautions says, a line each, what the values in force ask for and do not get.
+func (c *Config) Cautions() []string {
+	v := c.Values()
+	var lines []string
+	for i, row := range c.table.rows {
+		if row.Caution == nil {
+			continue
+		}
+		if text := row.Caution(v, v.texts[i]); text != "" {
+			lines = append(lines, row.Name+" "+orQuotes(v.texts[i])+": "+text)
+		}
+	}
+	return lines
+}
+
+// Ignored names the parameters that differ from their defaults without any effect.
+func (c *Config) Ignored() []string {
+	v := c.Values()
+	var names []string
+	for i, row := range c.table.rows {
+		if row.Inert != "" && v.texts[i] != c.defaults[i] {
+			names = append(names, row.Name)
+		}
+	}
+	return names
+}
+
+// splitSpaces cuts at every single space, as Redis does with the lists of CONFIG SET; "" has no words.
+func splitSpaces(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, " ")
+}

@@ -1,0 +1,287 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Kind is how a parameter's value is written, checked and stored. The error texts are Redis' own, to the byte.
+type Kind struct {
+	// Expects describes the values allowed, for people: "yes or no", "an integer from 1 to 500".
+	Expects string
+
+	multi  bool                                      // the value is a list of words
+	parse  func(in input) (string, error)            // words to canonical text, which is what CONFIG GET answers
+	assign func(v *Values, text string)              // canonical text to the typed field; nil: there is none
+	lines  func(name, text, byDefault string) []line // what CONFIG REWRITE writes; nil: the name and the text
+}
+
+// input is one assignment to a parameter.
+type input struct {
+	args  []string // exactly one unless the kind is multi
+	prev  string   // canonical text in force
+	dir   string   // what relative names start from
+	start bool     // from a file or a flag, where directives of one name may add up
+	again bool     // the directive was seen before, in this file or flags
+}
+
+// line is what CONFIG REWRITE wants in the file. Without force it only takes the place of a line that is there.
+type line struct {
+	text  string
+	force bool
+}
+
+// one makes a Kind whose value is a single word.
+func one(expects string, parse func(word string) (string, error), assign func(*Values, string)) Kind {
+	return Kind{
+		Expects: expects,
+		parse:   func(in input) (string, error) { return parse(in.args[0]) },
+		assign:  assign,
+	}
+}
+
+func yesNo(to func(*Values) *bool) Kind {
+	parse := func(word string) (string, error) {
+		switch text := strings.ToLower(word); text {
+		case "yes", "no":
+			return text, nil
+		}
+		return "", problem("argument must be 'yes' or 'no'")
+	}
+	var assign func(*Values, string)
+	if to != nil {
+		assign = func(v *Values, text string) { *to(v) = text == "yes" }
+	}
+	return one("yes or no", parse, assign)
+}
+
+func integer(lo, hi int64, to func(*Values) *int64) Kind {
+	parse := func(word string) (string, error) {
+		n, err := strictInt(word)
+		if err != nil {
+			return "", err
+		}
+		if n < lo || n > hi {
+			return "", errRange(lo, uint64(hi))
+		}
+		return word, nil
+	}
+	return one(fmt.Sprintf("an integer from %d to %s", lo, bound(uint64(hi), strconv.FormatInt(hi, 10))), parse, assignInt(to))
+}
+
+// clamped is an integer from 0 that is moved into its range, where others are refused. Redis treats hz so.
+func clamped(lo, hi int64, to func(*Values) *int64) Kind {
+	k := integer(0, math.MaxInt32, to)
+	checked := k.parse
+	k.Expects = fmt.Sprintf("an integer, brought into the range from %d to %d", lo, hi)
+	k.parse = func(in input) (string, error) {
+		text, err := checked(in)
+		if err != nil {
+			return "", err
+		}
+		return strconv.FormatInt(min(max(saturated(text), lo), hi), 10), nil
+	}
+	return k
+}
+
+// octal is a file mode in octal digits.
+func octal(hi int64, to func(*Values) *int64) Kind {
+	parse := func(word string) (string, error) {
+		n, err := strconv.ParseInt(word, 8, 64)
+		if err != nil {
+			return "", problem("argument couldn't be parsed as an octal number")
+		}
+		if n < 0 || n > hi {
+			return "", problemf("argument must be between %o and %o inclusive", 0, hi)
+		}
+		return strconv.FormatInt(n, 8), nil
+	}
+	return one(fmt.Sprintf("an octal number from 0 to %o", hi), parse, func(v *Values, text string) {
+		*to(v), _ = strconv.ParseInt(text, 8, 64) // text is what parse wrote
+	})
+}
+
+// memory is an amount of bytes. A typed field saturates at the largest int64, which bounds nothing either.
+func memory(lo, hi uint64, to func(*Values) *int64) Kind {
+	parse := func(word string) (string, error) {
+		n, ok := parseMemory(word)
+		if !ok {
+			return "", problem("argument must be a memory value")
+		}
+		if n < lo || n > hi {
+			return "", errRange(int64(lo), hi)
+		}
+		return strconv.FormatUint(n, 10), nil
+	}
+	k := one(fmt.Sprintf("bytes, or an amount such as 100mb, from %d to %s", lo, bound(hi, formatMemory(hi))), parse, assignInt(to))
+	k.lines = memoryLines
+	return k
+}
+
+// memoryOrPercent is an amount of bytes or a share of maxmemory.
+func memoryOrPercent() Kind {
+	k := memory(0, math.MaxInt64, nil)
+	bytes := k.parse
+	k.Expects = "bytes, an amount such as 100mb, or a share of maxmemory such as 5%"
+	k.parse = func(in input) (string, error) {
+		digits, ok := strings.CutSuffix(in.args[0], "%")
+		if !ok {
+			return bytes(in)
+		}
+		n, err := strictInt(digits)
+		switch {
+		case err != nil || n < 0:
+			return "", problem("argument must be a memory or percent value")
+		case n > 100:
+			return "", problem("percentage argument must be less or equal to 100")
+		}
+		return in.args[0], nil
+	}
+	return k
+}
+
+func memoryLines(name, text, byDefault string) []line {
+	if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+		return []line{{name + " " + formatMemory(n), text != byDefault}}
+	}
+	return []line{{name + " " + text, text != byDefault}}
+}
+
+// enum is one of the words given. Case does not matter.
+func enum(to func(*Values) *string, words ...string) Kind {
+	parse := func(word string) (string, error) {
+		for _, w := range words {
+			if strings.EqualFold(w, word) {
+				return w, nil
+			}
+		}
+		return "", errNotOneOf(words)
+	}
+	return one(strings.Join(words, " | "), parse, assignString(to))
+}
+
+// flags is one or more of the words given, in any order; byDefault, one of them, stands for none of the others.
+func flags(words ...string) Kind {
+	return Kind{
+		Expects: "one or more of " + strings.Join(words, ", "),
+		multi:   true,
+		parse: func(in input) (string, error) {
+			var found []string
+			for _, arg := range in.args {
+				i := indexFold(words, arg)
+				if i < 0 {
+					return "", errNotOneOf(words)
+				}
+				found = append(found, words[i])
+			}
+			if len(found) == 0 {
+				return "", errNotOneOf(words)
+			}
+			return strings.Join(found, " "), nil
+		},
+	}
+}
+
+func indexFold(words []string, word string) int {
+	for i, w := range words {
+		if strings.EqualFold(w, word) {
+			return i
+		}
+	}
+	return -1
+}
+
+// text is any string. CONFIG REWRITE drops it when it is empty and was so by default.
+func text(expects string, to func(*Values) *string) Kind {
+	k := one(expects, func(word string) (string, error) { return word, nil }, assignString(to))
+	k.lines = stringLines
+	return k
+}
+
+// fileName is a name without a folder.
+func fileName() Kind {
+	k := text("the name of a file in dir", nil)
+	k.parse = func(in input) (string, error) {
+		if strings.ContainsRune(in.args[0], '/') {
+			return "", problem("dbfilename can't be a path, just a filename")
+		}
+		return in.args[0], nil
+	}
+	return k
+}
+
+func stringLines(name, text, byDefault string) []line {
+	if text == "" && byDefault == "" {
+		return nil
+	}
+	return []line{{name + " " + quote(text), text != byDefault}}
+}
+
+// only narrows a kind to some of its values, where the others would promise what larder does not do.
+func only(k Kind, allowed func(text string) bool, expects, refusal string) Kind {
+	parse := k.parse
+	k.Expects = expects
+	k.parse = func(in input) (string, error) {
+		text, err := parse(in)
+		if err == nil && !allowed(text) {
+			err = problem(refusal)
+		}
+		return text, err
+	}
+	return k
+}
+
+// is makes a condition for only.
+func is(want string) func(string) bool {
+	return func(text string) bool { return text == want }
+}
+
+func assignInt(to func(*Values) *int64) func(*Values, string) {
+	if to == nil {
+		return nil
+	}
+	return func(v *Values, text string) { *to(v) = saturated(text) }
+}
+
+func assignString(to func(*Values) *string) func(*Values, string) {
+	if to == nil {
+		return nil
+	}
+	return func(v *Values, text string) { *to(v) = text }
+}
+
+// saturated reads a canonical integer; what is past the largest int64 becomes the largest int64.
+func saturated(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return n
+}
+
+// strictInt reads an integer as Redis' string2ll: no plus sign, no leading zeros, no space.
+func strictInt(word string) (int64, error) {
+	n, err := strconv.ParseInt(word, 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != word {
+		return 0, problem("argument couldn't be parsed into an integer")
+	}
+	return n, nil
+}
+
+func errRange(lo int64, hi uint64) error {
+	return problemf("argument must be between %d and %d inclusive", lo, hi)
+}
+
+func errNotOneOf(words []string) error {
+	return problemf("argument(s) must be one of the following: %s", strings.Join(words, ", "))
+}
+
+// bound describes an upper bound to people, for whom the largest integers are no bound.
+func bound(hi uint64, text string) string {
+	if hi >= math.MaxInt64 {
+		return "any size"
+	}
+	return text
+}

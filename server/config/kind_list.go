@@ -1,0 +1,235 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// The kinds whose value is a list, or whose check looks at the system.
+
+// addresses is the value of bind.
+func addresses(to func(*Values) *[]string) Kind {
+	const most = 16
+	return Kind{
+		Expects: fmt.Sprintf("at most %d addresses; * is all; a leading - means: skip it if it is not available", most),
+		multi:   true,
+		parse: func(in input) (string, error) {
+			if len(in.args) > most {
+				return "", problem("Too many bind addresses specified.")
+			}
+			return strings.TrimSpace(strings.Join(in.args, " ")), nil
+		},
+		assign: func(v *Values, text string) { *to(v) = strings.Fields(text) },
+		lines: func(name, text, byDefault string) []line {
+			if text == byDefault {
+				return nil
+			}
+			return []line{{name + " " + orQuotes(text), true}}
+		},
+	}
+}
+
+// savePoints is the value of save: pairs of seconds and changes. In a file each directive adds a pair, after the first
+// has replaced the default.
+func savePoints() Kind {
+	return Kind{
+		Expects: `pairs of <seconds> <changes>, or ""`,
+		multi:   true,
+		parse: func(in input) (string, error) {
+			words := in.args
+			if len(words) == 0 || len(words) == 1 && words[0] == "" {
+				return "", nil
+			}
+			if len(words)%2 != 0 {
+				return "", problem("Invalid save parameters")
+			}
+			for i, w := range words {
+				n, err := strconv.ParseInt(w, 10, 64)
+				if err != nil || n < 0 || i%2 == 0 && n < 1 {
+					return "", problem("Invalid save parameters")
+				}
+			}
+			if in.start && in.again && in.prev != "" {
+				words = slices.Concat([]string{in.prev}, words)
+			}
+			return strings.Join(words, " "), nil
+		},
+		lines: func(name, text, _ string) []line {
+			words := strings.Fields(text)
+			if len(words) == 0 {
+				return []line{{name + ` ""`, true}}
+			}
+			var ls []line
+			for pair := range slices.Chunk(words, 2) {
+				ls = append(ls, line{name + " " + strings.Join(pair, " "), true})
+			}
+			return ls
+		},
+	}
+}
+
+// The names of the classes of clients: as CONFIG GET says them, and as files have them.
+func classNames() [ClassCount]string  { return [...]string{"normal", "slave", "pubsub"} }
+func classInFile() [ClassCount]string { return [...]string{"normal", "replica", "pubsub"} }
+
+// outputLimits is the value of client-output-buffer-limit: groups of <class> <hard> <soft> <seconds>. Classes that are
+// not named keep their limits.
+func outputLimits(to func(*Values) *[ClassCount]OutputLimit) Kind {
+	return Kind{
+		Expects: "groups of <normal|replica|pubsub> <hard limit> <soft limit> <soft seconds>",
+		multi:   true,
+		parse: func(in input) (string, error) {
+			if len(in.args)%4 != 0 {
+				return "", problem("Wrong number of arguments in buffer limit configuration.")
+			}
+			limits := readOutputLimits(in.prev)
+			for group := range slices.Chunk(in.args, 4) {
+				if err := setOutputLimit(&limits, group); err != nil {
+					return "", err
+				}
+			}
+			return formatOutputLimits(limits), nil
+		},
+		assign: func(v *Values, text string) { *to(v) = readOutputLimits(text) },
+		lines: func(name, text, byDefault string) []line {
+			var ls []line
+			usual := readOutputLimits(byDefault)
+			for i, l := range readOutputLimits(text) {
+				ls = append(ls, line{fmt.Sprintf("%s %s %s %s %d", name, classInFile()[i],
+					formatMemory(uint64(l.Hard)), formatMemory(uint64(l.Soft)), l.SoftSeconds), l != usual[i]})
+			}
+			return ls
+		},
+	}
+}
+
+// setOutputLimit reads one group into its class.
+func setOutputLimit(limits *[ClassCount]OutputLimit, group []string) error {
+	class := strings.ToLower(group[0])
+	for i, name := range classNames() {
+		if class != name && class != classInFile()[i] {
+			continue
+		}
+		hard, hardOK := parseMemory(group[1])
+		soft, softOK := parseMemory(group[2])
+		seconds, err := strconv.ParseInt(group[3], 10, 32)
+		if !hardOK || !softOK || err != nil || seconds < 0 {
+			return problem("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
+		}
+		limits[i] = OutputLimit{saturated(strconv.FormatUint(hard, 10)), saturated(strconv.FormatUint(soft, 10)), seconds}
+		return nil
+	}
+	return problem("Invalid client class specified in buffer limit configuration.")
+}
+
+func formatOutputLimits(limits [ClassCount]OutputLimit) string {
+	var groups []string
+	for i, l := range limits {
+		groups = append(groups, fmt.Sprintf("%s %d %d %d", classNames()[i], l.Hard, l.Soft, l.SoftSeconds))
+	}
+	return strings.Join(groups, " ")
+}
+
+// readOutputLimits reads what formatOutputLimits wrote. "" is no limits at all.
+func readOutputLimits(text string) (limits [ClassCount]OutputLimit) {
+	for i, group := range slices.Collect(slices.Chunk(strings.Fields(text), 4)) {
+		seconds := saturated(group[3])
+		limits[i] = OutputLimit{saturated(group[1]), saturated(group[2]), seconds}
+	}
+	return limits
+}
+
+// scores is the value of oom-score-adj-values.
+func scores() Kind {
+	return Kind{
+		Expects: "three integers from -2000 to 2000",
+		multi:   true,
+		parse: func(in input) (string, error) {
+			if len(in.args) != 3 {
+				return "", problem("wrong number of arguments")
+			}
+			for _, w := range in.args {
+				n, err := strconv.ParseInt(w, 10, 64)
+				if err != nil || n < -2000 || n > 2000 {
+					return "", problem("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
+				}
+			}
+			return strings.Join(in.args, " "), nil
+		},
+	}
+}
+
+// percentiles is the value of latency-tracking-info-percentiles.
+func percentiles() Kind {
+	return Kind{
+		Expects: `numbers from 0 to 100, or ""`,
+		multi:   true,
+		parse: func(in input) (string, error) {
+			words := in.args
+			if len(words) == 1 && words[0] == "" {
+				words = nil
+			}
+			for _, w := range words {
+				p, err := strconv.ParseFloat(w, 64)
+				if err != nil {
+					return "", problem("Invalid latency-tracking-info-percentiles parameters")
+				}
+				if !(p >= 0 && p <= 100) {
+					return "", problem("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
+				}
+			}
+			return strings.Join(words, " "), nil
+		},
+		lines: func(name, text, byDefault string) []line {
+			return []line{{name + " " + orQuotes(text), text != byDefault}}
+		},
+	}
+}
+
+// folder is an existing folder, kept as an absolute name. Like Redis, a rewritten file always names it.
+func folder(to func(*Values) *string) Kind {
+	return Kind{
+		Expects: "an existing folder",
+		parse: func(in input) (string, error) {
+			name := in.args[0]
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(in.dir, name)
+			}
+			name = filepath.Clean(name)
+			info, err := os.Stat(name)
+			switch {
+			case err != nil:
+				return "", problem(reason(err))
+			case !info.IsDir():
+				return "", problem(reason(syscall.ENOTDIR))
+			}
+			return name, nil
+		},
+		assign: assignString(to),
+		lines:  func(name, text, _ string) []line { return []line{{name + " " + quote(text), true}} },
+	}
+}
+
+// reason is the system's text for an error, written as C programs write it.
+func reason(err error) string {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return err.Error()
+	}
+	text := errno.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// orQuotes gives "" its quotes.
+func orQuotes(text string) string {
+	if text == "" {
+		return `""`
+	}
+	return text
+}

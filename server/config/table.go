@@ -1,0 +1,166 @@
+package config
+
+import "math"
+
+// activeParams are the parameters that larder acts on.
+func activeParams() []Param {
+	return append(append(networkParams(), processParams()...), dataParams()...)
+}
+
+func networkParams() []Param {
+	return []Param{
+		{
+			Name: "bind", Default: "* -::*", Change: Immutable,
+			Kind:    addresses(func(v *Values) *[]string { return &v.Bind }),
+			Meaning: "addresses to listen on",
+		}, {
+			Name: "port", Default: "6379", Change: Immutable,
+			Kind:    integer(0, 65535, func(v *Values) *int64 { return &v.Port }),
+			Meaning: "TCP port; 0 lets the system choose one, which is logged",
+		}, {
+			Name: "unixsocket", Default: "", Change: Immutable,
+			Kind:    text("a file name", func(v *Values) *string { return &v.UnixSocket }),
+			Meaning: "Unix socket to listen on as well",
+		}, {
+			Name: "unixsocketperm", Default: "0", Change: Immutable,
+			Kind:    octal(0o777, func(v *Values) *int64 { return &v.UnixSocketPerm }),
+			Meaning: "mode of the Unix socket; 0 leaves it to the umask",
+		}, {
+			Name: "protected-mode", Default: "yes",
+			Kind:    yesNo(func(v *Values) *bool { return &v.ProtectedMode }),
+			Meaning: "without a password, refuse clients from other machines",
+		}, {
+			Name: "requirepass", Default: "",
+			Kind:    text("a password", func(v *Values) *string { return &v.RequirePass }),
+			Meaning: "password that clients have to give by AUTH",
+		}, {
+			Name: "timeout", Default: "0",
+			Kind:    integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.Timeout }),
+			Meaning: "close clients that are idle for so many seconds; 0 never",
+		}, {
+			Name: "tcp-keepalive", Default: "300",
+			Kind:    integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.TCPKeepAlive }),
+			Meaning: "seconds between TCP keep-alive probes of new connections; 0 none",
+		}, {
+			Name: "tcp-backlog", Default: "511", Change: Immutable,
+			Kind:    integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.TCPBacklog }),
+			Meaning: "connections that may wait to be accepted",
+		}, {
+			Name: "maxclients", Default: "10000",
+			Kind:    integer(1, math.MaxUint32, func(v *Values) *int64 { return &v.MaxClients }),
+			Meaning: "clients connected at the same time",
+		}, {
+			Name: "io-threads", Default: "1", Change: Immutable,
+			Kind:    integer(1, 128, func(v *Values) *int64 { return &v.IOThreads }),
+			Meaning: "event loops; each reads, executes and writes for its own connections",
+		}, {
+			Name: "network-driver", Default: DriverAuto, Change: Immutable,
+			Kind:    enum(func(v *Values) *string { return &v.NetworkDriver }, DriverAuto, DriverEpoll, DriverPortable),
+			Meaning: "epoll loops, a goroutine per connection, or auto: epoll where the system has it (larder's own)",
+		}, {
+			Name: "proto-max-bulk-len", Default: "512mb",
+			Kind:    memory(1<<20, math.MaxInt64, func(v *Values) *int64 { return &v.ProtoMaxBulkLen }),
+			Meaning: "longest argument of a command, and longest string",
+		}, {
+			Name: "client-query-buffer-limit", Default: "1gb",
+			Kind:    memory(1<<20, math.MaxInt64, func(v *Values) *int64 { return &v.ClientQueryBufferLimit }),
+			Meaning: "bytes of input that one client may have waiting",
+		}, {
+			Name:    "client-output-buffer-limit",
+			Default: "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60",
+			Kind:    outputLimits(func(v *Values) *[ClassCount]OutputLimit { return &v.OutputLimits }),
+			Meaning: "per class of clients: close one whose unsent output passes <hard>, or <soft> for <seconds>; 0 none",
+		},
+	}
+}
+
+func processParams() []Param {
+	return []Param{
+		{
+			Name: "dir", Default: "./", Change: Protected,
+			Kind:    folder(func(v *Values) *string { return &v.Dir }),
+			Meaning: "folder for data, and what relative file names start from",
+		}, {
+			Name: "databases", Default: "16", Change: Immutable,
+			Kind:    integer(1, math.MaxInt32, func(v *Values) *int64 { return &v.Databases }),
+			Meaning: "number of databases to SELECT from",
+		}, {
+			Name: "hz", Default: "10",
+			Kind:    clamped(1, 500, func(v *Values) *int64 { return &v.Hz }),
+			Meaning: "rounds of background work per second",
+		}, {
+			Name: "loglevel", Default: "notice",
+			Kind:    enum(func(v *Values) *string { return &v.LogLevel }, "debug", "verbose", "notice", "warning"),
+			Meaning: "how much to log",
+		}, {
+			Name: "logfile", Default: "", Change: Immutable,
+			Kind:    text("a file name", func(v *Values) *string { return &v.LogFile }),
+			Meaning: "file to append the log to; standard output if empty",
+		}, {
+			Name: "pidfile", Default: "", Change: Immutable,
+			Kind:    text("a file name", func(v *Values) *string { return &v.PIDFile }),
+			Meaning: "file to hold the process id while larder runs",
+		}, {
+			Name: "enable-debug-command", Default: "no", Change: Immutable,
+			Kind:    enum(func(v *Values) *string { return &v.EnableDebugCommand }, "no", "yes", "local"),
+			Meaning: "who may use DEBUG: nobody, everybody, or clients on this machine",
+		}, {
+			Name: "enable-protected-configs", Default: "no", Change: Immutable,
+			Kind:    enum(func(v *Values) *string { return &v.EnableProtectedConfigs }, "no", "yes", "local"),
+			Meaning: "who may CONFIG SET dir and dbfilename: nobody, everybody, or clients on this machine",
+		},
+	}
+}
+
+func dataParams() []Param {
+	return []Param{
+		{
+			Name: "maxmemory", Default: "0",
+			Kind:    memory(0, math.MaxUint64, func(v *Values) *int64 { return &v.MaxMemory }),
+			Meaning: "memory past which commands that need more are refused; 0 no cap. No key is evicted yet",
+			Caution: func(v *Values, _ string) string {
+				if v.MaxMemory == 0 || v.MaxMemoryPolicy == "noeviction" {
+					return ""
+				}
+				return "keys are not evicted yet: at maxmemory, commands that need memory are refused as with noeviction"
+			},
+		}, {
+			Name: "maxmemory-policy", Default: "noeviction",
+			Kind: enum(func(v *Values) *string { return &v.MaxMemoryPolicy }, "volatile-lru", "volatile-lfu", "volatile-random",
+				"volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"),
+			Meaning: "chooses what is noted of each access (last use, or frequency with *-lfu). No key is evicted yet",
+		}, {
+			Name: "lfu-log-factor", Default: "10",
+			Kind:    integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.LFULogFactor }),
+			Meaning: "how slowly the frequency counter of a key saturates",
+		}, {
+			Name: "lfu-decay-time", Default: "1",
+			Kind:    integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.LFUDecayTime }),
+			Meaning: "minutes without access after which the frequency counter of a key goes down by one",
+		}, {
+			Name: "active-expire-effort", Default: "1",
+			Kind:    integer(1, 10, func(v *Values) *int64 { return &v.ActiveExpireEffort }),
+			Meaning: "how much time removing expired keys may take",
+		}, {
+			Name: "hash-max-listpack-entries", Aliases: []string{"hash-max-ziplist-entries"}, Default: "512",
+			Kind:    integer(0, math.MaxInt64, func(v *Values) *int64 { return &v.HashMaxListpackEntries }),
+			Meaning: "fields up to which a hash is packed",
+		}, {
+			Name: "hash-max-listpack-value", Aliases: []string{"hash-max-ziplist-value"}, Default: "64",
+			Kind:    memory(0, math.MaxInt64, func(v *Values) *int64 { return &v.HashMaxListpackValue }),
+			Meaning: "longest field or value of a packed hash",
+		}, {
+			Name: "set-max-intset-entries", Default: "512",
+			Kind:    integer(0, math.MaxInt64, func(v *Values) *int64 { return &v.SetMaxIntsetEntries }),
+			Meaning: "members up to which a set of integers is packed",
+		}, {
+			Name: "set-max-listpack-entries", Default: "128",
+			Kind:    integer(0, math.MaxInt64, func(v *Values) *int64 { return &v.SetMaxListpackEntries }),
+			Meaning: "members up to which a set is packed",
+		}, {
+			Name: "set-max-listpack-value", Default: "64",
+			Kind:    memory(0, math.MaxInt64, func(v *Values) *int64 { return &v.SetMaxListpackValue }),
+			Meaning: "longest member of a packed set",
+		},
+	}
+}

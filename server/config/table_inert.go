@@ -1,0 +1,164 @@
+package config
+
+import (
+	"math"
+	"strings"
+)
+
+// The reasons why parameters are accepted without effect.
+const (
+	noPersistence = "larder keeps data in memory only"
+	noReplication = "larder does not replicate"
+	alwaysLazy    = "memory is always freed in the background"
+	noSuchType    = "larder does not have this data type"
+	ownAllocator  = "larder has an allocator of its own"
+	noScripts     = "larder does not run scripts"
+	noSlowLog     = "larder does not keep a slow log"
+	noTitle       = "larder keeps its process title"
+	foreground    = "larder stays in the foreground"
+	noTLS         = "larder does not speak TLS"
+	noEviction    = "no key is evicted yet"
+	noCluster     = "larder is no cluster"
+	systemsTask   = "left to the system's service manager"
+)
+
+// inertParams are Redis parameters that clients ask for or existing redis.conf files hold, and that change nothing.
+// Those that promise something important carry a caution, or refuse the values that promise it.
+func inertParams() []Param {
+	rows := persistenceParams()
+	rows = append(rows, replicationParams()...)
+	rows = append(rows, serviceParams()...)
+	return append(rows, tuningParams()...)
+}
+
+// whenNot makes a caution for every value but one.
+func whenNot(harmless, caution string) func(*Values, string) string {
+	return func(_ *Values, text string) string {
+		if text == harmless {
+			return ""
+		}
+		return caution
+	}
+}
+
+func persistenceParams() []Param {
+	const lost = "the data set is not saved: it is lost when larder stops"
+	return []Param{
+		{Name: "save", Default: `""`, Kind: savePoints(), Meaning: "when to save the data set", Inert: noPersistence, Caution: whenNot("", lost)},
+		{Name: "appendonly", Default: "no", Kind: yesNo(nil), Meaning: "log every change", Inert: noPersistence, Caution: whenNot("no", lost)},
+		{Name: "appendfsync", Default: "everysec", Kind: enum(nil, "everysec", "always", "no"), Meaning: "when to flush the log", Inert: noPersistence},
+		{Name: "appendfilename", Default: "appendonly.aof", Change: Immutable, Kind: fileName(), Meaning: "name of the log", Inert: noPersistence},
+		{Name: "appenddirname", Default: "appendonlydir", Change: Immutable, Kind: fileName(), Meaning: "folder of the log", Inert: noPersistence},
+		{Name: "no-appendfsync-on-rewrite", Default: "no", Kind: yesNo(nil), Meaning: "do not flush the log while it is rewritten", Inert: noPersistence},
+		{Name: "auto-aof-rewrite-percentage", Default: "100", Kind: integer(0, math.MaxInt32, nil), Meaning: "growth at which to rewrite the log", Inert: noPersistence},
+		{Name: "auto-aof-rewrite-min-size", Default: "64mb", Kind: memory(0, math.MaxInt64, nil), Meaning: "size from which to rewrite the log", Inert: noPersistence},
+		{Name: "aof-load-truncated", Default: "yes", Kind: yesNo(nil), Meaning: "load a log whose end is missing", Inert: noPersistence},
+		{Name: "aof-use-rdb-preamble", Default: "yes", Kind: yesNo(nil), Meaning: "form of the log's base file", Inert: noPersistence},
+		{Name: "aof-timestamp-enabled", Default: "no", Kind: yesNo(nil), Meaning: "times in the log", Inert: noPersistence},
+		{Name: "aof-rewrite-incremental-fsync", Default: "yes", Kind: yesNo(nil), Meaning: "flush in steps while rewriting", Inert: noPersistence},
+		{Name: "dbfilename", Default: "dump.rdb", Change: Protected, Kind: fileName(), Meaning: "name of the snapshot", Inert: noPersistence},
+		{Name: "rdbcompression", Default: "yes", Kind: yesNo(nil), Meaning: "compress snapshots", Inert: noPersistence},
+		{Name: "rdbchecksum", Default: "yes", Change: Immutable, Kind: yesNo(nil), Meaning: "checksums in snapshots", Inert: noPersistence},
+		{Name: "rdb-del-sync-files", Default: "no", Kind: yesNo(nil), Meaning: "delete snapshots made for replicas", Inert: noPersistence},
+		{Name: "rdb-save-incremental-fsync", Default: "yes", Kind: yesNo(nil), Meaning: "flush in steps while saving", Inert: noPersistence},
+		{Name: "stop-writes-on-bgsave-error", Default: "yes", Kind: yesNo(nil), Meaning: "refuse writes when saving fails", Inert: noPersistence},
+		{Name: "sanitize-dump-payload", Default: "no", Kind: enum(nil, "no", "yes", "clients"), Meaning: "check RESTORE payloads in full", Inert: noPersistence},
+		{Name: "shutdown-timeout", Default: "10", Kind: integer(0, math.MaxInt32, nil), Meaning: "seconds to wait for replicas at the end", Inert: noReplication},
+		{Name: "shutdown-on-sigint", Default: "default", Kind: flags("default", "save", "nosave", "now", "force"), Meaning: "what SIGINT does", Inert: noPersistence},
+		{Name: "shutdown-on-sigterm", Default: "default", Kind: flags("default", "save", "nosave", "now", "force"), Meaning: "what SIGTERM does", Inert: noPersistence},
+	}
+}
+
+func replicationParams() []Param {
+	return []Param{
+		{Name: "replicaof", Aliases: []string{"slaveof"}, Default: "", Change: Immutable, Kind: only(text("", nil), is(""), `""`, noReplication), Meaning: "the primary of this server", Inert: noReplication},
+		{Name: "masterauth", Default: "", Kind: text("a password", nil), Meaning: "password of the primary", Inert: noReplication},
+		{Name: "masteruser", Default: "", Kind: text("a user", nil), Meaning: "user at the primary", Inert: noReplication},
+		{Name: "replica-serve-stale-data", Aliases: []string{"slave-serve-stale-data"}, Default: "yes", Kind: yesNo(nil), Meaning: "answer without the primary", Inert: noReplication},
+		{Name: "replica-read-only", Aliases: []string{"slave-read-only"}, Default: "yes", Kind: yesNo(nil), Meaning: "replicas refuse writes", Inert: noReplication},
+		{Name: "replica-priority", Aliases: []string{"slave-priority"}, Default: "100", Kind: integer(0, math.MaxInt32, nil), Meaning: "rank for a promotion", Inert: noReplication},
+		{Name: "replica-lazy-flush", Aliases: []string{"slave-lazy-flush"}, Default: "no", Kind: yesNo(nil), Meaning: "flush in the background before a full synchronisation", Inert: noReplication},
+		{Name: "replica-ignore-maxmemory", Aliases: []string{"slave-ignore-maxmemory"}, Default: "yes", Kind: yesNo(nil), Meaning: "replicas do not evict", Inert: noReplication},
+		{Name: "repl-diskless-sync", Default: "yes", Kind: yesNo(nil), Meaning: "send snapshots without a file", Inert: noReplication},
+		{Name: "repl-diskless-sync-delay", Default: "5", Kind: integer(0, math.MaxInt32, nil), Meaning: "seconds to wait for more replicas", Inert: noReplication},
+		{Name: "repl-diskless-sync-max-replicas", Default: "0", Kind: integer(0, math.MaxInt32, nil), Meaning: "replicas to wait for", Inert: noReplication},
+		{Name: "repl-diskless-load", Default: "disabled", Kind: enum(nil, "disabled", "on-empty-db", "swapdb"), Meaning: "load snapshots without a file", Inert: noReplication},
+		{Name: "repl-disable-tcp-nodelay", Default: "no", Kind: yesNo(nil), Meaning: "fewer packets to replicas", Inert: noReplication},
+		{Name: "repl-backlog-size", Default: "1mb", Kind: memory(1, math.MaxInt64, nil), Meaning: "changes kept for replicas", Inert: noReplication},
+		{Name: "repl-backlog-ttl", Default: "3600", Kind: integer(0, math.MaxInt64, nil), Meaning: "seconds to keep them", Inert: noReplication},
+		{Name: "repl-timeout", Default: "60", Kind: integer(1, math.MaxInt32, nil), Meaning: "seconds until a link counts as broken", Inert: noReplication},
+		{Name: "repl-ping-replica-period", Aliases: []string{"repl-ping-slave-period"}, Default: "10", Kind: integer(1, math.MaxInt32, nil), Meaning: "seconds between pings of replicas", Inert: noReplication},
+		{Name: "min-replicas-to-write", Aliases: []string{"min-slaves-to-write"}, Default: "0", Kind: integer(0, math.MaxInt32, nil), Meaning: "replicas needed for writes", Inert: noReplication,
+			Caution: whenNot("0", "writes are accepted without replicas")},
+		{Name: "min-replicas-max-lag", Aliases: []string{"min-slaves-max-lag"}, Default: "10", Kind: integer(0, math.MaxInt32, nil), Meaning: "seconds a replica may lag", Inert: noReplication},
+		{Name: "cluster-enabled", Default: "no", Change: Immutable, Kind: only(yesNo(nil), is("no"), "no", noCluster), Meaning: "be a node of a cluster", Inert: noCluster},
+	}
+}
+
+func serviceParams() []Param {
+	return []Param{
+		{Name: "daemonize", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "go to the background", Inert: foreground,
+			Caution: whenNot("no", "larder stays in the foreground: let a service manager start it in the background")},
+		{Name: "supervised", Default: "no", Change: Immutable, Kind: enum(nil, "upstart", "systemd", "auto", "no"), Meaning: "how to tell a service manager", Inert: foreground,
+			Caution: func(_ *Values, text string) string {
+				if text == "no" || text == "auto" {
+					return ""
+				}
+				return "readiness is not announced: use Type=simple in the unit"
+			}},
+		{Name: "tls-port", Default: "0", Change: Immutable, Kind: only(integer(0, 65535, nil), is("0"), "0", noTLS), Meaning: "port for TLS", Inert: noTLS},
+		{Name: "aclfile", Default: "", Change: Immutable, Kind: only(text("", nil), is(""), `""`, "larder has one user, named default"), Meaning: "file of users", Inert: "larder has one user, named default"},
+		{Name: "acllog-max-len", Default: "128", Kind: integer(0, math.MaxInt64, nil), Meaning: "length of the log of refused commands", Inert: "larder does not keep one"},
+		{Name: "syslog-enabled", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "log to the system log", Inert: systemsTask,
+			Caution: whenNot("no", "nothing is sent to the system log: see logfile")},
+		{Name: "syslog-ident", Default: "redis", Change: Immutable, Kind: text("a name", nil), Meaning: "name in the system log", Inert: systemsTask},
+		{Name: "syslog-facility", Default: "local0", Change: Immutable, Kind: enum(nil, facilities()...), Meaning: "facility in the system log", Inert: systemsTask},
+		{Name: "crash-log-enabled", Default: "yes", Kind: yesNo(nil), Meaning: "log crashes in detail", Inert: "Go always does"},
+		{Name: "always-show-logo", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "show the logo", Inert: "larder has none"},
+		{Name: "set-proc-title", Default: "yes", Change: Immutable, Kind: yesNo(nil), Meaning: "set the process title", Inert: noTitle},
+		{Name: "proc-title-template", Default: "{title} {listen-addr} {server-mode}", Kind: text("a template", nil), Meaning: "the process title", Inert: noTitle},
+		{Name: "oom-score-adj", Default: "no", Kind: enum(nil, "no", "yes", "relative", "absolute"), Meaning: "who is killed first without memory", Inert: systemsTask},
+		{Name: "oom-score-adj-values", Default: "0 200 800", Kind: scores(), Meaning: "scores for oom-score-adj", Inert: systemsTask},
+		{Name: "disable-thp", Default: "yes", Change: Immutable, Kind: yesNo(nil), Meaning: "no transparent huge pages", Inert: "there is no fork that they could slow down"},
+		{Name: "ignore-warnings", Default: "", Kind: text("names of warnings", nil), Meaning: "warnings to ignore at start", Inert: "larder does not have them"},
+		{Name: "locale-collate", Default: "", Kind: text("a locale", nil), Meaning: "order of strings in SORT", Inert: "larder compares bytes"},
+	}
+}
+
+func facilities() []string {
+	return strings.Fields("user local0 local1 local2 local3 local4 local5 local6 local7")
+}
+
+func tuningParams() []Param {
+	const noEvents = "larder does not publish keyspace events"
+	return []Param{
+		{Name: "notify-keyspace-events", Default: "", Kind: only(text("", nil), is(""), `""`, noEvents), Meaning: "events to publish", Inert: noEvents},
+		{Name: "maxmemory-samples", Default: "5", Kind: integer(1, math.MaxInt32, nil), Meaning: "keys to compare for an eviction", Inert: noEviction},
+		{Name: "maxmemory-eviction-tenacity", Default: "10", Kind: integer(0, 100, nil), Meaning: "time that evictions may take", Inert: noEviction},
+		{Name: "maxmemory-clients", Default: "0", Kind: memoryOrPercent(), Meaning: "memory of all clients' buffers", Inert: "the buffers are bounded per client"},
+		{Name: "lazyfree-lazy-eviction", Default: "no", Kind: yesNo(nil), Meaning: "free evicted keys in the background", Inert: alwaysLazy},
+		{Name: "lazyfree-lazy-expire", Default: "no", Kind: yesNo(nil), Meaning: "free expired keys in the background", Inert: alwaysLazy},
+		{Name: "lazyfree-lazy-server-del", Default: "no", Kind: yesNo(nil), Meaning: "free overwritten keys in the background", Inert: alwaysLazy},
+		{Name: "lazyfree-lazy-user-del", Default: "no", Kind: yesNo(nil), Meaning: "DEL frees in the background", Inert: alwaysLazy},
+		{Name: "lazyfree-lazy-user-flush", Default: "no", Kind: yesNo(nil), Meaning: "FLUSHALL and FLUSHDB free in the background", Inert: alwaysLazy},
+		{Name: "dynamic-hz", Default: "yes", Kind: yesNo(nil), Meaning: "more background rounds with more clients", Inert: "the rounds do not walk over clients"},
+		{Name: "activerehashing", Default: "yes", Kind: yesNo(nil), Meaning: "rehash in idle time", Inert: "tables grow a small part at a time"},
+		{Name: "activedefrag", Default: "no", Kind: yesNo(nil), Meaning: "compact memory", Inert: ownAllocator},
+		{Name: "jemalloc-bg-thread", Default: "yes", Kind: yesNo(nil), Meaning: "a thread for the allocator", Inert: ownAllocator},
+		{Name: "io-threads-do-reads", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "threads read as well", Inert: "each event loop reads and writes"},
+		{Name: "slowlog-log-slower-than", Default: "10000", Kind: integer(-1, math.MaxInt64, nil), Meaning: "microseconds from which a command is slow", Inert: noSlowLog},
+		{Name: "slowlog-max-len", Default: "128", Kind: integer(0, math.MaxInt64, nil), Meaning: "length of the slow log", Inert: noSlowLog},
+		{Name: "latency-monitor-threshold", Default: "0", Kind: integer(0, math.MaxInt64, nil), Meaning: "milliseconds from which events are noted", Inert: noSlowLog},
+		{Name: "latency-tracking", Default: "yes", Kind: yesNo(nil), Meaning: "a histogram per command", Inert: noSlowLog},
+		{Name: "latency-tracking-info-percentiles", Default: "50 99 99.9", Kind: percentiles(), Meaning: "percentiles in INFO", Inert: noSlowLog},
+		{Name: "tracking-table-max-keys", Default: "1000000", Kind: integer(0, math.MaxInt64, nil), Meaning: "keys tracked for client-side caches", Inert: "larder does not track keys"},
+		{Name: "busy-reply-threshold", Aliases: []string{"lua-time-limit"}, Default: "5000", Kind: integer(0, math.MaxInt64, nil), Meaning: "milliseconds until a script counts as busy", Inert: noScripts},
+		{Name: "list-max-listpack-size", Aliases: []string{"list-max-ziplist-size"}, Default: "-2", Kind: integer(math.MinInt32, math.MaxInt32, nil), Meaning: "size of a list's nodes", Inert: noSuchType},
+		{Name: "list-compress-depth", Default: "0", Kind: integer(0, math.MaxInt32, nil), Meaning: "uncompressed nodes at a list's ends", Inert: noSuchType},
+		{Name: "zset-max-listpack-entries", Aliases: []string{"zset-max-ziplist-entries"}, Default: "128", Kind: integer(0, math.MaxInt64, nil), Meaning: "members up to which a sorted set is packed", Inert: noSuchType},
+		{Name: "zset-max-listpack-value", Aliases: []string{"zset-max-ziplist-value"}, Default: "64", Kind: memory(0, math.MaxInt64, nil), Meaning: "longest member of a packed sorted set", Inert: noSuchType},
+		{Name: "hll-sparse-max-bytes", Default: "3000", Kind: memory(0, math.MaxInt64, nil), Meaning: "size of a sparse HyperLogLog", Inert: noSuchType},
+		{Name: "stream-node-max-bytes", Default: "4kb", Kind: memory(0, math.MaxInt64, nil), Meaning: "bytes in a stream's node", Inert: noSuchType},
+		{Name: "stream-node-max-entries", Default: "100", Kind: integer(0, math.MaxInt64, nil), Meaning: "entries in a stream's node", Inert: noSuchType},
+	}
+}

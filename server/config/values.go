@@ -1,0 +1,100 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// Values is one consistent state of all parameters, with typed fields for those that larder acts on. A published
+// Values never changes: whoever holds one may read it without a lock, and sees all of a CONFIG SET or nothing of it.
+type Values struct {
+	// Network.
+	Bind           []string // addresses as written: "*", "-::1" (a leading '-': not available is no error); empty: no TCP
+	Port           int64    // 0: the system chooses one
+	TCPBacklog     int64
+	TCPKeepAlive   int64 // seconds, 0 off
+	UnixSocket     string
+	UnixSocketPerm int64 // mode bits, 0: as the umask leaves it
+	ProtectedMode  bool
+	RequirePass    string // "" none
+	Timeout        int64  // seconds a client may be idle, 0 for ever
+	MaxClients     int64
+	IOThreads      int64  // event loops
+	NetworkDriver  string // DriverAuto, DriverEpoll, DriverPortable
+
+	// Process.
+	Dir       string // absolute
+	LogLevel  string // "debug", "verbose", "notice", "warning"
+	LogFile   string // "": standard output
+	PIDFile   string // "": none
+	Databases int64
+	Hz        int64 // background rounds per second
+
+	// Bounds per client.
+	ProtoMaxBulkLen        int64 // bytes
+	ClientQueryBufferLimit int64 // bytes
+	OutputLimits           [ClassCount]OutputLimit
+
+	// Data.
+	HashMaxListpackEntries int64
+	HashMaxListpackValue   int64 // bytes
+	SetMaxIntsetEntries    int64
+	SetMaxListpackEntries  int64
+	SetMaxListpackValue    int64 // bytes
+	MaxMemory              int64 // bytes, 0 no cap
+	MaxMemoryPolicy        string
+	LFULogFactor           int64
+	LFUDecayTime           int64 // minutes
+	ActiveExpireEffort     int64 // 1..10
+
+	// Permissions.
+	EnableDebugCommand     string // "no", "yes", "local"
+	EnableProtectedConfigs string // "no", "yes", "local"
+
+	texts []string // what CONFIG GET answers, one per row of the table
+}
+
+// The values of network-driver.
+const (
+	DriverAuto     = "auto"
+	DriverEpoll    = "epoll"
+	DriverPortable = "portable"
+)
+
+// Class is a class of clients with its own output limits.
+type Class int
+
+// The classes, in the order in which CONFIG GET client-output-buffer-limit names them.
+const (
+	ClassNormal Class = iota
+	ClassReplica
+	ClassPubSub
+	ClassCount int = iota
+)
+
+// OutputLimit bounds the unsent output of one client: past Hard bytes it is closed at once, past Soft bytes when that
+// has lasted SoftSeconds. 0 is no bound.
+type OutputLimit struct {
+	Hard, Soft  int64
+	SoftSeconds int64
+}
+
+// LFU reports whether the policy counts how often keys are used; otherwise the time of last use is kept.
+func (v *Values) LFU() bool {
+	return strings.HasSuffix(v.MaxMemoryPolicy, "-lfu")
+}
+
+// Path resolves the name of a file given in the configuration against dir. "" stays "".
+func (v *Values) Path(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(v.Dir, name)
+}
+
+// clone gives a copy that may be changed and then published. Fields of slice type are replaced, never written into.
+func (v *Values) clone() *Values {
+	c := *v
+	c.texts = append([]string(nil), v.texts...)
+	return &c
+}
