@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/larderkv/larder/server/netloop"
+)
+
+// Clients is the registry of open sessions. It is safe from any goroutine.
+type Clients struct {
+	mu       sync.Mutex // protects byID
+	byID     map[uint64]*Session
+	accepted atomic.Int64
+	rejected atomic.Int64
+	blocked  atomic.Int64
+}
+
+// add registers s unless limit sessions are open.
+func (r *Clients) add(s *Session, limit int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.accepted.Add(1)
+	if len(r.byID) >= limit {
+		r.rejected.Add(1)
+		return false
+	}
+	r.byID[s.conn.ID()] = s
+	return true
+}
+
+func (r *Clients) remove(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.byID, s.conn.ID())
+}
+
+// Len counts the open sessions.
+func (r *Clients) Len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.byID)
+}
+
+// Accepted counts the connections that asked to be served, Rejected those that
+// were refused for maxclients.
+func (r *Clients) Accepted() int64 { return r.accepted.Load() }
+func (r *Clients) Rejected() int64 { return r.rejected.Load() }
+
+// Blocked counts the clients that wait for something.
+func (r *Clients) Blocked() int64 { return r.blocked.Load() }
+
+func (r *Clients) resetTotals() {
+	r.accepted.Store(0)
+	r.rejected.Store(0)
+}
+
+// All lists the open sessions that have not been killed, by ascending id.
+func (r *Clients) All() []*Session {
+	r.mu.Lock()
+	all := make([]*Session, 0, len(r.byID))
+	for _, s := range r.byID {
+		if !s.killed.Load() {
+			all = append(all, s)
+		}
+	}
+	r.mu.Unlock()
+	slices.SortFunc(all, func(a, b *Session) int { return cmp.Compare(a.ID(), b.ID()) })
+	return all
+}
+
+// published is the part of a session's state that others may see. The loop
+// stores it once per batch, anybody loads it.
+type published struct {
+	state      atomic.Uint64 // see pack
+	last       atomic.Pointer[Spec]
+	lastActive atomic.Int64 // unix ms
+	queueBytes atomic.Int64
+}
+
+// Bits of published.state above the database's 16; the length of the queue plus
+// one stands from bit 32, the number of watched keys from bit 48.
+const (
+	stateRESP3 uint64 = 1 << (16 + iota)
+	stateBlocked
+	stateDirty
+	stateClosing
+	stateNoEvict
+	stateNoTouch
+	stateFieldMax uint64 = 0xffff
+)
+
+func (s *Session) pack() uint64 {
+	v := uint64(uint16(s.db))
+	set := func(bit uint64, on bool) {
+		if on {
+			v |= bit
+		}
+	}
+	set(stateRESP3, s.resp3)
+	set(stateBlocked, s.wait != nil)
+	set(stateClosing, s.next == netloop.CloseAfterFlush)
+	set(stateNoEvict, s.noEvict)
+	set(stateNoTouch, s.noTouch)
+	if t := s.txn; t != nil {
+		set(stateDirty, t.aborted)
+		if t.queuing {
+			v |= min(uint64(len(t.queue)+1), stateFieldMax) << 32
+		}
+		v |= min(uint64(t.watcher.Len()), stateFieldMax) << 48
+	}
+	return v
+}
+
+// publish makes the session's state visible to others.
+func (s *Session) publish(last *Spec, now time.Time) {
+	if v := s.pack(); v != s.pub.state.Load() {
+		s.pub.state.Store(v)
+	}
+	if last != s.pub.last.Load() {
+		s.pub.last.Store(last)
+	}
+	s.pub.lastActive.Store(now.UnixMilli())
+}
+
+// loopback tells whether a remote address "ip:port" is of this machine.
+func loopback(addr string) bool {
+	ap, err := netip.ParseAddrPort(addr)
+	return err == nil && ap.Addr().Unmap().WithZone("").IsLoopback()
+}
+
+// ClientInfo is one session as CLIENT LIST shows it.
+type ClientInfo struct {
+	ID              uint64
+	Addr, LocalAddr string
+	FD              int
+	Name            string
+	LibName, LibVer string
+	Age, Idle       time.Duration
+	Flags           string // Redis' letters
+	DB              int
+	Queued          int // length of the MULTI queue, -1 outside MULTI
+	QueueBytes      int64
+	Watched         int // watched keys
+	RESP            int
+	Command         string // the last one's full name, "NULL" before the first
+	Sizes           netloop.Sizes
+}
+
+// Info describes the session. It is safe from any goroutine; what another
+// session has done in its present batch may be missing.
+func (s *Session) Info() ClientInfo {
+	state, now := s.pub.state.Load(), s.kernel.clock()
+	i := ClientInfo{
+		ID: s.conn.ID(), Addr: s.conn.RemoteAddr(), LocalAddr: s.conn.LocalAddr(), FD: s.conn.FD(),
+		Age:        now.Sub(s.conn.Created()),
+		Idle:       now.Sub(time.UnixMilli(s.pub.lastActive.Load())),
+		DB:         int(state & stateFieldMax),
+		Queued:     int(state>>32&stateFieldMax) - 1,
+		QueueBytes: s.pub.queueBytes.Load(),
+		Watched:    int(state >> 48),
+		RESP:       2,
+		Command:    "NULL",
+		Sizes:      s.conn.Sizes(),
+	}
+	if state&stateRESP3 != 0 {
+		i.RESP = 3
+	}
+	if last := s.pub.last.Load(); last != nil {
+		i.Command = last.full
+	}
+	i.Flags = clientFlags(state, i.Queued >= 0, s.conn.Unix())
+	s.meta.Lock()
+	i.Name, i.LibName, i.LibVer = s.meta.name, s.meta.libName, s.meta.libVer
+	s.meta.Unlock()
+	return i
+}
+
+// clientFlags prints the flags in Redis' order.
+func clientFlags(state uint64, multi, unix bool) string {
+	var f []byte
+	add := func(on bool, c byte) {
+		if on {
+			f = append(f, c)
+		}
+	}
+	add(multi, 'x')
+	add(state&stateBlocked != 0, 'b')
+	add(state&stateDirty != 0, 'd')
+	add(state&stateClosing != 0, 'c')
+	add(unix, 'U')
+	add(state&stateNoEvict != 0, 'e')
+	add(state&stateNoTouch != 0, 'T')
+	if len(f) == 0 {
+		return "N"
+	}
+	return string(f)
+}

@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/larderkv/larder/protocol"
+	"github.com/larderkv/larder/store"
+)
+
+// Ctx is what a handler sees of one command: the selected database (the embedded
+// View), its arguments, its keys with their shards locked, and the reply.
+//
+// A Ctx lives for one batch of one session and is then reused by another; a
+// handler must not keep it, nor Args, Keys or bytes read from the store.
+type Ctx struct {
+	store.View
+	Args    [][]byte    // Args[0] is the name as sent; all alias the input
+	Keys    []store.Key // in the order of the row's key specs, and only those that were found
+	Out     *protocol.Writer
+	Session *Session
+	Kernel  *Kernel
+	Spec    *Spec
+
+	parser Args
+	writer protocol.Writer
+	locks  store.Lockset
+	meter  meter
+	inExec bool
+}
+
+// Parse returns the argument parser, positioned at Args[from]. There is one per
+// Ctx: a second Parse begins again.
+func (c *Ctx) Parse(from int) *Args {
+	c.parser = Args{args: c.Args, pos: from}
+	return &c.parser
+}
+
+// InExec tells that the command runs inside EXEC: nothing may wait, and a handler
+// whose row says OwnLocks finds every shard locked already.
+func (c *Ctx) InExec() bool { return c.inExec }
+
+// ctxPool hands scratch Ctxs to sessions, one per batch, so that an idle
+// connection holds none.
+type ctxPool struct{ pool sync.Pool }
+
+func (p *ctxPool) get() *Ctx {
+	if c, ok := p.pool.Get().(*Ctx); ok {
+		return c
+	}
+	c := &Ctx{}
+	c.Out = &c.writer
+	return c
+}
+
+// put takes c back and lets go of everything it refers to.
+func (p *ctxPool) put(c *Ctx) {
+	c.writer.Reset(nil, false)
+	c.Args, c.Session, c.Spec, c.parser = nil, nil, nil, Args{}
+	clear(c.Keys)
+	c.Keys = c.Keys[:0]
+	p.pool.Put(c)
+}
+
+// resolve fills c.Keys for the row and the arguments in c.
+func (c *Ctx) resolve(s *Spec) {
+	switch s.lockKind {
+	case lockOne:
+		c.Keys = append(c.Keys[:0], c.Store.Key(c.Args[s.keyPos]))
+	default:
+		c.Keys = s.appendKeys(c.Keys[:0], c.Store, c.Args)
+	}
+}
+
+// invoke resolves the keys, locks their shards, runs the handler and unlocks.
+//
+//	lockNone  nothing is held; store functions that span shards lock themselves
+//	lockOne   that one shard
+//	lockKeys  the union of the keys' shards, in index order
+//	lockAll   every shard
+func (c *Ctx) invoke(s *Spec) error {
+	c.resolve(s)
+	switch s.lockKind {
+	case lockOne:
+		shard := c.Keys[0].Shard()
+		c.Store.Lock(shard)
+		err := s.Handler(c)
+		c.Store.Unlock(shard)
+		return err
+	case lockKeys:
+		c.locks.Reset()
+		for i := range c.Keys {
+			c.locks.Add(c.Keys[i].Shard())
+		}
+		c.locks.Lock(c.Store)
+		err := s.Handler(c)
+		c.locks.Unlock(c.Store)
+		return err
+	case lockAll:
+		c.Store.LockAll()
+		err := s.Handler(c)
+		c.Store.UnlockAll()
+		return err
+	}
+	return s.Handler(c)
+}

@@ -1,0 +1,166 @@
+// Every error text of the server stands in this file, with its code and as
+// Redis 7.4 words it: clients match on them.
+
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/larderkv/larder/store"
+)
+
+// Error is an error reply: the code, a space and the text, without the '-'.
+type Error string
+
+func (e Error) Error() string { return string(e) }
+
+// Errors of arguments and values.
+const (
+	ErrSyntax         Error = "ERR syntax error"
+	ErrWrongType      Error = "WRONGTYPE Operation against a key holding the wrong kind of value"
+	ErrNotInteger     Error = "ERR value is not an integer or out of range"
+	ErrNotFloat       Error = "ERR value is not a valid float"
+	ErrNoSuchKey      Error = "ERR no such key"
+	ErrIndexRange     Error = "ERR index out of range"
+	ErrOffsetRange    Error = "ERR offset is out of range"
+	ErrPositive       Error = "ERR value is out of range, must be positive"
+	ErrStringTooLong  Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+	ErrOverflow       Error = "ERR increment or decrement would overflow"
+	ErrDecrOverflow   Error = "ERR decrement would overflow"
+	ErrNaNOrInfinity  Error = "ERR increment would produce NaN or Infinity"
+	ErrHashNotInteger Error = "ERR hash value is not an integer"
+	ErrHashNotFloat   Error = "ERR hash value is not a float"
+	ErrInvalidCursor  Error = "ERR invalid cursor"
+	ErrSameObject     Error = "ERR source and destination objects are the same"
+	ErrNXWithXX       Error = "ERR NX and XX, GT or LT options at the same time are not compatible"
+	ErrGTWithLT       Error = "ERR GT and LT options at the same time are not compatible"
+	ErrNumKeysZero    Error = "ERR numkeys should be greater than 0"
+	ErrNumKeysMany    Error = "ERR Number of keys can't be greater than number of args"
+	ErrLimitNegative  Error = "ERR LIMIT can't be negative"
+	ErrDBIndex        Error = "ERR DB index is out of range"
+	ErrInvalidDB      Error = "ERR invalid DB index"
+	ErrFirstDBIndex   Error = "ERR invalid first DB index"
+	ErrSecondDBIndex  Error = "ERR invalid second DB index"
+	ErrValueRange     Error = "ERR value is out of range"
+	ErrTimeout        Error = "ERR timeout is not a float or out of range"
+	ErrNoArgKeys      Error = "ERR The command has no key arguments"
+	ErrBadArguments   Error = "ERR Invalid arguments specified for command"
+	ErrBadCommand     Error = "ERR Invalid command specified"
+	ErrBadArgCount    Error = "ERR Invalid number of arguments specified for command"
+)
+
+// Errors of admission.
+const (
+	ErrNoAuth  Error = "NOAUTH Authentication required."
+	ErrOOM     Error = "OOM command not allowed when used memory > 'maxmemory'."
+	ErrNoMulti Error = "ERR Command not allowed inside a transaction"
+)
+
+// Errors of connections.
+const (
+	ErrWrongPass      Error = "WRONGPASS invalid username-password pair or user is disabled."
+	ErrNoPassword     Error = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
+	ErrNoProto        Error = "NOPROTO unsupported protocol version"
+	ErrProtoNotInt    Error = "ERR Protocol version is not an integer or out of range"
+	ErrHelloNoAuth    Error = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+	ErrClientName     Error = "ERR Client names cannot contain spaces, newlines or special characters."
+	ErrNoSuchClient   Error = "ERR No such client"
+	ErrClientID       Error = "ERR Invalid client ID"
+	ErrClientIDLow    Error = "ERR client-id should be greater than 0"
+	ErrMaxAge         Error = "ERR maxage is not an integer or out of range"
+	ErrMaxAgeLow      Error = "ERR maxage should be greater than 0"
+	ErrMaxClients     Error = "ERR max number of clients reached"
+	ErrServerDown     Error = "ERR Errors trying to SHUTDOWN. Check logs."
+	ErrNoShutdown     Error = "ERR No shutdown in progress."
+	ErrNotLFU         Error = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+	ErrNotLRU         Error = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+	ErrProtectedMode  Error = "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Set up an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside."
+	ErrDebugForbidden Error = `ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.`
+)
+
+// Errors of transactions.
+const (
+	ErrNestedMulti    Error = "ERR MULTI calls can not be nested"
+	ErrExecNoMulti    Error = "ERR EXEC without MULTI"
+	ErrDiscardNoMulti Error = "ERR DISCARD without MULTI"
+	ErrWatchInMulti   Error = "ERR WATCH inside MULTI is not allowed"
+	ErrExecAbort      Error = "EXECABORT Transaction discarded because of previous errors."
+)
+
+// Errf builds an error reply; format begins with the code.
+func Errf(format string, args ...any) Error { return Error(fmt.Sprintf(format, args...)) }
+
+// ErrArity is the reply to a request that does not fit the row's arity.
+func ErrArity(s *Spec) Error {
+	return Errf("ERR wrong number of arguments for '%s' command", s.full)
+}
+
+// ErrInvalidExpire is the reply to a time to live that is not positive or that
+// overflows.
+func ErrInvalidExpire(s *Spec) Error {
+	return Errf("ERR invalid expire time in '%s' command", s.full)
+}
+
+// ErrSubcommand is the reply of a container to a request its handler cannot
+// read: unknown subcommands, and known ones with impossible arguments.
+func ErrSubcommand(container string, sub []byte) Error {
+	return Errf("ERR unknown subcommand '%s'. Try %s HELP.", cut(sub, 128), strings.ToUpper(container))
+}
+
+// errUnknown is the reply to a name that is not in the table.
+func (t *Table) errUnknown(args [][]byte) Error {
+	if s := t.Lookup(args[0]); s != nil && s.subs != nil && len(args) > 1 {
+		return ErrSubcommand(string(cut(args[0], len(args[0]))), args[1])
+	}
+	var tail []byte
+	for i := 1; i < len(args) && len(tail) < 128; i++ {
+		tail = append(tail, '\'')
+		tail = append(tail, cut(args[i], 128-(len(tail)-1))...)
+		tail = append(tail, "' "...)
+	}
+	return Errf("ERR unknown command '%s', with args beginning with: %s", cut(args[0], 128), tail)
+}
+
+// cut is C's "%.*s": at most n bytes, and none after a NUL.
+func cut(b []byte, n int) []byte {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return b[:min(len(b), n)]
+}
+
+// asReply maps any error a handler returns to the text of its reply.
+func asReply(err error) Error {
+	var e Error
+	if errors.As(err, &e) {
+		return e
+	}
+	for _, m := range storeErrors {
+		if errors.Is(err, m.from) {
+			return m.to
+		}
+	}
+	return Error("ERR " + err.Error())
+}
+
+// storeErrors maps what the store reports to replies.
+var storeErrors = [...]struct {
+	from error
+	to   Error
+}{
+	{store.ErrWrongType, ErrWrongType},
+	{store.ErrNotInteger, ErrNotInteger},
+	{store.ErrOverflow, ErrOverflow},
+	{store.ErrTooLong, ErrStringTooLong},
+}
+
+// code is the error's first word, the key of INFO errorstats.
+func (e Error) code() string {
+	if i := strings.IndexByte(string(e), ' '); i > 0 {
+		return string(e[:i])
+	}
+	return string(e)
+}

@@ -1,0 +1,157 @@
+// Package engine is the kernel of the server: it takes a client's requests from
+// its bytes to its reply, and knows no single command.
+//
+// # One request
+//
+//	netloop reads                    on the event loop that owns the connection
+//	  Session.Data(in, out)          one call per loop round: a batch
+//	    protocol.Parser.Next         arguments that alias the input
+//	    Table.Resolve                the row, without allocation
+//	    Session.admit                refusals, in the order Redis makes them
+//	    Session.enqueue              inside MULTI: copy the request, answer QUEUED
+//	    Ctx.call                     keys from the row; lock their shards; handler; unlock
+//	  statistics, published state    once per run of equal commands, once per batch
+//	netloop writes                   once per batch
+//
+// # Invariants
+//
+//   - Everything known of a command stands in its row (spec.go). The kernel never
+//     asks which command it runs.
+//   - A handler runs with exactly the shards of its row's keys locked and never
+//     locks by itself. Shards are locked in index order, once per command and once
+//     per transaction, so there is no deadlock and no torn multi-key command.
+//   - Only its loop touches a session. Others read what it has published in
+//     atomics, or ask its connection to close.
+//   - No handler waits. A client that waits is a session with a wait (wait.go) whose
+//     connection the loop leaves alone until somebody resumes it.
+//   - GET and SET allocate nothing: scratch memory is in a pooled Ctx that a session
+//     borrows for one batch, so that idle connections hold none.
+//
+// # Time
+//
+// A batch reads the clock at its start, when the command changes, every clockEvery
+// commands and at its end. Expiry and commandstats both use these readings: with
+// 100 pipelined GETs a clock reading per command would cost a tenth of the command.
+// The price is that the time of one slow command among equal ones is seen only in
+// their sum.
+package engine
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/server/stats"
+	"github.com/larderkv/larder/store"
+)
+
+// Options are what a Kernel is made of. All but Clock are required.
+type Options struct {
+	Store  *store.Store
+	Config *config.Config
+	Table  *Table
+	Log    *slog.Logger
+	Clock  func() time.Time // nil: time.Now
+	// Shutdown asks the server to stop, without waiting for it. now skips the
+	// draining of clients.
+	Shutdown func(now bool)
+	// Network reports the connections' totals for INFO.
+	Network func() netloop.Stats
+	// Port is the TCP port that is served, 0 for none. It differs from the
+	// configured one where that left the choice to the system.
+	Port func() int
+}
+
+// Kernel is shared by all sessions. Its fields do not change after NewKernel;
+// what they refer to is safe from any goroutine.
+type Kernel struct {
+	Store   *store.Store
+	Config  *config.Config
+	Table   *Table
+	Log     *slog.Logger
+	Clients Clients
+	Stats   *stats.Commands
+	Errors  stats.Errors
+	Ops     stats.Rate // commands per second
+	In, Out stats.Rate // bytes per second
+	RunID   string     // 40 hexadecimal digits, new at every start
+	Started time.Time
+
+	clock    func() time.Time
+	shutdown func(now bool)
+	network  func() netloop.Stats
+	port     func() int
+	ctxs     ctxPool
+
+	peakMemory atomic.Int64 // bytes, sampled in the background
+}
+
+// NewKernel makes a kernel without clients.
+func NewKernel(o Options) (*Kernel, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	var id [20]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return nil, fmt.Errorf("run id: %w", err)
+	}
+	k := &Kernel{
+		Store: o.Store, Config: o.Config, Table: o.Table, Log: o.Log,
+		Stats: stats.NewCommands(o.Table.Len()),
+		RunID: hex.EncodeToString(id[:]), Started: o.Clock(),
+		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, port: o.Port,
+	}
+	k.Clients.byID = make(map[uint64]*Session)
+	return k, nil
+}
+
+// Now is the kernel's clock, for what happens outside a command.
+func (k *Kernel) Now() time.Time { return k.clock() }
+
+// Shutdown asks the server to stop and returns at once.
+func (k *Kernel) Shutdown(now bool) { k.shutdown(now) }
+
+// Network reports the connections' totals.
+func (k *Kernel) Network() netloop.Stats { return k.network() }
+
+// Port is the TCP port that is served, 0 for none.
+func (k *Kernel) Port() int { return k.port() }
+
+// Connect makes the session of a new connection, or returns the bytes that
+// refuse it.
+func (k *Kernel) Connect(conn netloop.Conn) (netloop.Session, []byte) {
+	v := k.Config.Values()
+	s := newSession(k, conn, v.RequirePass == "")
+	if v.ProtectedMode && v.RequirePass == "" && !s.local() {
+		return nil, refusal(ErrProtectedMode)
+	}
+	if !k.Clients.add(s, int(v.MaxClients)) {
+		return nil, refusal(ErrMaxClients)
+	}
+	return s, nil
+}
+
+func refusal(e Error) []byte { return []byte("-" + string(e) + "\r\n") }
+
+// SampleMemory records the memory in use for used_memory_peak. The background
+// worker calls it.
+func (k *Kernel) SampleMemory(used int64) {
+	if used > k.peakMemory.Load() {
+		k.peakMemory.Store(used)
+	}
+}
+
+// PeakMemory is the most memory seen in use, in bytes.
+func (k *Kernel) PeakMemory() int64 { return k.peakMemory.Load() }
+
+// ResetStats does what CONFIG RESETSTAT does.
+func (k *Kernel) ResetStats() {
+	k.Stats.Reset()
+	k.Errors.Reset()
+	k.Clients.resetTotals()
+}

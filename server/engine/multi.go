@@ -1,0 +1,182 @@
+// Transactions: MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+//
+// A queued command is copied out of the input and kept with its row. EXEC takes
+// the union of all queued keys' shards and of the watched keys' shards once, in
+// index order (every shard if a queued row needs all, or
+// locks by itself elsewhere), looks whether the watch
+// still stands, runs the queue and lets go. So a transaction is isolated from
+// everything else, and it can wait for a lock only before it has done anything.
+//
+// WATCH is a flag that the store sets under the lock of the key's shard whenever
+// the key changes, FLUSHALL and SWAPDB included (store/watch.go). EXEC asks for it
+// with the watched keys' shards locked, and the store then looks at the clock too:
+// a key whose time came between WATCH and EXEC counts as changed, as in Redis.
+//
+// An error while queueing spoils the transaction (EXECABORT); an error while
+// running is one of the replies and undoes nothing.
+
+package engine
+
+import (
+	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/store"
+)
+
+// txn is the state of MULTI and WATCH of one session.
+type txn struct {
+	queuing bool  // between MULTI and EXEC
+	aborted bool  // a command was refused while queueing
+	flags   Flags // union of the queued rows'
+	queue   []queued
+	bytes   int64 // of the queue's arguments
+
+	watcher store.Watcher
+}
+
+type queued struct {
+	spec *Spec
+	args [][]byte
+}
+
+// queuedOverhead is what a queued argument costs beside its bytes.
+const queuedOverhead = 24
+
+// enqueue copies the request into the queue and answers QUEUED.
+func (s *Session) enqueue(c *Ctx, spec *Spec) {
+	var size int
+	for _, a := range c.Args {
+		size += len(a)
+	}
+	t := s.txn
+	t.bytes += int64(size + queuedOverhead*len(c.Args))
+	if t.bytes > s.kernel.Config.Values().ClientQueryBufferLimit {
+		s.kernel.Log.Warn("closing client that reached max query buffer length", "id", s.ID(), "addr", s.conn.RemoteAddr(), "queued", t.bytes)
+		s.conn.Kill(netloop.QueryBufferLimit)
+		s.next = netloop.CloseNow
+		return
+	}
+	flat := make([]byte, 0, size)
+	args := make([][]byte, len(c.Args))
+	for i, a := range c.Args {
+		from := len(flat)
+		flat = append(flat, a...)
+		args[i] = flat[from:len(flat):len(flat)]
+	}
+	t.queue = append(t.queue, queued{spec, args})
+	t.flags |= spec.Flags
+	s.pub.queueBytes.Store(t.bytes)
+	c.Out.Status("QUEUED")
+}
+
+// dropTxn ends MULTI and WATCH. The caller holds no shard.
+func (s *Session) dropTxn() {
+	t := s.txn
+	if t == nil {
+		return
+	}
+	s.kernel.Store.Unwatch(&t.watcher)
+	s.txn = nil
+	s.pub.queueBytes.Store(0)
+}
+
+func (s *Session) needTxn() *txn {
+	if s.txn == nil {
+		s.txn = &txn{}
+	}
+	return s.txn
+}
+
+// Queuing tells whether the client is between MULTI and EXEC.
+func (s *Session) Queuing() bool { return s.txn != nil && s.txn.queuing }
+
+// Multi begins to queue.
+func (c *Ctx) Multi() error {
+	if c.Session.Queuing() {
+		return ErrNestedMulti
+	}
+	c.Session.needTxn().queuing = true
+	c.Out.OK()
+	return nil
+}
+
+// Discard forgets the queue and the watched keys.
+func (c *Ctx) Discard() error {
+	if !c.Session.Queuing() {
+		return ErrDiscardNoMulti
+	}
+	c.Session.dropTxn()
+	c.Out.OK()
+	return nil
+}
+
+// WatchKeys watches the command's keys, whose shards are locked.
+func (c *Ctx) WatchKeys() error {
+	if c.Session.Queuing() {
+		return ErrWatchInMulti
+	}
+	t := c.Session.needTxn()
+	for _, k := range c.Keys {
+		c.Watch(k, &t.watcher)
+	}
+	c.Out.OK()
+	return nil
+}
+
+// Unwatch forgets the watched keys. Inside a transaction it does nothing: EXEC,
+// which runs it, forgets them all.
+func (c *Ctx) Unwatch() error {
+	if !c.inExec {
+		c.Session.dropTxn()
+	}
+	c.Out.OK()
+	return nil
+}
+
+// Exec runs the queue.
+func (c *Ctx) Exec() error {
+	s := c.Session
+	if !s.Queuing() {
+		return ErrExecNoMulti
+	}
+	t := s.txn
+	defer s.dropTxn()
+	if t.aborted {
+		return ErrExecAbort
+	}
+	defer c.lockTxn(t)()
+	if c.Store.DirtyLocked(&t.watcher, c.Now) {
+		c.Out.NullArray()
+		return nil
+	}
+	self, args := c.Spec, c.Args
+	c.inExec = true
+	t.queuing = false
+	c.Out.Array(len(t.queue))
+	for i := range t.queue {
+		c.Args = t.queue[i].args
+		c.call(t.queue[i].spec)
+	}
+	c.inExec = false
+	c.Spec, c.Args, c.meter.last = self, args, self
+	return nil
+}
+
+// lockTxn locks what the queue and the watched keys need and returns the unlock.
+func (c *Ctx) lockTxn(t *txn) (unlock func()) {
+	st := c.Store
+	if t.flags&(AllShards|OwnLocks) != 0 {
+		st.LockAll()
+		return st.UnlockAll
+	}
+	c.locks.Reset()
+	t.watcher.AddShards(&c.locks)
+	for i := range t.queue {
+		q := &t.queue[i]
+		c.Keys = q.spec.appendKeys(c.Keys[:0], st, q.args)
+		for j := range c.Keys {
+			c.locks.Add(c.Keys[j].Shard())
+		}
+	}
+	c.locks.Lock(st)
+	return func() { c.locks.Unlock(st) }
+}

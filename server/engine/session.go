@@ -1,0 +1,282 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/larderkv/larder/protocol"
+	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/server/stats"
+	"github.com/larderkv/larder/store"
+)
+
+const (
+	// outputBound is how much output a batch may write before it lets the loop
+	// flush it, and the loop decide whether the client keeps up.
+	outputBound = 256 << 10
+	// batchBound is how many commands a batch may run before other clients of the
+	// loop get their turn.
+	batchBound = 1024
+	// clockEvery is how many equal commands may run between two readings of the
+	// clock.
+	clockEvery = 64
+)
+
+// Session is the state of one client. It implements netloop.Session; unless a
+// method says otherwise it belongs to the connection's loop.
+type Session struct {
+	kernel *Kernel
+	conn   netloop.Conn
+	parser protocol.Parser
+	limits protocol.Limits
+
+	db            int
+	slot          int // which copy of the counters this session writes
+	resp3         bool
+	authenticated bool
+	noTouch       bool
+	noEvict       bool
+	reply         replyMode
+	next          netloop.Action // what to do after the running request
+	txn           *txn           // nil while there is neither MULTI nor WATCH
+	wait          *wait          // nil unless the client waits
+
+	killed atomic.Bool // set from anywhere: run nothing any more
+	pub    published
+	meta   struct {
+		sync.Mutex            // protects the fields below
+		name, libName, libVer string
+	}
+}
+
+// replyMode is the state of CLIENT REPLY.
+type replyMode uint8
+
+const (
+	replyOn replyMode = iota
+	replyOff
+	replySkipNext // CLIENT REPLY SKIP itself runs
+	replySkip     // the command whose reply is skipped
+)
+
+func newSession(k *Kernel, conn netloop.Conn, authenticated bool) *Session {
+	s := &Session{kernel: k, conn: conn, authenticated: authenticated, slot: int(conn.ID() % stats.Slots)}
+	s.pub.lastActive.Store(k.clock().UnixMilli())
+	return s
+}
+
+// Data executes the requests at the front of in. See netloop.Session.
+func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.Action) {
+	if s.killed.Load() {
+		return len(in), out, netloop.CloseNow
+	}
+	c := s.begin(out)
+	base := c.Out.Len()
+	s.next = netloop.Wait
+	for n := 1; ; n++ {
+		s.limits.Authenticated = !s.authRequired()
+		args, used, err := s.parser.Next(in[taken:], &s.limits)
+		taken += used
+		if err != nil {
+			s.protocolError(c, err)
+			break
+		}
+		if args == nil {
+			break
+		}
+		c.Args = args
+		s.request(c)
+		if s.next != netloop.Wait {
+			break
+		}
+		if s.killed.Load() {
+			s.next = netloop.CloseNow
+			break
+		}
+		if n >= batchBound || c.Out.Len()-base >= outputBound {
+			s.next = netloop.Yield
+			break
+		}
+	}
+	newOut = s.end(c)
+	return taken, newOut, s.next
+}
+
+// begin borrows the scratch memory of a batch.
+func (s *Session) begin(out []byte) *Ctx {
+	k := s.kernel
+	s.limits.MaxBulk = k.Config.Values().ProtoMaxBulkLen
+	c := k.ctxs.get()
+	c.meter = meter{since: k.clock()}
+	c.View = store.View{Store: k.Store, DB: s.db, Now: c.meter.since.UnixMilli(), NoTouch: s.noTouch}
+	c.Kernel, c.Session = k, s
+	c.writer.Reset(out, s.resp3)
+	return c
+}
+
+// end gives it back, with the batch's statistics counted and its state published.
+func (s *Session) end(c *Ctx) []byte {
+	now := s.kernel.clock()
+	s.settle(c, now)
+	if c.Hits|c.Misses != 0 {
+		s.kernel.Stats.Lookups(s.slot, c.Hits, c.Misses)
+	}
+	s.publish(c.meter.last, now)
+	out := c.Out.Bytes()
+	s.kernel.ctxs.put(c)
+	return out
+}
+
+// request deals with one request: refuse, queue or run it.
+func (s *Session) request(c *Ctx) {
+	start := c.Out.Len()
+	spec, err := s.admit(c)
+	switch {
+	case err != "":
+		s.reject(c, spec, err)
+	case s.txn != nil && s.txn.queuing && spec.Flags&Unqueued == 0:
+		s.enqueue(c, spec)
+	default:
+		c.call(spec)
+	}
+	if s.reply != replyOn && s.wait == nil {
+		s.suppress(c, start)
+	}
+}
+
+// suppress drops what the request wrote, as CLIENT REPLY asked for.
+func (s *Session) suppress(c *Ctx, start int) {
+	c.Out.Truncate(start)
+	switch s.reply {
+	case replySkipNext:
+		s.reply = replySkip
+	case replySkip:
+		s.reply = replyOn
+	}
+}
+
+// protocolError answers a request that is none. The connection cannot be read on.
+func (s *Session) protocolError(c *Ctx, err error) {
+	start := c.Out.Len()
+	c.writeError(Error("ERR " + err.Error()))
+	if s.reply != replyOn {
+		c.Out.Truncate(start)
+	}
+	s.next = netloop.CloseAfterFlush
+}
+
+// Closed ends the session. See netloop.Session.
+func (s *Session) Closed(reason netloop.CloseReason) {
+	s.killed.Store(true)
+	s.endWait()
+	s.dropTxn()
+	s.kernel.Clients.remove(s)
+	s.kernel.Log.Debug("client closed", "id", s.conn.ID(), "addr", s.conn.RemoteAddr(), "reason", reason.String())
+}
+
+// ID is the connection's number, ascending from 1. Safe from any goroutine.
+func (s *Session) ID() uint64 { return s.conn.ID() }
+
+// Conn is the session's connection.
+func (s *Session) Conn() netloop.Conn { return s.conn }
+
+// authRequired tells whether only commands flagged NoAuth may run.
+func (s *Session) authRequired() bool {
+	return !s.authenticated && s.kernel.Config.Values().RequirePass != ""
+}
+
+// Authenticated tells whether the client may run commands.
+func (s *Session) Authenticated() bool { return !s.authRequired() }
+
+// SetAuthenticated records a successful AUTH.
+func (s *Session) SetAuthenticated() { s.authenticated = true }
+
+// RESP is the protocol version of the replies, 2 or 3.
+func (s *Session) RESP() int {
+	if s.resp3 {
+		return 3
+	}
+	return 2
+}
+
+// SetRESP switches the replies to RESP2 or RESP3, the one being written included.
+func (c *Ctx) SetRESP(version int) {
+	c.Session.resp3 = version == 3
+	c.Out.SetRESP3(c.Session.resp3)
+}
+
+// Select makes db the database of this and the following commands.
+func (c *Ctx) Select(db int) { c.Session.db, c.DB = db, db }
+
+// SetNoTouch and SetNoEvict do what the CLIENT subcommands of that name do.
+func (c *Ctx) SetNoTouch(on bool)     { c.Session.noTouch, c.NoTouch = on, on }
+func (s *Session) SetNoEvict(on bool) { s.noEvict = on }
+
+// Name is what CLIENT SETNAME set. Safe from any goroutine.
+func (s *Session) Name() string {
+	s.meta.Lock()
+	defer s.meta.Unlock()
+	return s.meta.name
+}
+
+// SetName names the client. It copies name.
+func (s *Session) SetName(name []byte) {
+	s.meta.Lock()
+	defer s.meta.Unlock()
+	s.meta.name = string(name)
+}
+
+// SetLibrary records what CLIENT SETINFO says; a nil argument leaves its field.
+func (s *Session) SetLibrary(name, version []byte) {
+	s.meta.Lock()
+	defer s.meta.Unlock()
+	if name != nil {
+		s.meta.libName = string(name)
+	}
+	if version != nil {
+		s.meta.libVer = string(version)
+	}
+}
+
+// ReplyOn, ReplyOff and ReplySkip are the modes of CLIENT REPLY.
+func (s *Session) ReplyOn()  { s.reply = replyOn }
+func (s *Session) ReplyOff() { s.reply = replyOff }
+
+// ReplySkip suppresses the reply of this command and of the next.
+func (s *Session) ReplySkip() {
+	if s.reply != replyOff {
+		s.reply = replySkipNext
+	}
+}
+
+// CloseAfterReply closes the connection when the reply has been sent; nothing
+// after this command runs.
+func (s *Session) CloseAfterReply() { s.next = netloop.CloseAfterFlush }
+
+// Hangup closes the connection without a reply.
+func (s *Session) Hangup() { s.next = netloop.CloseNow }
+
+// Kill closes the session from outside, another client's CLIENT KILL. Safe from
+// any goroutine: no request begins after it. A session that kills itself uses
+// CloseAfterReply.
+func (s *Session) Kill() {
+	s.killed.Store(true)
+	s.conn.Kill(netloop.Killed)
+}
+
+// Publish makes this session's own state current for CLIENT LIST and INFO.
+func (c *Ctx) Publish() { c.Session.publish(c.Spec, time.UnixMilli(c.Now)) }
+
+// Reset does what RESET does, but for its reply: the state of a new connection.
+func (c *Ctx) Reset() {
+	s := c.Session
+	s.dropTxn()
+	c.Select(0)
+	c.SetRESP(2)
+	c.SetNoTouch(false)
+	s.noEvict = false
+	s.reply = replyOn
+	s.SetName(nil)
+	s.authenticated = s.kernel.Config.Values().RequirePass == ""
+}

@@ -1,0 +1,169 @@
+// The command table: from a name as a client sent it to its row.
+//
+// A lookup happens once per command, so it neither allocates nor converts: the
+// name is hashed with its letters folded and looked for in a small open-addressed
+// table that is never more than a quarter full. A Go map would need a lower-cased
+// copy of the name.
+
+package engine
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// Table is the immutable set of rows. Lookups are safe from any goroutine.
+type Table struct {
+	rows  []*Spec // commands in the order given, without subcommands
+	slots []*Spec
+	mask  uint32
+	count int // rows and subcommands
+}
+
+// NewTable checks the rows, derives what follows from them and indexes them.
+// It takes the rows over. An error is a bug in a row.
+func NewTable(specs []Spec) (*Table, error) {
+	var n int
+	return newTable(specs, nil, &n)
+}
+
+func newTable(specs []Spec, parent *Spec, next *int) (*Table, error) {
+	size := 1 << bits.Len(uint(len(specs)*4))
+	t := &Table{slots: make([]*Spec, size), mask: uint32(size - 1)}
+	for i := range specs {
+		s := &specs[i]
+		s.parent, s.full = parent, s.Name
+		if parent != nil {
+			s.full = parent.Name + "|" + s.Name
+		}
+		if err := s.check(); err != nil {
+			return nil, err
+		}
+		if t.Lookup([]byte(s.Name)) != nil {
+			return nil, fmt.Errorf("BUG: two rows for command %q", s.full)
+		}
+		s.index = *next
+		*next++
+		s.deriveKeys()
+		if len(s.Subcommands) > 0 {
+			subs, err := newTable(s.Subcommands, s, next)
+			if err != nil {
+				return nil, err
+			}
+			s.subs = subs
+		}
+		t.insert(s)
+		t.rows = append(t.rows, s)
+	}
+	t.count = *next
+	return t, nil
+}
+
+// check finds rows that contradict themselves.
+func (s *Spec) check() error {
+	switch {
+	case s.Name == "" || s.Arity == 0:
+		return fmt.Errorf("BUG: row %q lacks a name or an arity", s.full)
+	case s.Handler == nil && len(s.Subcommands) == 0:
+		return fmt.Errorf("BUG: row %q lacks a handler", s.full)
+	case s.parent != nil && len(s.Subcommands) > 0:
+		return fmt.Errorf("BUG: row %q nests subcommands", s.full)
+	case s.Flags&Write != 0 && s.Flags&ReadOnly != 0:
+		return fmt.Errorf("BUG: row %q is both write and readonly", s.full)
+	}
+	if _, err := ParseSyntax(s.Syntax); err != nil {
+		return fmt.Errorf("BUG: row %q: %w", s.full, err)
+	}
+	for i := range s.Name {
+		if c := s.Name[i]; c >= 'A' && c <= 'Z' {
+			return fmt.Errorf("BUG: row %q is not in lower case", s.full)
+		}
+	}
+	for i := range s.Keys {
+		k := &s.Keys[i]
+		if k.Step < 1 || (k.Pos == 0) == (k.Keyword == "") {
+			return fmt.Errorf("BUG: row %q has a broken key spec", s.full)
+		}
+		if least := max(s.Arity, -s.Arity); k.plain() && k.Last >= 0 && k.Pos+k.Last >= least {
+			return fmt.Errorf("BUG: row %q has keys beyond its arity", s.full)
+		}
+	}
+	return nil
+}
+
+func (t *Table) insert(s *Spec) {
+	i := foldHash([]byte(s.Name)) & t.mask
+	for t.slots[i] != nil {
+		i = (i + 1) & t.mask
+	}
+	t.slots[i] = s
+}
+
+// Lookup finds a row by its name in any case, nil when there is none. It does
+// not allocate.
+func (t *Table) Lookup(name []byte) *Spec {
+	for i := foldHash(name) & t.mask; ; i = (i + 1) & t.mask {
+		s := t.slots[i]
+		if s == nil || equalFold(name, s.Name) {
+			return s
+		}
+	}
+}
+
+// Resolve finds the row of a request: the subcommand's where the command is a
+// container and has a second argument. nil when either is unknown.
+func (t *Table) Resolve(args [][]byte) *Spec {
+	s := t.Lookup(args[0])
+	if s == nil || s.subs == nil || len(args) == 1 {
+		return s
+	}
+	return s.subs.Lookup(args[1])
+}
+
+// Rows lists the rows of the table in their order, without subcommands. The
+// slice belongs to the table.
+func (t *Table) Rows() []*Spec { return t.rows }
+
+// Each calls fn for every row and, after it, for each of its subcommands.
+func (t *Table) Each(fn func(*Spec)) {
+	for _, s := range t.rows {
+		fn(s)
+		if s.subs != nil {
+			s.subs.Each(fn)
+		}
+	}
+}
+
+// Len counts rows and subcommands: indexes are below it.
+func (t *Table) Len() int { return t.count }
+
+// foldHash is FNV-1a over the name with bit 5 set, which maps upper to lower
+// case (and some other bytes onto each other, which equalFold sorts out).
+func foldHash(b []byte) uint32 {
+	h := uint32(2166136261)
+	for _, c := range b {
+		h = (h ^ uint32(c|0x20)) * 16777619
+	}
+	return h ^ h>>15
+}
+
+// equalFold tells whether b is the lower-case ASCII word s in any case.
+func equalFold(b []byte, s string) bool {
+	if len(b) != len(s) {
+		return false
+	}
+	for i := range b {
+		c := b[i]
+		if c != s[i] && (lower(c) != lower(s[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
+}

@@ -1,0 +1,122 @@
+// Package stats counts what the server does: per command, per error code, and
+// rates over the last seconds.
+//
+// Counters are written from the event loops millions of times a second and read
+// by INFO now and then. So they are kept in several copies (slots), each loop's
+// sessions write to a few of them with atomic adds, one group of adds per run of
+// equal commands rather than per command, and readers sum the copies. A sum taken
+// while others count is a little old, never torn.
+package stats
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Slots is the number of copies of every counter. A session picks one by its id.
+const Slots = 8
+
+// Commands counts per command row and, beside it, the keyspace lookups.
+type Commands struct {
+	slots [Slots]slot
+}
+
+type slot struct {
+	rows         []row
+	hits, misses atomic.Int64
+	_            [64]byte // keep neighbouring slots off this cache line
+}
+
+type row struct {
+	calls, nanos, rejected, failed atomic.Int64
+}
+
+// Row is the total of one command.
+type Row struct {
+	Calls    int64
+	Time     time.Duration
+	Rejected int64 // refused before the handler ran
+	Failed   int64 // the handler ran and replied with an error
+}
+
+// NewCommands makes counters for rows 0 to n-1.
+func NewCommands(n int) *Commands {
+	c := &Commands{}
+	for i := range c.slots {
+		c.slots[i].rows = make([]row, n)
+	}
+	return c
+}
+
+// Add counts calls of a row that took d together.
+func (c *Commands) Add(slot, index int, calls int64, d time.Duration) {
+	r := &c.slots[slot].rows[index]
+	r.calls.Add(calls)
+	r.nanos.Add(int64(d))
+}
+
+// Rejected counts one refusal.
+func (c *Commands) Rejected(slot, index int) { c.slots[slot].rows[index].rejected.Add(1) }
+
+// Failed counts one error reply of a handler.
+func (c *Commands) Failed(slot, index int) { c.slots[slot].rows[index].failed.Add(1) }
+
+// Lookups counts keyspace hits and misses.
+func (c *Commands) Lookups(slot int, hits, misses int64) {
+	s := &c.slots[slot]
+	if hits != 0 {
+		s.hits.Add(hits)
+	}
+	if misses != 0 {
+		s.misses.Add(misses)
+	}
+}
+
+// Row sums one command.
+func (c *Commands) Row(index int) Row {
+	var t Row
+	for i := range c.slots {
+		r := &c.slots[i].rows[index]
+		t.Calls += r.calls.Load()
+		t.Time += time.Duration(r.nanos.Load())
+		t.Rejected += r.rejected.Load()
+		t.Failed += r.failed.Load()
+	}
+	return t
+}
+
+// Total is the number of commands executed.
+func (c *Commands) Total() int64 {
+	var n int64
+	for i := range c.slots {
+		for j := range c.slots[i].rows {
+			n += c.slots[i].rows[j].calls.Load()
+		}
+	}
+	return n
+}
+
+// Keyspace sums the lookups.
+func (c *Commands) Keyspace() (hits, misses int64) {
+	for i := range c.slots {
+		hits += c.slots[i].hits.Load()
+		misses += c.slots[i].misses.Load()
+	}
+	return hits, misses
+}
+
+// Reset sets all counters to zero.
+func (c *Commands) Reset() {
+	for i := range c.slots {
+		s := &c.slots[i]
+		s.hits.Store(0)
+		s.misses.Store(0)
+		for j := range s.rows {
+			r := &s.rows[j]
+			r.calls.Store(0)
+			r.nanos.Store(0)
+			r.rejected.Store(0)
+			r.failed.Store(0)
+		}
+	}
+}
