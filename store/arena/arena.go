@@ -1,0 +1,284 @@
+package arena
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+)
+
+// Arena allocates blocks for one shard. The shard's lock covers every method.
+type Arena struct {
+	h     *Heap
+	mem   []byte
+	desc  []desc
+	spans []list // by class
+
+	used int64 // bytes of slots and large blocks in use
+	held int64 // bytes of spans and large blocks taken from the heap
+
+	large []uint32 // first pages of large blocks, so that Reset finds them
+}
+
+// list is an arena's spans of one class that have room, and counts of all.
+type list struct {
+	head, tail uint32 // page numbers, 0 is none; page 0 is never handed out
+	live       uint64
+	all        []uint32 // every span of the class, for Reset and compaction
+}
+
+// Bytes returns n bytes of the block r. The slice is valid until r is freed
+// or moved, and only while the shard's lock is held.
+func (a *Arena) Bytes(r Ref, n int) []byte {
+	off := r.Off()
+	return a.mem[off : off+uint64(n) : off+uint64(n)]
+}
+
+// Mem is the whole range, for code that computes offsets itself.
+func (a *Arena) Mem() []byte { return a.mem }
+
+// Used is the number of bytes in use, counted in whole slots.
+func (a *Arena) Used() int64 { return a.used }
+
+// Held is the number of bytes of spans and large blocks the arena has.
+func (a *Arena) Held() int64 { return a.held }
+
+// RoundUp is the capacity a block of n bytes would get.
+func RoundUp(n int) int {
+	if n > maxSmall {
+		return largeRound(n)
+	}
+	return int(sizeClasses.class[sizeClasses.of[(n+unitSize-1)>>unitShift]].size)
+}
+
+func (a *Arena) kindOf(off uint64) int { return int(off >> a.h.rshift) }
+
+// Alloc returns a block of at least n bytes, n > 0, with arbitrary contents.
+// It panics with ErrExhausted when the address range is used up: the store
+// refuses writes long before (Heap.Exhausted).
+func (a *Arena) Alloc(n int) Ref {
+	if n > maxSmall {
+		return a.allocLarge(n, largeRound(n))
+	}
+	c := sizeClasses.of[(n+unitSize-1)>>unitShift]
+	cl := &sizeClasses.class[c]
+	l := &a.spans[c]
+	page := l.head
+	if page == 0 {
+		page = a.grow(c)
+	}
+	d := &a.desc[page]
+	base := uint64(page) << descShift
+	var slot uint64
+	if d.free != 0 {
+		slot = uint64(d.free - 1)
+		off := base + slot*uint64(cl.size)
+		d.free = binary.LittleEndian.Uint16(a.mem[off:])
+	} else {
+		slot = uint64(d.bump)
+		d.bump++
+	}
+	d.live++
+	l.live++
+	a.used += int64(cl.size)
+	if d.live == cl.slots {
+		a.unlist(l, page)
+	}
+	return Ref((base + slot*uint64(cl.size)) >> unitShift)
+}
+
+// AllocRoom is Alloc for a block that is expected to grow: where it costs no
+// memory (large blocks), address space for room bytes is set aside.
+func (a *Arena) AllocRoom(n, room int) Ref {
+	if n > maxSmall {
+		return a.allocLarge(n, largeRound(max(n, room)))
+	}
+	return a.Alloc(n)
+}
+
+func (a *Arena) grow(c uint8) uint32 {
+	cl := &sizeClasses.class[c]
+	page, err := a.h.takeSpan(cl.kind)
+	if err != nil {
+		panic(err)
+	}
+	l := &a.spans[c]
+	a.desc[page] = desc{class: c, index: uint32(len(l.all))}
+	a.held += 1 << spanShift[cl.kind]
+	l.all = append(l.all, page)
+	a.listFirst(l, page)
+	return page
+}
+
+// Free returns a block. Its size is known from where it lies.
+func (a *Arena) Free(r Ref) {
+	off := r.Off()
+	kind := a.kindOf(off)
+	if kind == kinds {
+		a.freeLarge(uint32(off >> descShift))
+		return
+	}
+	page := uint32(off >> spanShift[kind] << (spanShift[kind] - descShift))
+	d := &a.desc[page]
+	cl := &sizeClasses.class[d.class]
+	l := &a.spans[d.class]
+	if d.live == 0 {
+		panic("BUG: arena: block freed twice")
+	}
+	a.used -= int64(cl.size)
+	l.live--
+	d.live--
+	if d.live == 0 && (l.head != page || l.tail != page) {
+		a.release(l, page)
+		return
+	}
+	slot := (off - uint64(page)<<descShift) / uint64(cl.size)
+	binary.LittleEndian.PutUint16(a.mem[off:], d.free)
+	d.free = uint16(slot) + 1
+	if d.flags&(flagListed|flagEvacuating) == 0 {
+		a.listLast(l, page)
+	}
+}
+
+// release hands an empty span back to the heap.
+func (a *Arena) release(l *list, page uint32) {
+	d := &a.desc[page]
+	cl := &sizeClasses.class[d.class]
+	if d.flags&flagListed != 0 {
+		a.unlist(l, page)
+	}
+	a.drop(&l.all, d.index)
+	a.held -= 1 << spanShift[cl.kind]
+	*d = desc{}
+	a.h.giveSpans(cl.kind, page)
+}
+
+// drop takes entry i out of a list of pages; the last one gets its place.
+func (a *Arena) drop(pages *[]uint32, i uint32) {
+	last := pop(pages)
+	if int(i) < len(*pages) {
+		(*pages)[i] = last
+		a.desc[last].index = i
+	}
+}
+
+// Cap is the number of bytes the block r can hold.
+func (a *Arena) Cap(r Ref) int {
+	off := r.Off()
+	kind := a.kindOf(off)
+	if kind == kinds {
+		return int(a.desc[off>>descShift].next) * largePage
+	}
+	return int(sizeClasses.class[a.desc[off>>spanShift[kind]<<(spanShift[kind]-descShift)].class].size)
+}
+
+// Footprint is what the block r counts in Used.
+func (a *Arena) Footprint(r Ref) int {
+	off := r.Off()
+	if a.kindOf(off) == kinds {
+		return int(a.desc[off>>descShift].prev) << 12
+	}
+	return a.Cap(r)
+}
+
+func (a *Arena) allocLarge(n, size int) Ref {
+	page, err := a.h.takeLarge(size)
+	if err != nil {
+		panic(err)
+	}
+	used := (n + 4095) >> 12
+	a.desc[page] = desc{next: uint32(size / largePage), prev: uint32(used), index: uint32(len(a.large))}
+	a.charge(int64(used) << 12)
+	a.large = append(a.large, page)
+	return Ref(uint64(page) << descShift >> unitShift)
+}
+
+func (a *Arena) charge(bytes int64) {
+	a.used += bytes
+	a.held += bytes
+	a.h.spanBytes.Add(bytes)
+}
+
+// Resize tells that a large block now uses n bytes of its capacity. Memory
+// past the end goes back to the system. For small blocks it does nothing.
+func (a *Arena) Resize(r Ref, n int) {
+	off := r.Off()
+	if a.kindOf(off) != kinds {
+		return
+	}
+	d := &a.desc[off>>descShift]
+	used := uint32((n + 4095) >> 12)
+	if used < d.prev {
+		from, to := off+uint64(used)<<12, off+uint64(d.prev)<<12
+		if unix.Madvise(a.mem[from:to], unix.MADV_DONTNEED) != nil {
+			return // still resident, so still counted
+		}
+	}
+	a.charge((int64(used) - int64(d.prev)) << 12)
+	d.prev = used
+}
+
+func (a *Arena) freeLarge(page uint32) {
+	d := &a.desc[page]
+	used := int64(d.prev) << 12
+	a.used -= used
+	a.held -= used
+	a.drop(&a.large, d.index)
+	a.h.giveLarge(page, d.next, used)
+}
+
+// Reset frees every block at once, in time proportional to the spans.
+func (a *Arena) Reset() {
+	for c := range a.spans {
+		l := &a.spans[c]
+		for _, page := range l.all {
+			a.desc[page] = desc{}
+		}
+		a.h.giveSpans(sizeClasses.class[c].kind, l.all...)
+		*l = list{}
+	}
+	for _, page := range a.large {
+		a.h.giveLarge(page, a.desc[page].next, int64(a.desc[page].prev)<<12)
+	}
+	a.large = nil
+	a.used, a.held = 0, 0
+}
+
+func (a *Arena) listFirst(l *list, page uint32) {
+	d := &a.desc[page]
+	d.flags |= flagListed
+	d.prev, d.next = 0, l.head
+	if l.head != 0 {
+		a.desc[l.head].prev = page
+	} else {
+		l.tail = page
+	}
+	l.head = page
+}
+
+func (a *Arena) listLast(l *list, page uint32) {
+	d := &a.desc[page]
+	d.flags |= flagListed
+	d.prev, d.next = l.tail, 0
+	if l.tail != 0 {
+		a.desc[l.tail].next = page
+	} else {
+		l.head = page
+	}
+	l.tail = page
+}
+
+func (a *Arena) unlist(l *list, page uint32) {
+	d := &a.desc[page]
+	d.flags &^= flagListed
+	if d.prev != 0 {
+		a.desc[d.prev].next = d.next
+	} else {
+		l.head = d.next
+	}
+	if d.next != 0 {
+		a.desc[d.next].prev = d.prev
+	} else {
+		l.tail = d.prev
+	}
+	d.next, d.prev = 0, 0
+}

@@ -1,0 +1,346 @@
+// Package arena keeps the bytes of keys and values outside the Go heap.
+//
+// # Problem
+//
+// A cache holds millions of small byte strings. As Go objects each of them
+// would be marked by every collection and rounded to the runtime's classes.
+// Here they live in memory from mmap that the collector never looks into,
+// addressed by 40-bit references which fit a hash table without pointers.
+//
+// # Layout
+//
+// A Heap reserves one range of addresses, a few terabytes that cost nothing
+// until they are touched, and divides it into four regions of equal length:
+// one for each kind of span (classes.go) and one for blocks above 16 KiB.
+// A Ref is the byte offset from the start of the range divided by eight. So a
+// reference becomes a slice with one addition, no page table of ours, and a
+// wrong index is out of the slice's range instead of somebody else's memory.
+//
+// An Arena is the allocator of one shard. It takes whole spans from the Heap
+// and cuts them into slots; it needs no lock of its own, the shard's lock
+// covers it. The Heap is shared and has a mutex, taken once per span and not
+// once per slot. Span sizes are small so that 64 shards with 40 classes in
+// use, each with half an open span, stay below 1 % of a gigabyte.
+//
+// The free slots of a span are chained through their first two bytes. A
+// descriptor of 16 bytes per 8 KiB (0.2 %) lies in a second mapping.
+//
+// # Giving memory back
+//
+// A span whose last slot is freed goes back to the Heap at once, still
+// resident, and is taken again before any fresh one. Scavenge returns what
+// exceeds a small reserve to the system with MADV_DONTNEED, neighbouring
+// spans in one call, from the maintenance goroutine and without a shard lock.
+// Freed large blocks are returned the same way, a slice at a time, because
+// unmapping half a gigabyte in one go takes tens of milliseconds.
+//
+// Spans do not empty by themselves when survivors are spread over them: see
+// Arena.BeginCompaction.
+//
+// # Rejected
+//
+// Coalescing free runs of pages (as tcmalloc does): with four separate
+// regions of virtual addresses nothing ever has to be merged, only released.
+package arena
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Ref names a block in a Heap: the block's offset in units of eight bytes.
+// It needs 40 bits. Zero is no block.
+type Ref uint64
+
+// Off is the byte offset of the block from the start of the heap.
+func (r Ref) Off() uint64 { return uint64(r) << unitShift }
+
+const (
+	descShift = 13 // one descriptor per 8 KiB
+	descSize  = 20
+	largePage = 8 << 10
+
+	maxReserve = 4 << 40 // 40-bit references reach 8 TiB
+	minReserve = 4 << 30
+
+	// keepResident spans stay mapped for reuse: this many bytes plus 1/32
+	// of what is in use.
+	keepResident = 1 << 20
+
+	releaseSlice = 4 << 20 // bytes given back per step of a large block
+)
+
+// desc describes the span (or large block) that begins at its page. Interior
+// pages of a span are unused: a block's region tells the span size, which
+// tells where its span begins.
+type desc struct {
+	next, prev uint32 // list of spans with free slots; large: size in pages, bytes used in 4 KiB
+	index      uint32 // place in the arena's list of all spans of the class, or of large blocks
+	free       uint16 // first free slot + 1
+	bump       uint16 // slots never used yet begin here
+	live       uint16
+	class      uint8
+	flags      uint8
+}
+
+const (
+	flagListed     = 1 << iota // on its arena's list of spans with room
+	flagEvacuating             // being emptied: no new slots from here
+)
+
+// ErrExhausted means that the reserved range has no room left.
+var ErrExhausted = errors.New("arena: address range exhausted")
+
+// Heap is the memory of one store. Its methods are safe for concurrent use.
+type Heap struct {
+	mem    []byte
+	desc   []desc
+	region uint64 // length of each of the four regions, a power of two
+	rshift uint
+
+	mu      sync.Mutex
+	bump    [kinds + 1]uint64   // first offset never used, per region
+	dirty   [kinds][]uint32     // free spans that are resident (offset >> descShift)
+	clean   [kinds][]uint32     // free spans given back to the system
+	large   map[uint32][]uint32 // free large blocks by size in pages
+	pending []span              // large blocks waiting to be given back
+
+	dirtyBytes atomic.Int64
+	spanBytes  atomic.Int64 // bytes of spans and large blocks handed out
+}
+
+type span struct{ page, pages, done uint32 }
+
+// NewHeap reserves the address range. It asks for 4 TiB and is content with
+// less where the system limits address space.
+func NewHeap() (*Heap, error) {
+	var err error
+	for size := uint64(maxReserve); size >= minReserve; size >>= 1 {
+		var h *Heap
+		if h, err = reserve(size); err == nil {
+			return h, nil
+		}
+	}
+	return nil, fmt.Errorf("arena: cannot reserve %d bytes of address space: %w", uint64(minReserve), err)
+}
+
+func reserve(size uint64) (*Heap, error) {
+	const prot, flags = unix.PROT_READ | unix.PROT_WRITE, unix.MAP_ANON | unix.MAP_PRIVATE | unix.MAP_NORESERVE
+	mem, err := unix.Mmap(-1, 0, int(size), prot, flags)
+	if err != nil {
+		return nil, err
+	}
+	descs := size >> descShift
+	raw, err := unix.Mmap(-1, 0, int(descs*descSize), prot, flags)
+	if err != nil {
+		return nil, errors.Join(err, unix.Munmap(mem))
+	}
+	h := &Heap{
+		mem:    mem,
+		desc:   unsafe.Slice((*desc)(unsafe.Pointer(&raw[0])), descs),
+		region: size / (kinds + 1),
+		large:  make(map[uint32][]uint32),
+	}
+	for 1<<h.rshift < h.region {
+		h.rshift++
+	}
+	for i := range h.bump {
+		h.bump[i] = uint64(i) * h.region
+	}
+	h.bump[0] += 1 << spanShift[0] // Ref 0 is no block
+	return h, nil
+}
+
+// Close unmaps the heap. Every slice into it becomes invalid.
+func (h *Heap) Close() error {
+	raw := unsafe.Slice((*byte)(unsafe.Pointer(&h.desc[0])), len(h.desc)*descSize)
+	err := errors.Join(unix.Munmap(h.mem), unix.Munmap(raw))
+	h.mem, h.desc = nil, nil
+	return err
+}
+
+// NewArena makes an empty allocator that draws on h.
+func (h *Heap) NewArena() *Arena {
+	return &Arena{h: h, mem: h.mem, desc: h.desc, spans: make([]list, len(sizeClasses.class))}
+}
+
+// Stats tells how a heap's memory is used, in bytes.
+type Stats struct {
+	Spans    int64 // handed out to arenas
+	Resident int64 // Spans, and free spans that have not been given back yet
+}
+
+// Stats reads the counters. It takes no lock.
+func (h *Heap) Stats() Stats {
+	s := h.spanBytes.Load()
+	return Stats{Spans: s, Resident: s + h.dirtyBytes.Load()}
+}
+
+// takeSpan hands out one span of a kind; it returns its first page.
+func (h *Heap) takeSpan(kind uint8) (uint32, error) {
+	size := uint64(1) << spanShift[kind]
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var page uint32
+	switch {
+	case len(h.dirty[kind]) > 0:
+		page = pop(&h.dirty[kind])
+		h.dirtyBytes.Add(-int64(size))
+	case len(h.clean[kind]) > 0:
+		page = pop(&h.clean[kind])
+	case h.bump[kind]+size > uint64(kind+1)*h.region:
+		return 0, ErrExhausted
+	default:
+		page = uint32(h.bump[kind] >> descShift)
+		h.bump[kind] += size
+	}
+	h.spanBytes.Add(int64(size))
+	return page, nil
+}
+
+// giveSpans takes spans of one kind back.
+func (h *Heap) giveSpans(kind uint8, pages ...uint32) {
+	bytes := int64(len(pages)) << spanShift[kind]
+	h.mu.Lock()
+	h.dirty[kind] = append(h.dirty[kind], pages...)
+	h.mu.Unlock()
+	h.dirtyBytes.Add(bytes)
+	h.spanBytes.Add(-bytes)
+}
+
+// takeLarge hands out a large block of the given virtual size.
+func (h *Heap) takeLarge(size int) (uint32, error) {
+	pages := uint32(size / largePage)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l := h.large[pages]; len(l) > 0 {
+		h.large[pages] = l[:len(l)-1]
+		return l[len(l)-1], nil
+	}
+	if h.bump[kinds]+uint64(size) > (kinds+1)*h.region {
+		return 0, ErrExhausted
+	}
+	page := uint32(h.bump[kinds] >> descShift)
+	h.bump[kinds] += uint64(size)
+	return page, nil
+}
+
+// giveLarge takes a large block back; Scavenge returns its memory.
+func (h *Heap) giveLarge(page, pages uint32, used int64) {
+	h.mu.Lock()
+	h.pending = append(h.pending, span{page: page, pages: pages})
+	h.mu.Unlock()
+	h.spanBytes.Add(-used)
+}
+
+// Scavenge gives free memory back to the system: one slice of a freed large
+// block, or a batch of free spans beyond the reserve. It reports whether more
+// is waiting. One call takes well below a millisecond.
+func (h *Heap) Scavenge() (more bool, err error) {
+	if done, more, err := h.scavengeLarge(); done {
+		return more, err
+	}
+	for kind := uint8(0); kind < kinds; kind++ {
+		keep := keepResident + h.spanBytes.Load()/32
+		excess := h.dirtyBytes.Load() - keep
+		if excess <= 0 {
+			return false, nil
+		}
+		if err := h.release(kind, int(excess>>spanShift[kind])+1); err != nil {
+			return false, err
+		}
+	}
+	return h.dirtyBytes.Load() > keepResident+h.spanBytes.Load()/32, nil
+}
+
+// Exhausted reports that less than a sixteenth of some region is left. The
+// store then refuses writes that need memory, as it does past maxmemory.
+func (h *Heap) Exhausted() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, b := range h.bump {
+		free := i < kinds && len(h.dirty[i])+len(h.clean[i]) > 1024
+		if !free && uint64(i+1)*h.region-b < h.region/16 {
+			return true
+		}
+	}
+	return false
+}
+
+// Excess reports whether Scavenge has something to do.
+func (h *Heap) Excess() bool {
+	h.mu.Lock()
+	pending := len(h.pending)
+	h.mu.Unlock()
+	return pending > 0 || h.dirtyBytes.Load() > keepResident+h.spanBytes.Load()/32
+}
+
+func (h *Heap) scavengeLarge() (done, more bool, err error) {
+	h.mu.Lock()
+	if len(h.pending) == 0 {
+		h.mu.Unlock()
+		return false, false, nil
+	}
+	s := pop(&h.pending)
+	h.mu.Unlock()
+	left := int(s.pages-s.done) * largePage
+	n := min(left, releaseSlice)
+	off := uint64(s.page+s.done) << descShift
+	if err := unix.Madvise(h.mem[off:off+uint64(n)], unix.MADV_DONTNEED); err != nil {
+		return true, false, fmt.Errorf("arena: madvise: %w", err)
+	}
+	s.done += uint32(n / largePage)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s.done < s.pages {
+		h.pending = append(h.pending, s)
+	} else {
+		h.large[s.pages] = append(h.large[s.pages], s.page)
+	}
+	return true, true, nil
+}
+
+// release gives up to n free spans of a kind back to the system. They are the
+// oldest of the free list, since the newest are still in the caches.
+func (h *Heap) release(kind uint8, n int) error {
+	const batch = 512
+	h.mu.Lock()
+	n = min(n, batch, len(h.dirty[kind]))
+	victims := slices.Clone(h.dirty[kind][:n])
+	h.dirty[kind] = append(h.dirty[kind][:0], h.dirty[kind][n:]...)
+	h.mu.Unlock()
+	if n == 0 {
+		return nil
+	}
+	h.dirtyBytes.Add(-int64(n) << spanShift[kind])
+	slices.Sort(victims)
+	step := uint32(1) << (spanShift[kind] - descShift)
+	for i := 0; i < n; {
+		j := i + 1
+		for j < n && victims[j] == victims[j-1]+step {
+			j++
+		}
+		from := uint64(victims[i]) << descShift
+		to := uint64(victims[j-1]+step) << descShift
+		if err := unix.Madvise(h.mem[from:to], unix.MADV_DONTNEED); err != nil {
+			return fmt.Errorf("arena: madvise: %w", err)
+		}
+		i = j
+	}
+	h.mu.Lock()
+	h.clean[kind] = append(h.clean[kind], victims...)
+	h.mu.Unlock()
+	return nil
+}
+
+func pop[T any](s *[]T) T {
+	last := (*s)[len(*s)-1]
+	*s = (*s)[:len(*s)-1]
+	return last
+}

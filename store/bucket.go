@@ -1,0 +1,166 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/larderkv/larder/store/arena"
+)
+
+// bucket is one cache line of a table. The header, from the low end:
+//
+//	count     4 bits   slots in use, the first ones
+//	overflow  4 bits   records that passed this bucket because it was full;
+//	                   15 sticks until the sub-table is rebuilt
+//	guests    4 bits   how many of the slots in use hold records whose home
+//	                   is an earlier bucket; they are the last ones
+//	(2 bits unused)
+//	hint     18 bits   lower bound of the expiry times, in unix seconds modulo
+//	                   2^18 (72 hours), 0 for none
+//
+// A hint is never more than 36 hours ahead, so that modular comparison is
+// sound: a bucket with a longer TTL is looked at every 36 hours and told to
+// wait for the next.
+type bucket [bucketSize]byte
+
+const (
+	slots    = 10
+	refsAt   = slots
+	headerAt = 60
+
+	overflowShift, guestShift, hintShift = 4, 8, 14
+
+	hintBits  = 18
+	hintMask  = 1<<hintBits - 1
+	hintAhead = 1 << (hintBits - 1) // seconds
+
+	maxOverflow = 15
+)
+
+func (b *bucket) header() uint32     { return binary.LittleEndian.Uint32(b[headerAt:]) }
+func (b *bucket) setHeader(h uint32) { binary.LittleEndian.PutUint32(b[headerAt:], h) }
+
+func (b *bucket) count() uint8    { return b[headerAt] & 0xF }
+func (b *bucket) overflow() uint8 { return b[headerAt] >> overflowShift }
+func (b *bucket) guests() uint8   { return b[headerAt+1] & 0xF }
+
+func (b *bucket) tag(slot uint8) uint8 { return b[slot] }
+
+func (b *bucket) ref(slot uint8) arena.Ref {
+	i := refsAt + 5*uint(slot)
+	if slot == slots-1 { // bytes 55 to 60, read with what stands before them
+		return arena.Ref(binary.LittleEndian.Uint64(b[headerAt-8:]) >> 24)
+	}
+	return arena.Ref(binary.LittleEndian.Uint64(b[i:i+8]) & (1<<40 - 1))
+}
+
+func (b *bucket) setRef(slot uint8, ref arena.Ref) {
+	i := refsAt + 5*uint(slot)
+	binary.LittleEndian.PutUint32(b[i:], uint32(ref))
+	b[i+4] = byte(ref >> 32)
+}
+
+func (b *bucket) set(slot uint8, tag uint8, ref arena.Ref) {
+	b[slot] = tag
+	b.setRef(slot, ref)
+}
+
+// match returns a word with bit 4i+3 set when slot i is in use and may have
+// the tag. Eight tags are compared at once; a borrow can report a slot beside
+// a real match, which the comparison of keys sorts out.
+func (b *bucket) match(tag uint8) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	x := binary.LittleEndian.Uint64(b[:]) ^ ones*uint64(tag)
+	m := (x - ones) &^ x & highs // bit 8i+7
+	// Gather to nibbles: slots 0 to 7 at bits 4i+3.
+	m = m >> 4
+	m = (m | m>>4) & 0x00FF00FF00FF00FF
+	m = (m | m>>8) & 0x0000FFFF0000FFFF
+	m = (m | m>>16) & 0x00000000FFFFFFFF
+	if b[8] == tag {
+		m |= 1 << 35
+	}
+	if b[9] == tag {
+		m |= 1 << 39
+	}
+	return m & (1<<(4*uint(b.count())) - 1)
+}
+
+// addResident puts a record whose home this is before the guests.
+func (b *bucket) addResident(tag uint8, ref arena.Ref) uint8 {
+	n, g := b.count(), b.guests()
+	slot := n - g
+	if g > 0 {
+		b.set(n, b.tag(slot), b.ref(slot))
+	}
+	b.set(slot, tag, ref)
+	b.setHeader(b.header() + 1)
+	return slot
+}
+
+// addGuest puts a record that found its home full.
+func (b *bucket) addGuest(tag uint8, ref arena.Ref) uint8 {
+	slot := b.count()
+	b.set(slot, tag, ref)
+	b.setHeader(b.header() + 1 + 1<<guestShift)
+	return slot
+}
+
+// remove empties a slot; the last resident and the last guest move up.
+func (b *bucket) remove(slot uint8) {
+	n, g := b.count(), b.guests()
+	h := b.header() - 1
+	if slot >= n-g {
+		h -= 1 << guestShift
+	} else if last := n - g - 1; last != slot {
+		b.set(slot, b.tag(last), b.ref(last))
+		slot = last
+	}
+	if slot != n-1 {
+		b.set(slot, b.tag(n-1), b.ref(n-1))
+	}
+	if n == 1 {
+		h &^= hintMask << hintShift
+	}
+	b.setHeader(h)
+}
+
+// passed counts a record that went on to the next bucket, or came back.
+func (b *bucket) passed(delta int) {
+	if o := b.overflow(); o < maxOverflow {
+		b[headerAt] = b[headerAt]&0xF | uint8(int(o)+delta)<<overflowShift
+	}
+}
+
+// hint encodes an expiry time (unix milliseconds) for comparison with others
+// made near the same time now.
+func hint(expire, now int64) uint32 {
+	sec := min((expire+999)/1000, now/1000+hintAhead-1)
+	h := uint32(sec) & hintMask
+	if h == 0 {
+		h = hintMask // one second early; 0 means none
+	}
+	return h
+}
+
+// earlier compares two hints on the circle.
+func earlier(a, b uint32) bool { return (a-b)&hintMask >= hintAhead }
+
+func (b *bucket) hint() uint32 { return b.header() >> hintShift }
+
+func (b *bucket) setHint(h uint32) {
+	b.setHeader(b.header()&(1<<hintShift-1) | h<<hintShift)
+}
+
+// lowerHint takes a record's hint into account.
+func (b *bucket) lowerHint(h uint32) {
+	if old := b.hint(); old == 0 || earlier(h, old) {
+		b.setHint(h)
+	}
+}
+
+// inheritHint is for a record that moved here from another bucket.
+func (b *bucket) inheritHint(from *bucket) {
+	if h := from.hint(); h != 0 {
+		b.lowerHint(h)
+	}
+}

@@ -1,0 +1,228 @@
+package store
+
+import (
+	"math/rand/v2"
+
+	"github.com/larderkv/larder/store/arena"
+)
+
+// Operations on whole keys, whatever their type.
+
+// SetExpire sets the expiry time of a key, in unix milliseconds; 0 takes it
+// away. A time that has passed is the caller's to turn into a Delete. It
+// tells whether the key exists.
+func (v *View) SetExpire(k Key, at int64) bool {
+	e, ok := v.Write(k)
+	if !ok {
+		return false
+	}
+	e.setExpire(at, v.Now)
+	v.Changed(k)
+	return true
+}
+
+// Persist takes the expiry time away. It tells whether there was one.
+func (v *View) Persist(k Key) bool {
+	e, ok := v.Write(k)
+	if !ok || e.rec.expire == 0 {
+		return false
+	}
+	e.setExpire(0, v.Now)
+	v.Changed(k)
+	return true
+}
+
+// Rename gives from's value and expiry time to the key to, replacing what is
+// there. It tells whether from exists. Both shards are locked.
+func (v *View) Rename(from, to Key) bool {
+	e, ok := v.Write(from)
+	if !ok {
+		return false
+	}
+	if string(from.Name) == string(to.Name) {
+		return true
+	}
+	v.transfer(&e, v, to)
+	v.Changed(from)
+	return true
+}
+
+// Move gives a key's value and expiry time to the same name in another
+// database, where it must be absent; both tell whether it was done.
+func (v *View) Move(k Key, to *View) bool {
+	e, ok := v.Write(k)
+	if !ok {
+		return false
+	}
+	if _, exists := to.Write(k); exists {
+		return false
+	}
+	v.transfer(&e, to, k)
+	v.Changed(k)
+	return true
+}
+
+// transfer moves an entry's value to another key. Within a shard a big
+// collection keeps its table; into another shard its elements are copied,
+// since they live in the shard's arena.
+func (v *View) transfer(e *Entry, to *View, k Key) {
+	dst := v.shard(k)
+	value := e.value()
+	if e.rec.encoding() == encTable {
+		if dst == e.sh {
+			// The handle moves on; only the old record must not free it.
+			e.rec.meta = e.rec.meta&^encMask | uint32(encPack)<<encShift
+			to.put(k, e.rec.meta&^encMask|uint32(encTable)<<encShift, value, e.rec.expire)
+			v.unlinkAgain(e)
+			return
+		}
+		h := dst.newNested(e.sh.nestedTable(value).cloneInto(dst, v.Now))
+		value = h[:]
+	}
+	to.put(k, e.rec.meta, value, e.rec.expire)
+	v.unlinkAgain(e)
+}
+
+// unlinkAgain removes the entry after another insertion, which may have moved
+// its slot.
+func (v *View) unlinkAgain(e *Entry) {
+	key := e.t.mem[e.rec.key : e.rec.key+uint64(e.rec.klen)]
+	e.p, _, _ = e.t.find(e.t.hash(key), key)
+	e.remove()
+}
+
+// Copy copies from's value and expiry time to a key of another view (or the
+// same), replacing what is there. It tells whether from exists.
+func (v *View) Copy(from Key, to *View, k Key) bool {
+	e, ok := v.Read(from)
+	if !ok {
+		return false
+	}
+	value := e.value()
+	if e.rec.encoding() == encTable {
+		dst := v.shard(k)
+		h := dst.newNested(e.sh.nestedTable(value).cloneInto(dst, v.Now))
+		value = h[:]
+	}
+	to.put(k, to.newMeta(e.rec.typ(), e.rec.encoding()), value, e.rec.expire)
+	return true
+}
+
+// put stores a value under a key, replacing what is there. value may alias
+// the arena: the new record is made before the old one is freed.
+func (v *View) put(k Key, meta uint32, value []byte, expire int64) {
+	t := v.tableForWrite(k)
+	ref := newRecord(t.ar, meta, k.Name, value, expire)
+	if e, ok := v.Write(k); ok {
+		e.remove()
+	}
+	t.insert(k.hash, ref, expire, v.Now)
+	v.Changed(k)
+}
+
+// RandomLocked returns the name of a random live key; all shards are locked.
+// Every key has the same chance. The name aliases the arena.
+func (v *View) RandomLocked() (name []byte, ok bool) {
+	total := v.Store.DBLocked(v.DB).Keys
+	if total == 0 {
+		return nil, false
+	}
+	// With expired keys still in the tables, try again; when nearly all have
+	// expired, look at each.
+	for tries := 0; tries < 64; tries++ {
+		n := rand.IntN(total)
+		for i := range v.Store.shards {
+			t := v.Store.shards[i].dbs[v.DB]
+			if t == nil {
+				continue
+			}
+			if n -= t.n; n < 0 {
+				if name, ok = v.liveName(t, t.random()); ok {
+					return name, true
+				}
+				break
+			}
+		}
+	}
+	for i := range v.Store.shards {
+		if t := v.Store.shards[i].dbs[v.DB]; t != nil {
+			t.each(func(ref arena.Ref) bool {
+				name, ok = v.liveName(t, ref)
+				return !ok
+			})
+			if ok {
+				return name, true
+			}
+		}
+	}
+	return nil, false
+}
+
+func (v *View) liveName(t *table, ref arena.Ref) ([]byte, bool) {
+	r := readRecord(t.mem, ref)
+	if r.expire != 0 && r.expire <= v.Now {
+		return nil, false
+	}
+	return t.mem[r.key : r.key+uint64(r.klen) : r.key+uint64(r.klen)], true
+}
+
+// Keyspace cursors: the low byte is the shard, the rest the place in hash
+// order (table.scan).
+const scanShardBits = 8
+
+// Scan visits live keys of a database from a cursor on, 0 for the start: at
+// least one bucket, until about count keys were seen. It returns the cursor
+// to go on from, 0 at the end. A key that is there from the first call to the
+// last is visited; one may be visited twice.
+//
+// Scan locks one shard at a time; fn runs under that lock, and the entry and
+// name it gets are valid until it returns. fn must not change the store.
+func (s *Store) Scan(db int, cursor uint64, count int, now int64, fn func(e *Entry, name []byte)) (next uint64) {
+	for seen, steps := 0, 0; seen < count && steps < 10*count; {
+		i := int(cursor & (1<<scanShardBits - 1))
+		if i >= len(s.shards) {
+			return 0
+		}
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		cursor = sh.scan(db, cursor, now, func(e *Entry, name []byte) {
+			seen++
+			fn(e, name)
+		}, func() bool { steps++; return seen < count && steps < 10*count })
+		sh.mu.Unlock()
+		if cursor == 0 {
+			if i++; i == len(s.shards) {
+				return 0
+			}
+			cursor = uint64(i)
+		}
+	}
+	return cursor
+}
+
+// scan visits buckets of one shard until more returns false; 0 is the end of
+// the shard.
+func (sh *shard) scan(db int, cursor uint64, now int64, fn func(*Entry, []byte), more func() bool) uint64 {
+	t := sh.dbs[db]
+	if t == nil {
+		more()
+		return 0
+	}
+	shardBits := cursor & (1<<scanShardBits - 1)
+	place := cursor >> scanShardBits
+	for {
+		place = t.scan(place, func(ref arena.Ref) {
+			e := Entry{sh: sh, t: t, ref: ref, rec: readRecord(t.mem, ref)}
+			if e.rec.expire == 0 || e.rec.expire > now {
+				fn(&e, t.mem[e.rec.key:e.rec.key+uint64(e.rec.klen):e.rec.key+uint64(e.rec.klen)])
+			}
+		})
+		if place == 0 {
+			more()
+			return 0
+		}
+		if !more() {
+			return place<<scanShardBits | shardBits
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package store
+
+import "github.com/larderkv/larder/store/arena"
+
+// Maintenance: what has to happen without a command asking for it. Expired
+// keys are removed, garbage is freed, sparse spans are emptied, free memory
+// goes back to the system.
+//
+// All of it is cut into units of at most a sub-table (about a thousand
+// records, some tens of microseconds, at worst a few hundred when every
+// record is out of the caches). A unit holds one shard's lock. The caller of
+// Maintain decides how much of a processor it gets; a client waits for one
+// unit at most.
+
+// maintenance is the state of the one goroutine that calls Maintain.
+type maintenance struct {
+	shard    int
+	idle     int // shards in a row that had nothing to do
+	expireAt []expireCursor
+}
+
+type expireCursor struct {
+	db  int
+	sub uint32
+}
+
+// compaction is a shard's walk over its tables.
+type compaction struct {
+	active bool
+	table  int // databases first, nested tables after them
+	sub    int
+	held   int64 // memory after the last walk, so that a walk without effect is not repeated at once
+}
+
+// compactAtLeast is how many bytes must be gained for a walk to be worth it.
+const compactAtLeast = 64 << 10
+
+// Maintain does one unit of work and reports whether there may be more. It
+// returns false once it has gone round all shards without finding any. One
+// goroutine calls it. now is in unix milliseconds.
+func (s *Store) Maintain(now int64) (more bool, err error) {
+	m := &s.maint
+	if m.expireAt == nil {
+		m.expireAt = make([]expireCursor, len(s.shards))
+	}
+	if m.shard == 0 && m.idle == 0 && s.heap.Excess() {
+		if _, err := s.heap.Scavenge(); err != nil {
+			return false, err
+		}
+	}
+	sh := &s.shards[m.shard]
+	sh.mu.Lock()
+	worked := sh.maintain(s, &m.expireAt[m.shard], now)
+	sh.mu.Unlock()
+	if worked {
+		m.idle = 0
+	} else {
+		m.idle++
+	}
+	m.shard = (m.shard + 1) % len(s.shards)
+	if m.idle < len(s.shards) {
+		return true, nil
+	}
+	m.idle = 0
+	if !s.heap.Excess() {
+		return false, nil
+	}
+	_, err = s.heap.Scavenge()
+	return true, err
+}
+
+// maintain does one unit for a shard, the most urgent.
+func (sh *shard) maintain(s *Store, at *expireCursor, now int64) bool {
+	return s.activeExpire.Load() && sh.expireStep(s, at, now) || sh.collectGarbage() || sh.compactStep()
+}
+
+// expireStep sweeps one sub-table that is due. Sub-tables are visited in
+// turn, so that one with many keys about to expire does not hide the others.
+func (sh *shard) expireStep(s *Store, at *expireCursor, now int64) bool {
+	for range len(sh.dbs) + 1 {
+		if at.db >= len(sh.dbs) {
+			at.db = 0
+		}
+		t := sh.dbs[at.db]
+		if t != nil && t.ttls > 0 {
+			if sub, ok := t.nextDue(at.sub, now); ok {
+				at.sub = sub + 1
+				sh.sweep(s, at.db, t, sub, now)
+				return true
+			}
+		}
+		at.db, at.sub = at.db+1, 0
+	}
+	return false
+}
+
+func (sh *shard) sweep(s *Store, db int, t *table, sub uint32, now int64) {
+	n := t.sweep(sub, now, func(ref arena.Ref) {
+		r := readRecord(t.mem, ref)
+		if len(sh.watched) > 0 {
+			name := t.mem[r.key : r.key+uint64(r.klen)]
+			sh.touchWatched(watchKey{db, string(name)}, t, s.Key(name))
+		}
+		sh.freeRecord(&r, ref)
+	})
+	s.expired.Add(int64(n))
+}
+
+// compactStep begins a walk where it pays, or goes on with one.
+func (sh *shard) compactStep() bool {
+	c := &sh.compact
+	if !c.active {
+		if held := sh.ar.Held(); held < c.held+c.held/32 && held > c.held-c.held/32 {
+			return false
+		}
+		if gain := sh.ar.Fragmented(); gain < compactAtLeast || gain < sh.ar.Held()/16 || !sh.ar.BeginCompaction() {
+			return false
+		}
+		*c = compaction{active: true}
+	}
+	for ; c.table < len(sh.dbs)+len(sh.nested); c.table, c.sub = c.table+1, 0 {
+		t := sh.tableAt(c.table)
+		if t != nil && c.sub < len(t.subs) {
+			t.evacuate(uint32(c.sub))
+			c.sub++
+			return true
+		}
+	}
+	sh.ar.EndCompaction()
+	*c = compaction{held: sh.ar.Held()}
+	return true
+}
+
+func (sh *shard) tableAt(i int) *table {
+	if i < len(sh.dbs) {
+		return sh.dbs[i]
+	}
+	return sh.nested[i-len(sh.dbs)]
+}
+
+// evacuate moves the records and the buckets of a sub-table that lie in
+// spans marked by BeginCompaction.
+func (t *table) evacuate(sub uint32) {
+	s := &t.subs[sub]
+	t.eachSlot(s, func(b *bucket, _ uint32, slot uint8, _ bool) {
+		ref := b.ref(slot)
+		if !t.ar.Evacuating(ref) {
+			return
+		}
+		r := readRecord(t.mem, ref)
+		b.setRef(slot, t.relocate(ref, r.size()))
+	})
+	if s.buckets > 0 && t.ar.Evacuating(arena.Ref(s.base>>3)) {
+		s.base = t.relocate(arena.Ref(s.base>>3), int(s.buckets)*bucketSize).Off()
+	}
+}
+
+func (t *table) relocate(ref arena.Ref, n int) arena.Ref {
+	moved := t.ar.Alloc(n)
+	copy(t.ar.Bytes(moved, n), t.ar.Bytes(ref, n))
+	t.ar.Free(ref)
+	return moved
+}

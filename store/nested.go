@@ -1,0 +1,130 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/larderkv/larder/store/arena"
+)
+
+// Big collections. Their elements are records in a table of their own, in the
+// arena of the key's shard. The key's record has a handle of four bytes, an
+// index into the shard's list of tables.
+//
+// Freeing a table visits every record, so deleting a big collection only
+// takes it off the list: it becomes garbage, which the maintenance frees a
+// sub-table at a time.
+
+// handleSize is the length of a handle in a record's value.
+const handleSize = 4
+
+// freeNow is the number of elements up to which a table is freed at once.
+const freeNow = 64
+
+// garbage is a detached table. A keyspace's records may own nested tables.
+type garbage struct {
+	t        *table
+	keyspace bool
+}
+
+// newNested makes an empty table for a big collection and returns its handle.
+func (sh *shard) newNested(t *table) (handle [handleSize]byte) {
+	var i uint32
+	if n := len(sh.freeNested); n > 0 {
+		i = sh.freeNested[n-1]
+		sh.freeNested = sh.freeNested[:n-1]
+		sh.nested[i] = t
+	} else {
+		i = uint32(len(sh.nested))
+		sh.nested = append(sh.nested, t)
+	}
+	binary.LittleEndian.PutUint32(handle[:], i)
+	return handle
+}
+
+// nestedTable resolves a handle.
+func (sh *shard) nestedTable(handle []byte) *table {
+	return sh.nested[binary.LittleEndian.Uint32(handle)]
+}
+
+// dropNested gives a handle up; its table is freed now if small, else later.
+func (sh *shard) dropNested(handle []byte) {
+	i := binary.LittleEndian.Uint32(handle)
+	t := sh.nested[i]
+	sh.nested[i] = nil
+	sh.freeNested = append(sh.freeNested, i)
+	if t.n > freeNow {
+		sh.garbage = append(sh.garbage, garbage{t: t})
+		return
+	}
+	for i := range t.subs {
+		sh.freeSub(t, i, false)
+	}
+}
+
+// freeRecord frees a record that is no longer in its table, and what it owns.
+func (sh *shard) freeRecord(r *record, ref arena.Ref) {
+	if r.encoding() == encTable {
+		v := r.value()
+		sh.dropNested(sh.ar.Mem()[v : v+handleSize])
+	}
+	sh.ar.Free(ref)
+}
+
+// freeSub frees the records and buckets of one sub-table of garbage.
+func (sh *shard) freeSub(t *table, i int, keyspace bool) {
+	s := &t.subs[i]
+	t.eachSlot(s, func(b *bucket, _ uint32, slot uint8, _ bool) {
+		ref := b.ref(slot)
+		if !keyspace {
+			sh.ar.Free(ref)
+			return
+		}
+		r := readRecord(t.mem, ref)
+		sh.freeRecord(&r, ref)
+	})
+	t.freeArray(s.base, s.buckets)
+	*s = subtable{}
+}
+
+// collectGarbage frees one sub-table. It reports whether there was one.
+func (sh *shard) collectGarbage() bool {
+	n := len(sh.garbage)
+	if n == 0 {
+		return false
+	}
+	g := sh.garbage[n-1]
+	// Freeing a keyspace may append to the garbage, so the entry is looked
+	// up by position and taken off first.
+	last := len(g.t.subs) - 1
+	if last < 0 {
+		sh.garbage = sh.garbage[:n-1]
+		return true
+	}
+	sh.freeSub(g.t, last, g.keyspace)
+	g.t.subs = g.t.subs[:last]
+	return true
+}
+
+// footprint is the number of bytes of the table and all its records.
+func (t *table) footprint() int64 {
+	sum := t.memory()
+	t.each(func(ref arena.Ref) bool {
+		sum += int64(t.ar.Footprint(ref))
+		return true
+	})
+	return sum
+}
+
+// cloneInto copies a table and its records into another shard's arena.
+func (t *table) cloneInto(sh *shard, now int64) *table {
+	c := newTable(sh.ar, t.seed)
+	t.each(func(ref arena.Ref) bool {
+		r := readRecord(t.mem, ref)
+		key := t.mem[r.key : r.key+uint64(r.klen)]
+		v := r.value()
+		nr := newRecord(sh.ar, r.meta, key, t.mem[v:v+uint64(r.vlen)], r.expire)
+		c.insert(c.hash(key), nr, r.expire, now)
+		return true
+	})
+	return c
+}

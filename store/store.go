@@ -1,0 +1,347 @@
+// Package store is the keyspace: shards, tables, records, expiry, scanning.
+// It has never heard of RESP.
+//
+// # Shards
+//
+// A key belongs to the shard that xxhash of its name picks; the shard is the
+// unit of locking and owns an arena. All databases of a shard share its lock
+// and its arena, so that COPY, MOVE and SWAPDB of one key stay inside it.
+// Inside the shard a hash with a random seed places the key, so that nobody
+// can choose names which collide.
+//
+// # Locks
+//
+// Commands do not lock. The engine collects the shards of a command's keys in
+// a Lockset and takes them by ascending index; functions of View and methods
+// whose names end in Locked expect that. Store.Scan and the maintenance
+// (maintain.go) take one shard at a time themselves.
+//
+// # Rules
+//
+// Readers hide an expired key; only a writer removes it. Slices that reads
+// return alias the arena: they are valid until the lock is released or the
+// shard changes.
+package store
+
+import (
+	"errors"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/larderkv/larder/eviction"
+	"github.com/larderkv/larder/store/arena"
+)
+
+// Errors of data operations. The engine turns them into replies.
+var (
+	ErrWrongType  = errors.New("store: the key holds another type")
+	ErrNotInteger = errors.New("store: value is not an integer")
+	ErrOverflow   = errors.New("store: increment would overflow")
+	ErrTooLong    = errors.New("store: string exceeds the maximum length")
+)
+
+// Options configure a Store. The zero value of a field takes its default.
+type Options struct {
+	Databases int        // default 16
+	Shards    int        // a power of two up to MaxShards, default 64
+	Encodings *Encodings // shared with the configuration, default NewEncodings()
+	Eviction  *Eviction  // shared with the configuration
+}
+
+// MaxShards is the largest number of shards.
+const MaxShards = 256
+
+// Encodings are the limits up to which collections stay packed. They may
+// change at any time and apply from the next write on.
+type Encodings struct {
+	HashMaxEntries, HashMaxValue             atomic.Int64 // entries, bytes
+	SetMaxIntset, SetMaxEntries, SetMaxValue atomic.Int64
+}
+
+// NewEncodings returns Redis' defaults.
+func NewEncodings() *Encodings {
+	e := new(Encodings)
+	e.HashMaxEntries.Store(128)
+	e.HashMaxValue.Store(64)
+	e.SetMaxIntset.Store(512)
+	e.SetMaxEntries.Store(128)
+	e.SetMaxValue.Store(64)
+	return e
+}
+
+// Eviction tells what an entry's word means. It may change at any time; words
+// written before are then misread until the next access, as in Redis.
+type Eviction struct {
+	LFU                  atomic.Bool
+	LogFactor, DecayTime atomic.Int64
+}
+
+func (e *Eviction) lfu() eviction.LFU {
+	return eviction.LFU{LogFactor: e.LogFactor.Load(), DecayTime: e.DecayTime.Load()}
+}
+
+// Store is the data of one server. See the package comment for locking.
+type Store struct {
+	heap   *arena.Heap
+	shards []shard
+	mask   uint64
+	seed   maphash.Seed
+	enc    *Encodings
+	evict  *Eviction
+	nDBs   int
+
+	expired      atomic.Int64
+	activeExpire atomic.Bool
+	maint        maintenance
+}
+
+type shard struct {
+	mu  sync.Mutex
+	ar  *arena.Arena
+	dbs []*table // nil until the database is used
+
+	nested     []*table // big collections, by handle
+	freeNested []uint32
+	garbage    []garbage // tables that are being freed in the background
+
+	watched map[watchKey][]watch
+	compact compaction
+
+	_ [64]byte // keeps the locks of neighbours on different cache lines
+}
+
+// Open makes an empty store.
+func Open(o Options) (*Store, error) {
+	if o.Databases == 0 {
+		o.Databases = 16
+	}
+	if o.Shards == 0 {
+		o.Shards = 64
+	}
+	if o.Shards < 1 || o.Shards > MaxShards || o.Shards&(o.Shards-1) != 0 {
+		return nil, errors.New("store: shards must be a power of two up to 256")
+	}
+	if o.Encodings == nil {
+		o.Encodings = NewEncodings()
+	}
+	if o.Eviction == nil {
+		o.Eviction = new(Eviction)
+	}
+	heap, err := arena.NewHeap()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		heap: heap, shards: make([]shard, o.Shards), mask: uint64(o.Shards - 1), seed: maphash.MakeSeed(),
+		enc: o.Encodings, evict: o.Eviction, nDBs: o.Databases,
+	}
+	for i := range s.shards {
+		s.shards[i].ar = heap.NewArena()
+		s.shards[i].dbs = make([]*table, o.Databases)
+	}
+	s.activeExpire.Store(true)
+	return s, nil
+}
+
+// Close unmaps all memory. No other method may run or be called after it.
+func (s *Store) Close() error { return s.heap.Close() }
+
+// Databases is the number of databases.
+func (s *Store) Databases() int { return s.nDBs }
+
+// Encodings are the limits in force.
+func (s *Store) Encodings() *Encodings { return s.enc }
+
+// Key is a key's name with its place in the store, computed once per command.
+type Key struct {
+	Name  []byte
+	hash  uint64
+	shard uint32
+}
+
+// Key finds a name's place. The Key aliases name.
+func (s *Store) Key(name []byte) Key {
+	return Key{Name: name, hash: maphash.Bytes(s.seed, name), shard: uint32(xxhash.Sum64(name) & s.mask)}
+}
+
+// Shard is the index of the key's shard.
+func (k Key) Shard() int { return int(k.shard) }
+
+// ShardOf is the index of a name's shard.
+func (s *Store) ShardOf(name []byte) int { return int(xxhash.Sum64(name) & s.mask) }
+
+// Shards is the number of shards.
+func (s *Store) Shards() int { return len(s.shards) }
+
+// Lock takes the lock of one shard. Several are taken through a Lockset.
+func (s *Store) Lock(shard int) { s.shards[shard].mu.Lock() }
+
+// Unlock releases the lock of one shard.
+func (s *Store) Unlock(shard int) { s.shards[shard].mu.Unlock() }
+
+// LockAll takes all locks, in order.
+func (s *Store) LockAll() {
+	for i := range s.shards {
+		s.shards[i].mu.Lock()
+	}
+}
+
+// UnlockAll releases all locks.
+func (s *Store) UnlockAll() {
+	for i := range s.shards {
+		s.shards[i].mu.Unlock()
+	}
+}
+
+// Lockset collects shards, and locks them by ascending index. The zero value
+// is empty; it allocates nothing.
+type Lockset struct{ bits [MaxShards / 64]uint64 }
+
+// Reset empties the set.
+func (l *Lockset) Reset() { *l = Lockset{} }
+
+// Add puts a shard into the set; twice is once.
+func (l *Lockset) Add(shard int) { l.bits[shard>>6] |= 1 << (shard & 63) }
+
+// AddAll puts every shard of s into the set.
+func (l *Lockset) AddAll(s *Store) {
+	for i := range s.shards {
+		l.Add(i)
+	}
+}
+
+// Lock takes the locks of the set.
+func (l *Lockset) Lock(s *Store) {
+	for i := range s.shards {
+		if l.bits[i>>6]>>(i&63)&1 != 0 {
+			s.shards[i].mu.Lock()
+		}
+	}
+}
+
+// Unlock releases them.
+func (l *Lockset) Unlock(s *Store) {
+	for i := range s.shards {
+		if l.bits[i>>6]>>(i&63)&1 != 0 {
+			s.shards[i].mu.Unlock()
+		}
+	}
+}
+
+// Stats are the counters of a store.
+type Stats struct {
+	Expired  int64 // keys removed because their time had come
+	Used     int64 // bytes of slots in use: records and tables
+	Held     int64 // bytes of memory taken for them
+	Resident int64 // Held, and free memory not yet given back to the system
+	Garbage  int   // collections and databases being freed in the background
+	Nested   int   // big hashes and sets
+}
+
+// Stats sums up; it locks one shard after the other.
+func (s *Store) Stats() Stats {
+	h := s.heap.Stats()
+	st := Stats{Expired: s.expired.Load(), Held: h.Spans, Resident: h.Resident}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		st.Used += sh.ar.Used()
+		st.Garbage += len(sh.garbage)
+		st.Nested += len(sh.nested) - len(sh.freeNested)
+		sh.mu.Unlock()
+	}
+	return st
+}
+
+// Memory is the number of bytes taken for data. It is one atomic load, for
+// the check before every write; Stats has the details.
+func (s *Store) Memory() int64 { return s.heap.Stats().Spans }
+
+// Exhausted reports that the address range is nearly used up: commands that
+// need memory have to be refused.
+func (s *Store) Exhausted() bool { return s.heap.Exhausted() }
+
+// SetActiveExpire switches the removal of expired keys by Maintain on or off.
+// Expired keys are hidden in any case.
+func (s *Store) SetActiveExpire(on bool) { s.activeExpire.Store(on) }
+
+// DBStats are the counts of one database.
+type DBStats struct {
+	Keys    int // expired ones that are not yet removed included
+	Expires int // keys with a TTL
+}
+
+// DB counts the keys of a database; it locks one shard after the other.
+func (s *Store) DB(db int) (st DBStats) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		if t := sh.dbs[db]; t != nil {
+			st.Keys += t.n
+			st.Expires += t.ttls
+		}
+		sh.mu.Unlock()
+	}
+	return st
+}
+
+// DBLocked is DB for a caller that holds all locks.
+func (s *Store) DBLocked(db int) (st DBStats) {
+	for i := range s.shards {
+		if t := s.shards[i].dbs[db]; t != nil {
+			st.Keys += t.n
+			st.Expires += t.ttls
+		}
+	}
+	return st
+}
+
+// FlushLocked empties a database. All locks are held. The memory is freed in
+// the background, or at once where a shard holds nothing else.
+func (s *Store) FlushLocked(db int, now int64) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		t := sh.dbs[db]
+		if t == nil {
+			continue
+		}
+		sh.touchWatchedDB(db, nil, now)
+		sh.dbs[db] = nil
+		if sh.emptyLocked() {
+			sh.resetLocked()
+		} else if t.n > 0 {
+			sh.garbage = append(sh.garbage, garbage{t: t, keyspace: true})
+		}
+	}
+}
+
+func (sh *shard) emptyLocked() bool {
+	for _, t := range sh.dbs {
+		if t != nil && t.n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// resetLocked drops everything the shard has, in time proportional to its
+// spans.
+func (sh *shard) resetLocked() {
+	sh.ar.Reset()
+	clear(sh.dbs)
+	sh.nested, sh.freeNested, sh.garbage = nil, nil, nil
+	sh.compact = compaction{}
+}
+
+// SwapLocked exchanges two databases. All locks are held.
+func (s *Store) SwapLocked(a, b int, now int64) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.touchWatchedDB(a, sh.dbs[b], now)
+		sh.touchWatchedDB(b, sh.dbs[a], now)
+		sh.dbs[a], sh.dbs[b] = sh.dbs[b], sh.dbs[a]
+	}
+}

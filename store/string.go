@@ -1,0 +1,180 @@
+package store
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/larderkv/larder/store/lex"
+)
+
+// Strings. A value is kept as the client sent it, numbers too: the digits of
+// a counter are rarely longer than eight bytes, and a GET copies them as they
+// are. OBJECT ENCODING is derived from the bytes when it is asked for.
+
+// KeepTTL as an expiry time leaves a key's expiry time as it is.
+const KeepTTL = -1
+
+// MaxStringLen is the longest value that APPEND and SETRANGE may build when
+// the configuration sets no other limit, in bytes.
+const MaxStringLen = 512 << 20
+
+// GetString reads a string. The value aliases the arena. A missing key is nil
+// and false.
+func (v *View) GetString(k Key) ([]byte, bool, error) {
+	e, ok := v.Read(k)
+	if !ok {
+		return nil, false, nil
+	}
+	if e.rec.typ() != TypeString {
+		return nil, false, ErrWrongType
+	}
+	return e.value(), true, nil
+}
+
+// SetString stores a value whatever was there before. expire is in unix
+// milliseconds, 0 for none, KeepTTL for that of the key before.
+func (v *View) SetString(k Key, value []byte, expire int64) {
+	t := v.tableForWrite(k)
+	e := Entry{sh: v.shard(k), t: t}
+	var ok bool
+	if e.p, e.ref, ok = t.find(k.hash, k.Name); !ok {
+		v.insertString(t, k, value, max(expire, 0))
+		return
+	}
+	e.rec = readRecord(t.mem, e.ref)
+	if e.rec.expire != 0 && e.rec.expire <= v.Now {
+		v.expire(&e, k)
+		v.insertString(v.tableForWrite(k), k, value, max(expire, 0))
+		return
+	}
+	v.overwriteString(&e, k, value, expire)
+}
+
+func (v *View) insertString(t *table, k Key, value []byte, expire int64) {
+	ref := newRecord(t.ar, v.newMeta(TypeString, encPlain), k.Name, value, expire)
+	t.insert(k.hash, ref, expire, v.Now)
+	v.Changed(k)
+}
+
+func (v *View) overwriteString(e *Entry, k Key, value []byte, expire int64) {
+	if e.rec.encoding() == encTable {
+		e.sh.dropNested(e.value())
+	}
+	word := v.newMeta(TypeString, encPlain)
+	if v.Store.evict.LFU.Load() { // an overwritten key keeps its frequency
+		word = word&(1<<wordShift-1) | e.rec.meta>>wordShift<<wordShift
+	}
+	e.rec.meta = word | e.rec.meta&flagExpire
+	if expire != KeepTTL && (expire != 0) != (e.rec.expire != 0) {
+		e.setExpire(expire, v.Now)
+		expire = KeepTTL
+	}
+	e.replaceValue(value, encPlain)
+	if expire > 0 {
+		e.setExpire(expire, v.Now)
+	}
+	v.Changed(k)
+}
+
+// Append adds bytes at the end of a string, which is made if need be. It
+// returns the new length; limit is the longest allowed, in bytes.
+func (v *View) Append(k Key, suffix []byte, limit int64) (int, error) {
+	e, ok, err := v.writeString(k)
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		v.SetString(k, suffix, 0)
+		return len(suffix), nil
+	}
+	old := e.rec.vlen
+	if int64(old)+int64(len(suffix)) > limit {
+		return 0, ErrTooLong
+	}
+	copy(e.resizeValue(old+len(suffix), encRaw, true)[old:], suffix)
+	v.Changed(k)
+	return old + len(suffix), nil
+}
+
+// SetRange overwrites a string from an offset on, which is filled up with
+// zero bytes if it is past the end. patch is not empty. It returns the new
+// length; limit is the longest allowed, in bytes.
+func (v *View) SetRange(k Key, offset int64, patch []byte, limit int64) (int, error) {
+	e, ok, err := v.writeString(k)
+	if err != nil {
+		return 0, err
+	}
+	if offset > limit-int64(len(patch)) {
+		return 0, ErrTooLong
+	}
+	if !ok {
+		e = v.insertRecord(k, v.newMeta(TypeString, encRaw), nil, 0)
+	}
+	old, end := e.rec.vlen, int(offset)+len(patch)
+	value := e.resizeValue(max(old, end), encRaw, ok)
+	if int(offset) > old {
+		clear(value[old:offset])
+	}
+	copy(value[offset:], patch)
+	v.Changed(k)
+	return len(value), nil
+}
+
+// IncrBy adds to the integer in a string; a missing one counts as 0. The
+// expiry time stays.
+func (v *View) IncrBy(k Key, delta int64) (int64, error) {
+	e, ok, err := v.writeString(k)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	if ok {
+		if n, ok = lex.ParseInt(e.value()); !ok {
+			return 0, ErrNotInteger
+		}
+		if delta < 0 && n < math.MinInt64-delta || delta > 0 && n > math.MaxInt64-delta {
+			return 0, ErrOverflow
+		}
+	}
+	n += delta
+	var digits [20]byte
+	text := strconv.AppendInt(digits[:0], n, 10)
+	if e.t == nil {
+		v.insertString(v.tableForWrite(k), k, text, 0)
+		return n, nil
+	}
+	e.replaceValue(text, encPlain)
+	v.Changed(k)
+	return n, nil
+}
+
+// writeString is Write for a command that takes strings only.
+func (v *View) writeString(k Key) (Entry, bool, error) {
+	e, ok := v.Write(k)
+	if ok && e.rec.typ() != TypeString {
+		return e, false, ErrWrongType
+	}
+	return e, ok, nil
+}
+
+// embstrMax is the length up to which Redis keeps a string and its header in
+// one allocation.
+const embstrMax = 44
+
+// stringEncoding is Redis' name for how it would keep the string.
+func stringEncoding(value []byte, enc encoding) string {
+	switch {
+	case enc == encRaw:
+		return "raw"
+	case len(value) <= 20 && isInteger(value):
+		return "int"
+	case len(value) <= embstrMax:
+		return "embstr"
+	}
+	return "raw"
+}
+
+func isInteger(b []byte) bool {
+	_, ok := lex.ParseInt(b)
+	return ok
+}

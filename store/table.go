@@ -1,0 +1,450 @@
+package store
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"math/rand/v2"
+
+	"github.com/larderkv/larder/store/arena"
+)
+
+// A table maps keys to records. The keyspace of each shard and database is
+// one, and so is each big hash and set.
+//
+// # Layout
+//
+// Extendible hashing in two levels. The top bits of a key's hash choose one
+// of the sub-tables through a directory; a sub-table is an array of buckets
+// of one cache line:
+//
+//	tags    10 x 1 byte   low eight bits of the position (below)
+//	refs    10 x 5 bytes  references of records
+//	header  4 bytes       counts and the expiry hint (bucket.go)
+//
+// The 14 bits of the hash after a sub-table's prefix are a record's
+// *position*, a fixed-point fraction of the sub-table; its home bucket is
+// position * buckets >> 14. So buckets are in hash order at any number of
+// buckets, which has three consequences:
+//
+//   - A sub-table can have any number of buckets up to 128. It grows by about
+//     an eighth, as the arena's size classes go, and stays between 75 and 85
+//     per cent full, where doubling would leave it half empty on average
+//     (and all sub-tables at the same time, since the hash is uniform).
+//   - With at least 64 buckets, bucket and tag together give the position
+//     back. Growing reads no record, but for the few that are not at home. A
+//     record is read again once per doubling, when its sub-table splits.
+//   - A SCAN cursor is a place in hash order, and stays one through growth,
+//     splits and shrinking: what is there from start to end is returned.
+//
+// A bucket that is full sends a new record to the next ones, where it is a
+// guest; guests lie behind the residents. Each bucket passed counts it in its
+// overflow counter, so that a lookup knows when to stop and a removal takes
+// the count back.
+//
+// A split touches one sub-table of at most about a thousand records, some
+// tens of microseconds; no operation ever rehashes the whole table.
+//
+// # Expiry
+//
+// No list or wheel of keys with a TTL. A bucket's header has a lower bound of
+// the expiry times of its records in seconds, a sub-table has one of its
+// buckets. A sweep looks at one word per sub-table, at one per bucket of
+// those that are due, and at the records of buckets that are due: 24 bits
+// per bucket instead of 8 to 24 bytes per key.
+//
+// # Limits
+//
+// Not safe for concurrent use: the shard's lock covers it.
+type table struct {
+	ar    *arena.Arena
+	mem   []byte // the arena's range
+	seed  maphash.Seed
+	depth uint8    // the directory has 1<<depth entries
+	dir   []uint32 // index into subs
+	subs  []subtable
+	n     int // records
+	ttls  int // records with an expiry time
+}
+
+type subtable struct {
+	base    uint64 // offset of the bucket array
+	prefix  uint32 // the sub-table's hashes begin with these depth bits
+	due     uint32 // no record expires before this unix second; 0: none has a TTL
+	count   uint16
+	buckets uint16
+	depth   uint8
+}
+
+const (
+	posBits    = 14
+	maxBuckets = 128
+	bucketSize = 64
+
+	// A sub-table grows when it is more than growAt/256 full.
+	growAt = 217
+)
+
+// pos is where a record's slot is. It is valid until the next change of the
+// table.
+type pos struct {
+	sub    uint32
+	bucket uint16
+	slot   uint8
+	guests uint8 // how many buckets from home
+}
+
+func newTable(ar *arena.Arena, seed maphash.Seed) *table {
+	return &table{ar: ar, mem: ar.Mem(), seed: seed, dir: []uint32{0}, subs: make([]subtable, 1)}
+}
+
+func (t *table) hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
+
+func (t *table) len() int { return t.n }
+
+// subOf returns the index of the sub-table of a hash.
+func (t *table) subOf(h uint64) uint32 { return t.dir[h>>1>>(63-t.depth)] }
+
+// position is the hash's place within a sub-table.
+func (s *subtable) position(h uint64) uint32 { return uint32(h << s.depth >> (64 - posBits)) }
+
+func (s *subtable) home(position uint32) uint32 {
+	return position * uint32(s.buckets) >> posBits
+}
+
+// firstPosition is the lowest position whose home is bucket i.
+func (s *subtable) firstPosition(i uint32) uint32 {
+	return (i<<posBits + uint32(s.buckets) - 1) / uint32(s.buckets)
+}
+
+func (t *table) bucket(s *subtable, i uint32) *bucket {
+	return (*bucket)(t.mem[s.base+uint64(i)*bucketSize:])
+}
+
+// find looks a key up.
+func (t *table) find(h uint64, key []byte) (p pos, ref arena.Ref, ok bool) {
+	p.sub = t.subOf(h)
+	s := &t.subs[p.sub]
+	if s.buckets == 0 {
+		return p, 0, false
+	}
+	position := s.position(h)
+	tag := uint8(position)
+	i := s.home(position)
+	for {
+		b := t.bucket(s, i)
+		for m := b.match(tag); m != 0; m &= m - 1 {
+			slot := uint8(bits.TrailingZeros64(m)) >> 2
+			if ref := b.ref(slot); keyEquals(t.mem, ref, key) {
+				p.bucket, p.slot = uint16(i), slot
+				return p, ref, true
+			}
+		}
+		p.guests++
+		if b.overflow() == 0 || int(p.guests) >= int(s.buckets) {
+			return p, 0, false
+		}
+		if i++; i == uint32(s.buckets) {
+			i = 0
+		}
+	}
+}
+
+// setRef points a slot at the record's new place.
+func (t *table) setRef(p pos, ref arena.Ref) {
+	t.bucket(&t.subs[p.sub], uint32(p.bucket)).setRef(p.slot, ref)
+}
+
+// insert adds a record whose key is known to be absent. expire is its expiry
+// time in unix milliseconds, 0 for none; now is needed with it.
+func (t *table) insert(h uint64, ref arena.Ref, expire, now int64) pos {
+	i := t.subOf(h)
+	s := &t.subs[i]
+	for int(s.count) >= s.limit() {
+		t.expand(i)
+		i = t.subOf(h)
+		s = &t.subs[i]
+	}
+	p := t.place(i, s.position(h), ref)
+	t.n++
+	if expire != 0 {
+		t.ttls++
+		t.noteExpire(p, expire, now)
+	}
+	return p
+}
+
+// limit is the number of records at which the sub-table has to grow.
+func (s *subtable) limit() int {
+	if s.buckets <= 1 {
+		return int(s.buckets) * slots
+	}
+	return int(s.buckets) * slots * growAt >> 8
+}
+
+// place puts a record into its home bucket or as a guest behind it.
+func (t *table) place(sub uint32, position uint32, ref arena.Ref) pos {
+	s := &t.subs[sub]
+	i := s.home(position)
+	p := pos{sub: sub}
+	s.count++
+	b := t.bucket(s, i)
+	if b.count() < slots {
+		p.bucket, p.slot = uint16(i), b.addResident(uint8(position), ref)
+		return p
+	}
+	for {
+		b.passed(+1)
+		p.guests++
+		if i++; i == uint32(s.buckets) {
+			i = 0
+		}
+		if b = t.bucket(s, i); b.count() < slots {
+			p.bucket, p.slot = uint16(i), b.addGuest(uint8(position), ref)
+			return p
+		}
+	}
+}
+
+// unlink takes the record at p out of the table. The record itself stays
+// allocated. expires tells whether it has a TTL.
+func (t *table) unlink(p pos, expires bool) {
+	s := &t.subs[p.sub]
+	i := uint32(p.bucket)
+	t.bucket(s, i).remove(p.slot)
+	for ; p.guests > 0; p.guests-- {
+		if i == 0 {
+			i = uint32(s.buckets)
+		}
+		i--
+		t.bucket(s, i).passed(-1)
+	}
+	s.count--
+	t.n--
+	if expires {
+		t.ttls--
+	}
+}
+
+// remove is unlink, and gives up buckets that are no longer needed.
+func (t *table) remove(p pos, expires bool) {
+	t.unlink(p, expires)
+	t.shrink(p.sub)
+}
+
+func (t *table) shrink(sub uint32) {
+	s := &t.subs[sub]
+	if s.buckets > 1 && int(s.count) < int(s.buckets)*slots/4 {
+		t.resize(sub, bucketsFor(int(s.count)))
+	} else if s.count == 0 {
+		t.resize(sub, 0)
+	}
+}
+
+// expand makes room in a sub-table: more buckets, or two sub-tables.
+func (t *table) expand(i uint32) {
+	s := &t.subs[i]
+	switch {
+	case s.buckets < 16:
+		t.resize(i, max(1, int(s.buckets)*2))
+	case s.buckets < maxBuckets:
+		t.resize(i, arena.RoundUp((int(s.buckets)+1)*bucketSize)/bucketSize)
+	default:
+		t.split(i)
+	}
+}
+
+// bucketsFor is a number of buckets for n records, about three quarters full.
+func bucketsFor(n int) int {
+	if n == 0 {
+		return 0
+	}
+	b := (n*4/3 + slots - 1) / slots
+	if b < 16 {
+		return 1 << bits.Len(uint(b-1))
+	}
+	return min(arena.RoundUp(b*bucketSize)/bucketSize, maxBuckets)
+}
+
+// newArray allocates n empty buckets.
+func (t *table) newArray(n int) uint64 {
+	if n == 0 {
+		return 0
+	}
+	ref := t.ar.Alloc(n * bucketSize)
+	clear(t.ar.Bytes(ref, n*bucketSize))
+	return ref.Off()
+}
+
+func (t *table) freeArray(base uint64, n uint16) {
+	if n > 0 {
+		t.ar.Free(arena.Ref(base >> 3))
+	}
+}
+
+// resize gives a sub-table another number of buckets.
+func (t *table) resize(i uint32, buckets int) {
+	s := &t.subs[i]
+	if buckets == int(s.buckets) {
+		return
+	}
+	old := *s
+	s.base, s.buckets, s.count = t.newArray(buckets), uint16(buckets), 0
+	if buckets == 0 {
+		s.due = 0
+	}
+	t.eachSlot(&old, func(b *bucket, bi uint32, slot uint8, guest bool) {
+		ref := b.ref(slot)
+		var position uint32
+		if first := old.firstPosition(bi); !guest && old.buckets >= 64 {
+			position = first + uint32(b.tag(slot)-uint8(first))
+		} else {
+			position = s.position(t.hash(recordKey(t.mem, ref)))
+		}
+		p := t.place(i, position, ref)
+		t.bucket(s, uint32(p.bucket)).inheritHint(b)
+	})
+	t.freeArray(old.base, old.buckets)
+}
+
+// split divides a full sub-table into two, each with one more bit of prefix.
+func (t *table) split(i uint32) {
+	old := t.subs[i]
+	if old.depth == t.depth {
+		dir := make([]uint32, 2*len(t.dir))
+		for j, s := range t.dir {
+			dir[2*j], dir[2*j+1] = s, s
+		}
+		t.dir, t.depth = dir, t.depth+1
+	}
+	// The hash is uniform, so each half gets half of the records, give or
+	// take a few.
+	n := bucketsFor(int(old.count) / 2)
+	low := subtable{base: t.newArray(n), buckets: uint16(n), depth: old.depth + 1, prefix: old.prefix << 1, due: old.due}
+	high := subtable{base: t.newArray(n), buckets: uint16(n), depth: old.depth + 1, prefix: old.prefix<<1 | 1, due: old.due}
+	t.subs[i] = low
+	j := uint32(len(t.subs))
+	t.subs = append(t.subs, high)
+	span := 1 << (t.depth - high.depth)
+	from := int(high.prefix) * span
+	for k := from; k < from+span; k++ {
+		t.dir[k] = j
+	}
+	t.eachSlot(&old, func(b *bucket, _ uint32, slot uint8, _ bool) {
+		ref := b.ref(slot)
+		h := t.hash(recordKey(t.mem, ref))
+		sub := t.subOf(h)
+		for int(t.subs[sub].count) >= t.subs[sub].limit() {
+			t.resize(sub, arena.RoundUp((int(t.subs[sub].buckets)+1)*bucketSize)/bucketSize)
+		}
+		p := t.place(sub, t.subs[sub].position(h), ref)
+		t.bucket(&t.subs[sub], uint32(p.bucket)).inheritHint(b)
+	})
+	t.freeArray(old.base, old.buckets)
+}
+
+// eachSlot visits the slots of a sub-table's buckets.
+func (t *table) eachSlot(s *subtable, fn func(b *bucket, i uint32, slot uint8, guest bool)) {
+	for i := uint32(0); i < uint32(s.buckets); i++ {
+		b := t.bucket(s, i)
+		n, residents := b.count(), b.count()-b.guests()
+		for slot := uint8(0); slot < n; slot++ {
+			fn(b, i, slot, slot >= residents)
+		}
+	}
+}
+
+// each visits all records until fn returns false. fn must not change the
+// table.
+func (t *table) each(fn func(ref arena.Ref) bool) {
+	for si := range t.subs {
+		s := &t.subs[si]
+		for i := uint32(0); i < uint32(s.buckets); i++ {
+			b := t.bucket(s, i)
+			for slot := uint8(0); slot < b.count(); slot++ {
+				if !fn(b.ref(slot)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// scan visits the records of one bucket, the one at the cursor, and returns
+// the cursor of the next, 0 at the end. A cursor is the top 48 bits of a hash
+// in hash order. Records that are not at home are visited with their home
+// bucket, so that a cursor finds them wherever they lie.
+func (t *table) scan(cursor uint64, fn func(ref arena.Ref)) (next uint64) {
+	h := cursor << 16
+	s := &t.subs[t.subOf(h)]
+	base := uint64(s.prefix) << 1 << (63 - s.depth) // depth may be 0
+	i := uint32(0)
+	if s.buckets > 0 {
+		i = s.home(s.position(h))
+		t.scanBucket(s, i, fn)
+		if i++; i < uint32(s.buckets) {
+			return (base + uint64(s.firstPosition(i))<<(64-posBits)>>s.depth) >> 16
+		}
+	}
+	// base of the following sub-table; wraps to 0 behind the last
+	return (base + 1<<(63-s.depth)<<1) >> 16
+}
+
+func (t *table) scanBucket(s *subtable, home uint32, fn func(ref arena.Ref)) {
+	b := t.bucket(s, home)
+	for slot := uint8(0); slot < b.count()-b.guests(); slot++ {
+		fn(b.ref(slot))
+	}
+	for i, passed := home, 1; b.overflow() > 0 && passed < int(s.buckets); passed++ {
+		if i++; i == uint32(s.buckets) {
+			i = 0
+		}
+		b = t.bucket(s, i)
+		for slot := b.count() - b.guests(); slot < b.count(); slot++ {
+			ref := b.ref(slot)
+			if s.home(s.position(t.hash(recordKey(t.mem, ref)))) == home {
+				fn(ref)
+			}
+		}
+	}
+}
+
+// random returns a record, each with the same probability, or 0 when the
+// table is empty. Rejection sampling over the slots of all sub-tables.
+func (t *table) random() arena.Ref {
+	if t.n == 0 {
+		return 0
+	}
+	widest := 0
+	for i := range t.subs {
+		widest = max(widest, int(t.subs[i].buckets))
+	}
+	for tries := 0; tries < 256; tries++ {
+		s := &t.subs[rand.IntN(len(t.subs))]
+		x := rand.IntN(widest * slots)
+		if i := x / slots; i < int(s.buckets) {
+			if b := t.bucket(s, uint32(i)); x%slots < int(b.count()) {
+				return b.ref(uint8(x % slots))
+			}
+		}
+	}
+	// Nearly empty: walk on from a random sub-table.
+	for i, start := 0, rand.IntN(len(t.subs)); ; i++ {
+		s := &t.subs[(start+i)%len(t.subs)]
+		for j := uint32(0); j < uint32(s.buckets); j++ {
+			if b := t.bucket(s, j); b.count() > 0 {
+				return b.ref(uint8(rand.IntN(int(b.count()))))
+			}
+		}
+	}
+}
+
+// memory is the number of bytes of the table itself, without its records.
+func (t *table) memory() int64 {
+	sum := int64(len(t.dir))*4 + int64(cap(t.subs))*24
+	for i := range t.subs {
+		if s := &t.subs[i]; s.buckets > 0 {
+			sum += int64(t.ar.Footprint(arena.Ref(s.base >> 3)))
+		}
+	}
+	return sum
+}

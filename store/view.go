@@ -1,0 +1,290 @@
+package store
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+
+	"github.com/larderkv/larder/eviction"
+	"github.com/larderkv/larder/store/arena"
+)
+
+// View is one database as a command sees it while the engine holds the locks
+// of the shards of its keys. It is cheap to copy.
+type View struct {
+	Store   *Store
+	DB      int
+	Now     int64 // unix milliseconds; one value per command, so that all of it sees the same moment
+	NoTouch bool  // CLIENT NO-TOUCH: reads leave the eviction word alone
+
+	Hits, Misses int64 // counted by Read and the reads built on it
+}
+
+// Entry is a live record that was found. It is valid until the next change of
+// its shard.
+type Entry struct {
+	sh  *shard
+	t   *table
+	ref arena.Ref
+	p   pos
+	rec record
+}
+
+func (v *View) shard(k Key) *shard { return &v.Store.shards[k.shard] }
+
+// table returns the key's table, nil when the database is empty there.
+func (v *View) table(k Key) *table { return v.Store.shards[k.shard].dbs[v.DB] }
+
+// tableForWrite returns the key's table and makes it if need be.
+func (v *View) tableForWrite(k Key) *table {
+	sh := v.shard(k)
+	if sh.dbs[v.DB] == nil {
+		sh.dbs[v.DB] = newTable(sh.ar, v.Store.seed)
+	}
+	return sh.dbs[v.DB]
+}
+
+// Peek finds a live entry without counting or touching it.
+func (v *View) Peek(k Key) (e Entry, ok bool) {
+	e.t = v.table(k)
+	if e.t == nil {
+		return e, false
+	}
+	if e.p, e.ref, ok = e.t.find(k.hash, k.Name); !ok {
+		return e, false
+	}
+	e.sh = v.shard(k)
+	e.rec = readRecord(e.t.mem, e.ref)
+	return e, e.rec.expire == 0 || e.rec.expire > v.Now
+}
+
+// Read finds a live entry for a command that reads: it counts a hit or a miss
+// and marks the entry as used. It never removes anything.
+func (v *View) Read(k Key) (Entry, bool) {
+	e, ok := v.Peek(k)
+	if !ok {
+		v.Misses++
+		return e, false
+	}
+	v.Hits++
+	v.touch(&e.rec, e.t.mem)
+	return e, true
+}
+
+// Lookup is Read without touching: for EXISTS, TTL, TYPE, OBJECT.
+func (v *View) Lookup(k Key) (Entry, bool) {
+	e, ok := v.Peek(k)
+	if ok {
+		v.Hits++
+	} else {
+		v.Misses++
+	}
+	return e, ok
+}
+
+// Write finds a live entry for a command that changes it. An expired one is
+// removed first.
+func (v *View) Write(k Key) (Entry, bool) {
+	e, ok := v.Peek(k)
+	if ok {
+		v.touch(&e.rec, e.t.mem)
+		return e, true
+	}
+	if e.rec.expire != 0 {
+		v.expire(&e, k)
+	}
+	return Entry{}, false
+}
+
+// expire removes an entry whose time has come.
+func (v *View) expire(e *Entry, k Key) {
+	e.remove()
+	v.Store.expired.Add(1)
+	v.Changed(k)
+}
+
+// remove unlinks and frees the entry.
+func (e *Entry) remove() {
+	e.t.remove(e.p, e.rec.expire != 0)
+	e.sh.freeRecord(&e.rec, e.ref)
+}
+
+// touch marks a record as used now.
+func (v *View) touch(r *record, mem []byte) {
+	if v.NoTouch {
+		return
+	}
+	old := r.meta >> wordShift
+	word := eviction.Clock(v.Now)
+	if v.Store.evict.LFU.Load() {
+		word = v.Store.evict.lfu().Touch(old, v.Now, rand.Float64())
+	}
+	if word != old { // spare the cache line when nothing changes
+		r.meta = r.meta&(1<<wordShift-1) | word<<wordShift
+		binary.LittleEndian.PutUint32(mem[r.off:], r.meta)
+	}
+}
+
+// newMeta is the word of a new record.
+func (v *View) newMeta(t Type, e encoding) uint32 {
+	word := eviction.Clock(v.Now)
+	if v.Store.evict.LFU.Load() {
+		word = v.Store.evict.lfu().New(v.Now)
+	}
+	return metaOf(t, e) | word<<wordShift
+}
+
+// Delete removes a key and tells whether it was there. What a big collection
+// holds is freed in the background.
+func (v *View) Delete(k Key) bool {
+	e, ok := v.Write(k)
+	if !ok {
+		return false
+	}
+	e.remove()
+	v.Changed(k)
+	return true
+}
+
+// insertRecord adds a record for a key that is known to be absent.
+func (v *View) insertRecord(k Key, meta uint32, value []byte, expire int64) Entry {
+	t := v.tableForWrite(k)
+	ref := newRecord(t.ar, meta, k.Name, value, expire)
+	p := t.insert(k.hash, ref, expire, v.Now)
+	return Entry{sh: v.shard(k), t: t, ref: ref, p: p, rec: readRecord(t.mem, ref)}
+}
+
+// Type is the data type of the value.
+func (e *Entry) Type() Type { return e.rec.typ() }
+
+// Bytes is the value of a string. It aliases the arena.
+func (e *Entry) Bytes() []byte { return e.value() }
+
+func (e *Entry) value() []byte {
+	v := e.rec.value()
+	return e.t.mem[v : v+uint64(e.rec.vlen) : v+uint64(e.rec.vlen)]
+}
+
+// ExpireAt is the expiry time in unix milliseconds, 0 for none.
+func (e *Entry) ExpireAt() int64 { return e.rec.expire }
+
+// IdleSeconds is the time since the last access, for LRU policies.
+func (e *Entry) IdleSeconds(now int64) int64 { return eviction.Idle(e.rec.meta>>wordShift, now) }
+
+// Frequency is the logarithmic access counter, for LFU policies.
+func (e *Entry) Frequency(v *View) int64 {
+	return int64(v.Store.evict.lfu().Frequency(e.rec.meta>>wordShift, v.Now))
+}
+
+// Memory is the number of bytes the entry takes: its record, its slot in the
+// table, and all that a big collection holds.
+func (e *Entry) Memory() int64 {
+	const slot = bucketSize / slots * 5 / 4 // tables are four fifths full
+	sum := int64(e.t.ar.Footprint(e.ref)) + slot
+	if e.rec.encoding() == encTable {
+		sum += e.sh.nestedTable(e.value()).footprint()
+	}
+	return sum
+}
+
+// room is how many bytes the record can have without being moved.
+func (e *Entry) room() int { return e.t.ar.Cap(e.ref) }
+
+// resizeValue gives the value n bytes and the encoding enc, keeping as many
+// of the old bytes as fit; new ones are arbitrary. The record moves when it
+// has to, or when a smaller size class would do. It returns the value.
+//
+// slack asks for room to grow by as much again, for values that are appended
+// to.
+func (e *Entry) resizeValue(n int, enc encoding, slack bool) []byte {
+	size := recordSize(e.rec.klen, n, e.rec.expire != 0)
+	meta := e.rec.meta&^encMask | uint32(enc)<<encShift
+	if fits := arena.RoundUp(size); fits != arena.RoundUp(e.rec.size()) {
+		if have := e.room(); size > have || (!slack && fits < have) {
+			e.move(meta, n, size, slack)
+			return e.value()
+		}
+	}
+	e.t.ar.Resize(e.ref, size)
+	if lenSize(n) == lenSize(e.rec.vlen) {
+		var b [maxHeader]byte
+		h := writeHeader(b[:], meta, e.rec.klen, n, e.rec.expire)
+		copy(e.t.mem[e.rec.off:], b[:h])
+	} else {
+		e.rewriteHeader(meta, n, e.rec.expire)
+	}
+	e.rec.meta, e.rec.vlen = meta, n
+	return e.value()
+}
+
+// rewriteHeader writes a header of another length and shifts key and value.
+func (e *Entry) rewriteHeader(meta uint32, vlen int, expire int64) {
+	var b [maxHeader]byte
+	h := writeHeader(b[:], meta, e.rec.klen, vlen, expire)
+	off := e.rec.off
+	keep := e.rec.klen + min(vlen, e.rec.vlen)
+	copy(e.t.mem[off+uint64(h):], e.t.mem[e.rec.key:e.rec.key+uint64(keep)])
+	copy(e.t.mem[off:], b[:h])
+	e.rec.key = off + uint64(h)
+}
+
+// move copies the record to a new block with a value of n bytes.
+func (e *Entry) move(meta uint32, n, size int, slack bool) {
+	room := size
+	if slack {
+		room = size + size/4
+		if room > 16<<10 {
+			room = size * 2 // address space only
+		}
+	}
+	ar := e.t.ar
+	var ref arena.Ref
+	if slack && size <= 16<<10 {
+		ref = ar.Alloc(min(room, 16<<10))
+	} else {
+		ref = ar.AllocRoom(size, room)
+	}
+	b := ar.Bytes(ref, size)
+	p := writeHeader(b, meta, e.rec.klen, n, e.rec.expire)
+	keep := e.rec.klen + min(n, e.rec.vlen)
+	copy(b[p:], e.t.mem[e.rec.key:e.rec.key+uint64(keep)])
+	ar.Free(e.ref)
+	e.t.setRef(e.p, ref)
+	e.ref = ref
+	e.rec.off, e.rec.key, e.rec.meta, e.rec.vlen = ref.Off(), ref.Off()+uint64(p), meta, n
+}
+
+// replaceValue sets the value and its encoding. value must not alias the
+// entry.
+func (e *Entry) replaceValue(value []byte, enc encoding) {
+	copy(e.resizeValue(len(value), enc, false), value)
+}
+
+// setExpire changes the expiry time; 0 takes it away.
+func (e *Entry) setExpire(expire, now int64) {
+	had := e.rec.expire != 0
+	switch {
+	case had && expire != 0: // overwrite in place: it stands before the key
+		binary.LittleEndian.PutUint64(e.t.mem[e.rec.key-8:], uint64(expire))
+		e.rec.expire = expire
+	case had != (expire != 0):
+		e.rec.expire = expire
+		size := recordSize(e.rec.klen, e.rec.vlen, expire != 0)
+		if size <= e.room() {
+			e.rewriteHeader(e.rec.meta, e.rec.vlen, expire)
+		} else {
+			e.move(e.rec.meta, e.rec.vlen, size, false)
+		}
+		e.rec.meta = e.rec.meta&^flagExpire | uint32(flagExpire)
+		if expire == 0 {
+			e.rec.meta &^= flagExpire
+		}
+	}
+	if !had && expire != 0 {
+		e.t.ttls++
+	} else if had && expire == 0 {
+		e.t.ttls--
+	}
+	if expire != 0 {
+		e.t.noteExpire(e.p, expire, now)
+	}
+}
