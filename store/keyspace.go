@@ -178,18 +178,31 @@ const scanShardBits = 8
 // Scan locks one shard at a time; fn runs under that lock, and the entry and
 // name it gets are valid until it returns. fn must not change the store.
 func (s *Store) Scan(db int, cursor uint64, count int, now int64, fn func(e *Entry, name []byte)) (next uint64) {
+	return s.scan(db, cursor, count, now, true, fn)
+}
+
+// ScanLocked is Scan for a caller that holds all locks: inside a transaction.
+func (s *Store) ScanLocked(db int, cursor uint64, count int, now int64, fn func(e *Entry, name []byte)) (next uint64) {
+	return s.scan(db, cursor, count, now, false, fn)
+}
+
+func (s *Store) scan(db int, cursor uint64, count int, now int64, lock bool, fn func(e *Entry, name []byte)) (next uint64) {
 	for seen, steps := 0, 0; seen < count && steps < 10*count; {
 		i := int(cursor & (1<<scanShardBits - 1))
 		if i >= len(s.shards) {
 			return 0
 		}
 		sh := &s.shards[i]
-		sh.mu.Lock()
+		if lock {
+			sh.mu.Lock()
+		}
 		cursor = sh.scan(db, cursor, now, func(e *Entry, name []byte) {
 			seen++
 			fn(e, name)
 		}, func() bool { steps++; return seen < count && steps < 10*count })
-		sh.mu.Unlock()
+		if lock {
+			sh.mu.Unlock()
+		}
 		if cursor == 0 {
 			if i++; i == len(s.shards) {
 				return 0
