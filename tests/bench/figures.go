@@ -1,0 +1,180 @@
+//go:build linux
+
+package main
+
+import "time"
+
+// A figure is one experiment: how to prepare a server, what one trial does, and which measures come out of it.
+type figure struct {
+	name      string   // what -run matches
+	flags     []string // for both servers, beside those that every figure gives
+	larderEnv []string // for larder's environment
+	fresh     bool     // a new server for each trial; otherwise both live, side by side, through all trials
+	memory    int64    // bytes of free memory needed, 0 for little
+	files     uint64   // open files needed by one process, 0 for few
+	cores     int      // 0 for any
+	measures  []measure
+	prepare   func(*server) error              // not measured; may be nil
+	trial     func(*server) ([]float64, error) // one value per measure, notMeasured where a server has none
+}
+
+// A measure is a line of the table.
+type measure struct {
+	what  string
+	unit  string
+	bars  []bar // all must hold; none: shown for information
+	worst bool  // the largest value of all trials counts, and not the median
+}
+
+// A bar is a limit on larder/Redis (times > 0) or on larder's own value (atMost > 0, in the measure's unit).
+type bar struct {
+	times  float64
+	atMost float64
+	strict bool // below, not just not above
+}
+
+func ratio(limit float64) bar { return bar{times: limit} }
+func atMost(v float64) bar    { return bar{atMost: v} }
+
+// belowRedis and notAboveRedis compare with Redis' own value of the same run.
+var (
+	belowRedis    = bar{times: 1, strict: true}
+	notAboveRedis = bar{times: 1}
+)
+
+// benchKeys is the number of keys, hashes and sets that the commands of the processor-time figures pick from at random.
+const benchKeys = 100_000
+
+// figures is the table of everything that is measured. Sizes are given as full and quick.
+func (b *bench) figures() []figure {
+	var all []figure
+	all = append(all, b.stringFigures()...)
+	all = append(all, b.typeFigures()...)
+	all = append(all, b.memoryFigures()...)
+	all = append(all, b.overwriteFigure(), b.latencyFigure(), b.idleFigure(), b.expiryFigure())
+	return append(all, b.removalFigures()...)
+}
+
+// stringFigures are GET and SET of 64 bytes over 50 connections at three depths of pipelining.
+func (b *bench) stringFigures() []figure {
+	var out []figure
+	for _, row := range []struct {
+		name     string
+		pipeline int
+		ops      int
+		limit    float64
+	}{
+		{"p1", 1, b.size(300_000, 30_000), 0.95},
+		{"p16", 16, b.size(3_000_000, 150_000), 0.65},
+		{"p100", 100, b.size(5_000_000, 300_000), 0.50},
+	} {
+		for _, cmd := range []string{"GET", "SET"} {
+			out = append(out, b.commandFigure(commandLoad{
+				name: "cpu-" + cmd + "-" + row.name, what: cmd + " 64 B", pipeline: row.pipeline, ops: row.ops, limit: row.limit,
+				standard: cmd, fill: fillStrings,
+			}))
+		}
+	}
+	return out
+}
+
+// typeFigures are the commands of the other types, and the string commands with more work in them, at P=16.
+func (b *bench) typeFigures() []figure {
+	const key, rnd = "key:__rand_int__", "__rand_int__"
+	ops := b.size(1_500_000, 100_000)
+	few := b.size(700_000, 40_000) // commands that take several times as long
+	rows := []commandLoad{
+		{name: "HSET", what: "HSET, hash of 10 fields", ops: ops, args: []string{"HSET", "hash:" + rnd, "field:4", "v" + rnd}, fill: fillHashes},
+		{name: "HGET", what: "HGET, hash of 10 fields", ops: ops, args: []string{"HGET", "hash:" + rnd, "field:4"}, fill: fillHashes},
+		{name: "HGETALL", what: "HGETALL, hash of 10 fields", ops: few, args: []string{"HGETALL", "hash:" + rnd}, fill: fillHashes},
+		{name: "HSET-big", what: "HSET, one hash of 100,000 fields", ops: ops, args: []string{"HSET", "hash", "field:" + rnd, "v" + rnd}},
+		// The keys of the next one come from ten times the range, so that sets stay small although every trial adds to them.
+		{name: "SADD", what: "SADD, 1M small sets", ops: ops, keys: 10 * benchKeys, args: []string{"SADD", "set:" + rnd, "member:" + rnd}},
+		{name: "SADD-big", what: "SADD, one set of 100,000 members", ops: ops, args: []string{"SADD", "set", "member:" + rnd}},
+		{name: "SISMEMBER", what: "SISMEMBER, set of 10 members", ops: ops, args: []string{"SISMEMBER", "set:" + rnd, "member:4"}, fill: fillSets},
+		{name: "INCR", what: "INCR", ops: ops, args: []string{"INCR", "counter:" + rnd}},
+		{name: "MGET", what: "MGET of 10 keys, 64 B", ops: few, args: []string{"MGET", key, key, key, key, key, key, key, key, key, key}, fill: fillStrings},
+	}
+	var out []figure
+	for _, row := range rows {
+		row.name = "cpu-" + row.name + "-p16"
+		row.pipeline = 16
+		row.limit = 0.75
+		out = append(out, b.commandFigure(row))
+	}
+	return out
+}
+
+// memoryFigures fill a server and look at its size; the first one also takes the time of it.
+func (b *bench) memoryFigures() []figure {
+	keys := b.size(3_000_000, 200_000)
+	values := b.size(1_000_000, 100_000)
+	load := b.pipeFigure("load", keys)
+	load.measures = []measure{
+		{what: "loading 3M keys by redis-cli --pipe", unit: "s", bars: []bar{ratio(0.55)}},
+		{what: "loading 3M keys: server CPU", unit: "s"},
+		{what: "RSS per key, 16 B key, 64 B value", unit: "B", bars: []bar{ratio(0.66), atMost(113)}},
+		{what: "RSS per key above the empty server's", unit: "B"},
+	}
+	return []figure{
+		load,
+		b.sizeFigure("rss-ttl", "RSS per key with a TTL, 16 B key, 64 B value", keys, fillExpiring, ratio(0.58), atMost(124)),
+		b.sizeFigure("rss-hash", "RSS per hash of 5 small fields", values, fillSmallHashes, ratio(0.80)),
+		b.sizeFigure("rss-set", "RSS per set of 5 small members", values, fillSmallSets, ratio(0.80)),
+	}
+}
+
+func (b *bench) overwriteFigure() figure {
+	f := b.growFigure("rss-overwrite", b.size(1_000_000, 50_000), 100, 150, 700)
+	f.measures = []measure{
+		{what: "RSS / payload, 100 B values", unit: "x"},
+		{what: "RSS / payload, overwritten with 150 B", unit: "x", bars: []bar{belowRedis}},
+		{what: "RSS / payload, overwritten with 700 B", unit: "x", bars: []bar{belowRedis}},
+	}
+	return f
+}
+
+func (b *bench) latencyFigure() figure {
+	f := b.openLoopFigure("latency", openLoop{
+		keys: b.size(10_000_000, 300_000), gets: 20_000, sets: 5_000, length: b.duration(15*time.Second, 2*time.Second),
+	})
+	f.measures = []measure{
+		{what: "GET at 20,000/s beside 5,000 SET/s, 10M keys: median", unit: "us"},
+		{what: "the same: p99.9", unit: "us", bars: []bar{notAboveRedis}},
+		{what: "the same: longest", unit: "us"},
+		{what: "the same: longest stop of the collector", unit: "ms", bars: []bar{atMost(1)}, worst: true},
+	}
+	return f
+}
+
+func (b *bench) idleFigure() figure {
+	f := b.connectionsFigure("idle", b.size(10_000, 1_000))
+	f.measures = []measure{{what: "memory per idle connection (10,000)", unit: "B", bars: []bar{belowRedis}}}
+	return f
+}
+
+func (b *bench) expiryFigure() figure {
+	f := b.massExpiryFigure("expiry", b.size(1_000_000, 100_000), b.duration(5*time.Second, time.Second))
+	f.measures = []measure{
+		{what: "1M keys of one TTL: out of DBSIZE after", unit: "s", bars: []bar{atMost(2)}},
+		{what: "the same: out of memory after", unit: "s", bars: []bar{atMost(2)}},
+		{what: "the same: server CPU", unit: "s"},
+		{what: "the same: share of a core meanwhile", unit: "x", bars: []bar{atMost(0.25)}},
+		{what: "the same: longest PING meanwhile", unit: "ms", bars: []bar{atMost(2)}},
+	}
+	return f
+}
+
+// removalFigures get rid of one big value in each of the ways there are.
+func (b *bench) removalFigures() []figure {
+	members := b.size(1_000_000, 100_000)
+	var out []figure
+	for _, kind := range []bigValue{bigSet, bigHash} {
+		for _, way := range []removal{byDel, byFlush, byExpiry} {
+			f := b.bigRemovalFigure("stall-"+kind.name+"-"+way.name, kind, way, members)
+			f.measures = []measure{{what: "longest PING while a " + kind.name + " of 1M members goes by " + way.name, unit: "ms", bars: []bar{atMost(2)}}}
+			out = append(out, f)
+		}
+	}
+	return out
+}

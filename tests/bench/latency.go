@@ -1,0 +1,262 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/sys/unix"
+)
+
+// Latency at a fixed rate. A generator that waits for a reply before it sends the next request asks least when the server is slowest
+// and so hides just what is looked for. Here request k is due at k/rate whatever happened to the ones before it, and its latency is counted
+// from that moment, so a stall of the server (or of the generator, which is the same for both servers) shows in all requests it held up.
+//
+// The generator is one thread that never sleeps: it looks at the clock, sends what is due, and polls the connections. Timers of the
+// runtime and the scheduler would add more to the tail than the servers do. It takes one core; the server has another one.
+
+type openLoop struct {
+	keys       int
+	gets, sets int // per second
+	length     time.Duration
+}
+
+const (
+	getConns    = 16
+	setConns    = 4
+	latencyUnit = time.Nanosecond
+	longestSeen = 20 * time.Second // of a latency; what is longer counts as this
+	drainWithin = 10 * time.Second // for replies still missing at the end
+	maxWaiting  = 1 << 15          // requests in flight per connection; more means that the server does not keep up
+	openSeed    = 20_000           // of the random keys: the same ones for both servers
+)
+
+// openLoopFigure drives both loaded servers in turn: median, p99.9 and longest GET in microseconds, longest stop of larder's collector
+// since its start in milliseconds.
+func (b *bench) openLoopFigure(name string, l openLoop) figure {
+	return figure{
+		name: name, memory: int64(l.keys) * 500, cores: 2, larderEnv: []string{"GODEBUG=gctrace=1"},
+		prepare: func(s *server) error { return s.fillKeys(l.keys, fillStrings) },
+		trial: func(s *server) ([]float64, error) {
+			hist, err := l.run(s)
+			if err != nil {
+				return nil, err
+			}
+			us := func(v int64) float64 { return float64(v) * float64(latencyUnit) / float64(time.Microsecond) }
+			pause := notMeasured
+			if longest, _ := s.said.collector(); s.side == larderSide {
+				pause = float64(longest) / float64(time.Millisecond)
+			}
+			return []float64{us(hist.ValueAtQuantile(50)), us(hist.ValueAtQuantile(99.9)), us(hist.Max()), pause}, nil
+		},
+	}
+}
+
+// run offers the load for l.length and returns the latencies of the GETs.
+func (l openLoop) run(s *server) (*hdrhistogram.Histogram, error) {
+	addr, err := netip.ParseAddrPort(s.addr)
+	if err != nil {
+		return nil, err
+	}
+	rnd := rand.New(rand.NewPCG(openSeed, openSeed))
+	hist := hdrhistogram.New(1, int64(longestSeen/latencyUnit), 3)
+	const bulkReply, okReply = len("$64\r\n") + 64 + len("\r\n"), len("+OK\r\n")
+	flows := []*flow{
+		{period: time.Second / time.Duration(l.gets), reply: bulkReply, mark: '$', hist: hist, request: func(b []byte) []byte {
+			return appendNamed(append(b, "*2\r\n$3\r\nGET\r\n"...), "key:", rnd.IntN(l.keys))
+		}},
+		{period: time.Second / time.Duration(l.sets), reply: okReply, mark: '+', request: func(b []byte) []byte {
+			return appendSet(b, rnd.IntN(l.keys), 64)
+		}},
+	}
+	var g generator
+	defer g.close()
+	for i, n := range []int{getConns, setConns} {
+		for range n {
+			if err := g.open(addr, flows[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	// The collector of this program would stop the generator.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return hist, g.run(flows, l.length)
+}
+
+// flow is a stream of requests of one kind, due one period apart, dealt out to its connections in turn. All its replies have one size.
+type flow struct {
+	period  time.Duration
+	next    time.Duration // when the next request is due, from the start
+	reply   int           // bytes of a reply
+	mark    byte          // its first byte
+	request func([]byte) []byte
+	hist    *hdrhistogram.Histogram // nil: not of interest
+	conns   []*openConn
+	turn    int
+}
+
+// openConn is a non-blocking connection with requests in flight.
+type openConn struct {
+	fd         int
+	flow       *flow
+	out        []byte                    // not yet accepted by the system
+	due        [maxWaiting]time.Duration // ring: when the requests in flight were due
+	head, tail uint
+	partial    int // bytes of an incomplete reply
+}
+
+// generator is the thread's state.
+type generator struct {
+	conns []*openConn
+	polls []unix.PollFd // of conns, by index
+	buf   [64 << 10]byte
+}
+
+func (g *generator) open(addr netip.AddrPort, f *flow) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("socket: %w", err)
+	}
+	c := &openConn{fd: fd, flow: f}
+	g.conns = append(g.conns, c)
+	g.polls = append(g.polls, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+	f.conns = append(f.conns, c)
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return fmt.Errorf("TCP_NODELAY: %w", err)
+	}
+	return unix.SetNonblock(fd, true)
+}
+
+// close drops the connections.
+func (g *generator) close() {
+	for _, c := range g.conns {
+		_ = unix.Close(c.fd)
+	}
+}
+
+// run keeps all flows going for length, then waits for the last replies.
+func (g *generator) run(flows []*flow, length time.Duration) error {
+	start := time.Now()
+	for {
+		now := time.Since(start)
+		if now >= length && g.waiting() == 0 {
+			return nil
+		}
+		if now >= length+drainWithin {
+			return fmt.Errorf("%d replies missing %v after the end", g.waiting(), drainWithin)
+		}
+		for _, f := range flows {
+			for f.next <= now && f.next < length {
+				if err := f.send(); err != nil {
+					return err
+				}
+			}
+		}
+		if err := g.receive(start); err != nil {
+			return err
+		}
+	}
+}
+
+func (g *generator) waiting() (n uint) {
+	for _, c := range g.conns {
+		n += c.tail - c.head
+	}
+	return n
+}
+
+// send puts the next request on its way, each in a write of its own.
+func (f *flow) send() error {
+	c := f.conns[f.turn]
+	f.turn = (f.turn + 1) % len(f.conns)
+	if c.tail-c.head == maxWaiting {
+		return fmt.Errorf("%d requests unanswered on one connection: the server does not keep up with the rate", maxWaiting)
+	}
+	c.due[c.tail%maxWaiting] = f.next
+	c.tail++
+	f.next += f.period
+	c.out = f.request(c.out)
+	return c.flush()
+}
+
+func (c *openConn) flush() error {
+	n, err := unix.Write(c.fd, c.out)
+	if err == unix.EAGAIN || err == unix.EINTR {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	c.out = append(c.out[:0], c.out[n:]...)
+	return nil
+}
+
+// receive takes the replies that are there and tries again to send what the system refused.
+func (g *generator) receive(start time.Time) error {
+	ready, err := unix.Poll(g.polls, 0)
+	if err != nil && err != unix.EINTR {
+		return fmt.Errorf("poll: %w", err)
+	}
+	for i, c := range g.conns {
+		if len(c.out) > 0 {
+			if err := c.flush(); err != nil {
+				return err
+			}
+		}
+		if ready <= 0 || g.polls[i].Revents == 0 {
+			continue
+		}
+		n, err := unix.Read(c.fd, g.buf[:])
+		if err == unix.EAGAIN || err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		if n == 0 {
+			return fmt.Errorf("the server closed a connection")
+		}
+		if err := c.took(g.buf[:n], time.Since(start)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// took accounts for bytes of replies that were read at the time now. A reply of another kind than expected is an error.
+func (c *openConn) took(b []byte, now time.Duration) error {
+	for len(b) > 0 {
+		if c.partial == 0 && b[0] != c.flow.mark {
+			return fmt.Errorf("reply begins with %q, expected %q", b[:min(len(b), 40)], c.flow.mark)
+		}
+		if c.head == c.tail {
+			return fmt.Errorf("reply without a request: %q", b[:min(len(b), 40)])
+		}
+		n := min(c.flow.reply-c.partial, len(b))
+		b = b[n:]
+		if c.partial += n; c.partial < c.flow.reply {
+			return nil
+		}
+		c.partial = 0
+		late := now - c.due[c.head%maxWaiting]
+		c.head++
+		if c.flow.hist == nil {
+			continue
+		}
+		if err := c.flow.hist.RecordValue(int64(min(late, longestSeen) / latencyUnit)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

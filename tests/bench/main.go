@@ -1,0 +1,161 @@
+//go:build linux
+
+// Bench measures larder beside redis-server and says which of the project's figures are reached.
+//
+// Absolute numbers of a shared machine are worth little: the same binary differs by 20 % between two afternoons. So every figure is a
+// ratio of two servers measured in turn within one run (larder, Redis, Redis, larder, larder, Redis ...), and what is compared with the
+// bar is the median of the ratios of the pairs. Time is the server's own processor time, utime + stime of all its threads from
+// /proc/PID/stat, and not operations per second: on a machine where client and server share the cores, operations per second mostly
+// measure the client. Memory is VmRSS, what the system charges for the process, and not what the server says of itself.
+//
+//	figures.go   the table: what is measured, on how much, against which bar
+//	runner.go    starts the servers a figure needs and interleaves its trials
+//	cpu.go memory.go latency.go idle.go stall.go    the trials, by kind
+//	servers.go proc.go load.go client.go            processes, /proc, filling a server, asking it
+//	report.go    medians, verdicts, the table and RESULTS.md
+//
+// It needs Linux and the Redis package (server, benchmark and cli), and talks to 127.0.0.1 alone.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// redisInstall is the line that gets what the program needs from outside.
+const redisInstall = "apt-get install -y redis-server redis-tools"
+
+// wholeRun bounds a run that hangs; a full one takes about twenty minutes.
+const wholeRun = time.Hour
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, wholeRun)
+	defer cancel()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		cancel()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	larderPath := flag.String("larder", "", "larder `binary` to measure (default: build ./cmd/larder)")
+	redisPath := flag.String("redis", "redis-server", "redis-server `binary` to measure against")
+	pairs := flag.Int("pairs", 5, "trials of each server per figure")
+	only := flag.String("run", "", "measure only the figures whose name matches this `regexp`")
+	quick := flag.Bool("quick", false, "one pair of small sizes: shows that everything works, not how fast it is")
+	out := flag.String("out", "", "`file` for the report (default: tests/bench/RESULTS.md when everything was measured in full)")
+	ioThreads := flag.Int("io-threads", 1, "larder's io-threads")
+	list := flag.Bool("list", false, "print the names of the figures and stop")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	}
+	if *pairs < 1 {
+		return fmt.Errorf("-pairs %d: must be at least 1", *pairs)
+	}
+	match, err := regexp.Compile(*only)
+	if err != nil {
+		return fmt.Errorf("-run: %w", err)
+	}
+	b := &bench{ctx: ctx, quick: *quick, pairs: *pairs, ioThreads: *ioThreads}
+	if *quick {
+		b.pairs = 1
+	}
+	var chosen []figure
+	for _, f := range b.figures() {
+		if match.MatchString(f.name) {
+			chosen = append(chosen, f)
+		}
+	}
+	if len(chosen) == 0 {
+		return fmt.Errorf("-run %q matches no figure; -list prints their names", *only)
+	}
+	if *list {
+		for _, f := range chosen {
+			fmt.Println(f.name)
+		}
+		return nil
+	}
+	if b.dir, err = os.MkdirTemp("", "larder-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	if err := b.findPrograms(*larderPath, *redisPath); err != nil {
+		return err
+	}
+	report := *out
+	if report == "" && !*quick && *only == "" {
+		report = filepath.Join("tests", "bench", "RESULTS.md")
+	}
+	return b.measureAll(chosen, report)
+}
+
+// measureAll runs the figures in order, prints the table and writes the report to path unless that is empty. A figure that cannot be
+// measured is a line of the table; the rest is measured all the same, and the error is returned at the end.
+func (b *bench) measureAll(chosen []figure, path string) error {
+	began := time.Now()
+	facts, err := b.machineFacts()
+	if err != nil {
+		return err
+	}
+	var results []result
+	for i, f := range chosen {
+		fmt.Fprintf(os.Stderr, "%6.1fs  %d/%d %s\n", time.Since(began).Seconds(), i+1, len(chosen), f.name)
+		results = append(results, b.measure(f)...)
+		if b.ctx.Err() != nil {
+			return fmt.Errorf("stopped: %w", context.Cause(b.ctx))
+		}
+	}
+	rep := report{facts: facts, quick: b.quick, pairs: b.pairs, took: time.Since(began), results: results}
+	fmt.Print(rep.text())
+	if path != "" {
+		if err := os.WriteFile(path, []byte(rep.markdown()), 0o644); err != nil {
+			return err
+		}
+	}
+	if n := rep.failed(); n > 0 {
+		return fmt.Errorf("%d of %d figures could not be measured", n, len(results))
+	}
+	return nil
+}
+
+// findPrograms fills in the paths of the four programs, building larder when larderPath is empty.
+func (b *bench) findPrograms(larderPath, redisPath string) error {
+	for _, p := range []struct {
+		path *string
+		name string
+	}{{&b.redisServer, redisPath}, {&b.redisBenchmark, "redis-benchmark"}, {&b.redisCLI, "redis-cli"}} {
+		found, err := exec.LookPath(p.name)
+		if err != nil {
+			return fmt.Errorf("%s is needed and was not found; install it with: %s", p.name, redisInstall)
+		}
+		*p.path = found
+	}
+	if larderPath != "" {
+		found, err := exec.LookPath(larderPath)
+		if err != nil {
+			return fmt.Errorf("-larder: %w", err)
+		}
+		b.larder, err = filepath.Abs(found)
+		return err
+	}
+	b.larder = filepath.Join(b.dir, "larder")
+	build := exec.CommandContext(b.ctx, "go", "build", "-o", b.larder, "github.com/larderkv/larder/cmd/larder")
+	if out, err := build.CombinedOutput(); err != nil {
+		return errors.Join(fmt.Errorf("building larder: %w", err), errors.New(strings.TrimSpace(string(out))))
+	}
+	return nil
+}

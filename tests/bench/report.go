@@ -1,0 +1,315 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// fact is a line about the machine or the programs.
+type fact struct{ name, value string }
+
+// report is everything a run found out.
+type report struct {
+	facts   []fact
+	quick   bool
+	pairs   int
+	took    time.Duration
+	results []result
+}
+
+// line is a row of the table, ready to be printed.
+type line struct{ what, larder, redis, ratio, bar, verdict string }
+
+// summary reduces the pairs: larder's and Redis' value (median, or the largest where that is what counts) and the median of the ratios
+// of the pairs. A value nobody has is NaN.
+func (r result) summary() (larder, redis, ratio float64) {
+	var values [2][]float64
+	var ratios []float64
+	for _, p := range r.pairs {
+		for s, v := range p {
+			if !math.IsNaN(v) {
+				values[s] = append(values[s], v)
+			}
+		}
+		if q := p[larderSide] / p[redisSide]; !math.IsNaN(q) {
+			ratios = append(ratios, q)
+		}
+	}
+	reduce := median
+	if r.worst {
+		reduce = largest
+	}
+	return reduce(values[larderSide]), reduce(values[redisSide]), median(ratios)
+}
+
+// median returns the middle value, the mean of the two middle ones for an even number, NaN for none.
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return math.NaN()
+	}
+	v = slices.Sorted(slices.Values(v))
+	mid := len(v) / 2
+	if len(v)%2 == 1 {
+		return v[mid]
+	}
+	return (v[mid-1] + v[mid]) / 2
+}
+
+func largest(v []float64) float64 {
+	if len(v) == 0 {
+		return math.NaN()
+	}
+	return slices.Max(v)
+}
+
+// holds says whether the bar is reached; a value that is missing reaches nothing.
+func (b bar) holds(larder, ratio float64) bool {
+	value, limit := ratio, b.times
+	if b.atMost > 0 {
+		value, limit = larder, b.atMost
+	}
+	return value < limit || value == limit && !b.strict
+}
+
+func (b bar) text(unit string) string {
+	if b.atMost > 0 {
+		return "at most " + number(b.atMost) + unitSuffix(unit)
+	}
+	if b.strict {
+		return "below " + number(b.times)
+	}
+	return "at most " + number(b.times)
+}
+
+// unitSuffix leaves out the unit of a plain ratio.
+func unitSuffix(unit string) string {
+	if unit == "x" {
+		return ""
+	}
+	return " " + unit
+}
+
+// line judges a result.
+func (r result) line() line {
+	l := line{what: r.what, larder: "-", redis: "-", ratio: "-", bar: "-", verdict: "-"}
+	var bars []string
+	for _, b := range r.bars {
+		bars = append(bars, b.text(r.unit))
+	}
+	if len(bars) > 0 {
+		l.bar = strings.Join(bars, ", ")
+	}
+	if r.err != nil {
+		l.verdict = "not measured"
+		return l
+	}
+	larder, redis, ratio := r.summary()
+	l.larder, l.redis, l.ratio = quantity(larder, r.unit), quantity(redis, r.unit), number(ratio)
+	if len(r.bars) > 0 {
+		l.verdict = "reached"
+		for _, b := range r.bars {
+			if !b.holds(larder, ratio) {
+				l.verdict = "NOT reached"
+			}
+		}
+	}
+	return l
+}
+
+func quantity(v float64, unit string) string {
+	if math.IsNaN(v) {
+		return "-"
+	}
+	return number(v) + unitSuffix(unit)
+}
+
+// number prints about four digits and no needless zeros.
+func number(v float64) string {
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return "-"
+	case math.Abs(v) >= 1000:
+		return fmt.Sprintf("%.0f", v)
+	}
+	decimals := 3
+	for limit := 10.0; math.Abs(v) >= limit; limit *= 10 {
+		decimals--
+	}
+	s := fmt.Sprintf("%.*f", decimals, v)
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+}
+
+// failed counts the measures that could not be taken.
+func (r *report) failed() (n int) {
+	for _, res := range r.results {
+		if res.err != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// tally counts bars reached, and bars there are.
+func (r *report) tally() (reached, all int) {
+	for _, res := range r.results {
+		if len(res.bars) == 0 {
+			continue
+		}
+		all++
+		if res.line().verdict == "reached" {
+			reached++
+		}
+	}
+	return reached, all
+}
+
+// text is the table for a terminal.
+func (r *report) text() string {
+	var out strings.Builder
+	for _, f := range r.facts {
+		fmt.Fprintf(&out, "%s: %s\n", f.name, f.value)
+	}
+	out.WriteByte('\n')
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "figure\tlarder\tRedis\tratio\tbar\t")
+	for _, res := range r.results {
+		l := res.line()
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.what, l.larder, l.redis, l.ratio, l.bar, l.verdict)
+	}
+	_ = w.Flush() // a strings.Builder takes everything
+	reached, all := r.tally()
+	fmt.Fprintf(&out, "\n%d of %d bars reached; medians of %s; %.0f s\n", reached, all, counted(r.pairs, "pair"), r.took.Seconds())
+	if r.quick {
+		out.WriteString("quick: sizes are far too small to judge by\n")
+	}
+	return out.String()
+}
+
+// counted is "1 pair", "5 pairs".
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// markdown is RESULTS.md.
+func (r *report) markdown() string {
+	var out strings.Builder
+	reached, all := r.tally()
+	out.WriteString("# larder beside Redis\n\nWritten by `make bench`; tests/bench/main.go says how it measures. ")
+	fmt.Fprintf(&out, "Medians of %s, interleaved in one run; the ratio is the median of the ratios of the pairs. ", counted(r.pairs, "pair"))
+	fmt.Fprintf(&out, "**%d of %d bars reached.**\n\n", reached, all)
+	if r.quick {
+		out.WriteString("This was a quick run: its sizes are far too small to judge by.\n\n")
+	}
+	out.WriteString("| | |\n|---|---|\n")
+	for _, f := range r.facts {
+		fmt.Fprintf(&out, "| %s | %s |\n", cell(f.name), cell(f.value))
+	}
+	out.WriteString("\n| figure | larder | Redis | ratio | bar | |\n|---|---:|---:|---:|---|---|\n")
+	for _, res := range r.results {
+		l := res.line()
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s |\n", cell(l.what), l.larder, l.redis, l.ratio, l.bar, l.verdict)
+	}
+	out.WriteString("\n## Every trial\n\n| figure | unit | larder | Redis |\n|---|---|---|---|\n")
+	for _, res := range r.results {
+		if res.err != nil {
+			fmt.Fprintf(&out, "| %s | %s | not measured: %s | |\n", cell(res.what), res.unit, cell(res.err.Error()))
+			continue
+		}
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", cell(res.what), res.unit, series(res.pairs, larderSide), series(res.pairs, redisSide))
+	}
+	return out.String()
+}
+
+func series(pairs [][2]float64, s side) string {
+	var out []string
+	for _, p := range pairs {
+		out = append(out, number(p[s]))
+	}
+	return strings.Join(out, ", ")
+}
+
+// cell keeps a text within one cell of a table.
+func cell(s string) string {
+	return strings.NewReplacer("|", "\\|", "\n", "; ", "\r", "").Replace(s)
+}
+
+// machineFacts tells what was measured on what; names of hosts and folders stay out of it.
+func (b *bench) machineFacts() ([]fact, error) {
+	cpuinfo, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return nil, err
+	}
+	meminfo, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return nil, err
+	}
+	memory, err := parseKB(string(meminfo), "MemTotal")
+	if err != nil {
+		return nil, err
+	}
+	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return nil, err
+	}
+	version, err := exec.CommandContext(b.ctx, b.redisServer, "--version").Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s --version: %w", filepath.Base(b.redisServer), err)
+	}
+	return []fact{
+		{"processor", cpuModel(string(cpuinfo))},
+		{"cores", fmt.Sprint(runtime.NumCPU())},
+		{"memory", fmt.Sprintf("%.1f GiB", float64(memory)/(1<<30))},
+		{"kernel", "Linux " + strings.TrimSpace(string(kernel))},
+		{"Go", strings.TrimPrefix(runtime.Version(), "go")},
+		{"Redis", redisVersion(string(version))},
+		{"larder", b.commit() + ", io-threads " + fmt.Sprint(b.ioThreads)},
+		{"date", time.Now().UTC().Format(time.DateOnly)},
+	}, nil
+}
+
+// cpuModel finds the processor's name; architectures differ in what they print.
+func cpuModel(cpuinfo string) string {
+	for _, key := range []string{"model name", "Model", "cpu"} {
+		for l := range strings.Lines(cpuinfo) {
+			if name, v, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(name) == key {
+				return strings.TrimSpace(v)
+			}
+		}
+	}
+	return runtime.GOARCH
+}
+
+// redisVersion reads "Redis server v=7.0.15 sha=...".
+func redisVersion(s string) string {
+	if _, rest, ok := strings.Cut(s, "v="); ok {
+		s, _, _ = strings.Cut(rest, " ")
+	}
+	return strings.TrimSpace(s)
+}
+
+// commit names the tree that larder was built from, as far as git knows.
+func (b *bench) commit() string {
+	head, err := exec.CommandContext(b.ctx, "git", "rev-parse", "--short", "HEAD").Output()
+	if err != nil {
+		return "commit unknown"
+	}
+	name := "commit " + strings.TrimSpace(string(head))
+	changed, err := exec.CommandContext(b.ctx, "git", "status", "--porcelain", "--untracked-files=no").Output()
+	if err == nil && len(changed) > 0 {
+		name += " with changes"
+	}
+	return name
+}

@@ -1,0 +1,127 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestMedian(t *testing.T) {
+	for _, tc := range []struct {
+		in   []float64
+		want float64
+	}{
+		{[]float64{3}, 3},
+		{[]float64{9, 1, 5}, 5},
+		{[]float64{4, 1, 3, 2}, 2.5},
+	} {
+		before := append([]float64(nil), tc.in...)
+		if got := median(tc.in); got != tc.want {
+			t.Errorf("median(%v) = %v, want %v", tc.in, got, tc.want)
+		}
+		if !cmp.Equal(before, tc.in) {
+			t.Errorf("median changed its argument to %v", tc.in)
+		}
+	}
+	if got := median(nil); !math.IsNaN(got) {
+		t.Errorf("median of nothing = %v", got)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 0.05: "0.05", 0.95: "0.95", 1: "1", 8.1234: "8.123", 12.345: "12.35", 113: "113", 999.94: "999.9", 20480.4: "20480", -1.5: "-1.5", 100: "100",
+	} {
+		if got := number(v); got != want {
+			t.Errorf("number(%v) = %q, want %q", v, got, want)
+		}
+	}
+	if got := number(math.NaN()); got != "-" {
+		t.Errorf("number(NaN) = %q", got)
+	}
+}
+
+func TestLine(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		in   result
+		want line
+	}{
+		{"the ratio is the median of the pairs' ratios",
+			result{measure: measure{what: "GET", unit: "us", bars: []bar{ratio(0.65)}}, pairs: [][2]float64{{1, 2}, {3, 4}, {6, 10}}},
+			line{"GET", "3 us", "4 us", "0.6", "at most 0.65", "reached"}},
+		{"a bar may be met exactly",
+			result{measure: measure{what: "p99.9", unit: "us", bars: []bar{notAboveRedis}}, pairs: [][2]float64{{2, 2}}},
+			line{"p99.9", "2 us", "2 us", "1", "at most 1", "reached"}},
+		{"unless it is strict",
+			result{measure: measure{what: "idle", unit: "B", bars: []bar{belowRedis}}, pairs: [][2]float64{{2, 2}}},
+			line{"idle", "2 B", "2 B", "1", "below 1", "NOT reached"}},
+		{"all bars count",
+			result{measure: measure{what: "RSS", unit: "B", bars: []bar{ratio(0.66), atMost(113)}}, pairs: [][2]float64{{114, 200}}},
+			line{"RSS", "114 B", "200 B", "0.57", "at most 0.66, at most 113 B", "NOT reached"}},
+		{"a value Redis does not have, the worst of all",
+			result{measure: measure{what: "gc", unit: "ms", bars: []bar{atMost(1)}, worst: true}, pairs: [][2]float64{{0.1, notMeasured}, {1.5, notMeasured}, {0.2, notMeasured}}},
+			line{"gc", "1.5 ms", "-", "-", "at most 1 ms", "NOT reached"}},
+		{"without a bar there is no verdict",
+			result{measure: measure{what: "share", unit: "x"}, pairs: [][2]float64{{0.2, 0.4}}},
+			line{"share", "0.2", "0.4", "0.5", "-", "-"}},
+		{"not measured",
+			result{measure: measure{what: "idle", unit: "B", bars: []bar{belowRedis}}, err: errors.New("no room")},
+			line{"idle", "-", "-", "-", "below 1", "not measured"}},
+	} {
+		if diff := cmp.Diff(tc.want, tc.in.line(), cmp.AllowUnexported(line{})); diff != "" {
+			t.Errorf("%s:\n%s", tc.name, diff)
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	r := report{facts: []fact{{"processor", "A|B"}}, pairs: 2, results: []result{
+		{measure: measure{what: "GET", unit: "us", bars: []bar{ratio(0.95)}}, pairs: [][2]float64{{1, 2}, {1, 4}}},
+		{measure: measure{what: "idle", unit: "B", bars: []bar{belowRedis}}, err: errors.New("no\nroom")},
+	}}
+	if n := r.failed(); n != 1 {
+		t.Errorf("failed() = %d", n)
+	}
+	for _, want := range []string{
+		"**1 of 2 bars reached.**", `| processor | A\|B |`, "| GET | 1 us | 3 us | 0.375 | at most 0.95 | reached |",
+		"| GET | us | 1, 1 | 2, 4 |", "| idle | B | not measured: no; room | |",
+	} {
+		if !strings.Contains(r.markdown(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, r.markdown())
+		}
+	}
+	if !strings.Contains(r.text(), "1 of 2 bars reached; medians of 2 pairs") {
+		t.Errorf("the table lacks its last line:\n%s", r.text())
+	}
+}
+
+func TestFactsFromText(t *testing.T) {
+	if got := cpuModel("processor\t: 0\nmodel\t\t: 17\nmodel name\t: AMD EPYC\n"); got != "AMD EPYC" {
+		t.Errorf("cpuModel = %q", got)
+	}
+	if got := redisVersion("Redis server v=7.0.15 sha=0:0 malloc=jemalloc\n"); got != "7.0.15" {
+		t.Errorf("redisVersion = %q", got)
+	}
+}
+
+// TestFigures checks the table itself: names are unique, and every measure has a text and a unit.
+func TestFigures(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range (&bench{pairs: 5, ioThreads: 1}).figures() {
+		if seen[f.name] || f.name == "" || f.trial == nil || len(f.measures) == 0 {
+			t.Errorf("figure %q: name taken, or nothing to do or to measure", f.name)
+		}
+		seen[f.name] = true
+		for _, m := range f.measures {
+			if m.what == "" || m.unit == "" {
+				t.Errorf("figure %q: measure without text or unit: %+v", f.name, m)
+			}
+		}
+	}
+}

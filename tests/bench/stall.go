@@ -1,0 +1,234 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/tidwall/redcon"
+)
+
+// How long others wait while a server gets rid of much at once: one client sends PING after PING, and the longest one counts.
+
+const (
+	pingEvery   = 200 * time.Microsecond
+	pollEvery   = 5 * time.Millisecond
+	quietBefore = 100 * time.Millisecond // of pinging before anything happens
+	quietAfter  = 300 * time.Millisecond // and after it is over
+	goneWithin  = time.Minute            // for everything to be gone
+	giveBack    = 0.75                   // of the memory counts as all of it: tables shrink later
+)
+
+// pinger measures PINGs until it is stopped.
+type pinger struct {
+	cancel context.CancelFunc
+	done   chan error
+	worst  time.Duration // owned by the goroutine until done
+}
+
+func startPinger(s *server) (*pinger, error) {
+	c, err := dial(s.addr)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	p := &pinger{cancel: cancel, done: make(chan error, 1)}
+	go func() {
+		defer c.close()
+		for ctx.Err() == nil {
+			began := time.Now()
+			if _, err := c.do("PING"); err != nil {
+				p.done <- err
+				return
+			}
+			p.worst = max(p.worst, time.Since(began))
+			time.Sleep(pingEvery)
+		}
+		p.done <- nil
+	}()
+	return p, nil
+}
+
+// stop ends the pinging and returns the longest PING in milliseconds.
+func (p *pinger) stop() (float64, error) {
+	p.cancel()
+	err := <-p.done
+	return float64(p.worst) / float64(time.Millisecond), err
+}
+
+// gone waits until the server has no key left and has given back the memory above base; it returns when each was so, from began on.
+func gone(c *client, base, loaded int64, began time.Time) (keys, memory time.Duration, err error) {
+	for time.Since(began) < goneWithin {
+		if keys == 0 {
+			left, err := c.integer("DBSIZE")
+			if err != nil {
+				return 0, 0, err
+			}
+			if left == 0 {
+				keys = time.Since(began)
+			}
+		}
+		if keys > 0 {
+			used, err := c.usedMemory()
+			if err != nil {
+				return 0, 0, err
+			}
+			if float64(used-base) <= (1-giveBack)*float64(loaded-base) {
+				return keys, time.Since(began), nil
+			}
+		}
+		time.Sleep(pollEvery)
+	}
+	return 0, 0, fmt.Errorf("keys or their memory are still there after %v", goneWithin)
+}
+
+// massExpiryFigure loads n keys that all expire at one moment, ttl after the start of loading. It gives the seconds after that moment
+// until DBSIZE is 0 and until the memory is back, the processor seconds spent, their share of a core over that time, and the longest PING
+// in milliseconds. What asking costs the server, a few per cent of a core, is in it.
+func (b *bench) massExpiryFigure(name string, n int, ttl time.Duration) figure {
+	return figure{name: name, fresh: true, memory: spaceNeeded, trial: func(s *server) ([]float64, error) {
+		c, err := dial(s.addr)
+		if err != nil {
+			return nil, err
+		}
+		defer c.close()
+		base, err := c.usedMemory()
+		if err != nil {
+			return nil, err
+		}
+		at := time.Now().Add(ttl)
+		if err := s.fillKeys(n, fillExpiringAt(at)); err != nil {
+			return nil, err
+		}
+		loaded, err := c.usedMemory()
+		if err != nil {
+			return nil, err
+		}
+		if wait := time.Until(at) - quietBefore; wait > 0 {
+			time.Sleep(wait)
+		} else {
+			return nil, fmt.Errorf("loading %d keys took longer than their time to live of %v", n, ttl)
+		}
+		return watchExpiry(s, c, base, loaded, at)
+	}}
+}
+
+// fillExpiringAt makes keys that expire at one moment.
+func fillExpiringAt(at time.Time) request {
+	when := strconv.FormatInt(at.UnixMilli(), 10)
+	return func(b []byte, i int) []byte {
+		b = append(b, "*5\r\n$3\r\nSET\r\n"...)
+		b = appendNamed(b, "key:", i)
+		b = redcon.AppendBulk(b, value[:64])
+		b = append(b, "$4\r\nPXAT\r\n"...)
+		return redcon.AppendBulkString(b, when)
+	}
+}
+
+// watchExpiry starts shortly before the moment at.
+func watchExpiry(s *server, c *client, base, loaded int64, at time.Time) ([]float64, error) {
+	p, err := startPinger(s)
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(time.Until(at))
+	before, err := s.cpu()
+	if err != nil {
+		return nil, err
+	}
+	keys, memory, err := gone(c, base, loaded, at)
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.cpu()
+	if err != nil {
+		return nil, err
+	}
+	worst, err := p.stop()
+	if err != nil {
+		return nil, err
+	}
+	spent := (after - before).Seconds()
+	return []float64{keys.Seconds(), memory.Seconds(), spent, spent / memory.Seconds(), worst}, nil
+}
+
+// bigValue is a type of value that can have a million members.
+type bigValue struct {
+	name   string
+	append func(b []byte, from, n int) []byte // the command that adds n members
+}
+
+const bigKey = "big"
+
+// bigSet and bigHash hold what is listed in figures.go.
+var (
+	bigSet = bigValue{"set", func(b []byte, from, n int) []byte {
+		b = redcon.AppendArray(b, 2+n)
+		b = append(b, "$4\r\nSADD\r\n$3\r\nbig\r\n"...)
+		for i := range n {
+			b = appendNamed(b, "member:", from+i)
+		}
+		return b
+	}}
+	bigHash = bigValue{"hash", func(b []byte, from, n int) []byte {
+		b = redcon.AppendArray(b, 2+2*n)
+		b = append(b, "$4\r\nHSET\r\n$3\r\nbig\r\n"...)
+		for i := range n {
+			b = appendNamed(b, "field:", from+i)
+			b = appendNamed(b, "v", from+i)
+		}
+		return b
+	}}
+)
+
+// removal is a way in which a key goes.
+type removal struct {
+	name string
+	args []string
+}
+
+var (
+	byDel    = removal{"DEL", []string{"DEL", bigKey}}
+	byFlush  = removal{"FLUSHALL", []string{"FLUSHALL"}}
+	byExpiry = removal{"expiry", []string{"PEXPIRE", bigKey, "50"}}
+)
+
+// bigRemovalFigure fills one key with n members, removes it, and gives the longest PING of another client in milliseconds.
+func (b *bench) bigRemovalFigure(name string, kind bigValue, way removal, n int) figure {
+	const batch = 100
+	return figure{name: name, fresh: true, trial: func(s *server) ([]float64, error) {
+		c, err := dial(s.addr)
+		if err != nil {
+			return nil, err
+		}
+		defer c.close()
+		base, err := c.usedMemory()
+		if err != nil {
+			return nil, err
+		}
+		if err := s.fill(n/batch, func(b []byte, i int) []byte { return kind.append(b, i*batch, batch) }); err != nil {
+			return nil, err
+		}
+		loaded, err := c.usedMemory()
+		if err != nil {
+			return nil, err
+		}
+		p, err := startPinger(s)
+		if err != nil {
+			return nil, err
+		}
+		time.Sleep(quietBefore)
+		if _, err := c.do(way.args...); err != nil {
+			return nil, err
+		}
+		if _, _, err := gone(c, base, loaded, time.Now()); err != nil {
+			return nil, err
+		}
+		time.Sleep(quietAfter)
+		worst, err := p.stop()
+		return []float64{worst}, err
+	}}
+}

@@ -1,0 +1,166 @@
+package diff
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/larderkv/larder/tests/harness"
+)
+
+// elsewhere are commands that no script can hold, with the test that has them.
+var elsewhere = map[string]string{
+	"QUIT":     "tests/packets",
+	"SHUTDOWN": "tests/clients",
+}
+
+// commandNames is larder's own list, subcommands as "client|id".
+func commandNames(t *testing.T, c *harness.Conn) []string {
+	t.Helper()
+	var names []string
+	for _, info := range c.Do("COMMAND").Elems {
+		names = append(names, info.Elems[0].Text)
+		if len(info.Elems) > 9 {
+			for _, sub := range info.Elems[9].Elems {
+				names = append(names, sub.Elems[0].Text)
+			}
+		}
+	}
+	if len(names) == 0 {
+		t.Fatal("COMMAND lists nothing")
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestEveryCommandIsCompared fails when larder has a command that neither the grammar nor a script calls.
+func TestEveryCommandIsCompared(t *testing.T) {
+	called := map[string]bool{}
+	note := func(args []string) {
+		called[strings.ToLower(args[0])] = true
+		if len(args) > 1 {
+			called[strings.ToLower(args[0]+"|"+args[1])] = true
+		}
+	}
+	for _, row := range grammar {
+		note(strings.Fields(row.call))
+	}
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		for _, l := range readScript(t, f) {
+			note(l.args)
+		}
+	}
+	for name := range elsewhere {
+		called[strings.ToLower(name)] = true
+	}
+	for _, name := range commandNames(t, harness.Start(t).Dial(t)) {
+		if !called[name] {
+			t.Errorf("no comparison calls %s", strings.ReplaceAll(name, "|", " "))
+		}
+	}
+}
+
+// TestArity calls every command with every wrong number of arguments up to one more than it takes.
+func TestArity(t *testing.T) {
+	larder, redis := harness.Start(t, "enable-debug-command yes"), harness.StartRedis(t)
+	d := duel{larder.Dial(t), redis.Dial(t)}
+	known := map[string]bool{}
+	for _, name := range commandNames(t, d.redis) {
+		known[name] = true
+	}
+	for _, info := range d.larder.Do("COMMAND").Elems {
+		checkArity(t, d, known, info)
+		if len(info.Elems) > 9 {
+			for _, sub := range info.Elems[9].Elems {
+				checkArity(t, d, known, sub)
+			}
+		}
+	}
+}
+
+func checkArity(t *testing.T, d duel, known map[string]bool, info harness.Reply) {
+	t.Helper()
+	name := info.Elems[0].Text
+	arity, _ := info.Elems[1].Int()
+	if !known[name] { // came after 7.0
+		return
+	}
+	words := strings.Split(name, "|")
+	counts := []int{}
+	for n := len(words); n < int(max(arity, -arity)); n++ {
+		counts = append(counts, n)
+	}
+	if arity > 0 {
+		counts = append(counts, int(arity)+1)
+	}
+	for _, n := range counts {
+		args := slices.Clone(words)
+		for len(args) < n {
+			args = append(args, fmt.Sprintf("arg%d", len(args)))
+		}
+		if a, b := d.do(args); a.Raw != b.Raw {
+			t.Errorf("%s\n  larder %v\n  redis  %v", show(args), a, b)
+		}
+	}
+}
+
+// TestCommandInfo compares the facts of each command: arity, flags, key positions, ACL categories, tips, key specifications.
+func TestCommandInfo(t *testing.T) {
+	larder, redis := harness.Start(t).Dial(t), harness.StartRedis(t).Dial(t)
+	want := map[string]harness.Reply{}
+	indexInfo(redis.Do("COMMAND"), want)
+	got := map[string]harness.Reply{}
+	indexInfo(larder.Do("COMMAND"), got)
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		w, ok := want[name]
+		if !ok {
+			if !newCommands[name] {
+				t.Errorf("%s is not in Redis 7.0 and not in the list of later commands", name)
+			}
+			continue
+		}
+		for _, diff := range infoDifferences(got[name], w) {
+			if !infoExceptions[name+" "+diff.field] {
+				t.Errorf("COMMAND INFO %s: %s\n  larder %s\n  redis  %s", name, diff.field, diff.larder, diff.redis)
+			}
+		}
+	}
+}
+
+func indexInfo(all harness.Reply, into map[string]harness.Reply) {
+	for _, info := range all.Elems {
+		into[info.Elems[0].Text] = info
+		if len(info.Elems) > 9 {
+			indexInfo(info.Elems[9], into)
+		}
+	}
+}
+
+type infoDifference struct{ field, larder, redis string }
+
+// infoFields are the places in a COMMAND INFO entry; the subcommands, at 9, are compared on their own.
+var infoFields = []string{"name", "arity", "flags", "first key", "last key", "step", "ACL categories", "tips", "key specifications"}
+
+func infoDifferences(a, b harness.Reply) []infoDifference {
+	if len(a.Elems) < len(infoFields) || len(b.Elems) < len(infoFields) {
+		return []infoDifference{{"length", a.String(), b.String()}}
+	}
+	var out []infoDifference
+	for i, field := range infoFields {
+		x, y := a.Elems[i].Raw, b.Elems[i].Raw
+		if field == "flags" || field == "ACL categories" || field == "tips" {
+			x, y = a.Elems[i].Sorted(1), b.Elems[i].Sorted(1)
+		}
+		if x != y {
+			out = append(out, infoDifference{field, fmt.Sprint(a.Elems[i]), fmt.Sprint(b.Elems[i])})
+		}
+	}
+	return out
+}

@@ -1,0 +1,369 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Server is a running server under test: larder in this process, the larder binary, or redis-server as the oracle.
+type Server struct {
+	Name   string // "larder" or "redis", for messages
+	Addr   string // host:port; empty when it only listens on a Unix socket
+	Socket string // path of the Unix socket, empty if there is none
+	Driver string // larder's network driver
+	Pid    int    // the process, this one for larder in-process
+
+	log  *logBuffer
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has gone
+	err  error         // how it went; read after done
+	stop func() error  // in-process: close and wait
+}
+
+// logBuffer collects a server's log: written by the server, read by a failing test.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// Log is everything the server has logged so far.
+func (s *Server) Log() string { return s.log.String() }
+
+// RepoRoot is the folder of go.mod.
+func RepoRoot(t testing.TB) string {
+	t.Helper()
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		t.Fatal("no caller information")
+	}
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+// startDeadline is how long a server may take until it answers.
+const startDeadline = 30 * time.Second
+
+// binary is built once per test process.
+var binary struct {
+	once sync.Once
+	dir  string
+	path string
+	err  error
+}
+
+// Binary is the path of a larder binary built from this tree. LARDER_BIN names one to use instead.
+func Binary(t testing.TB) string {
+	t.Helper()
+	if path := os.Getenv("LARDER_BIN"); path != "" {
+		return path
+	}
+	root := RepoRoot(t)
+	binary.once.Do(func() {
+		binary.dir, binary.err = os.MkdirTemp("", "larder-test-")
+		if binary.err != nil {
+			return
+		}
+		binary.path = filepath.Join(binary.dir, "larder")
+		build := exec.Command("go", "build", "-o", binary.path, "./cmd/larder")
+		build.Dir = root
+		if out, err := build.CombinedOutput(); err != nil {
+			binary.err = fmt.Errorf("go build ./cmd/larder: %w\n%s", err, out)
+		}
+	})
+	if binary.err != nil {
+		t.Fatal(binary.err)
+	}
+	return binary.path
+}
+
+// Tool is the path of a program that the tests need. A missing one fails the test with the line that installs it.
+func Tool(t testing.TB, name, install string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s is missing: %s", name, install)
+	}
+	return path
+}
+
+// InstallRedis is the line that brings redis-server, redis-cli and redis-benchmark.
+const InstallRedis = "apt-get install redis-server redis-tools"
+
+// StartBinary runs `larder serve` on a free port of the loopback. Each param is a line of redis.conf ("io-threads 2"); a later one
+// overrides an earlier one. The process is ended with the test.
+func StartBinary(t testing.TB, params ...string) *Server {
+	t.Helper()
+	s := &Server{Name: "larder"}
+	args := append([]string{"serve"}, flags(append([]string{"port 0", "bind 127.0.0.1", "dir " + t.TempDir()}, params...))...)
+	s.launch(t, exec.Command(Binary(t), args...))
+	s.Addr = s.waitForPort(t)
+	if !s.ready(t) {
+		t.Fatalf("larder exited: %v", s.err)
+	}
+	return s
+}
+
+// flags turns redis.conf lines into command line arguments in redis-server's own manner: --name value ...
+func flags(params []string) []string {
+	var args []string
+	for _, p := range params {
+		name, rest, _ := strings.Cut(p, " ")
+		args = append(args, "--"+name)
+		if rest == `""` {
+			args = append(args, "")
+			continue
+		}
+		args = append(args, strings.Fields(rest)...)
+	}
+	return args
+}
+
+// StartRedis runs the oracle, redis-server 7.0.15, on a free port.
+func StartRedis(t testing.TB, params ...string) *Server {
+	t.Helper()
+	path := Tool(t, "redis-server", InstallRedis)
+	s := &Server{Name: "redis"}
+	// redis-server takes port 0 as "no TCP", so a free port is looked for and another one tried if somebody else was faster.
+	for range 20 {
+		s.Addr = freePort(t)
+		_, port, err := net.SplitHostPort(s.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := flags(append([]string{"port " + port, "bind 127.0.0.1", `save ""`, "appendonly no",
+			"enable-debug-command yes", "dir " + t.TempDir()}, params...))
+		s.launch(t, exec.Command(path, args...))
+		if s.ready(t) {
+			return s
+		}
+	}
+	t.Fatalf("redis-server does not start:\n%s", s.Log())
+	return nil
+}
+
+// freePort names a port that was free a moment ago.
+func freePort(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
+
+// Launch runs any command as a server process whose log is collected, and ends it with the test.
+func Launch(t testing.TB, name string, args ...string) *Server {
+	t.Helper()
+	s := &Server{Name: filepath.Base(name)}
+	s.launch(t, exec.Command(name, args...))
+	return s
+}
+
+func (s *Server) launch(t testing.TB, cmd *exec.Cmd) {
+	t.Helper()
+	log := &logBuffer{}
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%s: %v", cmd.Path, err)
+	}
+	done := make(chan struct{})
+	s.log, s.cmd, s.Pid, s.done = log, cmd, cmd.Process.Pid, done
+	go func() {
+		s.err = cmd.Wait()
+		close(done)
+	}()
+	t.Cleanup(func() {
+		select {
+		case <-done:
+		default:
+			_ = cmd.Process.Kill()
+			<-done
+		}
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", s.Name, tail(log.String(), 4000))
+		}
+	})
+}
+
+func tail(s string, n int) string {
+	if len(s) > n {
+		return "..." + s[len(s)-n:]
+	}
+	return s
+}
+
+// waitForPort reads the chosen port from the listening socket of the process: the log's wording is not an interface.
+func (s *Server) waitForPort(t testing.TB) string {
+	t.Helper()
+	var addr string
+	Eventually(t, startDeadline, "larder listens", func() bool {
+		select {
+		case <-s.done:
+			t.Fatalf("larder exited (%v) before listening:\n%s", s.err, s.Log())
+		default:
+		}
+		port, ok := listeningPort(s.Pid)
+		addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		return ok
+	})
+	return addr
+}
+
+// listeningPort finds the TCP port on which a process listens, from /proc.
+func listeningPort(pid int) (int, bool) {
+	fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		return 0, false
+	}
+	own := map[string]bool{}
+	for _, fd := range fds {
+		if link, err := os.Readlink(fd); err == nil && strings.HasPrefix(link, "socket:[") {
+			own[strings.Trim(link[len("socket:"):], "[]")] = true
+		}
+	}
+	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid))
+	if err != nil {
+		return 0, false
+	}
+	const listening = "0A"
+	for _, line := range strings.Split(string(table), "\n") {
+		f := strings.Fields(line)
+		if len(f) < 10 || f[3] != listening || !own[f[9]] {
+			continue
+		}
+		_, hex, _ := strings.Cut(f[1], ":")
+		if port, err := strconv.ParseInt(hex, 16, 32); err == nil {
+			return int(port), true
+		}
+	}
+	return 0, false
+}
+
+// ready waits until the server answers PING (with -NOAUTH too); false when the process has gone.
+func (s *Server) ready(t testing.TB) bool {
+	t.Helper()
+	gone := false
+	Eventually(t, startDeadline, s.Name+" answers PING", func() bool {
+		gone = !s.Running()
+		return gone || s.ping() == nil
+	})
+	return !gone
+}
+
+func (s *Server) ping() error {
+	network, addr := s.endpoint()
+	nc, err := net.DialTimeout(network, addr, startDeadline)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = nc.Close() }()
+	if err := nc.SetDeadline(time.Now().Add(startDeadline)); err != nil {
+		return err
+	}
+	if _, err := nc.Write([]byte("PING\r\n")); err != nil {
+		return err
+	}
+	_, err = nc.Read(make([]byte, 1))
+	return err
+}
+
+// endpoint is where to dial.
+func (s *Server) endpoint() (network, addr string) {
+	if s.Addr == "" {
+		return "unix", s.Socket
+	}
+	return "tcp", s.Addr
+}
+
+// Signal sends the process a signal.
+func (s *Server) Signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatalf("signal %v: %v", sig, err)
+	}
+}
+
+// Wait returns the exit code once the process has gone, or fails the test after the given time.
+func (s *Server) Wait(t testing.TB, within time.Duration) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		t.Fatalf("%s still runs after %v; its log:\n%s", s.Name, within, s.Log())
+	}
+	var exit *exec.ExitError
+	if errors.As(s.err, &exit) {
+		return exit.ExitCode()
+	}
+	if s.err != nil {
+		t.Fatalf("%s: %v", s.Name, s.err)
+	}
+	return 0
+}
+
+// Running tells whether the process is still there.
+func (s *Server) Running() bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// RSS is the resident memory of the server's process in bytes, from /proc.
+func (s *Server) RSS(t testing.TB) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(status), "\n") {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kb << 10
+		}
+	}
+	t.Fatalf("no VmRSS of process %d", s.Pid)
+	return 0
+}
+
+// OpenFiles is the number of descriptors the server's process holds.
+func (s *Server) OpenFiles(t testing.TB) int {
+	t.Helper()
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(fds)
+}
