@@ -44,6 +44,9 @@ func New() (*Config, error) {
 	v := &Values{Dir: wd, texts: make([]string, len(c.table.rows))}
 	for i, row := range c.table.rows {
 		words, err := splitWords(row.Default)
+		if err == nil && len(words) > 1 && !row.Kind.multi {
+			err = problem("more than one word")
+		}
 		if err == nil {
 			err = c.assign(v, i, input{args: orEmpty(words), start: true})
 		}

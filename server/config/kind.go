@@ -238,6 +238,16 @@ func is(want string) func(string) bool {
 	return func(text string) bool { return text == want }
 }
 
+// nothing is the kind of a parameter that has to stay empty.
+func nothing(refusal string) Kind {
+	words := Kind{
+		multi: true,
+		parse: func(in input) (string, error) { return strings.Join(in.args, " "), nil },
+		lines: stringLines,
+	}
+	return only(words, is(""), `""`, refusal)
+}
+
 func assignInt(to func(*Values) *int64) func(*Values, string) {
 	if to == nil {
 		return nil

@@ -81,3 +81,90 @@ maxmemory 1.5gb
 		t.Error(diff)
 	}
 }
+
+// TestLoadErrors says what each mistake is answered with; the place of the first argument of a message is the file.
+func TestLoadErrors(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"nosuch 3", ":1: 'nosuch 3': there is no parameter of this name (`larder config print` lists them)"},
+		{"\nhz abc", ":2: 'hz abc': argument couldn't be parsed into an integer (expected: an integer, brought into the range from 1 to 500)"},
+		{"hz", ":1: 'hz': wrong number of arguments (expected: an integer, brought into the range from 1 to 500)"},
+		{"port 1 2", ":1: 'port 1 2': wrong number of arguments (expected: an integer from 0 to 65535)"},
+		{`hz "1`, `:1: 'hz "1': Unbalanced quotes in configuration line`},
+		{"io-threads 1000", ":1: 'io-threads 1000': argument must be between 1 and 128 inclusive (expected: an integer from 1 to 128)"},
+		{"unixsocketperm 999", ":1: 'unixsocketperm 999': argument couldn't be parsed as an octal number (expected: an octal number from 0 to 777)"},
+		{"save 1", ":1: 'save 1': Invalid save parameters (expected: pairs of <seconds> <changes>, or \"\")"},
+		{"dir /none/such", ":1: 'dir /none/such': No such file or directory (expected: an existing folder)"},
+		{`rename-command CONFIG ""`, `:1: 'rename-command CONFIG ""': larder does not have rename-command; it would be unsafe to go on without it`},
+		{"replicaof 10.0.0.1 6379", ":1: 'replicaof 10.0.0.1 6379': larder does not replicate (expected: \"\")"},
+		{"cluster-enabled yes", ":1: 'cluster-enabled yes': larder is no cluster (expected: no)"},
+		{"bind a b c d e f g h i j k l m n o p q", "Too many bind addresses specified."},
+	} {
+		file := write(t, "redis.conf", test.text)
+		_, err := Load(file, nil)
+		if got := strings.TrimPrefix(errorText(err), file); got != test.want && !strings.Contains(got, test.want) || err == nil {
+			t.Errorf("%q\n got %s\nwant %s", test.text, got, test.want)
+		}
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--nosuch", "3"}, "command line: '--nosuch 3': there is no parameter of this name (`larder config print` lists them)"},
+		{[]string{"--port"}, "command line: '--port': wrong number of arguments (expected: an integer from 0 to 65535)"},
+		{[]string{"--port", "1", "hz"}, "command line: '--port 1 hz': wrong number of arguments (expected: an integer from 0 to 65535)"},
+		{[]string{"port", "1"}, "command line: 'port': a parameter's name with two dashes should be here"},
+		{[]string{"--"}, "command line: '--': a parameter's name should follow the dashes"},
+	} {
+		_, err := Load("", test.args)
+		if got := errorText(err); got != test.want {
+			t.Errorf("%q\n got %s\nwant %s", test.args, got, test.want)
+		}
+	}
+	if _, err := Load(filepath.Join(t.TempDir(), "none.conf"), nil); err == nil {
+		t.Error("a missing file was accepted")
+	}
+}
+
+func TestIncludeErrors(t *testing.T) {
+	dir := t.TempDir()
+	self, bad := filepath.Join(dir, "self.conf"), filepath.Join(dir, "bad.conf")
+	for name, text := range map[string]string{self: "include " + self, bad: "\n\nhz x"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Load(self, nil); err == nil || !strings.Contains(err.Error(), "include one another") {
+		t.Errorf("a file that includes itself: %v", err)
+	}
+	if _, err := load("-", strings.NewReader("include "+bad), nil); err == nil || !strings.HasPrefix(err.Error(), bad+":3: 'hz x':") {
+		t.Errorf("a mistake in an included file: %v", err)
+	}
+	if _, err := load("-", strings.NewReader("include "+bad+"x"), nil); err == nil || !strings.HasPrefix(err.Error(), "standard input:1:") {
+		t.Errorf("an included file that is missing: %v", err)
+	}
+}
+
+func TestStandardInputAndSaveFlags(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		save string
+	}{
+		{nil, "60 1"},
+		{[]string{"--save", ""}, ""},
+		{[]string{"--save"}, ""},
+		{[]string{"--save", "--hz", "3"}, ""},
+		{[]string{"--save", "5", "5", "--hz", "3"}, "60 1 5 5"},
+	} {
+		c, err := load("-", strings.NewReader("save 60 1\r\n"), test.args)
+		if err != nil {
+			t.Errorf("%q: %v", test.args, err)
+			continue
+		}
+		if got := get(t, c, "save"); got != test.save {
+			t.Errorf("%q: save is %q, want %q", test.args, got, test.save)
+		}
+		if c.File() != "" {
+			t.Errorf("standard input has the name %q", c.File())
+		}
+	}
+}

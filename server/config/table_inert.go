@@ -71,7 +71,7 @@ func persistenceParams() []Param {
 
 func replicationParams() []Param {
 	return []Param{
-		{Name: "replicaof", Aliases: []string{"slaveof"}, Default: "", Change: Immutable, Kind: only(text("", nil), is(""), `""`, noReplication), Meaning: "the primary of this server", Inert: noReplication},
+		{Name: "replicaof", Aliases: []string{"slaveof"}, Default: "", Change: Immutable, Kind: nothing(noReplication), Meaning: "the primary of this server", Inert: noReplication},
 		{Name: "masterauth", Default: "", Kind: text("a password", nil), Meaning: "password of the primary", Inert: noReplication},
 		{Name: "masteruser", Default: "", Kind: text("a user", nil), Meaning: "user at the primary", Inert: noReplication},
 		{Name: "replica-serve-stale-data", Aliases: []string{"slave-serve-stale-data"}, Default: "yes", Kind: yesNo(nil), Meaning: "answer without the primary", Inert: noReplication},
@@ -107,7 +107,7 @@ func serviceParams() []Param {
 				return "readiness is not announced: use Type=simple in the unit"
 			}},
 		{Name: "tls-port", Default: "0", Change: Immutable, Kind: only(integer(0, 65535, nil), is("0"), "0", noTLS), Meaning: "port for TLS", Inert: noTLS},
-		{Name: "aclfile", Default: "", Change: Immutable, Kind: only(text("", nil), is(""), `""`, "larder has one user, named default"), Meaning: "file of users", Inert: "larder has one user, named default"},
+		{Name: "aclfile", Default: "", Change: Immutable, Kind: nothing("larder has one user, named default"), Meaning: "file of users", Inert: "larder has one user, named default"},
 		{Name: "acllog-max-len", Default: "128", Kind: integer(0, math.MaxInt64, nil), Meaning: "length of the log of refused commands", Inert: "larder does not keep one"},
 		{Name: "syslog-enabled", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "log to the system log", Inert: systemsTask,
 			Caution: whenNot("no", "nothing is sent to the system log: see logfile")},
@@ -116,7 +116,7 @@ func serviceParams() []Param {
 		{Name: "crash-log-enabled", Default: "yes", Kind: yesNo(nil), Meaning: "log crashes in detail", Inert: "Go always does"},
 		{Name: "always-show-logo", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "show the logo", Inert: "larder has none"},
 		{Name: "set-proc-title", Default: "yes", Change: Immutable, Kind: yesNo(nil), Meaning: "set the process title", Inert: noTitle},
-		{Name: "proc-title-template", Default: "{title} {listen-addr} {server-mode}", Kind: text("a template", nil), Meaning: "the process title", Inert: noTitle},
+		{Name: "proc-title-template", Default: `"{title} {listen-addr} {server-mode}"`, Kind: text("a template", nil), Meaning: "the process title", Inert: noTitle},
 		{Name: "oom-score-adj", Default: "no", Kind: enum(nil, "no", "yes", "relative", "absolute"), Meaning: "who is killed first without memory", Inert: systemsTask},
 		{Name: "oom-score-adj-values", Default: "0 200 800", Kind: scores(), Meaning: "scores for oom-score-adj", Inert: systemsTask},
 		{Name: "disable-thp", Default: "yes", Change: Immutable, Kind: yesNo(nil), Meaning: "no transparent huge pages", Inert: "there is no fork that they could slow down"},
@@ -132,7 +132,7 @@ func facilities() []string {
 func tuningParams() []Param {
 	const noEvents = "larder does not publish keyspace events"
 	return []Param{
-		{Name: "notify-keyspace-events", Default: "", Kind: only(text("", nil), is(""), `""`, noEvents), Meaning: "events to publish", Inert: noEvents},
+		{Name: "notify-keyspace-events", Default: "", Kind: nothing(noEvents), Meaning: "events to publish", Inert: noEvents},
 		{Name: "maxmemory-samples", Default: "5", Kind: integer(1, math.MaxInt32, nil), Meaning: "keys to compare for an eviction", Inert: noEviction},
 		{Name: "maxmemory-eviction-tenacity", Default: "10", Kind: integer(0, 100, nil), Meaning: "time that evictions may take", Inert: noEviction},
 		{Name: "maxmemory-clients", Default: "0", Kind: memoryOrPercent(), Meaning: "memory of all clients' buffers", Inert: "the buffers are bounded per client"},
