@@ -59,6 +59,19 @@ func (p *pinger) stop() (float64, error) {
 	return float64(p.worst) / float64(time.Millisecond), err
 }
 
+// quietFigure pings a server that has nothing else to do.
+func (b *bench) quietFigure(name string, length time.Duration) figure {
+	return figure{name: name, trial: func(s *server) ([]float64, error) {
+		p, err := startPinger(s)
+		if err != nil {
+			return nil, err
+		}
+		time.Sleep(length)
+		worst, err := p.stop()
+		return []float64{worst}, err
+	}}
+}
+
 // gone waits until the server has no key left and has given back the memory above base; it returns when each was so, from began on.
 func gone(c *client, base, loaded int64, began time.Time) (keys, memory time.Duration, err error) {
 	for time.Since(began) < goneWithin {
