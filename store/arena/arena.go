@@ -127,7 +127,7 @@ func (a *Arena) Free(r Ref) {
 	a.used -= int64(cl.size)
 	l.live--
 	d.live--
-	if d.live == 0 && (l.head != page || l.tail != page) {
+	if d.live == 0 {
 		a.release(l, page)
 		return
 	}
