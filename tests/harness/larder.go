@@ -2,6 +2,8 @@ package harness
 
 import (
 	"os"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -20,7 +22,9 @@ func EachDriver(t *testing.T, f func(t *testing.T, driver string)) {
 func Start(t testing.TB, params ...string) *Server {
 	t.Helper()
 	if os.Getenv("SUBJECT") == "redis" {
-		return StartRedis(t)
+		return StartRedis(t, slices.DeleteFunc(slices.Clone(params), func(p string) bool {
+			return strings.HasPrefix(p, "network-driver ")
+		})...)
 	}
 	return StartBinary(t, params...)
 }

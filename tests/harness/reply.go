@@ -145,3 +145,11 @@ func (r Reply) String() string {
 	}
 	return strconv.Quote(r.Raw)
 }
+
+// Value is the text of a scalar, "" for a null.
+func (r Reply) Value() string {
+	if r.IsNull() {
+		return ""
+	}
+	return r.Text
+}

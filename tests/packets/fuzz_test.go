@@ -1,0 +1,150 @@
+package packets
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/larderkv/larder/tests/harness"
+)
+
+// fuzzParams make the worst that arguments can ask for small, so that a fuzzer finds bugs and not the size of the machine.
+var fuzzParams = []string{"proto-max-bulk-len 1mb", "enable-debug-command yes"}
+
+// target is a larder with its commands, and a second connection that must always be answered.
+type target struct {
+	server   *harness.Server
+	commands [][]string // name, or container and subcommand
+	other    *harness.Conn
+}
+
+// endsOrStalls are commands whose very job is to end the process or to hold it up.
+var endsOrStalls = []string{"shutdown", "debug|sleep"}
+
+func newTarget(t testing.TB) *target {
+	t.Helper()
+	s := harness.Start(t, fuzzParams...)
+	tg := &target{server: s, other: s.Dial(t)}
+	add := func(name string) {
+		if !slices.Contains(endsOrStalls, name) {
+			tg.commands = append(tg.commands, strings.Split(name, "|"))
+		}
+	}
+	for _, info := range tg.other.Do("COMMAND").Elems {
+		add(info.Elems[0].Text)
+		for _, sub := range info.Elems[9].Elems {
+			add(sub.Elems[0].Text)
+		}
+	}
+	if len(tg.commands) < 50 {
+		t.Fatalf("only %d commands", len(tg.commands))
+	}
+	return tg
+}
+
+// hit sends a call on a connection of its own, in RESP2 or RESP3, reads well-formed replies until the server closes, and looks whether
+// somebody else is still served.
+func (tg *target) hit(t *testing.T, resp3 bool, args []string) {
+	t.Helper()
+	if mayStall(args) {
+		return
+	}
+	raw := ""
+	if resp3 {
+		raw = "HELLO 3\r\n"
+	}
+	c := tg.server.Dial(t)
+	c.WriteRaw(raw + harness.Encode(args...) + ping + "QUIT\r\n")
+	all := c.ReadUntilClosed()
+	r := bufio.NewReader(strings.NewReader(all))
+	for {
+		if _, err := harness.ReadReply(r); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("%q: %v in %.500q", args, err, all)
+		}
+	}
+	if tg.killsOthers(args) {
+		tg.other = tg.server.Dial(t)
+	}
+	if r := tg.other.With(t).Do("PING"); r.Raw != "+PONG\r\n" {
+		t.Fatalf("after %q another client got %v", args, r)
+	}
+}
+
+// killsOthers tells calls that may rightly end the other connection, or make it need a password.
+func (tg *target) killsOthers(args []string) bool {
+	return len(args) > 1 && strings.EqualFold(args[0], "client") && strings.EqualFold(args[1], "kill")
+}
+
+// mayStall are calls that are meant to take long, or that change what the test relies on.
+func mayStall(args []string) bool {
+	words := strings.ToLower(strings.Join(args[:min(3, len(args))], "|"))
+	for _, p := range []string{"shutdown", "debug|sleep", "config|set"} {
+		if strings.HasPrefix(words, p) {
+			return true
+		}
+	}
+	return hugeCount(args)
+}
+
+// hugeCount finds calls for a gigantic number of random elements with repetition. Redis obliges until its memory ends; the number that
+// larder allows is no matter of robustness here.
+func hugeCount(args []string) bool {
+	if name := strings.ToLower(args[0]); name != "srandmember" && name != "hrandfield" {
+		return false
+	}
+	return slices.ContainsFunc(args[1:], func(a string) bool { return len(a) > 6 && a[0] == '-' })
+}
+
+// FuzzCommand: the first byte picks the command, the second the protocol, the rest are arguments separated by \xfe.
+func FuzzCommand(f *testing.F) {
+	tg := newTarget(f)
+	for i := range tg.commands {
+		f.Add(byte(i), false, []byte("k"))
+		f.Add(byte(i), true, []byte("k\xfe-1\xfe9223372036854775807"))
+		f.Add(byte(i), i%2 == 0, []byte("k\xfek2\xfe0\xfeEX\xfe100"))
+		f.Add(byte(i), i%2 == 1, []byte{})
+	}
+	f.Fuzz(func(t *testing.T, command byte, resp3 bool, rest []byte) {
+		args := slices.Clone(tg.commands[int(command)%len(tg.commands)])
+		if len(rest) > 0 {
+			for _, a := range bytes.Split(rest, []byte{0xfe}) {
+				args = append(args, string(a))
+			}
+		}
+		tg.hit(t, resp3, args)
+	})
+}
+
+// odd are arguments that some parser somewhere has been known to mistake.
+var odd = []string{"", "k", "h", "s", "t", "0", "-1", "1", "2", "10", "-0", "+1", "1.5", "abc", "*", "[", "\\", "\x00", "\r\n", "\xff\xfe", "nan", "-inf", "1e400",
+	"9223372036854775807", "-9223372036854775808", "9223372036854775808", "18446744073709551615", "4294967296", "2147483648", "-2147483649", "NX", "XX", "GET",
+	"EX", "PX", "KEEPTTL", "PERSIST", "MATCH", "COUNT", "TYPE", "LIMIT", "WITHVALUES", "DB", "REPLACE", "GT", "LT", "LEN", "IDX", "MINMATCHLEN", "ID", "ADDR",
+	"USER", "SKIPME", "yes", "no", "on", "off", "FILTERBY", "PATTERN", "SAMPLES", "AUTH", "SETNAME", "default", "SYNC", "ASYNC", strings.Repeat("9", 300),
+	strings.Repeat("*a", 200), strings.Repeat("x", 5000)}
+
+// TestRandomArguments calls every command with random odd arguments.
+func TestRandomArguments(t *testing.T) {
+	seed := harness.Seed(t)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	rounds := 25
+	if harness.Race {
+		rounds = 5
+	}
+	tg := newTarget(t)
+	for _, command := range tg.commands {
+		for range rounds {
+			args := slices.Clone(command)
+			for range rnd.IntN(7) {
+				args = append(args, odd[rnd.IntN(len(odd))])
+			}
+			tg.hit(t, rnd.IntN(2) == 0, args)
+		}
+	}
+}
