@@ -23,7 +23,7 @@ func randomInteger(r *rand.Rand) int64 {
 }
 
 func TestIntsetAgainstSlice(t *testing.T) {
-	r := testRand(t)
+	r := seeded(t)
 	for round := 0; round < 50; round++ {
 		s := intset{2}
 		var model []int64

@@ -38,13 +38,6 @@ func packedSize(n int) int {
 	return lenSize(n) + n
 }
 
-// appendPacked appends one element to buf, which is a pack under construction
-// whose header is written later.
-func appendPacked(buf, s []byte) []byte {
-	buf = binary.AppendUvarint(buf, uint64(len(s)))
-	return append(buf, s...)
-}
-
 // putPacked writes one element at the beginning of b and returns its size.
 func putPacked(b, s []byte) int {
 	n := 1

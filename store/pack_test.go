@@ -4,24 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 )
-
-// testRand returns a random source whose seed is printed; SEED= repeats a run.
-func testRand(t testing.TB) *rand.Rand {
-	seed := rand.Uint64()
-	if s := os.Getenv("SEED"); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatalf("SEED=%q: %v", s, err)
-		}
-		seed = n
-	}
-	t.Logf("SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
-}
 
 // elements lists a pack and checks that it ends where its bytes end.
 func (p pack) elements(t testing.TB) [][]byte {
@@ -69,7 +53,7 @@ func randomElement(r *rand.Rand) []byte {
 }
 
 func TestPackAgainstSlice(t *testing.T) {
-	r := testRand(t)
+	r := seeded(t)
 	for round := 0; round < 30; round++ {
 		p := pack{0}
 		var model [][]byte
@@ -139,8 +123,8 @@ func equalLists(a, b [][]byte) bool {
 func BenchmarkPackFindField(b *testing.B) {
 	p := pack{20}
 	for i := 0; i < 10; i++ {
-		p = appendPacked(p, fmt.Appendf(nil, "field:%d", i))
-		p = appendPacked(p, []byte("a value of 22 bytes..."))
+		p = p.edited(packEdit{off: len(p), add: packedSize(7), count: 20}, fmt.Appendf(nil, "field:%d", i))
+		p = p.edited(packEdit{off: len(p), add: packedSize(22), count: 20}, []byte("a value of 22 bytes..."))
 	}
 	field := []byte("field:7")
 	for b.Loop() {

@@ -110,6 +110,8 @@ type shard struct {
 	watched map[watchKey][]watch
 	compact compaction
 
+	digits [20]byte // an integer member of a set, printed for its reader
+
 	_ [64]byte // keeps the locks of neighbours on different cache lines
 }
 

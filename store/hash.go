@@ -1,0 +1,340 @@
+package store
+
+import (
+	"math/rand/v2"
+
+	"github.com/larderkv/larder/store/arena"
+)
+
+// Hash is the handle of a hash; see collection.go for what a handle is.
+//
+// A small hash is a pack of field, value, field, value in the order in which
+// the fields were first set. A field's value is replaced in place, inside the
+// record's slot while it fits. A large hash is a table whose records have the
+// field for a key.
+type Hash struct {
+	v *View
+	k Key
+	e Entry
+
+	// next is the offset in the pack behind the pair touched last. Commands
+	// tend to name fields in the order in which they were set, so it is where
+	// a search looks first: HSET and HMGET of all fields are then linear in
+	// the size of the hash and not quadratic. 0: unknown.
+	next int
+}
+
+// ReadHash finds a hash for reading.
+func (v *View) ReadHash(k Key) (h Hash, ok bool, err error) {
+	if h.e, ok = v.Read(k); !ok {
+		return h, false, nil
+	}
+	if h.e.Type() != TypeHash {
+		return h, false, ErrWrongType
+	}
+	h.v, h.k = v, k
+	return h, true, nil
+}
+
+// WriteHash finds a hash that is to be changed. It creates none: SetFields does.
+func (v *View) WriteHash(k Key) (h Hash, ok bool, err error) {
+	if h.e, ok = v.Write(k); !ok {
+		return h, false, nil
+	}
+	if h.e.Type() != TypeHash {
+		return h, false, ErrWrongType
+	}
+	h.v, h.k = v, k
+	return h, true, nil
+}
+
+// SetFields sets fields to values, pairs being field, value, field, value ...
+// (at least one pair), and creates the hash if need be. It returns the number
+// of fields that were new.
+func (v *View) SetFields(k Key, pairs [][]byte) (created int, err error) {
+	h, ok, err := v.WriteHash(k)
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		h.v, h.k = v, k
+		created = h.create(pairs)
+		pairs = pairs[2*created:]
+	} else if !h.fits(pairs) {
+		h.convert()
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if h.set(pairs[i], pairs[i+1]) {
+			created++
+		}
+	}
+	v.Changed(k)
+	return created, nil
+}
+
+// fits tells whether a packed hash may take the pairs as far as their lengths
+// go. Redis converts before the first one is set if any is too long.
+func (h *Hash) fits(pairs [][]byte) bool {
+	if h.e.rec.encoding() == encTable {
+		return true
+	}
+	_, fit := packItems(pairs, h.v.Store.enc.HashMaxValue.Load())
+	return fit
+}
+
+// create makes the key and stores the pairs in front of the first repetition of
+// a field; it returns their number.
+func (h *Hash) create(pairs [][]byte) int {
+	v, enc := h.v, h.v.Store.enc
+	t := v.tableForWrite(h.k)
+	size, fit := packItems(pairs, enc.HashMaxValue.Load())
+	if !fit || int64(len(pairs)/2) > enc.HashMaxEntries.Load() {
+		h.e = v.newNestedEntry(t, h.k, TypeHash)
+		return 0
+	}
+	h.e = v.insertCollection(t, h.k, v.newMeta(TypeHash, encPack), size)
+	used, taken := fillPack(h.e.value(), pairs, 2)
+	if used < size {
+		h.e.resizeValue(used, encPack, false)
+	}
+	return taken / 2
+}
+
+// Len is the number of fields, at least 1.
+func (h *Hash) Len() int {
+	if h.e.rec.encoding() == encTable {
+		return h.e.nested().n
+	}
+	return pack(h.e.value()).count() / 2
+}
+
+// find looks a field up in a packed hash. It returns the offsets of the field
+// and of its value.
+func (h *Hash) find(p pack, field []byte) (off, at int, ok bool) {
+	if off = h.next; off > 0 && off < len(p) {
+		if s, end := p.next(off); string(s) == string(field) {
+			return off, end, true
+		}
+	}
+	return p.findField(field)
+}
+
+// Get returns a field's value.
+func (h *Hash) Get(field []byte) (value []byte, ok bool) {
+	if h.e.rec.encoding() != encTable {
+		p := pack(h.e.value())
+		_, at, ok := h.find(p, field)
+		if !ok {
+			return nil, false
+		}
+		value, h.next = p.next(at)
+		return value, true
+	}
+	t := h.e.nested()
+	_, ref, ok := t.find(t.hash(field), field)
+	if !ok {
+		return nil, false
+	}
+	return recordValue(t.mem, ref), true
+}
+
+// Set sets one field and tells whether it was new.
+func (h *Hash) Set(field, value []byte) (created bool) {
+	created = h.set(field, value)
+	h.v.Changed(h.k)
+	return created
+}
+
+func (h *Hash) set(field, value []byte) (created bool) {
+	if h.e.rec.encoding() == encTable {
+		return h.setElement(field, value)
+	}
+	p := pack(h.e.value())
+	enc := h.v.Store.enc
+	limit := enc.HashMaxValue.Load()
+	_, at, ok := h.find(p, field)
+	n, add := p.count(), packedSize(len(value))
+	if !ok {
+		n += 2
+		add += packedSize(len(field))
+	}
+	if int64(n/2) > enc.HashMaxEntries.Load() || int64(len(field)) > limit || int64(len(value)) > limit || len(p)+add > packMaxSize {
+		h.convert()
+		return h.setElement(field, value)
+	}
+	if !ok {
+		b, at := h.e.editPack(packEdit{off: len(p), add: add, count: n})
+		at += putPacked(b[at:], field)
+		putPacked(b[at:], value)
+		h.next = 0
+		return true
+	}
+	end := p.skip(at)
+	b := []byte(p)
+	if end-at != add {
+		b, at = h.e.editPack(packEdit{off: at, cut: end - at, add: add, count: n})
+	}
+	putPacked(b[at:], value)
+	h.next = at + add
+	return false
+}
+
+func (h *Hash) setElement(field, value []byte) (created bool) {
+	t := h.e.nested()
+	el, ok := h.e.element(t, field)
+	if !ok {
+		t.addElement(field, value)
+		return true
+	}
+	if el.rec.vlen == len(value) {
+		copy(el.value(), value)
+	} else {
+		el.replaceValue(value, encPlain)
+	}
+	return false
+}
+
+// convert turns a pack into a table.
+func (h *Hash) convert() {
+	p := pack(h.e.value())
+	t := newTable(h.e.sh.ar, h.v.Store.seed)
+	for off := p.first(); off < len(p); {
+		var field, value []byte
+		field, off = p.next(off)
+		value, off = p.next(off)
+		t.addElement(field, value)
+	}
+	handle := h.e.sh.newNested(t)
+	h.e.replaceValue(handle[:], encTable)
+}
+
+// Delete removes fields and returns how many were there. The handle is spent
+// if none is left.
+func (h *Hash) Delete(fields [][]byte) (removed int) {
+	for _, f := range fields {
+		if !h.remove(f) {
+			continue
+		}
+		removed++
+		if h.e.spent() {
+			break
+		}
+	}
+	if removed > 0 {
+		h.v.Changed(h.k)
+	}
+	return removed
+}
+
+func (h *Hash) remove(field []byte) bool {
+	if h.e.rec.encoding() == encTable {
+		return h.e.removeElement(field)
+	}
+	p := pack(h.e.value())
+	off, at, ok := p.findField(field)
+	if !ok {
+		return false
+	}
+	if n := p.count() - 2; n == 0 {
+		h.e.drop()
+	} else {
+		h.e.editPack(packEdit{off: off, cut: p.skip(at) - off, count: n})
+	}
+	h.next = 0
+	return true
+}
+
+// Each visits all fields.
+func (h *Hash) Each(fn func(field, value []byte)) {
+	h.each(func(field, value []byte) bool {
+		fn(field, value)
+		return true
+	})
+}
+
+func (h *Hash) each(fn func(field, value []byte) bool) {
+	if h.e.rec.encoding() == encTable {
+		t := h.e.nested()
+		t.each(func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref), recordValue(t.mem, ref)) })
+		return
+	}
+	p := pack(h.e.value())
+	for off := p.first(); off < len(p); {
+		var field, value []byte
+		field, off = p.next(off)
+		value, off = p.next(off)
+		if !fn(field, value) {
+			return
+		}
+	}
+}
+
+// Scan visits about count fields from a cursor on and returns the cursor to go
+// on with, 0 at the end. A field that is there throughout is visited at least
+// once. A packed hash is visited whole.
+func (h *Hash) Scan(cursor uint64, count int, fn func(field, value []byte)) (next uint64) {
+	if h.e.rec.encoding() != encTable {
+		h.Each(fn)
+		return 0
+	}
+	t := h.e.nested()
+	return t.scanTable(cursor, count, func(ref arena.Ref) {
+		fn(recordKey(t.mem, ref), recordValue(t.mem, ref))
+	})
+}
+
+// Random draws one field.
+func (h *Hash) Random() (field, value []byte) {
+	h.Repeat(1, func(f, v []byte) bool {
+		field, value = f, v
+		return false
+	})
+	return field, value
+}
+
+// Repeat makes n independent draws, until fn returns false.
+func (h *Hash) Repeat(n int, fn func(field, value []byte) bool) {
+	if h.e.rec.encoding() == encTable {
+		t := h.e.nested()
+		for ; n > 0; n-- {
+			ref := t.random()
+			if !fn(recordKey(t.mem, ref), recordValue(t.mem, ref)) {
+				return
+			}
+		}
+		return
+	}
+	p := pack(h.e.value())
+	size := p.count() / 2
+	if n == 1 {
+		fn(p.pair(p.nth(2 * rand.IntN(size))))
+		return
+	}
+	offsets := p.offsets(2)
+	for ; n > 0; n-- {
+		if !fn(p.pair(int(offsets[rand.IntN(size)]))) {
+			return
+		}
+	}
+}
+
+// pair returns the field at off and its value.
+func (p pack) pair(off int) (field, value []byte) {
+	field, off = p.next(off)
+	value, _ = p.next(off)
+	return field, value
+}
+
+// Sample draws n distinct fields, n <= Len, until fn returns false. Of a packed
+// hash they come in its order.
+func (h *Hash) Sample(n int, fn func(field, value []byte) bool) {
+	if h.e.rec.encoding() == encTable {
+		t := h.e.nested()
+		t.sample(n, func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref), recordValue(t.mem, ref)) })
+		return
+	}
+	s := selection{need: n, left: h.Len()}
+	h.each(func(field, value []byte) bool {
+		return !s.take() || fn(field, value) && s.need > 0
+	})
+}

@@ -1,0 +1,163 @@
+package store
+
+import "slices"
+
+// Intersections, unions and differences.
+//
+// An intersection needs no memory: the members of the smallest set are looked up
+// in the others. Unions and differences, and everything that is stored under a
+// key, are collected in a NewSet. It would be possible to write a union without
+// one, looking each member up in the sets before its own; but that is quadratic
+// in the number of sets, and Redis' replies, which for integers come sorted, are
+// those of a set that was built.
+
+// NewSet is a set under construction: it belongs to no key yet and is seen by
+// nobody. It lives in the arena of its key's shard, as the only entry of a table
+// of its own, so that it is built by the same code as any other set; being
+// attached to the key moves one reference. It ends with StoreSet or Discard.
+type NewSet struct {
+	set Set
+	t   *table
+	n   int
+}
+
+// NewSet begins an empty set for k, whose shard is locked.
+func (v *View) NewSet(k Key) *NewSet {
+	return &NewSet{set: Set{v: v, k: k}, t: newTable(v.shard(k).ar, v.Store.seed)}
+}
+
+// Len is the number of members.
+func (n *NewSet) Len() int { return n.n }
+
+// Add adds a member. The bytes may be those of any other set.
+func (n *NewSet) Add(member []byte) {
+	if n.n == 0 {
+		first := [...][]byte{member}
+		if n.set.create(n.t, first[:]) == 1 {
+			n.n = 1
+			return
+		}
+	}
+	if n.set.add(member) {
+		n.n++
+	}
+}
+
+// Remove takes a member out.
+func (n *NewSet) Remove(member []byte) {
+	if n.n > 0 && n.set.remove(member) {
+		n.n--
+	}
+}
+
+// Each visits the members.
+func (n *NewSet) Each(fn func(member []byte)) {
+	if n.n == 0 {
+		return
+	}
+	n.set.Each(func(member []byte) bool {
+		fn(member)
+		return true
+	})
+}
+
+// Discard frees the set.
+func (n *NewSet) Discard() {
+	if n.n > 0 {
+		n.set.e.drop()
+		n.n = 0
+	}
+}
+
+// attach puts the set's record into the keyspace, where its key is absent.
+func (n *NewSet) attach(expire int64) {
+	e, v, k := &n.set.e, n.set.v, n.set.k
+	n.t.remove(e.p, false)
+	e.t = v.tableForWrite(k)
+	e.p = e.t.insert(k.hash, e.ref, 0, v.Now)
+	if expire != 0 {
+		e.setExpire(expire, v.Now)
+	}
+}
+
+// StoreSet gives the new set its key, in place of whatever the key held; an
+// empty one removes the key. It returns the number of members.
+func (v *View) StoreSet(n *NewSet) int {
+	v.Delete(n.set.k)
+	if n.n > 0 {
+		n.attach(0)
+		v.Changed(n.set.k)
+	}
+	return n.n
+}
+
+// Intersect visits the members that all sets have, until fn returns false. At
+// least one set is given; the slice is sorted by size.
+func Intersect(sets []Set, fn func(member []byte) bool) {
+	slices.SortFunc(sets, func(a, b Set) int { return a.Len() - b.Len() })
+	sets[0].Each(func(member []byte) bool {
+		for i := 1; i < len(sets); i++ {
+			if !sets[i].Has(member) {
+				return true
+			}
+		}
+		return fn(member)
+	})
+}
+
+// Union adds the members of all sets to n.
+func (n *NewSet) Union(sets []Set) {
+	for i := range sets {
+		sets[i].Each(func(member []byte) bool {
+			n.Add(member)
+			return true
+		})
+	}
+}
+
+// Difference adds the members of first that are in none of the others to n,
+// which is empty. others is sorted.
+//
+// Two ways, as in Redis: look each member of the first up in all others, or take
+// all members of the others out of a copy of the first. The first way is
+// preferred up to twice the steps, since it stops at the first set that has the
+// member and copies nothing in vain.
+func (n *NewSet) Difference(first *Set, others []Set) {
+	lookups, removals := first.Len(), first.Len()
+	for i := range others {
+		lookups += first.Len()
+		removals += others[i].Len()
+	}
+	if lookups/2 <= removals {
+		n.lookUp(first, others)
+	} else {
+		n.takeOut(first, others)
+	}
+}
+
+func (n *NewSet) lookUp(first *Set, others []Set) {
+	// The largest is the likeliest to have the member.
+	slices.SortFunc(others, func(a, b Set) int { return b.Len() - a.Len() })
+	first.Each(func(member []byte) bool {
+		for i := range others {
+			if others[i].Has(member) {
+				return true
+			}
+		}
+		n.Add(member)
+		return true
+	})
+}
+
+func (n *NewSet) takeOut(first *Set, others []Set) {
+	first.Each(func(member []byte) bool {
+		n.Add(member)
+		return true
+	})
+	for i := range others {
+		others[i].Each(func(member []byte) bool {
+			n.Remove(member)
+			return n.n > 0
+		})
+	}
+}

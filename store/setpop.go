@@ -1,0 +1,113 @@
+package store
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+
+	"github.com/larderkv/larder/store/arena"
+)
+
+// rebuildShare decides how many members are popped off a table: if less than
+// one in rebuildShare of the popped is to stay, the few that stay become a new
+// set and the table is thrown away, as in Redis. Else they are drawn and removed
+// one by one.
+const rebuildShare = 5
+
+// Pop removes n random members, 0 < n <= Len, each passed to fn before it goes.
+// The handle is spent if none is left.
+func (s *Set) Pop(n int, fn func(member []byte)) {
+	switch size := s.Len(); {
+	case n == size:
+		s.Each(func(member []byte) bool {
+			fn(member)
+			return true
+		})
+		s.e.drop()
+	case s.isIntset():
+		s.popIntegers(n, fn)
+	case s.isPack():
+		s.popPacked(n, fn)
+	case (size-n)*rebuildShare <= n:
+		s.popMost(n, fn)
+	default:
+		s.popElements(n, fn)
+	}
+	s.v.Changed(s.k)
+}
+
+func (s *Set) popIntegers(n int, fn func(member []byte)) {
+	is := intset(s.e.value())
+	if n == 1 {
+		i := rand.IntN(is.len())
+		fn(s.digits(is.at(i)))
+		s.cutInteger(is, i)
+		return
+	}
+	pick := selection{need: n, left: is.len()}
+	width, kept := is.width(), 0
+	for i := range is.len() {
+		if v := is.at(i); pick.take() {
+			fn(s.digits(v))
+		} else {
+			intsetPut(is, width, kept, v)
+			kept++
+		}
+	}
+	s.e.resizeValue(1+kept*width, encIntset, false)
+}
+
+func (s *Set) popPacked(n int, fn func(member []byte)) {
+	p := pack(s.e.value())
+	size := p.count()
+	if n == 1 {
+		off := p.nth(rand.IntN(size))
+		member, end := p.next(off)
+		fn(member)
+		s.cut(p, off, end)
+		return
+	}
+	pick := selection{need: n, left: size}
+	used := lenSize(size - n)
+	for off := p.first(); off < len(p); {
+		member, end := p.next(off)
+		if pick.take() {
+			fn(member)
+		} else {
+			used += copy(p[used:], p[off:end])
+		}
+		off = end
+	}
+	binary.PutUvarint(p, uint64(size-n))
+	s.e.resizeValue(used, encPack, false)
+}
+
+func (s *Set) popElements(n int, fn func(member []byte)) {
+	t := s.e.nested()
+	for ; n > 0; n-- {
+		ref := t.random()
+		member := recordKey(t.mem, ref)
+		fn(member)
+		p, _, _ := t.find(t.hash(member), member)
+		t.remove(p, false)
+		t.ar.Free(ref)
+	}
+}
+
+// popMost builds the set of those that stay beside the old one. Their table is
+// freed in the background.
+func (s *Set) popMost(n int, fn func(member []byte)) {
+	t := s.e.nested()
+	rest := s.v.NewSet(s.k)
+	keep := selection{need: t.n - n, left: t.n}
+	t.each(func(ref arena.Ref) bool {
+		if member := recordKey(t.mem, ref); keep.take() {
+			rest.Add(member)
+		} else {
+			fn(member)
+		}
+		return true
+	})
+	expire := s.e.rec.expire
+	s.e.drop()
+	rest.attach(expire)
+}
