@@ -13,7 +13,7 @@ const (
 	noSuchType    = "larder does not have this data type"
 	ownAllocator  = "larder has an allocator of its own"
 	noScripts     = "larder does not run scripts"
-	noSlowLog     = "larder does not keep a slow log"
+	noSlowLog     = "larder keeps no slow log, latency histograms or log of refusals"
 	noTitle       = "larder keeps its process title"
 	foreground    = "larder stays in the foreground"
 	noTLS         = "larder does not speak TLS"
@@ -108,20 +108,20 @@ func serviceParams() []Param {
 			}},
 		{Name: "tls-port", Default: "0", Change: Immutable, Kind: only(integer(0, 65535, nil), is("0"), "0", noTLS), Meaning: "port for TLS", Inert: noTLS},
 		{Name: "aclfile", Default: "", Change: Immutable, Kind: nothing("larder has one user, named default"), Meaning: "file of users", Inert: "larder has one user, named default"},
-		{Name: "acllog-max-len", Default: "128", Kind: integer(0, math.MaxInt64, nil), Meaning: "length of the log of refused commands", Inert: "larder does not keep one"},
+		{Name: "acllog-max-len", Default: "128", Kind: integer(0, math.MaxInt64, nil), Meaning: "length of the log of refused commands", Inert: noSlowLog},
 		{Name: "syslog-enabled", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "log to the system log", Inert: systemsTask,
 			Caution: whenNot("no", "nothing is sent to the system log: see logfile")},
 		{Name: "syslog-ident", Default: "redis", Change: Immutable, Kind: text("a name", nil), Meaning: "name in the system log", Inert: systemsTask},
 		{Name: "syslog-facility", Default: "local0", Change: Immutable, Kind: enum(nil, facilities()...), Meaning: "facility in the system log", Inert: systemsTask},
-		{Name: "crash-log-enabled", Default: "yes", Kind: yesNo(nil), Meaning: "log crashes in detail", Inert: "Go always does"},
-		{Name: "always-show-logo", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "show the logo", Inert: "larder has none"},
+		{Name: "crash-log-enabled", Default: "yes", Kind: yesNo(nil), Meaning: "log crashes in detail", Inert: "a crash is always logged in full"},
+		{Name: "always-show-logo", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "show the logo", Inert: "larder has no logo"},
 		{Name: "set-proc-title", Default: "yes", Change: Immutable, Kind: yesNo(nil), Meaning: "set the process title", Inert: noTitle},
 		{Name: "proc-title-template", Default: `"{title} {listen-addr} {server-mode}"`, Kind: text("a template", nil), Meaning: "the process title", Inert: noTitle},
 		{Name: "oom-score-adj", Default: "no", Kind: enum(nil, "no", "yes", "relative", "absolute"), Meaning: "who is killed first without memory", Inert: systemsTask},
 		{Name: "oom-score-adj-values", Default: "0 200 800", Kind: scores(), Meaning: "scores for oom-score-adj", Inert: systemsTask},
-		{Name: "disable-thp", Default: "yes", Change: Immutable, Kind: yesNo(nil), Meaning: "no transparent huge pages", Inert: "there is no fork that they could slow down"},
-		{Name: "ignore-warnings", Default: "", Kind: text("names of warnings", nil), Meaning: "warnings to ignore at start", Inert: "larder does not have them"},
-		{Name: "locale-collate", Default: "", Kind: text("a locale", nil), Meaning: "order of strings in SORT", Inert: "larder compares bytes"},
+		{Name: "disable-thp", Default: "yes", Change: Immutable, Kind: yesNo(nil), Meaning: "no transparent huge pages", Inert: "larder does not fork, which is what huge pages slow down"},
+		{Name: "ignore-warnings", Default: "", Kind: text("names of warnings", nil), Meaning: "warnings to ignore at start", Inert: "larder does not have these warnings"},
+		{Name: "locale-collate", Default: "", Kind: text("a locale", nil), Meaning: "order of strings in SORT", Inert: "strings are compared byte by byte"},
 	}
 }
 
@@ -135,17 +135,17 @@ func tuningParams() []Param {
 		{Name: "notify-keyspace-events", Default: "", Kind: nothing(noEvents), Meaning: "events to publish", Inert: noEvents},
 		{Name: "maxmemory-samples", Default: "5", Kind: integer(1, math.MaxInt32, nil), Meaning: "keys to compare for an eviction", Inert: noEviction},
 		{Name: "maxmemory-eviction-tenacity", Default: "10", Kind: integer(0, 100, nil), Meaning: "time that evictions may take", Inert: noEviction},
-		{Name: "maxmemory-clients", Default: "0", Kind: memoryOrPercent(), Meaning: "memory of all clients' buffers", Inert: "the buffers are bounded per client"},
+		{Name: "maxmemory-clients", Default: "0", Kind: memoryOrPercent(), Meaning: "memory of all clients' buffers", Inert: "clients are bounded one by one"},
 		{Name: "lazyfree-lazy-eviction", Default: "no", Kind: yesNo(nil), Meaning: "free evicted keys in the background", Inert: alwaysLazy},
 		{Name: "lazyfree-lazy-expire", Default: "no", Kind: yesNo(nil), Meaning: "free expired keys in the background", Inert: alwaysLazy},
 		{Name: "lazyfree-lazy-server-del", Default: "no", Kind: yesNo(nil), Meaning: "free overwritten keys in the background", Inert: alwaysLazy},
 		{Name: "lazyfree-lazy-user-del", Default: "no", Kind: yesNo(nil), Meaning: "DEL frees in the background", Inert: alwaysLazy},
 		{Name: "lazyfree-lazy-user-flush", Default: "no", Kind: yesNo(nil), Meaning: "FLUSHALL and FLUSHDB free in the background", Inert: alwaysLazy},
-		{Name: "dynamic-hz", Default: "yes", Kind: yesNo(nil), Meaning: "more background rounds with more clients", Inert: "the rounds do not walk over clients"},
-		{Name: "activerehashing", Default: "yes", Kind: yesNo(nil), Meaning: "rehash in idle time", Inert: "tables grow a small part at a time"},
+		{Name: "dynamic-hz", Default: "yes", Kind: yesNo(nil), Meaning: "more background rounds with more clients", Inert: "background rounds do not walk over clients"},
+		{Name: "activerehashing", Default: "yes", Kind: yesNo(nil), Meaning: "rehash in idle time", Inert: "tables grow in small parts, when they need to"},
 		{Name: "activedefrag", Default: "no", Kind: yesNo(nil), Meaning: "compact memory", Inert: ownAllocator},
 		{Name: "jemalloc-bg-thread", Default: "yes", Kind: yesNo(nil), Meaning: "a thread for the allocator", Inert: ownAllocator},
-		{Name: "io-threads-do-reads", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "threads read as well", Inert: "each event loop reads and writes"},
+		{Name: "io-threads-do-reads", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "threads read as well", Inert: "every event loop reads, executes and writes"},
 		{Name: "slowlog-log-slower-than", Default: "10000", Kind: integer(-1, math.MaxInt64, nil), Meaning: "microseconds from which a command is slow", Inert: noSlowLog},
 		{Name: "slowlog-max-len", Default: "128", Kind: integer(0, math.MaxInt64, nil), Meaning: "length of the slow log", Inert: noSlowLog},
 		{Name: "latency-monitor-threshold", Default: "0", Kind: integer(0, math.MaxInt64, nil), Meaning: "milliseconds from which events are noted", Inert: noSlowLog},
