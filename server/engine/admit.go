@@ -25,14 +25,14 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 		return nil, k.Table.errUnknown(c.Args)
 	}
 	c.meter.last = spec
-	if !spec.arityOK(len(c.Args)) {
+	if !spec.Fits(len(c.Args)) {
 		return spec, ErrArity(spec)
 	}
 	const special = Protected | NoMulti | DenyOOM | RunsQueue
 	if s.authenticated && spec.Flags&special == 0 {
 		return spec, ""
 	}
-	if spec.Flags&Protected != 0 && !k.Config.Values().DebugAllowed(s.local()) {
+	if spec.Flags&Protected != 0 && !k.Config.Values().DebugAllowed(s.Local()) {
 		return spec, ErrDebugForbidden
 	}
 	if spec.Flags&NoAuth == 0 && s.authRequired() {
@@ -41,10 +41,16 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	if spec.Flags&NoMulti != 0 && s.txn != nil && s.txn.queuing {
 		return spec, ErrNoMulti
 	}
-	if limit := k.Config.Values().MaxMemory; limit > 0 && s.grows(spec) && k.Store.Memory() > limit {
+	if s.grows(spec) && k.full() {
 		return spec, ErrOOM
 	}
 	return spec, ""
+}
+
+// full tells whether commands that need memory have to be refused.
+func (k *Kernel) full() bool {
+	limit := k.Config.Values().MaxMemory
+	return limit > 0 && k.Store.Memory() > limit || k.Store.Exhausted()
 }
 
 // grows tells whether the command may need memory: it, or one that it runs from
@@ -53,8 +59,8 @@ func (s *Session) grows(spec *Spec) bool {
 	return spec.Flags&DenyOOM != 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.flags&DenyOOM != 0
 }
 
-// local tells whether the client is on this machine.
-func (s *Session) local() bool { return s.conn.Unix() || loopback(s.conn.RemoteAddr()) }
+// Local tells whether the client is on this machine.
+func (s *Session) Local() bool { return s.conn.Unix() || loopback(s.conn.RemoteAddr()) }
 
 // reject answers a request that was not admitted. Inside MULTI it spoils the
 // transaction; refusing EXEC itself discards it.
@@ -67,7 +73,7 @@ func (s *Session) reject(c *Ctx, spec *Spec, e Error) {
 	}
 	if spec != nil && spec.Flags&RunsQueue != 0 {
 		s.dropTxn()
-		e = Errf("EXECABORT Transaction discarded because of: %s", strings.TrimPrefix(string(e), "-"))
+		e = Errf("EXECABORT Transaction discarded because of: %s", strings.TrimPrefix(string(e), "ERR "))
 	}
 	c.writeError(e)
 }

@@ -39,6 +39,23 @@ func (c *Ctx) Parse(from int) *Args {
 // whose row says OwnLocks finds every shard locked already.
 func (c *Ctx) InExec() bool { return c.inExec }
 
+// Scan visits keys of the selected database, as store.Scan does. Only for rows
+// that say OwnLocks.
+func (c *Ctx) Scan(cursor uint64, count int, fn func(e *store.Entry, name []byte)) (next uint64) {
+	if c.inExec {
+		return c.Store.ScanLocked(c.DB, cursor, count, c.Now, fn)
+	}
+	return c.Store.Scan(c.DB, cursor, count, c.Now, fn)
+}
+
+// DBStats counts the keys of a database. Only for rows that say OwnLocks.
+func (c *Ctx) DBStats(db int) store.DBStats {
+	if c.inExec {
+		return c.Store.DBLocked(db)
+	}
+	return c.Store.DB(db)
+}
+
 // ctxPool hands scratch Ctxs to sessions, one per batch, so that an idle
 // connection holds none.
 type ctxPool struct{ pool sync.Pool }

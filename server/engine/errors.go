@@ -31,6 +31,9 @@ const (
 	ErrOverflow       Error = "ERR increment or decrement would overflow"
 	ErrDecrOverflow   Error = "ERR decrement would overflow"
 	ErrNaNOrInfinity  Error = "ERR increment would produce NaN or Infinity"
+	ErrIncrInfinity   Error = "ERR value is NaN or Infinity"
+	ErrCountRange     Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+	ErrNoValues       Error = "ERR NOVALUES option can only be used in HSCAN"
 	ErrHashNotInteger Error = "ERR hash value is not an integer"
 	ErrHashNotFloat   Error = "ERR hash value is not a float"
 	ErrInvalidCursor  Error = "ERR invalid cursor"
@@ -39,6 +42,11 @@ const (
 	ErrGTWithLT       Error = "ERR GT and LT options at the same time are not compatible"
 	ErrNumKeysZero    Error = "ERR numkeys should be greater than 0"
 	ErrNumKeysMany    Error = "ERR Number of keys can't be greater than number of args"
+	ErrLCSType        Error = "ERR The specified keys must contain string values"
+	ErrLCSLenAndIdx   Error = "ERR If you want both the length and indexes, please just use IDX."
+	ErrLCSTooLong     Error = "ERR String too long for LCS"
+	ErrLCSMemory      Error = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+	ErrInt32Range     Error = "ERR value is out of range, value must between -2147483648 and 2147483647"
 	ErrLimitNegative  Error = "ERR LIMIT can't be negative"
 	ErrDBIndex        Error = "ERR DB index is out of range"
 	ErrInvalidDB      Error = "ERR invalid DB index"
@@ -104,16 +112,26 @@ func ErrInvalidExpire(s *Spec) Error {
 	return Errf("ERR invalid expire time in '%s' command", s.full)
 }
 
-// ErrSubcommand is the reply of a container to a request its handler cannot
-// read: unknown subcommands, and known ones with impossible arguments.
-func ErrSubcommand(container string, sub []byte) Error {
+// ErrExpireOption is the reply to an option EXPIRE does not know.
+func ErrExpireOption(option []byte) Error {
+	return Errf("ERR Unsupported option %s", option)
+}
+
+// ErrSubcommandSyntax is the reply of a command that reads its subcommands
+// itself to a request it cannot read.
+func ErrSubcommandSyntax(s *Spec, sub []byte) Error {
+	return Errf("ERR unknown subcommand or wrong number of arguments for '%s'. Try %s HELP.", cut(sub, 128), strings.ToUpper(s.Name))
+}
+
+// errSubcommand is the reply to a name that a container does not have.
+func errSubcommand(container string, sub []byte) Error {
 	return Errf("ERR unknown subcommand '%s'. Try %s HELP.", cut(sub, 128), strings.ToUpper(container))
 }
 
 // errUnknown is the reply to a name that is not in the table.
 func (t *Table) errUnknown(args [][]byte) Error {
 	if s := t.Lookup(args[0]); s != nil && s.subs != nil && len(args) > 1 {
-		return ErrSubcommand(string(cut(args[0], len(args[0]))), args[1])
+		return errSubcommand(string(cut(args[0], len(args[0]))), args[1])
 	}
 	var tail []byte
 	for i := 1; i < len(args) && len(tail) < 128; i++ {

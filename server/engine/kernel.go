@@ -127,7 +127,7 @@ func (k *Kernel) Port() int { return k.port() }
 func (k *Kernel) Connect(conn netloop.Conn) (netloop.Session, []byte) {
 	v := k.Config.Values()
 	s := newSession(k, conn, v.RequirePass == "")
-	if v.ProtectedMode && v.RequirePass == "" && !s.local() {
+	if v.ProtectedMode && v.RequirePass == "" && !s.Local() {
 		return nil, refusal(ErrProtectedMode)
 	}
 	if !k.Clients.add(s, int(v.MaxClients)) {

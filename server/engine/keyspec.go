@@ -66,6 +66,9 @@ type KeySpec struct {
 	// begin+FirstAt, and Step is the step.
 	ByCount          bool
 	CountAt, FirstAt int
+	// FlagsOf computes the flags of a request where they depend on its arguments
+	// (VariableFlags). nil: they are Flags.
+	FlagsOf func(args [][]byte) KeyFlags
 }
 
 // Key is the single key at argument pos.
@@ -147,10 +150,11 @@ func (k *KeySpec) search(args [][]byte) int {
 	return 0
 }
 
-// KeyAt is one key of a request: the index of its argument and its spec.
+// KeyAt is one key of a request: the index of its argument, and what the request
+// does to it.
 type KeyAt struct {
 	Index int
-	Spec  *KeySpec
+	Flags KeyFlags
 }
 
 // FindKeys lists the keys of a request that fits the row's arity.
@@ -161,9 +165,13 @@ func (s *Spec) FindKeys(args [][]byte) []KeyAt {
 		if k.Flags&NotKey != 0 {
 			continue
 		}
+		flags := k.Flags
+		if k.FlagsOf != nil {
+			flags = k.FlagsOf(args)
+		}
 		first, last, step, ok := k.span(args)
 		for j := first; ok && j <= last; j += step {
-			keys = append(keys, KeyAt{j, k})
+			keys = append(keys, KeyAt{j, flags})
 		}
 	}
 	return keys

@@ -32,6 +32,7 @@ type Session struct {
 	limits protocol.Limits
 
 	db            int
+	want          int // what the request being received lacks, in bytes
 	slot          int // which copy of the counters this session writes
 	resp3         bool
 	authenticated bool
@@ -83,6 +84,7 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 			break
 		}
 		if args == nil {
+			s.want = s.parser.Want(in[taken:])
 			break
 		}
 		c.Args = args
@@ -102,6 +104,10 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 	newOut = s.end(c)
 	return taken, newOut, s.next
 }
+
+// Want is how many bytes the request at the front of the input still lacks. See
+// netloop.Wanter.
+func (s *Session) Want() int { return s.want }
 
 // begin borrows the scratch memory of a batch.
 func (s *Session) begin(out []byte) *Ctx {

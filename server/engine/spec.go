@@ -66,8 +66,8 @@ func (s *Spec) Parent() *Spec { return s.parent }
 // Subtable holds the subcommands of a container, nil otherwise.
 func (s *Spec) Subtable() *Table { return s.subs }
 
-// arityOK tells whether a request of n arguments fits the row.
-func (s *Spec) arityOK(n int) bool {
+// Fits tells whether a request of n arguments fits the row's arity.
+func (s *Spec) Fits(n int) bool {
 	if s.Arity >= 0 {
 		return n == s.Arity
 	}
