@@ -245,17 +245,34 @@ type Stats struct {
 
 // Stats sums up; it locks one shard after the other.
 func (s *Store) Stats() Stats {
-	h := s.heap.Stats()
-	st := Stats{Expired: s.expired.Load(), Held: h.Spans, Resident: h.Resident}
+	st := s.heapStats()
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		st.Used += sh.ar.Used()
-		st.Garbage += len(sh.garbage)
-		st.Nested += len(sh.nested) - len(sh.freeNested)
+		sh.addStatsLocked(&st)
 		sh.mu.Unlock()
 	}
 	return st
+}
+
+// StatsLocked is Stats for a caller that holds all locks.
+func (s *Store) StatsLocked() Stats {
+	st := s.heapStats()
+	for i := range s.shards {
+		s.shards[i].addStatsLocked(&st)
+	}
+	return st
+}
+
+func (s *Store) heapStats() Stats {
+	h := s.heap.Stats()
+	return Stats{Expired: s.expired.Load(), Held: h.Spans, Resident: h.Resident}
+}
+
+func (sh *shard) addStatsLocked(st *Stats) {
+	st.Used += sh.ar.Used()
+	st.Garbage += len(sh.garbage)
+	st.Nested += len(sh.nested) - len(sh.freeNested)
 }
 
 // Memory is the number of bytes taken for data. It is one atomic load, for
