@@ -275,6 +275,9 @@ func (sh *shard) addStatsLocked(st *Stats) {
 	st.Nested += len(sh.nested) - len(sh.freeNested)
 }
 
+// Expired is the number of keys removed because their time had come.
+func (s *Store) Expired() int64 { return s.expired.Load() }
+
 // Memory is the number of bytes taken for data. It is one atomic load, for
 // the check before every write; Stats has the details.
 func (s *Store) Memory() int64 { return s.heap.Stats().Spans }
