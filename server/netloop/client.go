@@ -1,0 +1,75 @@
+package netloop
+
+import (
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// client is what both drivers know of a connection: who it is, and the sizes that others may ask for. The addresses are
+// kept as numbers, the smaller form, and printed on demand.
+type client struct {
+	id      uint64
+	created int64 // unix nanoseconds
+	fd      int
+	remote  netip.AddrPort
+	local   netip.AddrPort
+	path    string // of a Unix socket, shared by its connections
+	sizes   struct{ query, queryFree, output, read, written atomic.Int64 }
+}
+
+func (c *client) init(id uint64, nc net.Conn, fd int) {
+	c.id, c.created, c.fd = id, time.Now().UnixNano(), fd
+	if local, ok := nc.LocalAddr().(*net.UnixAddr); ok {
+		c.path = local.Name
+		return
+	}
+	c.remote, c.local = addrPort(nc.RemoteAddr()), addrPort(nc.LocalAddr())
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := tcp.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+func (c *client) ID() uint64         { return c.id }
+func (c *client) FD() int            { return c.fd }
+func (c *client) Created() time.Time { return time.Unix(0, c.created) }
+func (c *client) Unix() bool         { return !c.local.IsValid() }
+func (c *client) RemoteAddr() string { return c.addr(c.remote) }
+func (c *client) LocalAddr() string  { return c.addr(c.local) }
+
+func (c *client) addr(a netip.AddrPort) string {
+	if c.Unix() {
+		return c.path + ":0"
+	}
+	return a.String()
+}
+
+func (c *client) Sizes() Sizes {
+	return Sizes{
+		QueryBuf:  c.sizes.query.Load(),
+		QueryFree: c.sizes.queryFree.Load(),
+		Output:    c.sizes.output.Load(),
+		Read:      c.sizes.read.Load(),
+		Written:   c.sizes.written.Load(),
+	}
+}
+
+// setSizes publishes the buffers' sizes. They rarely change, and looking is cheaper than storing.
+func (c *client) setSizes(query []byte, unsent int) {
+	setIfNew(&c.sizes.query, len(query))
+	setIfNew(&c.sizes.queryFree, cap(query)-len(query))
+	setIfNew(&c.sizes.output, unsent)
+}
+
+func setIfNew(a *atomic.Int64, n int) {
+	if a.Load() != int64(n) {
+		a.Store(int64(n))
+	}
+}

@@ -1,0 +1,222 @@
+package netloop
+
+import (
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	readSize     = 64 << 10  // a loop's shared read buffer
+	directSize   = 256 << 10 // most that one read appends to a query buffer
+	minRoom      = 16 << 10  // least room worth reading into behind a query buffer
+	smallRest    = 4 << 10   // leftover that is copied in front of the next read rather than read behind
+	outSize      = 64 << 10  // a loop's shared output buffer, at first
+	keepOut      = 2 << 20   // and at most, between turns
+	stealFrom    = 32 << 10  // unsent output that takes the shared buffer away rather than being copied out of it
+	lastReads    = 16        // reads of input that nobody will look at, before closing
+	maxEvents    = 512       // per round
+	clockRounds  = 64        // busy rounds between two looks at the clock
+	tickInterval = time.Second
+)
+
+// loop is one event loop: a goroutine on a thread of its own that reads, executes and writes for its connections. All
+// fields but mail and traffic are that goroutine's.
+type loop struct {
+	server *Server
+	ep     int
+	mail   mailbox
+	done   chan struct{}
+
+	conns []*conn // by descriptor
+	live  int     // connections in conns
+	again []*conn // connections with requests left over; they have their turn in the next round
+	spare []*conn // the previous round's again, to swap with
+
+	in      []byte // shared read buffer
+	out     []byte // shared output buffer, empty between turns
+	buffers buffers
+	events  []unix.EpollEvent
+
+	rounds   uint
+	now      time.Time // some rounds old when busy
+	nextTick time.Time
+	draining bool // no new connections; the loop ends with the last one
+
+	count   struct{ in, out, reads, writes int64 } // traffic so far
+	traffic traffic                                // as last published
+	load    atomic.Int32                           // connections given to this loop
+}
+
+func newLoop(s *Server) (*loop, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(ep))
+	}
+	if err := control(ep, unix.EPOLL_CTL_ADD, wake, unix.EPOLLIN); err != nil {
+		return nil, errors.Join(err, unix.Close(wake), unix.Close(ep))
+	}
+	l := &loop{
+		server: s,
+		ep:     ep,
+		done:   make(chan struct{}),
+		in:     make([]byte, readSize),
+		out:    make([]byte, 0, outSize),
+		events: make([]unix.EpollEvent, maxEvents),
+		now:    time.Now(),
+	}
+	l.mail.wake = wake
+	return l, nil
+}
+
+// run is the loop. One round: ask what is ready, give each ready connection one turn (one read, one batch, one write),
+// run what others have posted, give the connections with leftovers a turn.
+func (l *loop) run() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(l.done)
+	for !l.draining || l.live > 0 {
+		posted := false
+		for _, ev := range l.events[:l.poll()] {
+			if int(ev.Fd) == l.mail.wake {
+				posted = true
+			} else if c := l.conns[ev.Fd]; c != nil {
+				c.ready(ev.Events)
+			}
+		}
+		if posted {
+			l.mail.deliver()
+		}
+		l.runAgain()
+		if !l.now.Before(l.nextTick) {
+			l.tick()
+		}
+	}
+	l.publish()
+	for _, err := range [...]error{l.mail.close(), unix.Close(l.ep)} {
+		if err != nil {
+			l.server.log.Error("closing an event loop", "error", err)
+		}
+	}
+}
+
+// poll returns how many events are ready. It waits only if there is nothing else to do.
+func (l *loop) poll() int {
+	l.rounds++
+	n := pollNow(l.ep, l.events)
+	if n == 0 && len(l.again) == 0 {
+		l.publish()
+		n = pollWait(l.ep, l.events, tickInterval)
+		l.now = time.Now()
+	} else if l.rounds%clockRounds == 0 {
+		l.publish()
+		l.now = time.Now()
+	}
+	return n
+}
+
+func (l *loop) runAgain() {
+	if len(l.again) == 0 {
+		return
+	}
+	turn := l.again
+	l.again = l.spare[:0]
+	for i, c := range turn {
+		turn[i] = nil
+		c.inAgain = false
+		if c.executable() {
+			c.execute(c.rest(), true)
+		}
+	}
+	l.spare = turn
+}
+
+// tick does what needs doing once a second.
+func (l *loop) tick() {
+	l.nextTick = l.now.Add(tickInterval)
+	if cap(l.out) > outSize { // a large reply has passed; the next one will have to grow it again
+		l.out = l.buffers.get(outSize)
+	}
+	lim := l.server.opts.Limits()
+	if lim.IdleTimeout <= 0 && lim.OutputSoft <= 0 {
+		return
+	}
+	for _, c := range l.conns {
+		if c == nil {
+			continue
+		}
+		if c.softSince != 0 {
+			c.checkOutput(&lim)
+		}
+		if !c.closed && !c.blocked && lim.IdleTimeout > 0 && l.now.UnixNano()-c.active > int64(lim.IdleTimeout) {
+			c.close(IdleTimeout)
+		}
+	}
+}
+
+// publish makes the traffic counted since the last time visible.
+func (l *loop) publish() {
+	l.traffic.in.Store(l.count.in)
+	l.traffic.out.Store(l.count.out)
+	l.traffic.reads.Store(l.count.reads)
+	l.traffic.writes.Store(l.count.writes)
+}
+
+// drain closes each connection as soon as its output has gone out.
+func (l *loop) drain() {
+	l.draining = true
+	for _, c := range l.conns {
+		if c != nil {
+			c.closeAfterFlush(Shutdown)
+		}
+	}
+}
+
+// stop closes each connection.
+func (l *loop) stop() {
+	l.draining = true
+	for _, c := range l.conns {
+		if c != nil {
+			c.close(Shutdown)
+		}
+	}
+}
+
+// register makes the session of a new connection and begins to listen to it.
+func (l *loop) register(c *conn) {
+	if l.draining {
+		c.discard()
+		return
+	}
+	session, refusal := l.server.open(c)
+	if session == nil {
+		if len(refusal) > 0 {
+			// A new socket's buffer takes a message of any sensible size.
+			if _, errno := sysWrite(c.fd, refusal); errno != 0 {
+				l.server.log.Debug("refusing a connection", "error", errno)
+			}
+		}
+		l.load.Add(-1)
+		c.report(farewell(c.fd, l.in))
+		return
+	}
+	c.session = session
+	c.active = l.now.UnixNano()
+	for len(l.conns) <= c.fd {
+		l.conns = append(l.conns, nil)
+	}
+	l.conns[c.fd] = c
+	l.live++
+	c.interest = unix.EPOLLIN
+	if err := control(l.ep, unix.EPOLL_CTL_ADD, c.fd, c.interest); err != nil {
+		l.server.log.Warn("cannot watch a connection", "error", err)
+		c.close(ReadError)
+	}
+}

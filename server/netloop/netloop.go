@@ -1,0 +1,151 @@
+package netloop
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Action is what a session wants done with its connection next.
+type Action uint8
+
+const (
+	// Wait: every complete request is executed; go on when there is more input.
+	Wait Action = iota
+	// Yield: complete requests are left, but the replies have passed the session's bound or the batch was long. What is
+	// there is sent, others have their turn, and Data is called again with the rest once all of it has gone out.
+	Yield
+	// Block: the session waits for something. Nothing is read or executed until Conn.Resume.
+	Block
+	// CloseAfterFlush: send what is there, then close. No further input is looked at.
+	CloseAfterFlush
+	// CloseNow: close at once; unsent output is lost.
+	CloseNow
+)
+
+// Session is one client's state machine. All methods are called on the goroutine that owns the connection, one at a time.
+type Session interface {
+	// Data executes the requests at the front of in and appends their replies to out, which may be a buffer that the loop
+	// lends to all of its connections. It returns how many bytes of in it is done with, and out as append left it. It must
+	// not keep in, out or parts of them. in is never empty, and begins with what the last call left over.
+	Data(in, out []byte) (taken int, newOut []byte, next Action)
+	// Resumed is called after Conn.Resume has ended a Block: it appends the reply that the client waited for. Requests that
+	// came in meanwhile go to Data after it.
+	Resumed(out []byte) (newOut []byte, next Action)
+	// Closed is the last call, made exactly once.
+	Closed(reason CloseReason)
+}
+
+// Wanter is what a Session may implement to save memory: Want returns how many bytes the request at the front of the
+// unconsumed input still lacks, 0 if unknown (protocol.Parser.Want). It shapes the growth of the query buffer, which never
+// more than doubles the bytes received.
+type Wanter interface{ Want() int }
+
+// Conn is what a session and others may do to a connection. All methods are safe from any goroutine. After the connection
+// has been closed the ones that change something do nothing.
+type Conn interface {
+	ID() uint64         // 1, 2, 3 ... in the order of arrival
+	RemoteAddr() string // as CLIENT LIST prints it: 127.0.0.1:5000, [::1]:5000, /path/to/socket:0
+	LocalAddr() string
+	FD() int // the socket's descriptor, -1 if unknown
+	Created() time.Time
+	Unix() bool // a Unix socket
+	// Post runs f on the goroutine that owns the connection, between two calls of the session's methods. f does not run if
+	// the connection is closed first.
+	Post(f func())
+	// Resume ends a Block. A session that is not blocked when it arrives is left alone.
+	Resume()
+	// Kill closes the connection soon; unsent output is lost.
+	Kill(reason CloseReason)
+	// Push sends b, complete out-of-band messages, after the output of the calls made so far. b is copied.
+	Push(b []byte)
+	Sizes() Sizes
+}
+
+// Sizes says how much memory a connection's buffers take and how much has gone through it, in bytes. The numbers are of
+// the end of the connection's last turn.
+type Sizes struct {
+	QueryBuf  int64 // input that no complete request has been found in yet, or that is not executed yet
+	QueryFree int64 // room behind it
+	Output    int64 // output that the client has not taken yet
+	Read      int64 // since the connection was made
+	Written   int64
+}
+
+// CloseReason says why a connection ended.
+type CloseReason uint8
+
+const (
+	ClientClosed     CloseReason = iota // the client has closed the connection or its sending half
+	ReadError                           // the connection broke
+	WriteError                          // the connection broke while something was sent
+	ProtocolError                       // for sessions to kill with: a request could not be parsed
+	IdleTimeout                         // Limits.IdleTimeout
+	OutputHardLimit                     // Limits.OutputHard
+	OutputSoftLimit                     // Limits.OutputSoft for Limits.OutputSoftSeconds
+	QueryBufferLimit                    // Limits.QueryBuffer
+	Killed                              // for sessions to kill with: CLIENT KILL and its like
+	Quit                                // the session returned CloseAfterFlush or CloseNow
+	Shutdown                            // the server stops
+	MaxClients                          // Options.NewSession refused the connection
+	closeReasons     int         = iota
+)
+
+// String names the reason for a log line.
+func (r CloseReason) String() string {
+	names := [closeReasons]string{
+		"closed by client", "read error", "write error", "protocol error", "idle timeout", "output buffer hard limit",
+		"output buffer soft limit", "query buffer limit", "killed", "quit", "server shutdown", "refused",
+	}
+	if int(r) < len(names) {
+		return names[r]
+	}
+	return "unknown"
+}
+
+// DefaultOutputPause is the unsent output, in bytes, past which a connection is neither read nor executed. Sessions do
+// well to Yield when one batch has produced as much.
+const DefaultOutputPause = 1 << 20
+
+// Limits bounds what one connection may take. Zero means no limit, except for OutputPause.
+type Limits struct {
+	QueryBuffer       int64         // bytes received and not executed (client-query-buffer-limit)
+	OutputPause       int           // bytes unsent that stop reading and executing; 0: DefaultOutputPause
+	OutputHard        int64         // bytes unsent that close the connection (client-output-buffer-limit)
+	OutputSoft        int64         // bytes unsent that close it after OutputSoftSeconds
+	OutputSoftSeconds int           //
+	IdleTimeout       time.Duration // without a byte in either direction while not blocked; to the second (timeout)
+	KeepAlive         time.Duration // TCP keepalive, first probe; set when the connection is made (tcp-keepalive)
+}
+
+func (l *Limits) pause() int64 {
+	if l.OutputPause <= 0 {
+		return DefaultOutputPause
+	}
+	return int64(l.OutputPause)
+}
+
+// Options configures a Server.
+type Options struct {
+	Loops    int  // event loops; less than one: one. Not used by the portable driver.
+	Portable bool // a goroutine per connection, also where event loops are available
+	// NewSession makes the session of a new connection, on the goroutine that will own it. If it returns nil the bytes
+	// are sent to the client and the connection is closed.
+	NewSession func(Conn) (Session, []byte)
+	Limits     func() Limits // read at use: what it returns may change at run time; safe for concurrent use
+	Log        *slog.Logger  // nil: no log
+}
+
+// Stats counts since the server was made. A busy loop's bytes, reads and writes are some rounds old.
+type Stats struct {
+	Accepted int64 // connections handed to NewSession
+	Rejected int64 // of those, refused
+	Current  int64 // connections with a session
+	BytesIn  int64
+	BytesOut int64
+	Reads    int64 // system calls that brought input
+	Writes   int64 // system calls that took output
+	closed   [closeReasons]int64
+}
+
+// Closed returns how many connections ended for this reason.
+func (s *Stats) Closed(r CloseReason) int64 { return s.closed[r] }

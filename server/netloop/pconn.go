@@ -1,0 +1,376 @@
+package netloop
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// pconn is a connection of the portable driver. The fields without a note belong to its goroutine.
+type pconn struct {
+	client
+	driver  *portable
+	nc      net.Conn
+	session Session
+
+	mu          sync.Mutex
+	wake        sync.Cond   // on mu: a letter has come, or the connection was killed
+	letters     []func()    // under mu
+	queued      int64       // under mu: bytes that Push has put into letters
+	killed      bool        // under mu: nc is closed, reason says why
+	reason      CloseReason // under mu until the goroutine ends
+	interrupted bool        // under mu: a read deadline in the past has been set
+
+	query    []byte // input that the session has not taken
+	full     bool   // the last read filled its buffer: more is to be expected
+	blocked  bool   // the session waits for Resume
+	leftover bool   // the session said there are complete requests left
+	closing  bool   // the goroutine is about to end
+	polite   bool   // the last reply must arrive: see halfClose
+	small    [smallRead]byte
+
+	active  atomic.Int64 // last byte in either direction, unix nanoseconds
+	writing atomic.Int64 // start of the write under way, unix nanoseconds; 0: none
+}
+
+func (c *pconn) Post(f func()) { c.post(f, 0) }
+
+// post queues f, which sends n bytes, and interrupts a read that waits. It returns what is queued for sending.
+func (c *pconn) post(f func(), n int) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.killed {
+		return 0
+	}
+	c.letters = append(c.letters, f)
+	c.queued += int64(n)
+	c.wake.Signal()
+	if !c.interrupted {
+		c.interrupted = true
+		if err := c.nc.SetReadDeadline(time.Unix(1, 0)); err != nil {
+			c.killLocked(ReadError)
+		}
+	}
+	return c.queued
+}
+
+func (c *pconn) Resume() { c.Post(c.resume) }
+
+func (c *pconn) Kill(reason CloseReason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.killLocked(reason)
+}
+
+// killLocked closes the socket; the goroutine notices at its next step, or at once if it is in a read or write.
+func (c *pconn) killLocked(reason CloseReason) {
+	if c.killed {
+		return
+	}
+	c.killed, c.reason = true, reason
+	c.wake.Signal()
+	if err := c.nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		c.driver.server.log.Debug("closing a connection", "error", err)
+	}
+}
+
+func (c *pconn) Push(b []byte) {
+	b = append([]byte(nil), b...)
+	queued := c.post(func() { c.write(b) }, len(b))
+	if lim := c.driver.server.opts.Limits(); lim.OutputHard > 0 && queued > lim.OutputHard {
+		c.Kill(OutputHardLimit)
+	}
+}
+
+// checkTime applies the limits that are about time; called by the driver's ticker.
+func (c *pconn) checkTime(now time.Time, lim *Limits) {
+	if since := c.writing.Load(); since != 0 && lim.OutputSoft > 0 && c.sizes.output.Load() > lim.OutputSoft {
+		if now.UnixNano()-since > int64(lim.OutputSoftSeconds)*int64(time.Second) {
+			c.Kill(OutputSoftLimit)
+			return
+		}
+	}
+	if active := c.active.Load(); active != 0 && lim.IdleTimeout > 0 && now.UnixNano()-active > int64(lim.IdleTimeout) {
+		c.Kill(IdleTimeout)
+	}
+}
+
+// run is the connection's goroutine.
+func (c *pconn) run() {
+	defer c.driver.leave(c)
+	s := c.driver.server
+	session, refusal := s.open(c)
+	if session == nil {
+		c.polite = true
+		c.write(refusal)
+		c.finish()
+		return
+	}
+	c.session = session
+	c.touch()
+	for !c.closing {
+		switch {
+		case c.deliver():
+		case c.leftover:
+			c.execute(c.query)
+		case c.blocked && len(c.query) >= readAhead:
+			c.sleep()
+		default:
+			c.read()
+		}
+	}
+	c.mu.Lock()
+	reason := c.reason
+	c.mu.Unlock()
+	s.close(session, reason)
+	c.finish()
+}
+
+// end makes the goroutine stop. A kill that came first keeps its reason.
+func (c *pconn) end(reason CloseReason) {
+	c.closing = true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.killed {
+		c.reason = reason
+	}
+}
+
+// finish closes the socket.
+func (c *pconn) finish() {
+	if c.polite {
+		if err := halfClose(c.nc, c.small[:]); err != nil {
+			c.driver.server.log.Debug("closing a connection", "error", err)
+		}
+	}
+	c.mu.Lock()
+	c.letters = nil
+	c.killLocked(c.reason)
+	c.mu.Unlock()
+	c.setSizes(nil, 0)
+}
+
+// deliver runs what has been posted and says whether there was anything, a kill included.
+func (c *pconn) deliver() bool {
+	c.mu.Lock()
+	letters, killed := c.letters, c.killed
+	c.letters, c.queued = nil, 0
+	c.mu.Unlock()
+	if killed {
+		c.closing = true
+		return true
+	}
+	for _, f := range letters {
+		if !c.closing {
+			f()
+		}
+	}
+	return len(letters) > 0
+}
+
+// sleep waits for a letter or a kill.
+func (c *pconn) sleep() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.letters) == 0 && !c.killed {
+		c.wake.Wait()
+	}
+}
+
+// prepareRead takes back an interruption. It returns false if there is a letter to be read first.
+func (c *pconn) prepareRead() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.letters) > 0 || c.killed {
+		return false
+	}
+	if c.interrupted {
+		c.interrupted = false
+		if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
+			c.killLocked(ReadError)
+			return false
+		}
+	}
+	return true
+}
+
+// read takes input in and gives the session its turn, unless that is blocked. A leftover is read behind; otherwise the
+// connection's own small buffer serves, or a borrowed one if that was full the last time.
+func (c *pconn) read() {
+	if !c.prepareRead() {
+		return
+	}
+	var buf []byte
+	switch {
+	case len(c.query) > 0 || c.blocked:
+		c.makeRoom()
+		buf = c.query[len(c.query):cap(c.query)]
+	case c.full:
+		big := c.borrow()
+		defer c.giveBack(big, *big)
+		buf = *big
+	default:
+		buf = c.small[:]
+	}
+	n, err := c.nc.Read(buf)
+	c.full = n == len(buf)
+	if n > 0 {
+		c.driver.traffic.in.Add(int64(n))
+		c.driver.traffic.reads.Add(1)
+		c.sizes.read.Add(int64(n))
+		switch {
+		case c.blocked:
+			c.query = c.query[:len(c.query)+n]
+			c.setSizes(c.query, 0)
+		case len(c.query) > 0:
+			c.touch()
+			c.query = c.query[:len(c.query)+n]
+			c.execute(c.query)
+		default:
+			c.touch()
+			c.execute(buf[:n])
+		}
+	}
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.end(readReason(err))
+	}
+}
+
+func readReason(err error) CloseReason {
+	if errors.Is(err, io.EOF) {
+		return ClientClosed
+	}
+	return ReadError
+}
+
+// makeRoom is conn.makeRoom.
+func (c *pconn) makeRoom() {
+	if cap(c.query)-len(c.query) >= smallRead {
+		return
+	}
+	grow := len(c.query)
+	if w, ok := c.session.(Wanter); ok {
+		if want := w.Want(); want > 0 {
+			grow = min(grow, want)
+		}
+	}
+	old := c.query
+	c.query = append(make([]byte, 0, len(old)+max(grow, smallRead)), old...)
+}
+
+func (c *pconn) borrow() *[]byte {
+	b, ok := c.driver.big.Get().(*[]byte)
+	if !ok {
+		panic("BUG: something else in the pool of buffers")
+	}
+	return b
+}
+
+// giveBack returns a borrowed buffer, which may have grown into now.
+func (c *pconn) giveBack(b *[]byte, now []byte) {
+	if cap(now) <= keepBig {
+		*b = now[:cap(now)]
+		c.driver.big.Put(b)
+	}
+}
+
+// execute gives the session the input, which is the whole of query or lies in another buffer.
+func (c *pconn) execute(in []byte) {
+	big := c.borrow()
+	taken, out, next := c.session.Data(in, (*big)[:0])
+	switch rest := in[taken:]; {
+	case len(rest) == 0:
+		c.query = nil
+	case len(c.query) > 0 && len(rest) > cap(c.query)/2:
+		c.query = rest
+	default:
+		c.query = append([]byte(nil), rest...)
+	}
+	c.settle(out, next)
+	c.giveBack(big, out)
+}
+
+// resume ends a Block.
+func (c *pconn) resume() {
+	if !c.blocked {
+		return
+	}
+	c.blocked = false
+	c.touch()
+	big := c.borrow()
+	out, next := c.session.Resumed((*big)[:0])
+	if next == Wait && len(c.query) > 0 {
+		next = Yield
+	}
+	c.settle(out, next)
+	c.giveBack(big, out)
+}
+
+// settle ends a turn: it sends the output and does what the session wants next.
+func (c *pconn) settle(out []byte, next Action) {
+	if next == CloseNow {
+		c.end(Quit)
+		return
+	}
+	if !c.write(out) {
+		return
+	}
+	c.leftover = next == Yield
+	c.blocked = next == Block
+	if next == CloseAfterFlush {
+		c.polite = true
+		c.end(Quit)
+		return
+	}
+	if len(c.query) > 0 {
+		if lim := c.driver.server.opts.Limits(); lim.QueryBuffer > 0 && int64(len(c.query)) > lim.QueryBuffer {
+			c.end(QueryBufferLimit)
+			return
+		}
+	}
+	if c.blocked {
+		c.active.Store(0) // who waits is not idle
+	}
+	c.setSizes(c.query, 0)
+}
+
+// write sends b, however long the client takes to read it. It returns false if the connection is to be closed.
+func (c *pconn) write(b []byte) bool {
+	if len(b) > uncounted {
+		if lim := c.driver.server.opts.Limits(); lim.OutputHard > 0 && int64(len(b)) > lim.OutputHard {
+			c.end(OutputHardLimit)
+			return false
+		}
+	}
+	for len(b) > 0 {
+		if c.writing.Load() == 0 {
+			c.writing.Store(time.Now().UnixNano())
+		}
+		setIfNew(&c.sizes.output, len(b))
+		n, err := c.nc.Write(b[:min(len(b), writePiece)])
+		b = b[n:]
+		c.driver.traffic.out.Add(int64(n))
+		c.driver.traffic.writes.Add(1)
+		c.sizes.written.Add(int64(n))
+		c.touch()
+		if err != nil {
+			c.end(WriteError)
+			return false
+		}
+	}
+	c.writing.Store(0)
+	setIfNew(&c.sizes.output, 0)
+	return true
+}
+
+// drain is Shutdown's letter: it runs between two turns, when everything has been sent.
+func (c *pconn) drain() {
+	c.polite = true
+	c.end(Shutdown)
+}
+
+func (c *pconn) touch() { c.active.Store(time.Now().UnixNano()) }

@@ -1,0 +1,308 @@
+package netloop
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// pause is the output at which the test session yields.
+const pause = 64 << 10
+
+// lineSession is a session of a protocol made for the tests. Requests are lines:
+//
+//	echo X    answers X
+//	big N     answers N bytes
+//	len N     is followed by N bytes; answers how many of them are x
+//	block     waits for Resume, then answers resumed
+//	quit      answers bye and closes
+//	now       closes
+type lineSession struct {
+	server   *testServer
+	conn     Conn
+	requests atomic.Int64
+	inData   atomic.Bool
+	want     int
+	closed   chan CloseReason
+}
+
+func (s *lineSession) enter() {
+	if s.inData.Swap(true) {
+		panic("BUG: two calls at once")
+	}
+}
+
+func (s *lineSession) leave() { s.inData.Store(false) }
+
+func (s *lineSession) Want() int { return s.want }
+
+func (s *lineSession) Data(in, out []byte) (taken int, newOut []byte, next Action) {
+	s.enter()
+	defer s.leave()
+	if len(in) == 0 {
+		panic("BUG: Data without input")
+	}
+	s.want = 0
+	for {
+		if len(out) > pause {
+			return taken, out, Yield
+		}
+		rest := in[taken:]
+		end := bytes.IndexByte(rest, '\n')
+		if end < 0 {
+			return taken, out, Wait
+		}
+		verb, arg, _ := bytes.Cut(rest[:end], []byte{' '})
+		size := end + 1
+		if string(verb) == "len" {
+			n, err := strconv.Atoi(string(arg))
+			if err != nil {
+				return taken, append(out, "bad length\n"...), CloseAfterFlush
+			}
+			if size+n > len(rest) {
+				s.want = size + n - len(rest)
+				return taken, out, Wait
+			}
+			out = fmt.Appendf(out, "%d\n", bytes.Count(rest[size:size+n], []byte{'x'}))
+			size += n
+		}
+		taken += size
+		s.requests.Add(1)
+		if out, next = s.simple(string(verb), arg, out); next != Wait {
+			return taken, out, next
+		}
+	}
+}
+
+func (s *lineSession) simple(verb string, arg, out []byte) ([]byte, Action) {
+	switch verb {
+	case "echo":
+		return append(append(out, arg...), '\n'), Wait
+	case "big":
+		n, err := strconv.Atoi(string(arg))
+		if err != nil {
+			return append(out, "bad size\n"...), CloseAfterFlush
+		}
+		return append(append(out, bytes.Repeat([]byte{'x'}, n)...), '\n'), Wait
+	case "block":
+		return out, Block
+	case "quit":
+		return append(out, "bye\n"...), CloseAfterFlush
+	case "now":
+		return append(out, "lost\n"...), CloseNow
+	}
+	return out, Wait
+}
+
+func (s *lineSession) Resumed(out []byte) ([]byte, Action) {
+	s.enter()
+	defer s.leave()
+	return append(out, "resumed\n"...), Wait
+}
+
+func (s *lineSession) Closed(reason CloseReason) {
+	s.enter()
+	defer s.leave()
+	s.closed <- reason
+	close(s.closed)
+}
+
+// testServer is a Server of lineSessions on a port of its own.
+type testServer struct {
+	*Server
+	t      *testing.T
+	addr   string
+	net    string
+	served chan error
+	limits atomic.Pointer[Limits]
+	refuse atomic.Bool
+
+	mu       sync.Mutex
+	sessions map[string]*lineSession // by the client's address
+}
+
+type network struct {
+	name     string
+	portable bool
+	unix     bool
+}
+
+var networks = []network{{name: "epoll"}, {name: "portable", portable: true}, {name: "unix", unix: true}}
+
+// eachDriver runs a test with a fresh server of each kind, and closes it afterwards.
+func eachDriver(t *testing.T, lim Limits, f func(t *testing.T, s *testServer)) {
+	for _, n := range networks {
+		t.Run(n.name, func(t *testing.T) {
+			s := startServer(t, n, lim)
+			f(t, s)
+			s.close()
+		})
+	}
+}
+
+func startServer(t *testing.T, n network, lim Limits) *testServer {
+	t.Helper()
+	s := &testServer{t: t, sessions: make(map[string]*lineSession), served: make(chan error, 1), net: "tcp"}
+	s.limits.Store(&lim)
+	addr := "127.0.0.1:0"
+	if n.unix {
+		s.net, addr = "unix", filepath.Join(t.TempDir(), "s")
+	}
+	ln, err := net.Listen(s.net, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = ln.Addr().String()
+	s.Server, err = New(Options{
+		Loops:    2,
+		Portable: n.portable,
+		Limits:   func() Limits { return *s.limits.Load() },
+		NewSession: func(c Conn) (Session, []byte) {
+			if s.refuse.Load() {
+				return nil, []byte("full\n")
+			}
+			session := &lineSession{server: s, conn: c, closed: make(chan CloseReason, 1)}
+			s.mu.Lock()
+			s.sessions[c.RemoteAddr()] = session
+			s.mu.Unlock()
+			return session, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { s.served <- s.Serve(ln) }()
+	return s
+}
+
+// close closes the server, unless the test has done so.
+func (s *testServer) close() {
+	s.t.Helper()
+	if err := s.Server.Close(); err != nil {
+		s.t.Error("Close:", err)
+	}
+	if err := <-s.served; err != nil {
+		s.t.Error("Serve:", err)
+	}
+	if n := s.Stats().Current; n != 0 {
+		s.t.Errorf("%d connections are left", n)
+	}
+}
+
+// testClient is the other end.
+type testClient struct {
+	net.Conn
+	t       *testing.T
+	server  *testServer
+	r       *bufio.Reader
+	session *lineSession
+}
+
+// patience bounds every wait of the tests; it is reached only by a failing one.
+const patience = 20 * time.Second
+
+func (s *testServer) dial() *testClient {
+	s.t.Helper()
+	nc, err := net.Dial(s.net, s.addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		if err := nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			s.t.Error(err)
+		}
+	})
+	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
+		s.t.Fatal(err)
+	}
+	return &testClient{Conn: nc, t: s.t, server: s, r: bufio.NewReader(nc)}
+}
+
+// connect is dial, and waits for the session. With a Unix socket it works for one client at a time.
+func (s *testServer) connect() *testClient {
+	s.t.Helper()
+	c := s.dial()
+	name := c.LocalAddr().String()
+	if s.net == "unix" {
+		name = s.addr + ":0"
+	}
+	s.eventually("a session", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		c.session = s.sessions[name]
+		delete(s.sessions, name)
+		return c.session != nil
+	})
+	return c
+}
+
+// eventually polls until ok, or fails the test.
+func (s *testServer) eventually(what string, ok func() bool) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			s.t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func (c *testClient) send(format string, args ...any) {
+	c.t.Helper()
+	if _, err := fmt.Fprintf(c, format, args...); err != nil {
+		c.t.Fatal("send:", err)
+	}
+}
+
+func (c *testClient) expect(lines ...string) {
+	c.t.Helper()
+	for _, want := range lines {
+		got, err := c.r.ReadString('\n')
+		if err != nil || strings.TrimSuffix(got, "\n") != want {
+			c.t.Fatalf("got %.80q (%v), want %.80q", got, err, want)
+		}
+	}
+}
+
+// expectEOF waits for the connection's end, and for the reason on the other side.
+func (c *testClient) expectEOF(reasons ...CloseReason) {
+	c.t.Helper()
+	if b, err := c.r.ReadByte(); err == nil {
+		c.t.Fatalf("got %q, want the end", b)
+	}
+	c.expectClosed(reasons...)
+}
+
+func (c *testClient) expectClosed(reasons ...CloseReason) {
+	c.t.Helper()
+	select {
+	case got := <-c.session.closed:
+		for _, want := range reasons {
+			if got == want {
+				return
+			}
+		}
+		c.t.Fatalf("closed: %v, want %v", got, reasons)
+	case <-time.After(patience):
+		c.t.Fatal("the session was not closed")
+	}
+}

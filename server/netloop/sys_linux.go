@@ -1,0 +1,121 @@
+package netloop
+
+import (
+	"net"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The calls of the hot path go to the kernel without telling the scheduler (RawSyscall): they never block, and telling
+// it costs more than some of them take. Only the wait of an idle loop uses the form that gives the processor up.
+
+// sysRead reads into b, which is not empty.
+func sysRead(fd int, b []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+		if errno == syscall.EINTR {
+			continue
+		}
+		return int(n), errno
+	}
+}
+
+// sysWrite writes b, which is not empty.
+func sysWrite(fd int, b []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+		if errno == syscall.EINTR {
+			continue
+		}
+		return int(n), errno
+	}
+}
+
+// pollNow returns what is ready.
+func pollNow(ep int, events []unix.EpollEvent) int {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(&events[0])),
+		uintptr(len(events)), 0, 0, 0)
+	return pollResult(n, errno)
+}
+
+// pollWait waits until something is ready or the time is up.
+func pollWait(ep int, events []unix.EpollEvent, timeout time.Duration) int {
+	n, _, errno := syscall.Syscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(&events[0])),
+		uintptr(len(events)), uintptr(timeout.Milliseconds()), 0, 0)
+	return pollResult(n, errno)
+}
+
+func pollResult(n uintptr, errno syscall.Errno) int {
+	switch errno {
+	case 0:
+		return int(n)
+	case syscall.EINTR:
+		return 0
+	}
+	panic("BUG: epoll_wait: " + errno.Error())
+}
+
+// control changes what the loop is told about a descriptor.
+func control(ep, op, fd int, interest uint32) error {
+	return unix.EpollCtl(ep, op, fd, &unix.EpollEvent{Events: interest, Fd: int32(fd)})
+}
+
+// duplicate returns a descriptor of nc's socket that the Go runtime knows nothing of. It stays non-blocking.
+func duplicate(nc net.Conn) (int, error) {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return -1, errNotMine
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	fd := -1
+	var dupErr error
+	if err := raw.Control(func(old uintptr) {
+		fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+	}); err != nil {
+		return -1, err
+	}
+	return fd, dupErr
+}
+
+// setKeepAlive is Redis' anetKeepAlive: first probe after d, three more at a third of it; zero turns probing off.
+func setKeepAlive(fd int, d time.Duration) error {
+	if d <= 0 {
+		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0)
+	}
+	idle := max(1, int(d/time.Second))
+	for _, o := range [...]struct{ level, option, value int }{
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, idle},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, max(1, idle/3)},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
+	} {
+		if err := unix.SetsockoptInt(fd, o.level, o.option, o.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// farewell closes a socket whose client may still be sending. Closing with unread input makes the kernel send a reset,
+// which can overtake the last reply; so it ends its own side first and takes in what has already arrived.
+func farewell(fd int, scratch []byte) error {
+	err := unix.Shutdown(fd, unix.SHUT_WR)
+	for range lastReads {
+		if n, errno := sysRead(fd, scratch); n <= 0 || errno != 0 {
+			break
+		}
+	}
+	if closeErr := unix.Close(fd); closeErr != nil {
+		return closeErr
+	}
+	if err == unix.ENOTCONN { // the client was faster
+		return nil
+	}
+	return err
+}
