@@ -160,8 +160,8 @@ func (c *conn) resume() {
 	}
 	c.blocked = false
 	out, next := c.session.Resumed(c.loop.out[:0])
-	if next == Wait && len(c.rest()) > 0 {
-		next = Yield
+	if next == Wait {
+		next = Yield // to what came in meanwhile
 	}
 	c.settle(out, next)
 }
@@ -191,6 +191,9 @@ func (c *conn) settle(out []byte, next Action) {
 	}
 	if !c.send(out, true) {
 		return
+	}
+	if next == Yield && len(c.rest()) == 0 {
+		next = Wait
 	}
 	c.leftover = next == Yield
 	switch next {

@@ -303,8 +303,8 @@ func (c *pconn) resume() {
 	c.touch()
 	big := c.borrow()
 	out, next := c.session.Resumed((*big)[:0])
-	if next == Wait && len(c.query) > 0 {
-		next = Yield
+	if next == Wait {
+		next = Yield // to what came in meanwhile
 	}
 	c.settle(out, next)
 	c.giveBack(big, out)
@@ -319,7 +319,7 @@ func (c *pconn) settle(out []byte, next Action) {
 	if !c.write(out) {
 		return
 	}
-	c.leftover = next == Yield
+	c.leftover = next == Yield && len(c.query) > 0
 	c.blocked = next == Block
 	if next == CloseAfterFlush {
 		c.polite = true
