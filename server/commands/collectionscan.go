@@ -1,0 +1,89 @@
+package commands
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/larderkv/larder/protocol"
+	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/store/lex"
+)
+
+// collectionScan is one step of HSCAN or SSCAN: cursor, options and the reply
+// that grows element by element.
+//
+// A reply begins with the next cursor and the number of elements, and both are
+// known at the end only. So the elements are written first and the head is
+// moved before them, which costs one copy of the reply and no list of elements.
+type collectionScan struct {
+	cursor   uint64
+	count    int
+	pattern  []byte // nil: everything
+	noValues bool
+
+	out     *protocol.Writer
+	body    int // where the reply begins
+	written int
+}
+
+// parseCursor reads the cursor at Args[2]. Redis checks it before it looks at
+// the key, and the options only after.
+func parseCursor(c *engine.Ctx) (s collectionScan, err error) {
+	cursor, ok := lex.ParseCursor(c.Args[2])
+	if !ok {
+		return s, engine.ErrInvalidCursor
+	}
+	return collectionScan{cursor: cursor, count: 10}, nil
+}
+
+func (s *collectionScan) parseOptions(c *engine.Ctx, hash bool) error {
+	a := c.Parse(3)
+	for !a.Done() {
+		switch {
+		case a.MatchValue("COUNT"):
+			n := a.Int64()
+			if n < 1 && a.Err() == nil {
+				a.Syntax()
+			}
+			s.count = int(min(n, math.MaxInt32))
+		case a.MatchValue("MATCH"):
+			s.pattern = narrowing(a.Next())
+		case a.Match("NOVALUES"):
+			if !hash {
+				a.Fail(engine.ErrNoValues)
+			}
+			s.noValues = true
+		default:
+			a.Syntax()
+		}
+	}
+	return a.Err()
+}
+
+func (s *collectionScan) replyNone(c *engine.Ctx) {
+	c.Out.Array(2)
+	c.Out.BulkString("0")
+	c.Out.Array(0)
+}
+
+func (s *collectionScan) begin(c *engine.Ctx) {
+	s.out, s.body = c.Out, c.Out.Len()
+}
+
+func (s *collectionScan) match(name []byte) bool {
+	return s.pattern == nil || lex.Match(s.pattern, name, false)
+}
+
+func (s *collectionScan) emit(b []byte) {
+	s.out.Bulk(b)
+	s.written++
+}
+
+func (s *collectionScan) end(next uint64) {
+	head := s.out.Len()
+	s.out.Array(2)
+	var digits [20]byte
+	s.out.Bulk(strconv.AppendUint(digits[:0], next, 10))
+	s.out.Array(s.written)
+	moveToFront(s.out, s.body, head)
+}

@@ -1,0 +1,296 @@
+package commands
+
+import (
+	"math"
+
+	"github.com/larderkv/larder/server/engine"
+)
+
+// The commands of single sets, and SMOVE. The algebra of several sets is in
+// setalgebra.go; what a set is stands in store/set.go.
+
+func setCommands() []engine.Spec {
+	const (
+		cat    = engine.CatSet
+		read   = engine.ReadOnly | engine.Fast
+		access = engine.RO | engine.Access
+	)
+	random := []string{"nondeterministic_output"}
+	return append([]engine.Spec{
+		{Name: "sadd", Handler: cmdSadd, Arity: -3, Flags: engine.Write | engine.DenyOOM | engine.Fast, Keys: []engine.KeySpec{engine.Key(1, engine.RW|engine.Insert)},
+			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "key member [member ...]",
+			Summary:    "Adds members to a set, creating it if need be.",
+			Complexity: "O(N) where N is the number of members to add.",
+			History:    []string{"2.4.0: Several members are accepted."}},
+		{Name: "srem", Handler: cmdSrem, Arity: -3, Flags: engine.Write | engine.Fast, Keys: []engine.KeySpec{engine.Key(1, engine.RW|engine.Delete)},
+			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "key member [member ...]",
+			Summary:    "Removes members from a set; the last member takes the key with it.",
+			Complexity: "O(N) where N is the number of members to remove.",
+			History:    []string{"2.4.0: Several members are accepted."}},
+		{Name: "smembers", Handler: cmdSmembers, Arity: 2, Flags: engine.ReadOnly, Keys: []engine.KeySpec{engine.Key(1, access)},
+			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "key", Tips: []string{"nondeterministic_output_order"},
+			Summary:    "Returns all members of a set.",
+			Complexity: "O(N) where N is the size of the set."},
+		{Name: "sismember", Handler: cmdSismember, Arity: 3, Flags: read, Keys: []engine.KeySpec{engine.Key(1, engine.RO)},
+			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "key member",
+			Summary:    "Tells whether a set has a member.",
+			Complexity: "O(1)"},
+		{Name: "smismember", Handler: cmdSmismember, Arity: -3, Flags: read, Keys: []engine.KeySpec{engine.Key(1, access)},
+			Group: "set", Categories: cat, Since: "6.2.0", Syntax: "key member [member ...]",
+			Summary:    "Tells for each of several members whether a set has it.",
+			Complexity: "O(N) where N is the number of members asked for."},
+		{Name: "scard", Handler: cmdScard, Arity: 2, Flags: read, Keys: []engine.KeySpec{engine.Key(1, engine.RO)},
+			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "key",
+			Summary:    "Counts the members of a set.",
+			Complexity: "O(1)"},
+		{Name: "spop", Handler: cmdSpop, Arity: -2, Flags: engine.Write | engine.Fast, Keys: []engine.KeySpec{engine.Key(1, engine.RW|engine.Access|engine.Delete)},
+			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "key [count]", Tips: random,
+			Summary:    "Removes members drawn at random and returns them.",
+			Complexity: "O(N) where N is the number of members drawn.",
+			History:    []string{"3.2.0: The count can be given."}},
+		{Name: "srandmember", Handler: cmdSrandmember, Arity: -2, Flags: engine.ReadOnly, Keys: []engine.KeySpec{engine.Key(1, access)},
+			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "key [count]", Tips: random,
+			Summary:    "Returns members drawn at random.",
+			Complexity: "O(N) where N is the number of members returned.",
+			History:    []string{"2.6.0: The count can be given."}},
+		{Name: "smove", Handler: cmdSmove, Arity: 4, Flags: engine.Write | engine.Fast,
+			Keys:  []engine.KeySpec{engine.Key(1, engine.RW|engine.Access|engine.Delete), engine.Key(2, engine.RW|engine.Insert)},
+			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "source destination member",
+			Summary:    "Moves a member from one set to another.",
+			Complexity: "O(1)"},
+		{Name: "sscan", Handler: cmdSscan, Arity: -3, Flags: engine.ReadOnly, Keys: []engine.KeySpec{engine.Key(1, access)},
+			Group: "set", Categories: cat, Since: "2.8.0", Syntax: "key cursor [MATCH pattern] [COUNT count]", Tips: random,
+			Summary:    "Walks over the members of a set step by step.",
+			Complexity: "O(1) for each step, O(N) for the whole walk."},
+	}, setAlgebraCommands()...)
+}
+
+func cmdSadd(c *engine.Ctx) error {
+	added, err := c.AddMembers(c.Keys[0], c.Args[2:])
+	if err != nil {
+		return err
+	}
+	c.Out.Int(int64(added))
+	return nil
+}
+
+func cmdSrem(c *engine.Ctx) error {
+	s, ok, err := c.WriteSet(c.Keys[0])
+	if err != nil {
+		return err
+	}
+	removed := 0
+	if ok {
+		removed = s.Remove(c.Args[2:])
+	}
+	c.Out.Int(int64(removed))
+	return nil
+}
+
+func cmdSmembers(c *engine.Ctx) error {
+	s, ok, err := c.ReadSet(c.Keys[0])
+	if err != nil {
+		return err
+	}
+	if !ok {
+		c.Out.Set(0)
+		return nil
+	}
+	c.Out.Set(s.Len())
+	out := c.Out
+	s.Each(func(member []byte) bool {
+		out.Bulk(member)
+		return true
+	})
+	return nil
+}
+
+func cmdSismember(c *engine.Ctx) error {
+	s, ok, err := c.ReadSet(c.Keys[0])
+	if err != nil {
+		return err
+	}
+	c.Out.Int(flag(ok && s.Has(c.Args[2])))
+	return nil
+}
+
+func cmdSmismember(c *engine.Ctx) error {
+	s, ok, err := c.ReadSet(c.Keys[0])
+	if err != nil {
+		return err
+	}
+	members := c.Args[2:]
+	c.Out.Array(len(members))
+	for _, m := range members {
+		c.Out.Int(flag(ok && s.Has(m)))
+	}
+	return nil
+}
+
+func cmdScard(c *engine.Ctx) error {
+	s, ok, err := c.ReadSet(c.Keys[0])
+	if err != nil {
+		return err
+	}
+	n := 0
+	if ok {
+		n = s.Len()
+	}
+	c.Out.Int(int64(n))
+	return nil
+}
+
+func cmdSpop(c *engine.Ctx) error {
+	if len(c.Args) > 2 {
+		return popMembers(c)
+	}
+	s, ok, err := c.WriteSet(c.Keys[0])
+	if err != nil {
+		return err
+	}
+	if !ok {
+		c.Out.Null()
+		return nil
+	}
+	s.Pop(1, c.Out.Bulk)
+	return nil
+}
+
+// popMembers is SPOP with a count.
+func popMembers(c *engine.Ctx) error {
+	a := c.Parse(2)
+	if a.Left() > 1 {
+		return engine.ErrSyntax
+	}
+	count := a.IntRange(0, math.MaxInt64, string(engine.ErrPositive))
+	if err := a.Err(); err != nil {
+		return err
+	}
+	s, ok, err := c.WriteSet(c.Keys[0])
+	if err != nil {
+		return err
+	}
+	if !ok || count == 0 {
+		c.Out.Set(0)
+		return nil
+	}
+	n := int(min(count, int64(s.Len())))
+	c.Out.Set(n)
+	s.Pop(n, c.Out.Bulk)
+	return nil
+}
+
+func cmdSrandmember(c *engine.Ctx) error {
+	if len(c.Args) > 2 {
+		return randomMembers(c)
+	}
+	s, ok, err := c.ReadSet(c.Keys[0])
+	if err != nil {
+		return err
+	}
+	if !ok {
+		c.Out.Null()
+		return nil
+	}
+	s.Repeat(1, func(member []byte) bool {
+		c.Out.Bulk(member)
+		return true
+	})
+	return nil
+}
+
+// randomMembers is SRANDMEMBER with a count.
+func randomMembers(c *engine.Ctx) error {
+	if len(c.Args) > 3 {
+		return engine.ErrSyntax
+	}
+	count, err := randomCount(c.Args[2])
+	if err != nil {
+		return err
+	}
+	s, ok, err := c.ReadSet(c.Keys[0])
+	if err != nil {
+		return err
+	}
+	if !ok {
+		c.Out.Array(0)
+		return nil
+	}
+	n, err := randomReplySize(count, s.Len())
+	if err != nil {
+		return err
+	}
+	out := c.Out
+	out.Array(n)
+	fit := true
+	emit := func(member []byte) bool {
+		out.Bulk(member)
+		fit = count > 0 || out.Len() < maxRandomReply
+		return fit
+	}
+	if count > 0 {
+		s.Sample(n, emit)
+	} else {
+		s.Repeat(n, emit)
+	}
+	if !fit {
+		return engine.ErrValueRange
+	}
+	return nil
+}
+
+func cmdSmove(c *engine.Ctx) error {
+	// The destination first: looking for it may remove an expired key, and the
+	// handle of the source must not be older than that.
+	_, _, wrongType := c.WriteSet(c.Keys[1])
+	source, ok, err := c.WriteSet(c.Keys[0])
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		c.Out.Int(0)
+		return nil
+	case wrongType != nil:
+		return wrongType
+	}
+	member := c.Args[3:4]
+	if string(c.Args[1]) == string(c.Args[2]) {
+		c.Out.Int(flag(source.Has(member[0])))
+		return nil
+	}
+	if source.Remove(member) == 0 {
+		c.Out.Int(0)
+		return nil
+	}
+	if _, err := c.AddMembers(c.Keys[1], member); err != nil {
+		return err
+	}
+	c.Out.Int(1)
+	return nil
+}
+
+func cmdSscan(c *engine.Ctx) error {
+	scan, err := parseCursor(c)
+	if err != nil {
+		return err
+	}
+	s, ok, err := c.ReadSet(c.Keys[0])
+	if err != nil {
+		return err
+	}
+	if !ok {
+		scan.replyNone(c)
+		return nil
+	}
+	if err := scan.parseOptions(c, false); err != nil {
+		return err
+	}
+	scan.begin(c)
+	next := s.Scan(scan.cursor, scan.count, func(member []byte) {
+		if scan.match(member) {
+			scan.emit(member)
+		}
+	})
+	scan.end(next)
+	return nil
+}
