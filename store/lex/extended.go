@@ -1,7 +1,6 @@
 package lex
 
 import (
-	"math"
 	"math/big"
 	"math/bits"
 	"strconv"
@@ -73,17 +72,6 @@ func ParseExtended(b []byte) (Extended, bool) {
 		return Extended{}, false // ERANGE
 	}
 	return x, true
-}
-
-// ExtendedOf converts a double, exactly. f must not be NaN.
-func ExtendedOf(f float64) Extended {
-	if math.IsInf(f, 0) {
-		return Extended{negative: f < 0, infinite: true}
-	}
-	frac, exp := math.Frexp(math.Abs(f)) // |f| = frac x 2^exp, 0.5 <= frac < 1
-	x := round(uint64(math.Ldexp(frac, 64)), 0, false, int32(exp)-64)
-	x.negative = math.Signbit(f)
-	return x
 }
 
 // Add returns x + y. It reports false when the sum is not finite, where Redis
@@ -196,11 +184,6 @@ func (x Extended) split() (whole, frac uint64) {
 		return whole + 1, 0
 	}
 	return whole, frac
-}
-
-// FormatFloat appends a double in the form Extended.Append gives it.
-func FormatFloat(dst []byte, f float64) []byte {
-	return ExtendedOf(f).Append(dst)
 }
 
 // binary rounds a hexadecimal numeral.

@@ -105,20 +105,6 @@ func TestExtendedAgainstBig(t *testing.T) {
 	}
 }
 
-func TestFormatFloat(t *testing.T) {
-	for _, c := range []struct {
-		f    float64
-		want string
-	}{
-		{0, "0"}, {math.Copysign(0, -1), "0"}, {1, "1"}, {-1.5, "-1.5"}, {0.1, "0.10000000000000001"}, {3e300, modelText(big.NewFloat(3e300))},
-		{math.Inf(1), "inf"}, {math.Inf(-1), "-inf"}, {5e-324, "0"}, {math.MaxFloat64, modelText(big.NewFloat(math.MaxFloat64))},
-	} {
-		if got := string(FormatFloat(nil, c.f)); got != c.want {
-			t.Errorf("FormatFloat(%v) = %s, want %s", c.f, got, c.want)
-		}
-	}
-}
-
 func TestExtendedAllocatesNothing(t *testing.T) {
 	a, b := []byte("10.5"), []byte("-3.14e2")
 	buf := make([]byte, 0, 64)

@@ -1,0 +1,114 @@
+package commands
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestScanFindsAll walks with several counts while keys come and go: what is
+// there from start to end is found.
+func TestScanFindsAll(t *testing.T) {
+	rng := seeded(t)
+	c := newTestClient(t)
+	const stay = 5000
+	for i := range stay {
+		c.do("SET", fmt.Sprint("stay:", i), "v")
+	}
+	for _, count := range []string{"1", "10", "100", "1000000"} {
+		found := make(map[string]bool)
+		cursor := "0"
+		for {
+			for range rng.IntN(20) {
+				c.do("SET", fmt.Sprint("come:", rng.IntN(20_000)), "v")
+				c.do("DEL", fmt.Sprint("come:", rng.IntN(20_000)))
+			}
+			reply := c.do("SCAN", cursor, "COUNT", count, "MATCH", "stay:*")
+			words := strings.FieldsFunc(reply, func(r rune) bool { return strings.ContainsRune(`[]" `, r) })
+			for _, name := range words[1:] {
+				found[name] = true
+			}
+			if cursor = words[0]; cursor == "0" {
+				break
+			}
+		}
+		if len(found) != stay {
+			t.Errorf("COUNT %s found %d of %d", count, len(found), stay)
+		}
+	}
+}
+
+func TestKeysListsLiveKeysOnce(t *testing.T) {
+	c := newTestClient(t)
+	var want []string
+	for i := range 30_000 {
+		name := fmt.Sprintf("k%d", i)
+		if i%3 == 0 {
+			c.do("SET", name, "v", "PX", "5")
+		} else {
+			c.do("SET", name, "v")
+			want = append(want, `"`+name+`"`)
+		}
+	}
+	c.now = c.now.Add(5 * time.Millisecond)
+	for _, inMulti := range []bool{false, true} {
+		reply := c.do("KEYS", "*")
+		if inMulti {
+			c.do("MULTI")
+			c.do("KEYS", "*")
+			reply = c.do("EXEC")
+		}
+		got := strings.Fields(strings.Trim(reply, "[]"))
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Fatalf("%d keys, want %d (in EXEC: %v)", len(got), len(want), inMulti)
+		}
+	}
+}
+
+func TestRandomkeyReachesEveryKey(t *testing.T) {
+	c := newTestClient(t)
+	c.do("MSET", "a", "1", "b", "2", "c", "3")
+	c.do("SET", "gone", "v", "PX", "1")
+	c.now = c.now.Add(time.Millisecond)
+	seen := make(map[string]bool)
+	for range 1000 {
+		seen[c.do("RANDOMKEY")] = true
+	}
+	if len(seen) != 3 || seen[`"gone"`] || seen["nil"] {
+		t.Errorf("seen %v", seen)
+	}
+}
+
+// TestTouch holds what counts as use of a key.
+func TestTouch(t *testing.T) {
+	c := newTestClient(t)
+	idle := func() string { return c.do("OBJECT", "IDLETIME", "k") }
+	c.expect("SET k v", "+OK")
+	c.now = c.now.Add(100 * time.Second)
+	for _, quiet := range []string{"EXISTS k", "TYPE k", "TTL k", "PTTL k", "EXPIRETIME k"} {
+		c.do(strings.Fields(quiet)...)
+		if got := idle(); got != ":100" {
+			t.Errorf("after %s: %s", quiet, got)
+		}
+	}
+	for _, use := range []string{"GET k", "TOUCH k", "STRLEN k", "EXPIRE k 5000", "SET k w XX"} {
+		c.do(strings.Fields(use)...)
+		if got := idle(); got != ":0" {
+			t.Errorf("after %s: %s", use, got)
+		}
+		c.now = c.now.Add(100 * time.Second)
+	}
+	c.expect("CLIENT NO-TOUCH ON", "+OK")
+	c.do("GET", "k")
+	if got := idle(); got != ":100" {
+		t.Errorf("after GET without touch: %s", got)
+	}
+	c.do("TOUCH", "k")
+	if got := idle(); got != ":0" {
+		t.Errorf("after TOUCH: %s", got)
+	}
+}

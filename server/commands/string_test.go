@@ -1,0 +1,83 @@
+package commands
+
+import (
+	"bytes"
+	"testing"
+	"time"
+)
+
+// TestNoAllocations holds for the commands that a cache lives on.
+func TestNoAllocations(t *testing.T) {
+	c := newTestClient(t)
+	var batch []byte
+	for _, words := range [][]string{
+		{"SET", "k", "value"}, {"GET", "k"}, {"GET", "none"}, {"SET", "k", "value", "EX", "10"}, {"SET", "k", "value", "NX"},
+		{"SET", "k", "other", "KEEPTTL", "GET"}, {"SETEX", "k", "10", "value"}, {"SETNX", "k", "value"}, {"GETEX", "k", "PX", "5000"},
+		{"EXPIRE", "k", "100"}, {"EXPIRE", "k", "200", "GT"}, {"TTL", "k"}, {"PERSIST", "k"}, {"EXISTS", "k", "none"}, {"TYPE", "k"},
+		{"INCR", "n"}, {"INCRBY", "n", "5"}, {"DECR", "n"}, {"INCRBYFLOAT", "f", "0.25"}, {"APPEND", "n", ""}, {"GETRANGE", "k", "0", "2"}, {"STRLEN", "k"},
+		{"MGET", "k", "n", "f"}, {"MSET", "a", "1", "b", "2"}, {"DEL", "a", "b"},
+	} {
+		batch = append(batch, encode(words)...)
+	}
+	for range 10 {
+		c.send(batch) // buffers and tables take their sizes
+	}
+	if n := testing.AllocsPerRun(100, func() { c.send(batch) }); n > 0.5 {
+		t.Errorf("%v allocations in a batch", n)
+	}
+}
+
+func TestExpiryByTheClock(t *testing.T) {
+	c := newTestClient(t)
+	c.expect("SET k v PX 1000", "+OK")
+	c.expect("PTTL k", ":1000")
+	c.now = c.now.Add(501 * time.Millisecond)
+	c.expect("TTL k", ":0") // 499 ms, rounded
+	c.expect("PTTL k", ":499")
+	c.expect("APPEND k w", ":2")
+	c.expect("PTTL k", ":499")
+	c.now = c.now.Add(499 * time.Millisecond)
+	c.expect("GET k", "nil")
+	c.expect("TTL k", ":-2")
+	c.expect("SET k x XX", "nil")
+	c.expect("SET k x KEEPTTL", "+OK")
+	c.expect("TTL k", ":-1")
+	c.expect("SETEX n 1 5", "+OK")
+	c.now = c.now.Add(time.Second)
+	c.expect("INCR n", ":1")
+	c.expect("TTL n", ":-1")
+	c.expect("SET k v EX 10", "+OK")
+	c.expect("GETEX k PX 1", `"v"`)
+	c.now = c.now.Add(time.Millisecond)
+	c.expect("RENAME k l", "-ERR no such key")
+	c.expect("SETNX k w", ":1")
+}
+
+// TestRESP3 has the replies that differ from RESP2.
+func TestRESP3(t *testing.T) {
+	c := newTestClient(t)
+	c.send(encode([]string{"HELLO", "3"}))
+	c.expect("GET none", "nil")
+	if got := string(c.send(encode([]string{"GET", "none"}))); got != "_\r\n" {
+		t.Errorf("null is %q", got)
+	}
+	c.expect("MSET a xyz b xyz", "+OK")
+	c.expect("LCS a b IDX", `%["matches" [[[:0 :2] [:0 :2]]] "len" :3]`)
+	c.expect("MGET a none", `["xyz" nil]`)
+}
+
+// TestMaxLength builds strings up to proto-max-bulk-len and no further.
+func TestMaxLength(t *testing.T) {
+	c := newTestClient(t)
+	c.expect("CONFIG SET proto-max-bulk-len 1mb", "+OK")
+	half := bytes.Repeat([]byte("x"), 512<<10)
+	c.do("SET", "k", string(half))
+	if got := c.do("APPEND", "k", string(half)); got != ":1048576" {
+		t.Error(got)
+	}
+	c.expect("APPEND k y", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+	c.expect("SETRANGE k 1048575 y", ":1048576")
+	c.expect("SETRANGE k 1048576 y", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+	c.expect("STRLEN k", ":1048576")
+	c.expect("LCS k k LEN", "-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
+}

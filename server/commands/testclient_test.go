@@ -1,0 +1,114 @@
+package commands
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/store"
+)
+
+// testClient is one session of a kernel with all commands, without a network.
+type testClient struct {
+	t       testing.TB
+	kernel  *engine.Kernel
+	session netloop.Session
+	now     time.Time // the kernel's clock
+	out     []byte
+}
+
+func newTestClient(t testing.TB) *testClient {
+	t.Helper()
+	c := &testClient{t: t, now: time.UnixMilli(1_700_000_000_000)}
+	st, err := store.Open(store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	cfg, err := config.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := engine.NewTable(All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.kernel, err = engine.NewKernel(engine.Options{
+		Store: st, Config: cfg, Table: table,
+		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Clock: func() time.Time { return c.now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, refused := c.kernel.Connect(testConn{})
+	if session == nil {
+		t.Fatalf("refused: %q", refused)
+	}
+	t.Cleanup(func() { session.Closed(netloop.ClientClosed) })
+	c.session = session
+	return c
+}
+
+// send executes requests and returns the replies as they are. They are valid
+// until the next call.
+func (c *testClient) send(requests []byte) []byte {
+	c.out = c.out[:0]
+	for len(requests) > 0 {
+		taken, out, next := c.session.Data(requests, c.out)
+		c.out = out
+		if taken == 0 && next == netloop.Wait {
+			c.t.Fatalf("incomplete: %q", requests)
+		}
+		requests = requests[taken:]
+	}
+	return c.out
+}
+
+// do executes one request and returns its reply in the form of readReply.
+func (c *testClient) do(words ...string) string {
+	c.t.Helper()
+	r := bufio.NewReader(bytes.NewReader(c.send(encode(words))))
+	reply, err := readReply(r)
+	if err != nil {
+		c.t.Fatalf("%q: %v", words, err)
+	}
+	if rest, _ := io.ReadAll(r); len(rest) > 0 {
+		c.t.Fatalf("%q: two replies, the second %q", words, rest)
+	}
+	return reply
+}
+
+// expect executes a request of plain words and compares its reply.
+func (c *testClient) expect(request, want string) {
+	c.t.Helper()
+	if got := c.do(strings.Fields(request)...); got != want {
+		c.t.Errorf("%s\n got %s\nwant %s", request, got, want)
+	}
+}
+
+// testConn is a connection that leads nowhere.
+type testConn struct{}
+
+func (testConn) ID() uint64               { return 1 }
+func (testConn) RemoteAddr() string       { return "127.0.0.1:1" }
+func (testConn) LocalAddr() string        { return "127.0.0.1:2" }
+func (testConn) FD() int                  { return -1 }
+func (testConn) Created() time.Time       { return time.Time{} }
+func (testConn) Unix() bool               { return false }
+func (testConn) Post(f func())            { f() }
+func (testConn) Resume()                  {}
+func (testConn) Kill(netloop.CloseReason) {}
+func (testConn) Push([]byte)              {}
+func (testConn) Sizes() netloop.Sizes     { return netloop.Sizes{} }
