@@ -13,20 +13,16 @@ import (
 
 // Clients is the registry of open sessions. It is safe from any goroutine.
 type Clients struct {
-	mu       sync.Mutex // protects byID
-	byID     map[uint64]*Session
-	accepted atomic.Int64
-	rejected atomic.Int64
-	blocked  atomic.Int64
+	mu      sync.Mutex // protects byID
+	byID    map[uint64]*Session
+	blocked atomic.Int64
 }
 
 // add registers s unless limit sessions are open.
 func (r *Clients) add(s *Session, limit int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.accepted.Add(1)
 	if len(r.byID) >= limit {
-		r.rejected.Add(1)
 		return false
 	}
 	r.byID[s.conn.ID()] = s
@@ -46,18 +42,8 @@ func (r *Clients) Len() int {
 	return len(r.byID)
 }
 
-// Accepted counts the connections that asked to be served, Rejected those that
-// were refused for maxclients.
-func (r *Clients) Accepted() int64 { return r.accepted.Load() }
-func (r *Clients) Rejected() int64 { return r.rejected.Load() }
-
 // Blocked counts the clients that wait for something.
 func (r *Clients) Blocked() int64 { return r.blocked.Load() }
-
-func (r *Clients) resetTotals() {
-	r.accepted.Store(0)
-	r.rejected.Store(0)
-}
 
 // All lists the open sessions that have not been killed, by ascending id.
 func (r *Clients) All() []*Session {

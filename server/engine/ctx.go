@@ -56,6 +56,14 @@ func (c *Ctx) DBStats(db int) store.DBStats {
 	return c.Store.DB(db)
 }
 
+// StoreStats sums up the store. Only for rows that say OwnLocks.
+func (c *Ctx) StoreStats() store.Stats {
+	if c.inExec {
+		return c.Store.StatsLocked()
+	}
+	return c.Store.Stats()
+}
+
 // ctxPool hands scratch Ctxs to sessions, one per batch, so that an idle
 // connection holds none.
 type ctxPool struct{ pool sync.Pool }

@@ -50,7 +50,8 @@ import (
 	"github.com/larderkv/larder/store"
 )
 
-// Options are what a Kernel is made of. All but Clock are required.
+// Options are what a Kernel is made of. A server sets all but Clock; without a
+// network the functions may be left out.
 type Options struct {
 	Store  *store.Store
 	Config *config.Config
@@ -62,6 +63,8 @@ type Options struct {
 	Shutdown func(now bool)
 	// Network reports the connections' totals for INFO.
 	Network func() netloop.Stats
+	// Driver names how connections are driven, as INFO's multiplexing_api.
+	Driver string
 	// Port is the TCP port that is served, 0 for none. It differs from the
 	// configured one where that left the choice to the system.
 	Port func() int
@@ -77,10 +80,9 @@ type Kernel struct {
 	Clients Clients
 	Stats   *stats.Commands
 	Errors  stats.Errors
-	Ops     stats.Rate // commands per second
-	In, Out stats.Rate // bytes per second
-	RunID   string     // 40 hexadecimal digits, new at every start
+	RunID   string // 40 hexadecimal digits, new at every start
 	Started time.Time
+	Driver  string // multiplexing_api of INFO
 
 	clock    func() time.Time
 	shutdown func(now bool)
@@ -88,13 +90,25 @@ type Kernel struct {
 	port     func() int
 	ctxs     ctxPool
 
-	peakMemory atomic.Int64 // bytes, sampled in the background
+	ops, in, out stats.Rate // commands; bytes
+
+	peakMemory atomic.Int64           // bytes, sampled in the background
+	base       atomic.Pointer[Totals] // at the last CONFIG RESETSTAT
 }
 
 // NewKernel makes a kernel without clients.
 func NewKernel(o Options) (*Kernel, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.Network == nil {
+		o.Network = func() netloop.Stats { return netloop.Stats{} }
+	}
+	if o.Port == nil {
+		o.Port = func() int { return 0 }
+	}
+	if o.Shutdown == nil {
+		o.Shutdown = func(bool) {}
 	}
 	var id [20]byte
 	if _, err := rand.Read(id[:]); err != nil {
@@ -103,7 +117,7 @@ func NewKernel(o Options) (*Kernel, error) {
 	k := &Kernel{
 		Store: o.Store, Config: o.Config, Table: o.Table, Log: o.Log,
 		Stats: stats.NewCommands(o.Table.Len()),
-		RunID: hex.EncodeToString(id[:]), Started: o.Clock(),
+		RunID: hex.EncodeToString(id[:]), Started: o.Clock(), Driver: o.Driver,
 		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, port: o.Port,
 	}
 	k.Clients.byID = make(map[uint64]*Session)
@@ -115,9 +129,6 @@ func (k *Kernel) Now() time.Time { return k.clock() }
 
 // Shutdown asks the server to stop and returns at once.
 func (k *Kernel) Shutdown(now bool) { k.shutdown(now) }
-
-// Network reports the connections' totals.
-func (k *Kernel) Network() netloop.Stats { return k.network() }
 
 // Port is the TCP port that is served, 0 for none.
 func (k *Kernel) Port() int { return k.port() }
@@ -149,9 +160,54 @@ func (k *Kernel) SampleMemory(used int64) {
 // PeakMemory is the most memory seen in use, in bytes.
 func (k *Kernel) PeakMemory() int64 { return k.peakMemory.Load() }
 
+// Totals are counters that others keep and never reset.
+type Totals struct {
+	Connections, Refused int64
+	BytesIn, BytesOut    int64
+	Reads, Writes        int64
+	Expired              int64 // keys
+}
+
+func (k *Kernel) totals() Totals {
+	n := k.network()
+	return Totals{
+		Connections: n.Accepted, Refused: n.Rejected, BytesIn: n.BytesIn, BytesOut: n.BytesOut,
+		Reads: n.Reads, Writes: n.Writes, Expired: k.Store.Expired(),
+	}
+}
+
+// Totals counts since the start or the last CONFIG RESETSTAT.
+func (k *Kernel) Totals() Totals {
+	t, base := k.totals(), k.base.Load()
+	if base == nil {
+		return t
+	}
+	return Totals{
+		Connections: t.Connections - base.Connections, Refused: t.Refused - base.Refused,
+		BytesIn: t.BytesIn - base.BytesIn, BytesOut: t.BytesOut - base.BytesOut,
+		Reads: t.Reads - base.Reads, Writes: t.Writes - base.Writes, Expired: t.Expired - base.Expired,
+	}
+}
+
 // ResetStats does what CONFIG RESETSTAT does.
 func (k *Kernel) ResetStats() {
 	k.Stats.Reset()
 	k.Errors.Reset()
-	k.Clients.resetTotals()
+	t := k.totals()
+	k.base.Store(&t)
+	k.peakMemory.Store(0)
+}
+
+// SampleRates records the counters whose growth per second INFO reports. The
+// background worker calls it about ten times a second.
+func (k *Kernel) SampleRates() {
+	now, n := k.clock(), k.network()
+	k.ops.Sample(now, k.Stats.Total())
+	k.in.Sample(now, n.BytesIn)
+	k.out.Sample(now, n.BytesOut)
+}
+
+// Rates are commands, bytes received and bytes sent per second.
+func (k *Kernel) Rates() (ops, in, out int64) {
+	return k.ops.PerSecond(), k.in.PerSecond(), k.out.PerSecond()
 }

@@ -1,0 +1,144 @@
+package commands
+
+import (
+	"strings"
+
+	"github.com/larderkv/larder/server/engine"
+)
+
+// COMMAND DOCS. redis-cli asks for it when it starts and builds its hints from
+// the arguments, which engine.ParseSyntax derives from the rows' syntax lines.
+
+func cmdCommandDocs(c *engine.Ctx) error {
+	rows := listed(c)
+	if len(c.Args) > 2 {
+		rows = rows[:0]
+		for _, name := range c.Args[2:] {
+			if s := lookup(c, name); s != nil {
+				rows = append(rows, s)
+			}
+		}
+	}
+	return replyDocs(c, rows)
+}
+
+func replyDocs(c *engine.Ctx, rows []*engine.Spec) error {
+	c.Out.Map(len(rows))
+	for _, s := range rows {
+		c.Out.BulkString(s.FullName())
+		if err := replyDoc(c, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replyDoc writes one command: the fields it has, in Redis' order.
+func replyDoc(c *engine.Ctx, s *engine.Spec) error {
+	args, err := engine.ParseSyntax(s.Syntax)
+	if err != nil {
+		return err
+	}
+	deprecated := s.DeprecatedSince != ""
+	w := c.Out
+	w.Map(4 + count(deprecated)*2 + count(s.ReplacedBy != "") + count(len(s.History) > 0) + count(len(args) > 0) + count(s.Subtable() != nil))
+	field := func(name, value string) {
+		w.BulkString(name)
+		w.BulkString(value)
+	}
+	field("summary", s.Summary)
+	field("since", s.Since)
+	field("group", s.Group)
+	field("complexity", s.Complexity)
+	if deprecated {
+		w.BulkString("doc_flags")
+		replyStatusSet(c, "", []string{"deprecated"})
+		field("deprecated_since", s.DeprecatedSince)
+	}
+	if s.ReplacedBy != "" {
+		field("replaced_by", s.ReplacedBy)
+	}
+	if len(s.History) > 0 {
+		w.BulkString("history")
+		replyHistory(c, s.History)
+	}
+	if len(args) > 0 {
+		w.BulkString("arguments")
+		d := argDocs{c: c, lastKey: len(s.Keys) - 1}
+		d.write(args)
+	}
+	if s.Subtable() != nil {
+		w.BulkString("subcommands")
+		return replyDocs(c, s.Subtable().Rows())
+	}
+	return nil
+}
+
+func replyHistory(c *engine.Ctx, history []string) {
+	c.Out.Set(len(history))
+	for _, h := range history {
+		version, change, _ := strings.Cut(h, ": ")
+		c.Out.Array(2)
+		c.Out.BulkString(version)
+		c.Out.BulkString(change)
+	}
+}
+
+// argDocs writes an argument tree. Arguments that are keys belong to the row's
+// key specs in their order; the last spec takes the rest.
+type argDocs struct {
+	c       *engine.Ctx
+	keys    int // met so far
+	lastKey int
+}
+
+func (d *argDocs) write(args []engine.Arg) {
+	d.c.Out.Array(len(args))
+	for i := range args {
+		d.arg(&args[i])
+	}
+}
+
+func (d *argDocs) arg(a *engine.Arg) {
+	w := d.c.Out
+	var flags []string
+	for _, f := range []struct {
+		on   bool
+		name string
+	}{{a.Optional, "optional"}, {a.Multiple, "multiple"}, {a.MultipleToken, "multiple_token"}} {
+		if f.on {
+			flags = append(flags, f.name)
+		}
+	}
+	isKey := a.Type == "key" && d.lastKey >= 0
+	w.Map(2 + count(isKey) + count(a.Token != "") + count(len(flags) > 0) + count(len(a.Args) > 0))
+	w.BulkString("name")
+	w.BulkString(a.Name)
+	w.BulkString("type")
+	w.BulkString(a.Type)
+	if isKey {
+		w.BulkString("key_spec_index")
+		w.Int(int64(min(d.keys, d.lastKey)))
+		d.keys++
+	}
+	if a.Token != "" {
+		w.BulkString("token")
+		w.BulkString(a.Token)
+	}
+	if len(flags) > 0 {
+		w.BulkString("flags")
+		replyStatusSet(d.c, "", flags)
+	}
+	if len(a.Args) > 0 {
+		w.BulkString("arguments")
+		d.write(a.Args)
+	}
+}
+
+// count is 1 for true.
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

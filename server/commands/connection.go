@@ -1,0 +1,214 @@
+package commands
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/store/lex"
+)
+
+// The commands by which a connection introduces itself and leaves.
+
+func connectionCommands() []engine.Spec {
+	const (
+		cat   = engine.CatConnection
+		fast  = engine.Loading | engine.Stale | engine.Fast
+		login = engine.NoScript | fast | engine.NoAuth | engine.AllowBusy
+	)
+	return []engine.Spec{
+		{Name: "auth", Handler: cmdAuth, Arity: -2, Flags: login,
+			Group: "connection", Categories: cat, Since: "1.0.0", Syntax: "[username] password",
+			Summary:    "Authenticates the connection.",
+			Complexity: "O(N) where N is the number of passwords defined for the user",
+			History:    []string{"6.0.0: A user name is accepted."}},
+		{Name: "hello", Handler: cmdHello, Arity: -1, Flags: login,
+			Group: "connection", Categories: cat, Since: "6.0.0",
+			Syntax:     "[protover [AUTH username password] [SETNAME clientname]]",
+			Summary:    "Chooses the protocol version and may authenticate and name the connection.",
+			Complexity: "O(1)",
+			History:    []string{"6.2.0: Without arguments it reports on the connection."}},
+		{Name: "ping", Handler: cmdPing, Arity: -1, Flags: engine.Fast,
+			Group: "connection", Categories: cat, Since: "1.0.0", Syntax: "[message]",
+			Summary:    "Answers PONG, or the message.",
+			Complexity: "O(1)",
+			Tips:       []string{"request_policy:all_shards", "response_policy:all_succeeded"}},
+		{Name: "echo", Handler: cmdEcho, Arity: 2, Flags: fast,
+			Group: "connection", Categories: cat, Since: "1.0.0", Syntax: "message",
+			Summary:    "Returns the message.",
+			Complexity: "O(1)"},
+		{Name: "select", Handler: cmdSelect, Arity: 2, Flags: fast,
+			Group: "connection", Categories: cat, Since: "1.0.0", Syntax: "index",
+			Summary:    "Chooses the database of the connection.",
+			Complexity: "O(1)"},
+		{Name: "quit", Handler: cmdQuit, Arity: -1, Flags: login | engine.Unqueued,
+			Group: "connection", Categories: cat, Since: "1.0.0",
+			Summary:    "Closes the connection.",
+			Complexity: "O(1)"},
+		{Name: "reset", Handler: cmdReset, Arity: 1, Flags: login | engine.Unqueued,
+			Group: "connection", Categories: cat, Since: "6.2.0",
+			Summary:    "Gives the connection the state of a new one.",
+			Complexity: "O(1)"},
+		// What a browser sends when a page makes it talk to us.
+		{Name: "post", Handler: cmdCrossProtocol, Arity: -1, Flags: login | engine.Unqueued | engine.Hidden},
+		{Name: "host:", Handler: cmdCrossProtocol, Arity: -1, Flags: login | engine.Unqueued | engine.Hidden},
+	}
+}
+
+func cmdAuth(c *engine.Ctx) error {
+	var err error
+	switch len(c.Args) {
+	case 2:
+		if c.Kernel.Config.Values().RequirePass == "" {
+			return engine.ErrNoPassword
+		}
+		err = authenticate(c, []byte("default"), c.Args[1])
+	case 3:
+		err = authenticate(c, c.Args[1], c.Args[2])
+	default:
+		err = engine.ErrSyntax
+	}
+	if err != nil {
+		return err
+	}
+	c.Out.OK()
+	return nil
+}
+
+// authenticate checks a password. There is one user, "default"; while it has no
+// password, any is right. Digests are compared, so that the time taken tells
+// neither the password's bytes nor its length.
+func authenticate(c *engine.Ctx, user, password []byte) error {
+	want := c.Kernel.Config.Values().RequirePass
+	given, wanted := sha256.Sum256(password), sha256.Sum256([]byte(want))
+	same := subtle.ConstantTimeCompare(given[:], wanted[:]) == 1
+	if string(user) != "default" || want != "" && !same {
+		return engine.ErrWrongPass
+	}
+	c.Session.SetAuthenticated()
+	return nil
+}
+
+func cmdHello(c *engine.Ctx) error {
+	version := c.Session.RESP()
+	a := c.Parse(1)
+	if !a.Done() {
+		v, ok := lex.ParseInt(a.Next())
+		switch {
+		case !ok:
+			return engine.ErrProtoNotInt
+		case v < 2 || v > 3:
+			return engine.ErrNoProto
+		}
+		version = int(v)
+	}
+	var user, password, name []byte
+	for !a.Done() {
+		switch {
+		case a.Left() >= 3 && a.Match("AUTH"):
+			user, password = a.Next(), a.Next()
+		case a.MatchValue("SETNAME"):
+			if name = a.Next(); !plainWord(name) {
+				return engine.ErrClientName
+			}
+		default:
+			return engine.Errf("ERR Syntax error in HELLO option '%s'", a.Next())
+		}
+	}
+	if user != nil {
+		if err := authenticate(c, user, password); err != nil {
+			return err
+		}
+	}
+	if !c.Session.Authenticated() {
+		return engine.ErrHelloNoAuth
+	}
+	if name != nil {
+		c.Session.SetName(name)
+	}
+	c.SetRESP(version)
+	replyHello(c, version)
+	return nil
+}
+
+func replyHello(c *engine.Ctx, version int) {
+	w := c.Out
+	w.Map(7)
+	w.BulkString("server")
+	w.BulkString("redis")
+	w.BulkString("version")
+	w.BulkString(config.RedisVersion)
+	w.BulkString("proto")
+	w.Int(int64(version))
+	w.BulkString("id")
+	w.Int(int64(c.Session.ID()))
+	w.BulkString("mode")
+	w.BulkString("standalone")
+	w.BulkString("role")
+	w.BulkString("master")
+	w.BulkString("modules")
+	w.Array(0)
+}
+
+// plainWord tells whether a name can stand in CLIENT LIST: visible ASCII only.
+func plainWord(name []byte) bool {
+	for _, b := range name {
+		if b < '!' || b > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func cmdPing(c *engine.Ctx) error {
+	switch len(c.Args) {
+	case 1:
+		c.Out.Status("PONG")
+	case 2:
+		c.Out.Bulk(c.Args[1])
+	default:
+		return engine.ErrArity(c.Spec)
+	}
+	return nil
+}
+
+func cmdEcho(c *engine.Ctx) error {
+	c.Out.Bulk(c.Args[1])
+	return nil
+}
+
+func cmdSelect(c *engine.Ctx) error {
+	n, ok := lex.ParseInt(c.Args[1])
+	if !ok {
+		return engine.ErrNotInteger
+	}
+	if n < 0 || n >= int64(c.Store.Databases()) {
+		return engine.ErrDBIndex
+	}
+	c.Select(int(n))
+	c.Out.OK()
+	return nil
+}
+
+func cmdQuit(c *engine.Ctx) error {
+	c.Out.OK()
+	c.Session.CloseAfterReply()
+	return nil
+}
+
+func cmdReset(c *engine.Ctx) error {
+	c.Reset()
+	c.Out.Status("RESET")
+	return nil
+}
+
+// cmdCrossProtocol hangs up on HTTP: a page can make a browser send a request
+// whose body is commands.
+func cmdCrossProtocol(c *engine.Ctx) error {
+	c.Kernel.Log.Warn("Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. "+
+		"This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection aborted.",
+		"addr", c.Session.Conn().RemoteAddr())
+	c.Session.Hangup()
+	return nil
+}

@@ -1,0 +1,332 @@
+package commands
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/server/stats"
+	"github.com/larderkv/larder/store"
+)
+
+// INFO. Clients and monitors parse it, so the sections, their order and the names
+// of fields are Redis'. A field stands here if larder has something true to say
+// in it, or if clients are known to read it and zero is true.
+
+// lruMask is the width of the clock that Redis keeps in objects.
+const lruMask = 1<<24 - 1
+
+// infoSection is one section: some are part of INFO without arguments, some
+// only of INFO all, or of INFO everything.
+type infoSection struct {
+	name  string
+	level infoLevel
+	write func(w *infoWriter)
+}
+
+type infoLevel uint8
+
+const (
+	inDefault infoLevel = iota
+	inAll
+	inEverything
+)
+
+func infoSections() []infoSection {
+	return []infoSection{
+		{"Server", inDefault, (*infoWriter).server},
+		{"Clients", inDefault, (*infoWriter).clients},
+		{"Memory", inDefault, (*infoWriter).memory},
+		{"Persistence", inDefault, (*infoWriter).persistence},
+		{"Stats", inDefault, (*infoWriter).stats},
+		{"Replication", inDefault, (*infoWriter).replication},
+		{"CPU", inDefault, (*infoWriter).cpu},
+		{"Modules", inDefault, func(*infoWriter) {}},
+		{"Commandstats", inAll, (*infoWriter).commandstats},
+		{"Errorstats", inDefault, (*infoWriter).errorstats},
+		{"Cluster", inDefault, (*infoWriter).cluster},
+		{"Keyspace", inDefault, (*infoWriter).keyspace},
+	}
+}
+
+// infoWriter collects the text. Numbers that several sections need are read once.
+type infoWriter struct {
+	strings.Builder
+	c       *engine.Ctx
+	k       *engine.Kernel
+	v       *config.Values
+	store   store.Stats
+	process stats.Process
+	now     time.Time
+}
+
+func cmdInfo(c *engine.Ctx) error {
+	chosen, level := make(map[string]bool), inDefault
+	named := len(c.Args) == 1
+	for a := c.Parse(1); !a.Done(); {
+		switch {
+		case a.Match("DEFAULT"):
+			named = true
+		case a.Match("ALL"):
+			named, level = true, max(level, inAll)
+		case a.Match("EVERYTHING"):
+			named, level = true, inEverything
+		default:
+			chosen[strings.ToLower(string(a.Next()))] = true
+		}
+	}
+	w := &infoWriter{
+		c: c, k: c.Kernel, v: c.Kernel.Config.Values(),
+		store: c.StoreStats(), process: stats.ReadProcess(), now: c.Kernel.Now(),
+	}
+	for _, s := range infoSections() {
+		if !chosen[strings.ToLower(s.name)] && !(named && s.level <= level) {
+			continue
+		}
+		if w.Len() > 0 {
+			w.WriteString("\r\n")
+		}
+		w.WriteString("# " + s.name + "\r\n")
+		s.write(w)
+	}
+	c.Out.Verbatim("txt", w.String())
+	return nil
+}
+
+// put writes one field.
+func (w *infoWriter) put(name string, value any) {
+	fmt.Fprintf(w, "%s:%v\r\n", name, value)
+}
+
+// bytes writes an amount of memory twice, the second time for people.
+func (w *infoWriter) bytes(name string, n int64) {
+	w.put(name, n)
+	w.put(name+"_human", human(n))
+}
+
+// zero writes fields of things that do not happen here.
+func (w *infoWriter) zero(names ...string) {
+	for _, n := range names {
+		w.put(n, 0)
+	}
+}
+
+// human prints an amount as Redis' bytesToHuman does.
+func human(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%dB", n)
+	}
+	f := float64(n)
+	for _, unit := range "KMGTP" {
+		if f /= 1024; f < 1024 {
+			return fmt.Sprintf("%.2f%c", f, unit)
+		}
+	}
+	return fmt.Sprintf("%dB", n)
+}
+
+// percent is a share, 0 of nothing.
+func percent(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) * 100 / float64(whole)
+}
+
+func (w *infoWriter) server() {
+	uptime := int64(w.now.Sub(w.k.Started) / time.Second)
+	executable, err := os.Executable()
+	if err != nil {
+		executable = os.Args[0]
+	}
+	w.put("redis_version", config.RedisVersion)
+	w.put("redis_git_sha1", "00000000")
+	w.put("redis_git_dirty", 0)
+	w.put("redis_build_id", "0000000000000000")
+	w.put("redis_mode", "standalone")
+	w.put("larder_version", config.Version)
+	w.put("os", runtime.GOOS+" "+runtime.GOARCH)
+	w.put("arch_bits", 32<<(^uint(0)>>63))
+	w.put("monotonic_clock", "POSIX clock_gettime")
+	w.put("multiplexing_api", w.k.Driver)
+	w.put("go_version", runtime.Version())
+	w.put("process_id", os.Getpid())
+	w.put("process_supervised", "no")
+	w.put("run_id", w.k.RunID)
+	w.put("tcp_port", w.k.Port())
+	w.put("server_time_usec", w.now.UnixMicro())
+	w.put("uptime_in_seconds", uptime)
+	w.put("uptime_in_days", uptime/(24*60*60))
+	w.put("hz", w.v.Hz)
+	w.put("configured_hz", w.v.Hz)
+	w.put("lru_clock", w.now.Unix()&lruMask)
+	w.put("executable", executable)
+	w.put("config_file", w.k.Config.File())
+	w.put("io_threads_active", count(w.v.IOThreads > 1))
+}
+
+func (w *infoWriter) clients() {
+	var watching, watched int
+	var in, out int64
+	for _, s := range w.k.Clients.All() {
+		i := s.Info()
+		watching += count(i.Watched > 0)
+		watched += i.Watched
+		in, out = max(in, i.Sizes.QueryBuf), max(out, i.Sizes.Output)
+	}
+	w.put("connected_clients", w.k.Clients.Len())
+	w.zero("cluster_connections")
+	w.put("maxclients", w.v.MaxClients)
+	w.put("client_recent_max_input_buffer", in)
+	w.put("client_recent_max_output_buffer", out)
+	w.put("blocked_clients", w.k.Clients.Blocked())
+	w.zero("tracking_clients", "pubsub_clients")
+	w.put("watching_clients", watching)
+	w.zero("clients_in_timeout_table")
+	w.put("total_watched_keys", watched)
+	w.zero("total_blocking_keys", "total_blocking_keys_on_nokey")
+}
+
+// memory reports as used what the store has taken and what Go uses: it follows
+// the resident set. The data set is the part of it in records and tables.
+func (w *infoWriter) memory() {
+	used := w.store.Held + w.process.Go
+	rss := w.process.RSS
+	if rss == 0 {
+		rss = used
+	}
+	w.k.SampleMemory(used)
+	peak := w.k.PeakMemory()
+	w.bytes("used_memory", used)
+	w.bytes("used_memory_rss", rss)
+	w.bytes("used_memory_peak", peak)
+	w.put("used_memory_peak_perc", fmt.Sprintf("%.2f%%", percent(used, peak)))
+	w.put("used_memory_overhead", used-w.store.Used)
+	w.put("used_memory_startup", w.process.Go)
+	w.put("used_memory_dataset", w.store.Used)
+	w.put("used_memory_dataset_perc", fmt.Sprintf("%.2f%%", percent(w.store.Used, used)))
+	w.put("allocator_allocated", w.store.Used)
+	w.put("allocator_active", w.store.Held)
+	w.put("allocator_resident", w.store.Resident)
+	w.bytes("total_system_memory", w.process.TotalMemory)
+	w.bytes("used_memory_lua", 0)
+	w.bytes("used_memory_scripts", 0)
+	w.zero("number_of_cached_scripts")
+	w.bytes("maxmemory", w.v.MaxMemory)
+	w.put("maxmemory_policy", w.v.MaxMemoryPolicy)
+	w.put("allocator_frag_ratio", fmt.Sprintf("%.2f", percent(w.store.Held, w.store.Used)/100))
+	w.put("allocator_frag_bytes", w.store.Held-w.store.Used)
+	w.put("allocator_rss_bytes", w.store.Resident-w.store.Held)
+	w.put("mem_fragmentation_ratio", fmt.Sprintf("%.2f", percent(rss, used)/100))
+	w.put("mem_fragmentation_bytes", rss-used)
+	w.zero("mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves")
+	w.put("mem_clients_normal", w.clientMemory())
+	w.zero("mem_cluster_links", "mem_aof_buffer")
+	w.put("mem_allocator", "larder")
+	w.zero("active_defrag_running")
+	w.put("lazyfree_pending_objects", w.store.Garbage)
+	w.zero("lazyfreed_objects")
+}
+
+func (w *infoWriter) clientMemory() (n int64) {
+	for _, s := range w.k.Clients.All() {
+		n += clientBytes(s.Info())
+	}
+	return n
+}
+
+func (w *infoWriter) persistence() {
+	w.zero("loading", "async_loading", "current_cow_peak", "current_cow_size", "rdb_changes_since_last_save", "rdb_bgsave_in_progress")
+	w.put("rdb_last_save_time", w.k.Started.Unix())
+	w.put("rdb_last_bgsave_status", "ok")
+	w.put("rdb_last_bgsave_time_sec", -1)
+	w.put("rdb_current_bgsave_time_sec", -1)
+	w.zero("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
+	w.put("aof_last_rewrite_time_sec", -1)
+	w.put("aof_current_rewrite_time_sec", -1)
+	w.put("aof_last_bgrewrite_status", "ok")
+	w.put("aof_last_write_status", "ok")
+}
+
+func (w *infoWriter) stats() {
+	t := w.k.Totals()
+	ops, in, out := w.k.Rates()
+	hits, misses := w.k.Stats.Keyspace()
+	w.put("total_connections_received", t.Connections)
+	w.put("total_commands_processed", w.k.Stats.Total())
+	w.put("instantaneous_ops_per_sec", ops)
+	w.put("total_net_input_bytes", t.BytesIn)
+	w.put("total_net_output_bytes", t.BytesOut)
+	w.zero("total_net_repl_input_bytes", "total_net_repl_output_bytes")
+	w.put("instantaneous_input_kbps", fmt.Sprintf("%.2f", float64(in)/1024))
+	w.put("instantaneous_output_kbps", fmt.Sprintf("%.2f", float64(out)/1024))
+	w.put("rejected_connections", t.Refused)
+	w.zero("sync_full", "sync_partial_ok", "sync_partial_err")
+	w.put("expired_keys", t.Expired)
+	w.zero("expired_time_cap_reached_count", "evicted_keys", "evicted_clients")
+	w.put("keyspace_hits", hits)
+	w.put("keyspace_misses", misses)
+	w.zero("pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
+		"migrate_cached_sockets", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes")
+	w.zero("unexpected_error_replies")
+	w.put("total_error_replies", w.k.Errors.Total())
+	w.put("total_reads_processed", t.Reads)
+	w.put("total_writes_processed", t.Writes)
+}
+
+func (w *infoWriter) replication() {
+	w.put("role", "master")
+	w.zero("connected_slaves")
+	w.put("master_failover_state", "no-failover")
+	w.put("master_replid", w.k.RunID)
+	w.put("master_replid2", strings.Repeat("0", len(w.k.RunID)))
+	w.zero("master_repl_offset")
+	w.put("second_repl_offset", -1)
+	w.zero("repl_backlog_active", "repl_backlog_size", "repl_backlog_first_byte_offset", "repl_backlog_histlen")
+}
+
+func (w *infoWriter) cpu() {
+	w.put("used_cpu_sys", fmt.Sprintf("%.6f", w.process.System.Seconds()))
+	w.put("used_cpu_user", fmt.Sprintf("%.6f", w.process.User.Seconds()))
+	w.put("used_cpu_sys_children", "0.000000")
+	w.put("used_cpu_user_children", "0.000000")
+}
+
+func (w *infoWriter) commandstats() {
+	w.k.Table.Each(func(s *engine.Spec) {
+		r := w.k.Stats.Row(s.Index())
+		if r == (stats.Row{}) {
+			return
+		}
+		usec := float64(r.Time) / float64(time.Microsecond)
+		per := 0.0
+		if r.Calls > 0 {
+			per = usec / float64(r.Calls)
+		}
+		w.put("cmdstat_"+s.FullName(), fmt.Sprintf("calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=%d,failed_calls=%d",
+			r.Calls, int64(usec), per, r.Rejected, r.Failed))
+	})
+}
+
+func (w *infoWriter) errorstats() {
+	codes := w.k.Errors.Codes()
+	for _, code := range slices.Sorted(maps.Keys(codes)) {
+		w.put("errorstat_"+code, fmt.Sprintf("count=%d", codes[code]))
+	}
+}
+
+func (w *infoWriter) cluster() { w.zero("cluster_enabled") }
+
+func (w *infoWriter) keyspace() {
+	for db := range w.c.Store.Databases() {
+		if st := w.c.DBStats(db); st.Keys > 0 {
+			w.put(fmt.Sprintf("db%d", db), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=0,subexpiry=0", st.Keys, st.Expires))
+		}
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package stats
+
+func residentMemory() (rss, total int64) { return 0, 0 }
