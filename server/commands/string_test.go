@@ -22,7 +22,7 @@ func TestNoAllocations(t *testing.T) {
 	for range 10 {
 		c.send(batch) // buffers and tables take their sizes
 	}
-	if n := testing.AllocsPerRun(100, func() { c.send(batch) }); n > 0.5 {
+	if n := testing.AllocsPerRun(100, func() { c.send(batch) }); n > 0 && !raceEnabled {
 		t.Errorf("%v allocations in a batch", n)
 	}
 }
