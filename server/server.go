@@ -1,0 +1,211 @@
+// Package server puts larder together: configuration, store, command table,
+// kernel, event loops, listeners, and the background work. It holds no logic of
+// its own beyond who is started and stopped in which order.
+//
+//	Open    store, table, kernel, loops, listeners; nothing is accepted yet
+//	Serve   accepts until the context ends or SHUTDOWN, then drains
+//	Close   connections, background work, then the store's memory, which must be
+//	        the last to go: a session that still ran would read unmapped pages
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/larderkv/larder/server/commands"
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/store"
+)
+
+// drainTimeout is how long clients may take to read their last replies.
+const drainTimeout = 10 * time.Second
+
+// Server is a running larder.
+type Server struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	store     *store.Store
+	kernel    *engine.Kernel
+	net       *netloop.Server
+	listeners []net.Listener
+	janitor   *janitor
+
+	stop      chan struct{} // closed when SHUTDOWN asks to stop
+	stopOnce  sync.Once
+	stopNow   chan struct{} // closed when it does not want to wait for clients
+	nowOnce   sync.Once
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open builds a server and its listeners. cfg and log stay in use until Close.
+func Open(cfg *config.Config, log *slog.Logger) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, stop: make(chan struct{}), stopNow: make(chan struct{})}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) open() (err error) {
+	v := s.cfg.Values()
+	enc, evict := store.NewEncodings(), new(store.Eviction)
+	if s.store, err = store.Open(store.Options{Databases: int(v.Databases), Encodings: enc, Eviction: evict}); err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	followConfig(s.cfg, enc, evict)
+	table, err := engine.NewTable(commands.All())
+	if err != nil {
+		return err
+	}
+	portable, driver := v.NetworkDriver == config.DriverPortable, "epoll"
+	if portable || runtime.GOOS != "linux" {
+		driver = "goroutines"
+	}
+	s.kernel, err = engine.NewKernel(engine.Options{
+		Store: s.store, Config: s.cfg, Table: table, Log: s.log, Driver: driver,
+		Shutdown: s.requestStop,
+		Network:  func() netloop.Stats { return s.net.Stats() },
+		Port:     s.Port,
+	})
+	if err != nil {
+		return err
+	}
+	s.net, err = netloop.New(netloop.Options{
+		Loops: int(v.IOThreads), Portable: portable,
+		NewSession: s.kernel.Connect,
+		Limits:     func() netloop.Limits { return limits(s.cfg.Values()) },
+		Log:        s.log,
+	})
+	if err != nil {
+		return fmt.Errorf("start the event loops: %w", err)
+	}
+	if s.listeners, err = listen(v, s.log); err != nil {
+		return err
+	}
+	s.janitor = startJanitor(s.store, s.kernel, s.cfg, s.log)
+	return nil
+}
+
+// limits are the bounds of one connection.
+func limits(v *config.Values) netloop.Limits {
+	out := v.OutputLimits[config.ClassNormal]
+	return netloop.Limits{
+		QueryBuffer: v.ClientQueryBufferLimit,
+		OutputHard:  out.Hard, OutputSoft: out.Soft, OutputSoftSeconds: int(out.SoftSeconds),
+		IdleTimeout: time.Duration(v.Timeout) * time.Second,
+		KeepAlive:   time.Duration(v.TCPKeepAlive) * time.Second,
+	}
+}
+
+// followConfig keeps what the store reads for itself equal to the parameters.
+func followConfig(cfg *config.Config, enc *store.Encodings, evict *store.Eviction) {
+	apply := func(v *config.Values) {
+		enc.HashMaxEntries.Store(v.HashMaxListpackEntries)
+		enc.HashMaxValue.Store(v.HashMaxListpackValue)
+		enc.SetMaxIntset.Store(v.SetMaxIntsetEntries)
+		enc.SetMaxEntries.Store(v.SetMaxListpackEntries)
+		enc.SetMaxValue.Store(v.SetMaxListpackValue)
+		evict.LFU.Store(v.LFU())
+		evict.LogFactor.Store(v.LFULogFactor)
+		evict.DecayTime.Store(v.LFUDecayTime)
+	}
+	for _, name := range []string{
+		"hash-max-listpack-entries", "hash-max-listpack-value",
+		"set-max-intset-entries", "set-max-listpack-entries", "set-max-listpack-value",
+		"maxmemory-policy", "lfu-log-factor", "lfu-decay-time",
+	} {
+		cfg.OnChange(name, apply)
+	}
+	apply(cfg.Values())
+}
+
+// Serve accepts connections until ctx ends or a client sends SHUTDOWN. Then it
+// stops accepting, sends what clients are owed, and returns. An error is a
+// listener's.
+func (s *Server) Serve(ctx context.Context) error {
+	failed := make(chan error, len(s.listeners))
+	for _, ln := range s.listeners {
+		go func() { failed <- s.net.Serve(ln) }()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case <-s.stop:
+	case err = <-failed:
+	}
+	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.stopNow:
+			cancel()
+		case <-drain.Done():
+		}
+	}()
+	if late := s.net.Shutdown(drain); late != nil && !errors.Is(late, context.Canceled) {
+		s.log.Warn("clients did not read their last replies in time", "error", late)
+	}
+	return err
+}
+
+// requestStop ends Serve without waiting for it.
+func (s *Server) requestStop(now bool) {
+	if now {
+		s.nowOnce.Do(func() { close(s.stopNow) })
+	}
+	s.stopOnce.Do(func() { close(s.stop) })
+}
+
+// Close releases everything. It is safe to call more than once, but not while
+// Serve runs.
+func (s *Server) Close() error {
+	s.closeOnce.Do(func() { s.closeErr = s.close() })
+	return s.closeErr
+}
+
+func (s *Server) close() error {
+	var errs []error
+	for _, ln := range s.listeners {
+		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if s.net != nil {
+		errs = append(errs, s.net.Close())
+	}
+	if s.janitor != nil {
+		s.janitor.close()
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Addrs lists where the server listens: "127.0.0.1:6379", "/run/larder.sock".
+func (s *Server) Addrs() []string {
+	addrs := make([]string, len(s.listeners))
+	for i, ln := range s.listeners {
+		addrs[i] = ln.Addr().String()
+	}
+	return addrs
+}
+
+// Port is the TCP port that is served, 0 for none.
+func (s *Server) Port() int {
+	for _, ln := range s.listeners {
+		if tcp, ok := ln.Addr().(*net.TCPAddr); ok {
+			return tcp.Port
+		}
+	}
+	return 0
+}
