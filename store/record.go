@@ -35,13 +35,14 @@ const (
 type encoding uint8
 
 // Encodings. A string's name for the client is derived from its bytes, but
-// for encRaw, which says that a command built the value in place.
+// for encRaw, which says that a command built the value in place, and encText.
 const (
 	encPlain  encoding = iota // string: int, embstr or raw, by content
 	encRaw                    // string grown by APPEND or SETRANGE
 	encPack                   // hash, set: packed blob
 	encIntset                 // set of integers
 	encTable                  // hash, set: the value is a handle of a nested table
+	encText                   // string that is never an int, such as a sum of INCRBYFLOAT
 )
 
 const (

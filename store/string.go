@@ -148,6 +148,23 @@ func (v *View) IncrBy(k Key, delta int64) (int64, error) {
 	return n, nil
 }
 
+// SetText replaces the value of a string, or makes one, and keeps the expiry
+// time. The value is text to Redis even if it reads as an integer: so are the
+// sums that INCRBYFLOAT stores.
+func (v *View) SetText(k Key, text []byte) error {
+	e, ok, err := v.writeString(k)
+	if err != nil {
+		return err
+	}
+	if ok {
+		e.replaceValue(text, encText)
+	} else {
+		v.insertRecord(k, v.newMeta(TypeString, encText), text, 0)
+	}
+	v.Changed(k)
+	return nil
+}
+
 // writeString is Write for a command that takes strings only.
 func (v *View) writeString(k Key) (Entry, bool, error) {
 	e, ok := v.Write(k)
@@ -166,7 +183,7 @@ func stringEncoding(value []byte, enc encoding) string {
 	switch {
 	case enc == encRaw:
 		return "raw"
-	case len(value) <= 20 && isInteger(value):
+	case enc != encText && len(value) <= 20 && isInteger(value):
 		return "int"
 	case len(value) <= embstrMax:
 		return "embstr"

@@ -44,8 +44,7 @@ func addInteger(c *engine.Ctx, delta int64) error {
 func cmdIncrbyfloat(c *engine.Ctx) error {
 	k := c.Keys[0]
 	var sum lex.Extended
-	e, found := c.Write(k)
-	if found {
+	if e, found := c.Write(k); found {
 		if e.Type() != store.TypeString {
 			return engine.ErrWrongType
 		}
@@ -63,7 +62,9 @@ func cmdIncrbyfloat(c *engine.Ctx) error {
 	}
 	var digits [64]byte // longer numbers move to the heap
 	text := sum.Append(digits[:0])
-	c.SetString(k, text, store.KeepTTL)
+	if err := c.SetText(k, text); err != nil {
+		return err
+	}
 	c.Out.Bulk(text)
 	return nil
 }
