@@ -78,7 +78,7 @@ func hashCommands() []engine.Spec {
 			Summary:    "Adds an integer to a field; a missing field counts as 0.",
 			Complexity: "O(1)"},
 		{Name: "hincrbyfloat", Handler: cmdHincrbyfloat, Arity: 4, Flags: write, Keys: []engine.KeySpec{engine.Key(1, engine.RW|engine.Access|engine.Update)},
-			Group: "hash", Categories: cat, Since: "2.6.0", Syntax: "key field increment",
+			Group: "hash", Categories: cat, Since: "2.6.0", Syntax: "key field increment=double",
 			Summary:    "Adds a floating point number to a field; a missing field counts as 0.",
 			Complexity: "O(1)"},
 		{Name: "hrandfield", Handler: cmdHrandfield, Arity: -2, Flags: engine.ReadOnly, Keys: []engine.KeySpec{engine.Key(1, access)},

@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"strings"
+
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/store/lex"
 )
@@ -30,7 +32,7 @@ func stringCommands() []engine.Spec {
 			Summary:    "Returns the value of a string.",
 			Complexity: "O(1)"},
 		{Name: "set", Handler: cmdSet, Arity: -3, Flags: write,
-			Keys:  []engine.KeySpec{engine.Key(1, counter|engine.VariableFlags).Noted("RW and ACCESS due to the optional `GET` argument")},
+			Keys:  []engine.KeySpec{engine.Key(1, counter|engine.VariableFlags).Noted("RW and ACCESS due to the optional `GET` argument").Depending(setKeyFlags)},
 			Group: "string", Categories: cat, Since: "1.0.0",
 			Syntax:     "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
 			Summary:    "Sets a key to a string, whatever it held before. The key's time to live goes unless it is set or kept.",
@@ -112,7 +114,7 @@ func stringCommands() []engine.Spec {
 			Summary:    "Adds to an integer; a missing key counts as 0.",
 			Complexity: "O(1)"},
 		{Name: "incrbyfloat", Handler: cmdIncrbyfloat, Arity: 3, Flags: write | engine.Fast, Keys: one(counter),
-			Group: "string", Categories: cat, Since: "2.6.0", Syntax: "key increment",
+			Group: "string", Categories: cat, Since: "2.6.0", Syntax: "key increment=double",
 			Summary:    "Adds to a floating point number; a missing key counts as 0.",
 			Complexity: "O(1)"},
 		{Name: "decr", Handler: cmdDecr, Arity: 2, Flags: write | engine.Fast, Keys: one(counter),
@@ -128,6 +130,16 @@ func stringCommands() []engine.Spec {
 			Summary:    "Finds the longest common subsequence of two strings.",
 			Complexity: "O(N*M/64) where N and M are the lengths of the strings."},
 	}
+}
+
+// setKeyFlags is what one SET does to its key: it reads it only for GET.
+func setKeyFlags(args [][]byte) engine.KeyFlags {
+	for _, a := range args[3:] {
+		if strings.EqualFold(string(a), "GET") {
+			return engine.RW | engine.Access | engine.Update
+		}
+	}
+	return engine.OW | engine.Update
 }
 
 func cmdGet(c *engine.Ctx) error {

@@ -96,6 +96,12 @@ func (k KeySpec) Noted(notes string) KeySpec {
 	return k
 }
 
+// Depending returns the spec with flags that depend on the request.
+func (k KeySpec) Depending(flagsOf func(args [][]byte) KeyFlags) KeySpec {
+	k.FlagsOf = flagsOf
+	return k
+}
+
 // span finds the keys of the spec in a request: args[first], args[first+step]
 // ... args[last]. ok is false when there are none.
 func (k *KeySpec) span(args [][]byte) (first, last, step int, ok bool) {

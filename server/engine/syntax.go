@@ -9,8 +9,9 @@
 // A word in capitals is a token, any other the name of a value; brackets hold
 // what is optional, angles group, bars separate alternatives, and "[x ...]" after
 // an x says that x may be repeated. A token takes the values that follow it in
-// its group. Types of values are not in the line; they follow from the names,
-// which redis.io uses consistently.
+// its group. Types of values are not in redis.io's lines; they follow from the
+// names, which it uses consistently. Where they do not, the row writes
+// "name=type".
 
 package engine
 
@@ -197,7 +198,13 @@ func isMark(w string) bool { return len(w) == 1 && strings.ContainsAny(w, "[]<>|
 // isToken tells a token from a name: it has a capital letter or none at all.
 func isToken(w string) bool { return strings.ToUpper(w) == w }
 
-func value(name string) Arg { return Arg{Name: name, Type: valueType(name)} }
+func value(word string) Arg {
+	name, typ, given := strings.Cut(word, "=")
+	if !given {
+		typ = valueType(name)
+	}
+	return Arg{Name: name, Type: typ}
+}
 
 // valueType derives the type of a value from its name.
 func valueType(name string) string {
