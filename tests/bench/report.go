@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -264,6 +265,10 @@ func (b *bench) machineFacts() ([]fact, error) {
 	if err != nil {
 		return nil, err
 	}
+	loadavg, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return nil, err
+	}
 	version, err := exec.CommandContext(b.ctx, b.redisServer, "--version").Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s --version: %w", filepath.Base(b.redisServer), err)
@@ -272,12 +277,25 @@ func (b *bench) machineFacts() ([]fact, error) {
 		{"processor", cpuModel(string(cpuinfo))},
 		{"cores", fmt.Sprint(runtime.NumCPU())},
 		{"memory", fmt.Sprintf("%.1f GiB", float64(memory)/(1<<30))},
+		{"load before", loadBefore(string(loadavg))},
 		{"kernel", "Linux " + strings.TrimSpace(string(kernel))},
 		{"Go", strings.TrimPrefix(runtime.Version(), "go")},
 		{"Redis", redisVersion(string(version))},
 		{"larder", b.commit() + ", io-threads " + fmt.Sprint(b.ioThreads)},
 		{"date", time.Now().UTC().Format(time.DateOnly)},
 	}, nil
+}
+
+// busyLoad is a load average from which on somebody else's work is in the figures, the latencies most of all.
+const busyLoad = 0.5
+
+// loadBefore judges the load average of the last minute.
+func loadBefore(loadavg string) string {
+	minute, _, _ := strings.Cut(loadavg, " ")
+	if v, err := strconv.ParseFloat(minute, 64); err != nil || v > busyLoad {
+		return minute + " (the machine was not idle: do not trust the latencies)"
+	}
+	return minute
 }
 
 // cpuModel finds the processor's name; architectures differ in what they print.

@@ -105,6 +105,12 @@ func TestFactsFromText(t *testing.T) {
 	if got := cpuModel("processor\t: 0\nmodel\t\t: 17\nmodel name\t: AMD EPYC\n"); got != "AMD EPYC" {
 		t.Errorf("cpuModel = %q", got)
 	}
+	if got := loadBefore("0.12 0.30 0.10 1/90 4242"); got != "0.12" {
+		t.Errorf("loadBefore = %q", got)
+	}
+	if got := loadBefore("3.40 0.30 0.10 1/90 4242"); !strings.HasPrefix(got, "3.40 (") {
+		t.Errorf("loadBefore = %q", got)
+	}
 	if got := redisVersion("Redis server v=7.0.15 sha=0:0 malloc=jemalloc\n"); got != "7.0.15" {
 		t.Errorf("redisVersion = %q", got)
 	}
