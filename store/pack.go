@@ -16,8 +16,7 @@ import "encoding/binary"
 // can be walked from the end, which no hash or set ever does, and its integers
 // are stored in binary, which has to be printed again for every reply. Here an
 // element is one length byte in front of bytes that go to the client as they
-// are, and a search compares length and last byte first: names in one
-// collection tend to begin alike and to end differently.
+// are, and a search compares lengths and words of eight bytes.
 //
 // Everything in this file is arithmetic on bytes. A pack lives inside a record,
 // and whoever changes one asks the record for the bytes first: an edit is a
@@ -61,17 +60,20 @@ func (p pack) first() int {
 	return off
 }
 
-// length reads the uvarint at off and returns it with the offset behind it.
+// length reads the uvarint at off and returns it with the offset behind it. It
+// is written so that the compiler inlines it.
 func (p pack) length(off int) (n, next int) {
-	if c := p[off]; c < 0x80 {
-		return int(c), off + 1
+	n = int(p[off])
+	if n >= 0x80 {
+		n, off = p.longLength(off)
 	}
-	return p.longLength(off)
+	return n, off + 1
 }
 
-func (p pack) longLength(off int) (n, next int) {
+// longLength reads a uvarint of several bytes and returns the offset of its last.
+func (p pack) longLength(off int) (n, last int) {
 	v, size := binary.Uvarint(p[off:])
-	return int(v), off + size
+	return int(v), off + size - 1
 }
 
 // next returns the element at off, aliasing the pack, and the offset behind it.
@@ -96,21 +98,47 @@ func (p pack) nth(i int) int {
 	return off
 }
 
+// needle is what a search looks for. Strings are compared from the end, eight
+// bytes at once, since those of one collection tend to begin alike. What stands
+// before a shorter string is shifted out of the word.
+type needle struct {
+	s     []byte
+	word  uint64
+	shift uint
+}
+
+func newNeedle(s []byte) (n needle) {
+	n.s = s
+	if len(s) >= 8 {
+		n.word = binary.LittleEndian.Uint64(s[len(s)-8:])
+		return n
+	}
+	n.shift = uint(64 - 8*len(s))
+	for i, c := range s {
+		n.word |= uint64(c) << (8 * i)
+	}
+	return n
+}
+
+// is tells whether p[start:end], which has the needle's length, equals it.
+func (n *needle) is(p pack, start, end int) bool {
+	if end < 8 { // at the very beginning of the pack
+		return string(p[start:end]) == string(n.s)
+	}
+	return binary.LittleEndian.Uint64(p[end-8:])>>n.shift == n.word &&
+		(end-start <= 8 || string(p[start:end-8]) == string(n.s[:end-8-start]))
+}
+
 // find returns the place of the first element equal to s: its offset and the
 // offset behind it. In a set every element is looked at.
 func (p pack) find(s []byte) (off, end int, ok bool) {
-	off = p.first()
-	if len(s) == 0 {
-		return p.findEmpty(off, 1)
-	}
-	last := s[len(s)-1]
-	for off < len(p) {
+	want := newNeedle(s)
+	for off = p.first(); off < len(p); off = end {
 		n, start := p.length(off)
 		end = start + n
-		if n == len(s) && p[end-1] == last && string(p[start:end]) == string(s) {
+		if n == len(s) && want.is(p, start, end) {
 			return off, end, true
 		}
-		off = end
 	}
 	return 0, 0, false
 }
@@ -118,32 +146,12 @@ func (p pack) find(s []byte) (off, end int, ok bool) {
 // findField looks at every other element, beginning with the first. It returns
 // the offset of the field and the offset of its value.
 func (p pack) findField(field []byte) (off, value int, ok bool) {
-	off = p.first()
-	if len(field) == 0 {
-		return p.findEmpty(off, 2)
-	}
-	last := field[len(field)-1]
-	for off < len(p) {
+	want := newNeedle(field)
+	for off = p.first(); off < len(p); off = p.skip(value) {
 		n, start := p.length(off)
-		end := start + n
-		if n == len(field) && p[end-1] == last && string(p[start:end]) == string(field) {
-			return off, end, true
-		}
-		n, start = p.length(end)
-		off = start + n
-	}
-	return 0, 0, false
-}
-
-// findEmpty is find and findField for the empty string, which has no last byte.
-func (p pack) findEmpty(off, stride int) (at, end int, ok bool) {
-	for off < len(p) {
-		n, start := p.length(off)
-		if n == 0 {
-			return off, start, true
-		}
-		for i := 0; i < stride; i++ {
-			off = p.skip(off)
+		value = start + n
+		if n == len(field) && want.is(p, start, value) {
+			return off, value, true
 		}
 	}
 	return 0, 0, false

@@ -120,15 +120,28 @@ func equalLists(a, b [][]byte) bool {
 	return true
 }
 
-func BenchmarkPackFindField(b *testing.B) {
-	p := pack{20}
-	for i := 0; i < 10; i++ {
-		p = p.edited(packEdit{off: len(p), add: packedSize(7), count: 20}, fmt.Appendf(nil, "field:%d", i))
-		p = p.edited(packEdit{off: len(p), add: packedSize(22), count: 20}, []byte("a value of 22 bytes..."))
+func benchPack() pack {
+	p := pack{0}
+	for i := range 100 {
+		s := fmt.Appendf(nil, "member:%02d00", i)
+		p = p.edited(packEdit{off: len(p), add: packedSize(len(s)), count: i + 1}, s)
 	}
-	field := []byte("field:7")
+	return p
+}
+
+func BenchmarkPackFind(b *testing.B) {
+	p := benchPack()
 	for b.Loop() {
-		if _, _, ok := p.findField(field); !ok {
+		if _, _, ok := p.find([]byte("member:9900")); !ok {
+			b.Fatal("not found")
+		}
+	}
+}
+
+func BenchmarkPackFindField(b *testing.B) {
+	p := benchPack()
+	for b.Loop() {
+		if _, _, ok := p.findField([]byte("member:1800")); !ok {
 			b.Fatal("not found")
 		}
 	}
