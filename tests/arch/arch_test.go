@@ -19,7 +19,7 @@ const module = "github.com/larderkv/larder/"
 // What must not know of what follows from the levels: the data types (store) and the network (server/netloop) cannot
 // import protocol's users, and the rules below keep them from protocol itself.
 const levels = `
-0 protocol store/lex store/arena server/config server/stats | requests and replies; lexical rules; memory; parameters; counters
+0 protocol eviction store/lex store/arena server/config server/stats | requests and replies; policies; lexical rules; memory; parameters; counters
 1 store          | keyspace, records, data types
 2 server/netloop | event loops and connections
 3 server/engine  | the kernel: rows, sessions, admission, transactions

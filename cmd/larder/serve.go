@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/larderkv/larder/server"
+	"github.com/larderkv/larder/server/config"
+)
+
+// `larder serve`. Its arguments are redis-server's: a file, then parameters with two dashes, each with as many values as
+// it takes. No flag library reads these, so the words go to package config as they are, and the help is made here.
+
+func serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:                "serve [redis.conf | -] [--parameter value ...]",
+		Short:              "Run the server",
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, arg := range args {
+				if arg == "-h" || arg == "--help" {
+					return cmd.Help()
+				}
+			}
+			file, flags := splitArgs(args)
+			return serve(file, flags, os.Stdout)
+		},
+	}
+	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		out := cmd.OutOrStdout()
+		fmt.Fprint(out, serveHelp)
+		printFlags(out)
+	})
+	return cmd
+}
+
+const serveHelp = `Run the server.
+
+  larder serve [redis.conf | -] [--parameter value ...]
+
+The file is in redis.conf syntax; - reads standard input. Parameters that follow override it:
+
+  larder serve
+  larder serve /etc/redis/redis.conf --port 7000 --save ""
+  larder serve --bind 127.0.0.1 ::1 --maxmemory 2gb --client-output-buffer-limit normal 64mb 16mb 10
+
+SIGTERM and SIGINT answer what has arrived, then stop; a second one stops at once.
+
+Parameters (` + "`larder config print`" + ` says more; those in brackets are accepted without effect):
+
+`
+
+// splitArgs takes the file out of the arguments: the first of them if it is no flag, or a dash at the
+// end, where redis-server has it.
+func splitArgs(args []string) (file string, flags []string) {
+	if n := len(args); n > 0 && args[n-1] == "-" {
+		return "-", args[:n-1]
+	}
+	if len(args) > 0 && (args[0] == "-" || !strings.HasPrefix(args[0], "-")) {
+		return args[0], args[1:]
+	}
+	return "", args
+}
+
+// serve runs the server until a signal or the SHUTDOWN command ends it. The log goes to the file that the configuration
+// names, otherwise to stdout.
+func serve(file string, flags []string, stdout io.Writer) (err error) {
+	cfg, err := config.Load(file, flags)
+	if err != nil {
+		return err
+	}
+	values := cfg.Values()
+	if err := checkDir(values.Dir); err != nil {
+		return err
+	}
+	log, closeLog, err := openLog(cfg, stdout)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
+
+	pid := values.Path(values.PIDFile)
+	ctx, stop := untilSignal(log, func() { removePID(pid, log) })
+	defer stop()
+	if err := fitClients(cfg, log); err != nil {
+		return err
+	}
+	srv, err := server.Open(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, srv.Close()) }()
+	writePID(pid, log)
+	defer removePID(pid, log)
+	announce(cfg, log, srv.Addrs())
+	err = srv.Serve(ctx)
+	log.Info("larder stops")
+	return err
+}
+
+// announce says where larder listens, with what limits, and what of the configuration it does not do.
+func announce(cfg *config.Config, log *slog.Logger, addrs []string) {
+	v := cfg.Values()
+	log.Info("larder serves", "version", config.Version, "pid", os.Getpid(), "listen", strings.Join(addrs, " "), "config", cfg.File(),
+		"dir", v.Dir, "maxclients", v.MaxClients, "maxmemory", v.MaxMemory, "databases", v.Databases, "loops", v.IOThreads,
+		"driver", v.NetworkDriver, "max-argument", v.ProtoMaxBulkLen, "query-buffer", v.ClientQueryBufferLimit)
+	if names := cfg.Ignored(); len(names) > 0 {
+		log.Info("parameters accepted without effect: see `larder config print`", "names", strings.Join(names, " "))
+	}
+	for _, caution := range cfg.Cautions() {
+		log.Warn(caution)
+	}
+}
+
+// untilSignal gives a context that ends with the first SIGTERM or SIGINT. A second one ends the process at once, after
+// last has been called.
+func untilSignal(log *slog.Logger, last func()) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case s := <-signals:
+			log.Warn("stopping; a second signal stops at once", "signal", s.String())
+			cancel()
+		case <-done:
+			return
+		}
+		select {
+		case s := <-signals:
+			log.Warn("stopped at once", "signal", s.String())
+			last()
+			os.Exit(1)
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	}
+}
+
+// checkDir makes sure that data could be kept in dir. The current folder, which nobody chose, may be read-only.
+func checkDir(dir string) error {
+	if wd, err := os.Getwd(); err == nil && wd == dir {
+		return nil
+	}
+	probe, err := os.CreateTemp(dir, "larder-*.tmp")
+	if err != nil {
+		return fmt.Errorf("dir: cannot write to %s: %w", dir, cause(err))
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// cause is an error without the name of the file, where that would be noise.
+func cause(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// writePID leaves the process id in a file. As in Redis, it is no reason not to serve if that fails.
+func writePID(name string, log *slog.Logger) {
+	if name == "" {
+		return
+	}
+	if err := os.WriteFile(name, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+		log.Warn("cannot write the pidfile", "error", err)
+	}
+}
+
+// removePID removes the file again, unless another process has taken it over.
+func removePID(name string, log *slog.Logger) {
+	if name == "" {
+		return
+	}
+	content, err := os.ReadFile(name)
+	if err != nil || strings.TrimSpace(string(content)) != strconv.Itoa(os.Getpid()) {
+		return
+	}
+	if err := os.Remove(name); err != nil {
+		log.Warn("cannot remove the pidfile", "error", err)
+	}
+}
+
+// oneLine makes an error fit one line of standard error.
+func oneLine(err error) string {
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
