@@ -106,7 +106,7 @@ func (p *page) write(row int, lines []line) {
 		case l.force:
 			if !p.signed {
 				p.signed = true
-				p.lines = append(p.lines, signature)
+				p.lines = append(p.lines, "", signature)
 			}
 			p.lines = append(p.lines, l.text)
 		}
