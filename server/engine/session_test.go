@@ -1,0 +1,416 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/store"
+)
+
+// rig is a kernel with a few commands of its own, a clock that stands still and
+// sessions without a network.
+type rig struct {
+	t      testing.TB
+	kernel *Kernel
+	cfg    *config.Config
+	now    atomic.Int64 // unix ms
+	ids    atomic.Uint64
+}
+
+func newRig(t testing.TB) *rig {
+	t.Helper()
+	r := &rig{t: t}
+	r.now.Store(1_700_000_000_000)
+	st, err := store.Open(store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if r.cfg, err = config.New(); err != nil {
+		t.Fatal(err)
+	}
+	r.kernel, err = NewKernel(Options{
+		Store: st, Config: r.cfg, Table: mustTable(t, rigCommands()...),
+		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Clock: func() time.Time { return time.UnixMilli(r.now.Load()) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *rig) configure(name, value string) {
+	r.t.Helper()
+	if err := r.cfg.Set([]config.Setting{{Name: name, Value: value}}, true); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// rigCommands are enough to see the kernel at work.
+func rigCommands() []Spec {
+	status := func(c *Ctx) error { c.Out.Status(c.Spec.FullName()); return nil }
+	return []Spec{
+		{Name: "get", Arity: 2, Flags: ReadOnly, Keys: []KeySpec{Key(1, RO)}, Handler: func(c *Ctx) error {
+			v, ok, err := c.GetString(c.Keys[0])
+			if err != nil || !ok {
+				c.Out.Null()
+				return err
+			}
+			c.Out.Bulk(v)
+			return nil
+		}},
+		{Name: "set", Arity: -3, Flags: Write | DenyOOM, Keys: []KeySpec{Key(1, OW)}, Handler: func(c *Ctx) error {
+			var expire int64
+			a := c.Parse(3)
+			if a.MatchValue("PX") {
+				expire = c.Now + a.Int64()
+			}
+			if err := a.Err(); err != nil {
+				return err
+			}
+			c.SetString(c.Keys[0], c.Args[2], expire)
+			c.Out.OK()
+			return nil
+		}},
+		{Name: "incr", Arity: 2, Flags: Write | DenyOOM, Keys: []KeySpec{Key(1, RW)}, Handler: func(c *Ctx) error {
+			n, err := c.IncrBy(c.Keys[0], 1)
+			c.Out.Int(n)
+			return err
+		}},
+		{Name: "swapvalues", Arity: 3, Flags: Write, Keys: []KeySpec{Key(1, RW), Key(2, RW)}, Handler: func(c *Ctx) error {
+			a, _, _ := c.GetString(c.Keys[0])
+			b, _, _ := c.GetString(c.Keys[1])
+			a, b = bytes.Clone(a), bytes.Clone(b)
+			c.SetString(c.Keys[0], b, 0)
+			c.SetString(c.Keys[1], a, 0)
+			c.Out.OK()
+			return nil
+		}},
+		{Name: "flush", Arity: 1, Flags: Write | AllShards, Handler: func(c *Ctx) error {
+			c.Store.FlushLocked(c.DB, c.Now)
+			c.Out.OK()
+			return nil
+		}},
+		{Name: "size", Arity: 1, Flags: ReadOnly | OwnLocks, Handler: func(c *Ctx) error {
+			c.Out.Int(int64(c.DBStats(c.DB).Keys))
+			return nil
+		}},
+		{Name: "sleep", Arity: 2, Handler: func(c *Ctx) error {
+			return c.Wait(time.Hour, func(c *Ctx) error { c.Out.Status("awake"); return nil })
+		}},
+		{Name: "big", Arity: 1, Handler: func(c *Ctx) error { c.Out.Bulk(make([]byte, outputBound/2)); return nil }},
+		{Name: "half", Arity: 1, Handler: func(c *Ctx) error { c.Out.Array(3); c.Out.OK(); return ErrSyntax }},
+		{Name: "auth", Arity: 1, Flags: NoAuth, Handler: func(c *Ctx) error { c.Session.SetAuthenticated(); c.Out.OK(); return nil }},
+		{Name: "debug", Arity: -1, Flags: Protected, Handler: status},
+		{Name: "shutdown", Arity: 1, Flags: NoMulti, Handler: status},
+		{Name: "quit", Arity: 1, Flags: NoAuth | Unqueued, Handler: func(c *Ctx) error {
+			c.Out.OK()
+			c.Session.CloseAfterReply()
+			return nil
+		}},
+		{Name: "reply", Arity: 2, Handler: func(c *Ctx) error {
+			switch a := c.Parse(1); {
+			case a.Match("ON"):
+				c.Session.ReplyOn()
+				c.Out.OK()
+			case a.Match("OFF"):
+				c.Session.ReplyOff()
+			case a.Match("SKIP"):
+				c.Session.ReplySkip()
+			}
+			return nil
+		}},
+		{Name: "select", Arity: 2, Handler: func(c *Ctx) error { c.Select(int(c.Parse(1).Int64())); c.Out.OK(); return nil }},
+		{Name: "reset", Arity: 1, Flags: Unqueued, Handler: func(c *Ctx) error { c.Reset(); c.Out.Status("RESET"); return nil }},
+		{Name: "multi", Arity: 1, Flags: Unqueued, Handler: (*Ctx).Multi},
+		{Name: "exec", Arity: 1, Flags: Unqueued | RunsQueue, Handler: (*Ctx).Exec},
+		{Name: "discard", Arity: 1, Flags: Unqueued, Handler: (*Ctx).Discard},
+		{Name: "watch", Arity: -2, Flags: Unqueued, Keys: []KeySpec{KeyRange(1, -1, 1, RO)}, Handler: (*Ctx).WatchKeys},
+		{Name: "unwatch", Arity: 1, Handler: (*Ctx).Unwatch},
+		{Name: "client", Arity: -2, Subcommands: []Spec{{Name: "id", Arity: 2, Handler: status}}},
+	}
+}
+
+// client is one session.
+type client struct {
+	*Session
+	t    testing.TB
+	conn *fakeConn
+	next netloop.Action // of the last batch
+}
+
+func (r *rig) connect() *client {
+	r.t.Helper()
+	conn := &fakeConn{id: r.ids.Add(1), addr: "127.0.0.1:1"}
+	s, refused := r.kernel.Connect(conn)
+	if s == nil {
+		r.t.Fatalf("refused: %s", refused)
+	}
+	return &client{Session: s.(*Session), t: r.t, conn: conn}
+}
+
+// do sends inline requests, one a line, and returns the replies as they are, with
+// \r\n printed as a blank.
+func (c *client) do(lines string) string {
+	c.t.Helper()
+	in, out := []byte(strings.ReplaceAll(lines, "\n", "\r\n")+"\r\n"), []byte(nil)
+	for {
+		taken, o, next := c.Data(in, out)
+		in, out, c.next = in[taken:], o, next
+		if next != netloop.Yield {
+			return strings.TrimSuffix(strings.ReplaceAll(string(out), "\r\n", " "), " ")
+		}
+	}
+}
+
+func (c *client) expect(lines, want string) {
+	c.t.Helper()
+	if got := c.do(lines); got != want {
+		c.t.Errorf("%s\n got %s\nwant %s", lines, got, want)
+	}
+}
+
+// fakeConn is a connection that leads nowhere.
+type fakeConn struct {
+	id      uint64
+	addr    string
+	resumed atomic.Bool
+	killed  atomic.Bool
+	reason  atomic.Uint32
+}
+
+func (f *fakeConn) ID() uint64           { return f.id }
+func (f *fakeConn) RemoteAddr() string   { return f.addr }
+func (f *fakeConn) LocalAddr() string    { return "127.0.0.1:6379" }
+func (f *fakeConn) FD() int              { return -1 }
+func (f *fakeConn) Created() time.Time   { return time.UnixMilli(1_700_000_000_000) }
+func (f *fakeConn) Unix() bool           { return false }
+func (f *fakeConn) Post(func())          {}
+func (f *fakeConn) Resume()              { f.resumed.Store(true) }
+func (f *fakeConn) Push([]byte)          {}
+func (f *fakeConn) Sizes() netloop.Sizes { return netloop.Sizes{} }
+func (f *fakeConn) Kill(r netloop.CloseReason) {
+	f.reason.Store(uint32(r))
+	f.killed.Store(true)
+}
+
+func TestAdmissionOrder(t *testing.T) {
+	r := newRig(t)
+	c := r.connect()
+	c.expect("debug", "-"+string(ErrDebugForbidden))
+	r.configure("requirepass", "secret")
+	c.expect("set k v", "+OK") // was let in when there was no password
+	c = r.connect()
+	for _, x := range []struct{ request, want string }{
+		{"nope", "-ERR unknown command 'nope', with args beginning with: "},
+		{"client nope", "-ERR unknown subcommand 'nope'. Try CLIENT HELP."},
+		{"get", "-ERR wrong number of arguments for 'get' command"},
+		{"client", "-ERR wrong number of arguments for 'client' command"},
+		{"client id x", "-ERR wrong number of arguments for 'client|id' command"},
+		{"debug", "-" + string(ErrDebugForbidden)},
+		{"get k", "-NOAUTH Authentication required."},
+		{"auth", "+OK"},
+		{"get k", "$1 v"},
+	} {
+		// Replies end in a blank where the text does: compare without.
+		if got := c.do(x.request); got != strings.TrimSuffix(x.want, " ") && got != x.want {
+			t.Errorf("%s\n got %s\nwant %s", x.request, got, x.want)
+		}
+	}
+	c.expect("multi\nset k v\nshutdown\nexec",
+		"+OK +QUEUED -ERR Command not allowed inside a transaction -EXECABORT Transaction discarded because of previous errors.")
+	r.configure("maxmemory", "1")
+	c.expect("set k v", "-"+string(ErrOOM))
+	c.expect("get k", "$1 v")
+	c.expect("multi\nget k\nset k v\nexec", "+OK +QUEUED -"+string(ErrOOM)+" -"+string(ErrExecAbort))
+	r.configure("maxmemory", "0")
+	c.expect("multi\nset k w", "+OK +QUEUED")
+	r.configure("maxmemory", "1")
+	c.expect("exec", "-EXECABORT Transaction discarded because of: "+string(ErrOOM))
+	c.expect("get k\nexec", "$1 v -ERR EXEC without MULTI")
+}
+
+func TestConnectRefuses(t *testing.T) {
+	r := newRig(t)
+	r.configure("maxclients", "1")
+	far := &fakeConn{id: 100, addr: "10.1.2.3:5"}
+	if s, text := r.kernel.Connect(far); s != nil || !strings.HasPrefix(string(text), "-DENIED Redis is running in protected mode") {
+		t.Errorf("protected mode: got %v, %q", s, text)
+	}
+	r.configure("protected-mode", "no")
+	first := r.connect()
+	if s, text := r.kernel.Connect(far); s != nil || string(text) != "-ERR max number of clients reached\r\n" {
+		t.Errorf("maxclients: got %v, %q", s, text)
+	}
+	first.Closed(netloop.ClientClosed)
+	if s, _ := r.kernel.Connect(far); s == nil {
+		t.Error("refused although the first client has gone")
+	}
+}
+
+func TestErrorsReplaceTheReply(t *testing.T) {
+	c := newRig(t).connect()
+	c.expect("half\nsize", "-ERR syntax error :0")
+	c.expect("multi\nhalf\nsize\nexec", "+OK +QUEUED +QUEUED *2 -ERR syntax error :0")
+	index := c.kernel.Table.Lookup([]byte("half")).Index()
+	if row := c.kernel.Stats.Row(index); row.Calls != 2 || row.Failed != 2 || row.Rejected != 0 {
+		t.Errorf("statistics of half: %+v", row)
+	}
+	c.do("half x")
+	if row := c.kernel.Stats.Row(index); row.Calls != 2 || row.Rejected != 1 {
+		t.Errorf("statistics of half after a wrong arity: %+v", row)
+	}
+	if n := c.kernel.Errors.Codes()["ERR"]; n != 3 {
+		t.Errorf("%d errors counted, want 3", n)
+	}
+}
+
+func TestBatchBounds(t *testing.T) {
+	c := newRig(t).connect()
+	in := []byte(strings.Repeat("size\r\n", batchBound+1))
+	taken, _, next := c.Data(in, nil)
+	if next != netloop.Yield || taken != batchBound*len("size\r\n") {
+		t.Errorf("long batch: took %d bytes, then %d", taken, next)
+	}
+	in = []byte(strings.Repeat("big\r\n", 100))
+	taken, out, next := c.Data(in, nil)
+	if next != netloop.Yield || len(out) > 2*outputBound || taken != 2*len("big\r\n") {
+		t.Errorf("much output: took %d bytes, wrote %d, then %d", taken, len(out), next)
+	}
+	taken, _, next = c.Data([]byte("size\r\nget"), nil)
+	if next != netloop.Wait || taken != len("size\r\n") {
+		t.Errorf("incomplete request: took %d bytes, then %d", taken, next)
+	}
+}
+
+func TestQuitEndsTheBatch(t *testing.T) {
+	c := newRig(t).connect()
+	c.expect("quit\nset k v", "+OK")
+	if c.next != netloop.CloseAfterFlush {
+		t.Errorf("next is %d", c.next)
+	}
+	other := newRig(t).connect()
+	other.expect("get k", "$-1")
+}
+
+func TestProtocolErrorAnswersWhatCameBefore(t *testing.T) {
+	c := newRig(t).connect()
+	c.expect("size\n*-a\nsize", ":0 -ERR Protocol error: invalid multibulk length")
+	if c.next != netloop.CloseAfterFlush {
+		t.Errorf("next is %d", c.next)
+	}
+}
+
+func TestReplyModes(t *testing.T) {
+	c := newRig(t).connect()
+	c.expect("reply skip\nsize\nsize", ":0")
+	c.expect("reply off\nsize\nnope\nreply skip\nsize", "")
+	c.expect("reply on\nsize", "+OK :0")
+	c.expect("reply skip\nreply skip\nsize\nsize", ":0")
+	c.expect("reply off\nreset\nsize", "+RESET :0")
+}
+
+func TestWait(t *testing.T) {
+	r := newRig(t)
+	c := r.connect()
+	c.expect("size\nsleep 1\nsize", ":0")
+	if c.next != netloop.Block || r.kernel.Clients.Blocked() != 1 {
+		t.Fatalf("next is %d, %d blocked", c.next, r.kernel.Clients.Blocked())
+	}
+	if f := c.Info().Flags; f != "b" {
+		t.Errorf("flags %q", f)
+	}
+	out, next := c.Resumed(nil)
+	if string(out) != "+awake\r\n" || next != netloop.Wait || r.kernel.Clients.Blocked() != 0 {
+		t.Errorf("resumed: %q, then %d", out, next)
+	}
+	if out, next := c.Resumed(nil); len(out) != 0 || next != netloop.Wait {
+		t.Errorf("resumed twice: %q, then %d", out, next)
+	}
+	c.expect("multi\nsleep 1\nsize\nexec", "+OK +QUEUED +QUEUED *2 +awake :0")
+	c.do("sleep 1")
+	c.Closed(netloop.ClientClosed)
+	if n := r.kernel.Clients.Blocked(); n != 0 {
+		t.Errorf("%d blocked after the client has gone", n)
+	}
+}
+
+func TestKill(t *testing.T) {
+	r := newRig(t)
+	a, b := r.connect(), r.connect()
+	a.Kill()
+	if !a.conn.killed.Load() || netloop.CloseReason(a.conn.reason.Load()) != netloop.Killed {
+		t.Error("the connection was not killed")
+	}
+	a.expect("set k v", "")
+	if a.next != netloop.CloseNow {
+		t.Errorf("next is %d", a.next)
+	}
+	b.expect("get k", "$-1")
+	if all := r.kernel.Clients.All(); len(all) != 1 || all[0] != b.Session {
+		t.Errorf("%d clients are listed", len(all))
+	}
+}
+
+func TestInfo(t *testing.T) {
+	r := newRig(t)
+	c := r.connect()
+	if i := c.Info(); i.Command != "NULL" || i.Flags != "N" || i.Queued != -1 || i.RESP != 2 {
+		t.Errorf("new: %+v", i)
+	}
+	c.do("select 3\nwatch a b\nmulti\nset a 1\nclient id")
+	c.SetName([]byte("me"))
+	r.now.Add(5000)
+	i := c.Info()
+	if i.DB != 3 || i.Queued != 2 || i.Watched != 2 || i.Flags != "x" || i.Name != "me" || i.Command != "client|id" ||
+		i.Idle != 5*time.Second || i.QueueBytes == 0 {
+		t.Errorf("in a transaction: %+v", i)
+	}
+	c.do("reset")
+	if i := c.Info(); i.DB != 0 || i.Queued != -1 || i.Watched != 0 || i.Name != "" || i.QueueBytes != 0 {
+		t.Errorf("after reset: %+v", i)
+	}
+}
+
+// TestSessionsRunTogether drives sessions from several goroutines, as event loops
+// do, while others look at them.
+func TestSessionsRunTogether(t *testing.T) {
+	r := newRig(t)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		c := r.connect()
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for j := range 300 {
+				c.do(fmt.Sprintf("set k%d %d\nincr n\nwatch n\nmulti\nincr n\nexec\nselect %d\nsize\nhalf\nselect 0", j%7, i, j%16))
+				c.SetName([]byte(fmt.Sprint(j)))
+			}
+			c.Closed(netloop.ClientClosed)
+		}()
+	}
+	for range 200 {
+		for _, s := range r.kernel.Clients.All() {
+			s.Info()
+		}
+		r.kernel.Stats.Total()
+	}
+	wg.Wait()
+	if n := r.kernel.Clients.Len(); n != 0 {
+		t.Errorf("%d clients left", n)
+	}
+}
