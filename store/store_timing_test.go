@@ -92,3 +92,39 @@ func BenchmarkInsert(b *testing.B) {
 	b.ReportMetric(float64(s.Stats().Held)/float64(b.N), "bytes/key")
 	b.ReportMetric(float64(s.Stats().Used)/float64(b.N), "used/key")
 }
+
+// BenchmarkGetGroup reads in groups of 16 keys, as a pipeline does, without
+// and with prefetching.
+func BenchmarkGetGroup(b *testing.B) {
+	for _, prefetch := range []bool{false, true} {
+		b.Run(map[bool]string{false: "plain", true: "prefetch"}[prefetch], func(b *testing.B) {
+			benchmarkBySize(b, func(b *testing.B, keys int) { benchGetGroup(b, keys, prefetch) })
+		})
+	}
+}
+
+func benchGetGroup(b *testing.B, keys int, prefetch bool) {
+	s := benchOpen(b)
+	v := fill(b, s, keys)
+	rng := rand.New(rand.NewPCG(1, 1))
+	var names [16][16]byte
+	var group [16]Key
+	b.ResetTimer()
+	for n := 0; n < b.N; n += len(group) {
+		for i := range group {
+			copy(names[i][:], "key:0000")
+			binary.LittleEndian.PutUint64(names[i][8:], rng.Uint64N(uint64(keys)))
+			group[i] = s.Key(names[i][:])
+		}
+		if prefetch {
+			s.Prefetch(0, group[:])
+		}
+		for _, k := range group {
+			s.Lock(k.Shard())
+			if _, ok, _ := v.GetString(k); !ok {
+				b.Fatal("missing")
+			}
+			s.Unlock(k.Shard())
+		}
+	}
+}
