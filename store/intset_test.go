@@ -10,9 +10,9 @@ import (
 func randomInteger(r *rand.Rand) int64 {
 	switch r.IntN(12) {
 	case 0:
-		return r.Int64() - r.Int64()
+		return int64(r.Uint64())
 	case 1, 2:
-		return int64(r.Int32()) - int64(r.Int32())
+		return int64(int32(r.Uint32())) * 2
 	case 3:
 		edges := []int64{math.MinInt16, math.MinInt16 - 1, math.MaxInt16, math.MaxInt16 + 1, math.MinInt32,
 			math.MinInt32 - 1, math.MaxInt32, math.MaxInt32 + 1, math.MinInt64, math.MaxInt64, 0}

@@ -221,84 +221,90 @@ func TestSetAgainstModel(t *testing.T) {
 	checkNothingLeft(t, s)
 }
 
+// algebraRound is some random sets, and what maps make of them.
+type algebraRound struct {
+	keys              []Key
+	union, both, diff map[string]bool
+}
+
+func newAlgebraRound(t *testing.T, r *rand.Rand, v *View) algebraRound {
+	a := algebraRound{union: map[string]bool{}, both: map[string]bool{}, diff: map[string]bool{}}
+	var models []map[string]bool
+	for i := range 1 + r.IntN(4) {
+		k := v.Store.Key(fmt.Append(nil, "source:", i))
+		v.Delete(k)
+		model := map[string]bool{}
+		for range 1 + r.IntN(1<<r.IntN(11)) {
+			member := strconv.Itoa(r.IntN(1000))
+			if i == 0 && r.IntN(2) == 0 {
+				member = "m" + member
+			}
+			model[member] = true
+		}
+		if _, err := v.AddMembers(k, byteLists(slices.Sorted(maps.Keys(model)))); err != nil {
+			t.Fatal(err)
+		}
+		models, a.keys = append(models, model), append(a.keys, k)
+		maps.Copy(a.union, model)
+	}
+	for x := range models[0] {
+		everywhere, elsewhere := true, false
+		for _, m := range models[1:] {
+			everywhere, elsewhere = everywhere && m[x], elsewhere || m[x]
+		}
+		if everywhere {
+			a.both[x] = true
+		}
+		if !elsewhere {
+			a.diff[x] = true
+		}
+	}
+	return a
+}
+
+func (a *algebraRound) sets(t *testing.T, v *View) (sets []Set) {
+	for _, k := range a.keys {
+		h, ok, err := v.ReadSet(k)
+		if !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		sets = append(sets, h)
+	}
+	return sets
+}
+
 // Intersections, unions and differences of random sets in all encodings equal
 // those of maps, and what is stored replaces what was there.
 func TestSetAlgebraAgainstMaps(t *testing.T) {
 	r := seeded(t)
 	s := testStore(t)
 	v := &View{Store: s, Now: 1}
-	dst := s.Key([]byte("destination"))
+	destination := s.Key([]byte("destination"))
 	s.LockAll()
 	for range 300 {
-		var models []map[string]bool
-		var sets []Set
-		var keys []Key
-		for i := range 1 + r.IntN(4) {
-			k := s.Key(fmt.Append(nil, "source:", i))
-			v.Delete(k)
-			model := map[string]bool{}
-			for range 1 + r.IntN(1<<r.IntN(11)) {
-				member := strconv.Itoa(r.IntN(1000))
-				if i == 0 && r.IntN(2) == 0 {
-					member = "m" + member
-				}
-				model[member] = true
-			}
-			if _, err := v.AddMembers(k, byteLists(slices.Sorted(maps.Keys(model)))); err != nil {
-				t.Fatal(err)
-			}
-			models, keys = append(models, model), append(keys, k)
-		}
-		handles := func() []Set {
-			sets = sets[:0]
-			for _, k := range keys {
-				h, ok, err := v.ReadSet(k)
-				if !ok || err != nil {
-					t.Fatal(ok, err)
-				}
-				sets = append(sets, h)
-			}
-			return sets
-		}
-		union, both, diff := map[string]bool{}, map[string]bool{}, map[string]bool{}
-		for _, m := range models {
-			maps.Copy(union, m)
-		}
-		for x := range models[0] {
-			everywhere, elsewhere := true, false
-			for _, m := range models[1:] {
-				everywhere, elsewhere = everywhere && m[x], elsewhere || m[x]
-			}
-			if everywhere {
-				both[x] = true
-			}
-			if !elsewhere {
-				diff[x] = true
-			}
-		}
-		if r.IntN(3) == 0 {
-			dst = keys[0]
-		} else if dst = s.Key([]byte("destination")); r.IntN(2) == 0 {
+		a := newAlgebraRound(t, r, v)
+		dst := a.keys[0]
+		if r.IntN(3) > 0 {
+			dst = destination
 			v.SetString(dst, []byte("a string with a TTL"), 1000)
 		}
-		n := v.NewSet(dst)
-		switch r.IntN(3) {
+		n, store := v.NewSet(dst), r.IntN(2) == 0
+		switch sets := a.sets(t, v); r.IntN(3) {
 		case 0:
-			n.Union(handles())
-			checkNewSet(t, v, n, union, r.IntN(2) == 0)
+			n.Union(sets)
+			checkNewSet(t, v, n, a.union, store)
 		case 1:
-			Intersect(handles(), func(member []byte) bool { n.Add(member); return true })
-			checkNewSet(t, v, n, both, r.IntN(2) == 0)
+			Intersect(sets, func(member []byte) bool { n.Add(member); return true })
+			checkNewSet(t, v, n, a.both, store)
 		default:
-			sets := handles()
 			n.Difference(&sets[0], sets[1:])
-			checkNewSet(t, v, n, diff, r.IntN(2) == 0)
+			checkNewSet(t, v, n, a.diff, store)
 		}
 	}
 	for i := range 4 {
 		v.Delete(s.Key(fmt.Append(nil, "source:", i)))
 	}
-	v.Delete(s.Key([]byte("destination")))
+	v.Delete(destination)
 	s.UnlockAll()
 	checkNothingLeft(t, s)
 }
@@ -331,46 +337,49 @@ func TestSetRandom(t *testing.T) {
 	defer s.UnlockAll()
 	for _, prefix := range []string{"", "m"} {
 		for _, size := range []int{1, 6, 100, 600, 2000} {
-			k := s.Key(fmt.Append(nil, prefix, size))
-			var members [][]byte
-			for i := range size {
-				members = append(members, fmt.Append(nil, prefix, i))
-			}
-			fill := func() Set {
-				v.Delete(k)
-				for _, m := range members {
-					if _, err := v.AddMembers(k, [][]byte{m}); err != nil {
-						t.Fatal(err)
-					}
-				}
-				set, _, err := v.WriteSet(k)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return set
-			}
-			set := fill()
-			many, sample, popped := map[string]int{}, map[string]int{}, map[string]int{}
-			set.Repeat(20*size, func(m []byte) bool { many[string(m)]++; return true })
-			for _, n := range []int{1, 1 + size/40, (size + 1) / 2, size - size/8} {
-				for range 6*size/n + 1 {
-					distinct := map[string]bool{}
-					set.Sample(n, func(m []byte) bool { distinct[string(m)] = true; sample[string(m)]++; return true })
-					if len(distinct) != n {
-						t.Fatalf("%d of %d: %d distinct members", n, size, len(distinct))
-					}
-				}
-				for range 3000/size + 1 {
-					set = fill()
-					set.Pop(n, func(m []byte) { popped[string(m)]++ })
-				}
-				set = fill()
-			}
-			fair(t, fmt.Sprint("Repeat of ", prefix, size), many, size)
-			fair(t, fmt.Sprint("Sample of ", prefix, size), sample, size)
-			fair(t, fmt.Sprint("Pop of ", prefix, size), popped, size)
+			checkSetRandom(t, v, prefix, size)
 		}
 	}
+}
+
+// filledSet makes a set of members with a prefix and numbers from 0 on.
+func filledSet(t *testing.T, v *View, k Key, prefix string, size int) Set {
+	t.Helper()
+	v.Delete(k)
+	for i := range size {
+		if _, err := v.AddMembers(k, [][]byte{fmt.Append(nil, prefix, i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set, _, err := v.WriteSet(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func checkSetRandom(t *testing.T, v *View, prefix string, size int) {
+	k := v.Store.Key(fmt.Append(nil, prefix, size))
+	set := filledSet(t, v, k, prefix, size)
+	many, sample, popped := map[string]int{}, map[string]int{}, map[string]int{}
+	set.Repeat(20*size, func(m []byte) bool { many[string(m)]++; return true })
+	for _, n := range []int{1, 1 + size/40, (size + 1) / 2, size - size/8} {
+		for range 6*size/n + 1 {
+			distinct := map[string]bool{}
+			set.Sample(n, func(m []byte) bool { distinct[string(m)] = true; sample[string(m)]++; return true })
+			if len(distinct) != n {
+				t.Fatalf("%d of %d: %d distinct members", n, size, len(distinct))
+			}
+		}
+		for range 3000/size + 1 {
+			set = filledSet(t, v, k, prefix, size)
+			set.Pop(n, func(m []byte) { popped[string(m)]++ })
+		}
+		set = filledSet(t, v, k, prefix, size)
+	}
+	fair(t, fmt.Sprint("Repeat of ", prefix, size), many, size)
+	fair(t, fmt.Sprint("Sample of ", prefix, size), sample, size)
+	fair(t, fmt.Sprint("Pop of ", prefix, size), popped, size)
 }
 
 func TestSetScanWhileChanging(t *testing.T) {
