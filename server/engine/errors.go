@@ -73,7 +73,7 @@ const (
 	ErrNoPassword     Error = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
 	ErrNoProto        Error = "NOPROTO unsupported protocol version"
 	ErrProtoNotInt    Error = "ERR Protocol version is not an integer or out of range"
-	ErrHelloNoAuth    Error = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+	ErrHelloNoAuth    Error = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
 	ErrClientName     Error = "ERR Client names cannot contain spaces, newlines or special characters."
 	ErrNoSuchClient   Error = "ERR No such client"
 	ErrClientID       Error = "ERR Invalid client ID"
@@ -98,8 +98,16 @@ const (
 	ErrExecAbort      Error = "EXECABORT Transaction discarded because of previous errors."
 )
 
-// Errf builds an error reply; format begins with the code.
-func Errf(format string, args ...any) Error { return Error(fmt.Sprintf(format, args...)) }
+// Errf builds an error reply; format begins with the code. Arguments of type
+// []byte are what clients sent: like Redis' C strings they end at a NUL.
+func Errf(format string, args ...any) Error {
+	for i, a := range args {
+		if b, ok := a.([]byte); ok {
+			args[i] = cut(b, len(b))
+		}
+	}
+	return Error(fmt.Sprintf(format, args...))
+}
 
 // ErrArity is the reply to a request that does not fit the row's arity.
 func ErrArity(s *Spec) Error {
@@ -131,7 +139,7 @@ func errSubcommand(container string, sub []byte) Error {
 // errUnknown is the reply to a name that is not in the table.
 func (t *Table) errUnknown(args [][]byte) Error {
 	if s := t.Lookup(args[0]); s != nil && s.subs != nil && len(args) > 1 {
-		return errSubcommand(string(cut(args[0], len(args[0]))), args[1])
+		return errSubcommand(string(args[0]), args[1])
 	}
 	var tail []byte
 	for i := 1; i < len(args) && len(tail) < 128; i++ {
