@@ -3,6 +3,7 @@ package commands
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"math"
 
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
@@ -182,6 +183,9 @@ func cmdSelect(c *engine.Ctx) error {
 	n, ok := lex.ParseInt(c.Args[1])
 	if !ok {
 		return engine.ErrNotInteger
+	}
+	if n < math.MinInt32 || n > math.MaxInt32 {
+		return engine.ErrInt32Range
 	}
 	if n < 0 || n >= int64(c.Store.Databases()) {
 		return engine.ErrDBIndex

@@ -33,6 +33,7 @@ const (
 	ErrNaNOrInfinity  Error = "ERR increment would produce NaN or Infinity"
 	ErrIncrInfinity   Error = "ERR value is NaN or Infinity"
 	ErrCountRange     Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+	ErrInt32Range     Error = "ERR value is out of range, value must between -2147483648 and 2147483647"
 	ErrNoValues       Error = "ERR NOVALUES option can only be used in HSCAN"
 	ErrHashNotInteger Error = "ERR hash value is not an integer"
 	ErrHashNotFloat   Error = "ERR hash value is not a float"
