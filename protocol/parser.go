@@ -76,6 +76,17 @@ func (p *Parser) Next(buf []byte, lim *Limits) (args [][]byte, n int, err error)
 	}
 }
 
+// Ahead is Next for looking beyond the request that Next has returned: buf is what follows it. It takes only requests
+// that are complete and plain, so that buf stays what the client sent and Next can still be called for the same bytes;
+// n is 0 for anything else. The arguments are valid until the next call.
+func (p *Parser) Ahead(buf []byte, lim *Limits) (args [][]byte, n int) {
+	if len(buf) == 0 {
+		return nil, 0
+	}
+	n = p.quick(buf, lim)
+	return p.args, n
+}
+
 // Want returns how many bytes buf (as last given to Next, without what Next had consumed) lacks to complete the bulk
 // being read, or 0 if that is not known. It is the client's word: grow a buffer towards it, never by it.
 func (p *Parser) Want(buf []byte) int {

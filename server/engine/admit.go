@@ -20,7 +20,10 @@ import (
 // The row is nil when there is none.
 func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	k := s.kernel
-	spec := k.Table.Resolve(c.Args)
+	spec := c.row
+	if spec == nil {
+		spec = k.Table.Resolve(c.Args)
+	}
 	if spec == nil {
 		return nil, k.Table.errUnknown(c.Args)
 	}

@@ -26,6 +26,10 @@ type Ctx struct {
 	locks  store.Lockset
 	meter  meter
 	inExec bool
+	ahead  lookahead
+	row    *Spec     // the request's row, if looking ahead has found it already
+	key    store.Key // and its key, if keyed
+	keyed  bool
 }
 
 // Parse returns the argument parser, positioned at Args[from]. There is one per
@@ -81,6 +85,8 @@ func (p *ctxPool) get() *Ctx {
 func (p *ctxPool) put(c *Ctx) {
 	c.writer.Reset(nil, false)
 	c.Args, c.Session, c.Spec, c.parser = nil, nil, nil, Args{}
+	c.row, c.key, c.keyed = nil, store.Key{}, false
+	c.ahead.letGo()
 	clear(c.Keys)
 	c.Keys = c.Keys[:0]
 	p.pool.Put(c)
@@ -103,7 +109,11 @@ func (c *Ctx) resolve(s *Spec) {
 //	lockKeys  the union of the keys' shards, in index order
 //	lockAll   every shard
 func (c *Ctx) invoke(s *Spec) error {
-	c.resolve(s)
+	if c.keyed {
+		c.Keys = append(c.Keys[:0], c.key)
+	} else {
+		c.resolve(s)
+	}
 	switch s.lockKind {
 	case lockOne:
 		shard := c.Keys[0].Shard()
@@ -117,6 +127,7 @@ func (c *Ctx) invoke(s *Spec) error {
 			c.locks.Add(c.Keys[i].Shard())
 		}
 		c.locks.Lock(c.Store)
+		c.Store.PrefetchLocked(c.DB, c.Keys)
 		err := s.Handler(c)
 		c.locks.Unlock(c.Store)
 		return err

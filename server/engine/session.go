@@ -76,18 +76,16 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 	base := c.Out.Len()
 	s.next = netloop.Wait
 	for n := 1; ; n++ {
-		s.limits.Authenticated = !s.authRequired()
-		args, used, err := s.parser.Next(in[taken:], &s.limits)
+		used, err := s.nextRequest(c, in[taken:])
 		taken += used
 		if err != nil {
 			s.protocolError(c, err)
 			break
 		}
-		if args == nil {
+		if c.Args == nil {
 			s.want = s.parser.Want(in[taken:])
 			break
 		}
-		c.Args = args
 		s.request(c)
 		if s.next != netloop.Wait {
 			break
@@ -117,6 +115,7 @@ func (s *Session) begin(out []byte) *Ctx {
 	c.meter = meter{since: k.clock()}
 	c.View = store.View{Store: k.Store, DB: s.db, Now: c.meter.since.UnixMilli(), NoTouch: s.noTouch}
 	c.Kernel, c.Session = k, s
+	c.ahead.drop()
 	c.writer.Reset(out, s.resp3)
 	return c
 }

@@ -1,0 +1,115 @@
+// Looking ahead in a pipeline.
+//
+// A session that finds more requests behind the one it is about to run parses up
+// to lookWindow of them first and lets the store prefetch what their keys need
+// (store/prefetch.go), so that the waits for memory of many commands overlap.
+// That is a hint: the requests are then admitted and run one after the other as
+// if they had been parsed one after the other. Whatever one of them does to the
+// session (SELECT, MULTI, RESET) at worst wastes a prefetch. What it can change
+// about parsing is the limits of unauthenticated clients, so those do not look
+// ahead, and a client that loses its login parses the rest again.
+
+package engine
+
+import "github.com/larderkv/larder/store"
+
+const (
+	// lookWindow is how many requests are parsed before the first of them runs:
+	// enough for the waits to overlap, few enough for what was prefetched to
+	// stay in the first-level cache (four lines for each).
+	lookWindow = 16
+	// lookArgs is the most arguments a request may have to be looked at ahead.
+	lookArgs = 64
+)
+
+// lookahead is the requests that were parsed and have not run yet.
+type lookahead struct {
+	requests [lookWindow]request
+	n, next  int
+	args     [][]byte // the requests' arguments, one behind the other
+	keys     []store.Key
+}
+
+type request struct {
+	args  [][]byte
+	size  int
+	row   *Spec // nil: unknown command
+	key   store.Key
+	keyed bool // key is the row's one key
+}
+
+// drop forgets the requests that have not run.
+func (l *lookahead) drop() { l.n, l.next = 0, 0 }
+
+// letGo drops every reference to the client's bytes.
+func (l *lookahead) letGo() {
+	clear(l.requests[:l.n])
+	l.drop()
+	clear(l.args)
+	clear(l.keys)
+	l.args, l.keys = l.args[:0], l.keys[:0]
+}
+
+// nextRequest puts the first request of buf into c, nil arguments if there is no
+// complete one, and returns how many bytes it takes.
+func (s *Session) nextRequest(c *Ctx, buf []byte) (size int, err error) {
+	l := &c.ahead
+	if s.authRequired() {
+		l.drop()
+	}
+	if l.next < l.n {
+		return c.use(&l.requests[l.next]), nil
+	}
+	s.limits.Authenticated = !s.authRequired()
+	c.row, c.keyed = nil, false
+	c.Args, size, err = s.parser.Next(buf, &s.limits)
+	if err != nil || c.Args == nil || size == len(buf) || !s.limits.Authenticated || len(c.Args) > lookArgs {
+		return size, err
+	}
+	s.lookAhead(c, buf, size)
+	return c.use(&l.requests[0]), nil
+}
+
+// use makes a request that was parsed ahead the one that runs.
+func (c *Ctx) use(r *request) (size int) {
+	c.ahead.next++
+	c.Args, c.row, c.key, c.keyed = r.args, r.row, r.key, r.keyed
+	return r.size
+}
+
+// lookAhead collects the request in c, which takes size bytes of buf, and those
+// behind it, and prefetches their keys.
+func (s *Session) lookAhead(c *Ctx, buf []byte, size int) {
+	l := &c.ahead
+	l.drop()
+	l.args, l.keys = l.args[:0], l.keys[:0]
+	args := c.Args
+	for {
+		s.remember(l, args, size)
+		buf = buf[size:]
+		if l.n == lookWindow {
+			break
+		}
+		if args, size = s.parser.Ahead(buf, &s.limits); size == 0 || len(args) > lookArgs {
+			break
+		}
+	}
+	if l.n > 1 {
+		s.kernel.Store.Prefetch(s.db, l.keys)
+	}
+}
+
+// remember copies a request out of the parser.
+func (s *Session) remember(l *lookahead, args [][]byte, size int) {
+	r := &l.requests[l.n]
+	l.n++
+	from := len(l.args)
+	l.args = append(l.args, args...)
+	r.args, r.size = l.args[from:len(l.args):len(l.args)], size
+	r.row = s.kernel.Table.Resolve(args)
+	r.keyed = r.row != nil && r.row.lockKind == lockOne && r.row.keyPos < len(args)
+	if r.keyed {
+		r.key = s.kernel.Store.Key(args[r.row.keyPos])
+		l.keys = append(l.keys, r.key)
+	}
+}
