@@ -47,7 +47,6 @@ const (
 	ErrLCSLenAndIdx   Error = "ERR If you want both the length and indexes, please just use IDX."
 	ErrLCSTooLong     Error = "ERR String too long for LCS"
 	ErrLCSMemory      Error = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
-	ErrInt32Range     Error = "ERR value is out of range, value must between -2147483648 and 2147483647"
 	ErrLimitNegative  Error = "ERR LIMIT can't be negative"
 	ErrDBIndex        Error = "ERR DB index is out of range"
 	ErrInvalidDB      Error = "ERR invalid DB index"
