@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/binary"
 	"math/rand/v2"
-	"slices"
 
 	"github.com/larderkv/larder/store/arena"
 )
@@ -163,12 +162,12 @@ func (s *selection) take() bool {
 // or ten times as many buckets, the bound that Redis has too.
 func (t *table) scanTable(cursor uint64, count int, fn func(ref arena.Ref)) uint64 {
 	visited := 0
-	for steps := count; ; steps-- {
+	for steps := 1; ; steps++ {
 		cursor = t.scan(cursor, func(ref arena.Ref) {
 			visited++
 			fn(ref)
 		})
-		if cursor == 0 || visited >= count || steps < -9*count {
+		if cursor == 0 || visited >= count || steps >= 10*count {
 			return cursor
 		}
 	}
@@ -222,5 +221,5 @@ func (p pack) offsets(stride int) []uint32 {
 			off = p.skip(off)
 		}
 	}
-	return slices.Clip(list)
+	return list
 }

@@ -180,7 +180,7 @@ func TestCollectionsDoNotAllocate(t *testing.T) {
 	for range 10 {
 		c.send(batch)
 	}
-	if n := testing.AllocsPerRun(100, func() { c.send(batch) }); n > 0.5 {
+	if n := testing.AllocsPerRun(100, func() { c.send(batch) }); n > 0 && !raceEnabled {
 		t.Errorf("%v allocations in a batch", n)
 	}
 }
