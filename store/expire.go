@@ -67,6 +67,7 @@ func (t *table) sweep(sub uint32, now int64, fn func(ref arena.Ref)) (removed in
 func (t *table) sweepBucket(sub, i uint32, now int64, fn func(ref arena.Ref)) (removed int, left uint32) {
 	s := &t.subs[sub]
 	b := t.bucket(s, i)
+	t.prefetchRefs(s, i)
 	for slot := int(b.count()) - 1; slot >= 0; slot-- {
 		ref := b.ref(uint8(slot))
 		r := readRecord(t.mem, ref)

@@ -73,7 +73,10 @@ func (sh *shard) freeRecord(r *record, ref arena.Ref) {
 // freeSub frees the records and buckets of one sub-table of garbage.
 func (sh *shard) freeSub(t *table, i int, keyspace bool) {
 	s := &t.subs[i]
-	t.eachSlot(s, func(b *bucket, _ uint32, slot uint8, _ bool) {
+	t.eachSlot(s, func(b *bucket, i uint32, slot uint8, _ bool) {
+		if slot == 0 {
+			t.prefetchRefs(s, i+1)
+		}
 		ref := b.ref(slot)
 		if !keyspace {
 			sh.ar.Free(ref)

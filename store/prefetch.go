@@ -1,10 +1,6 @@
 package store
 
-import (
-	"math/bits"
-
-	"github.com/larderkv/larder/store/arena"
-)
+import "math/bits"
 
 // Prefetching. With more keys than fit the processor's caches, finding one
 // waits for memory twice: for the bucket, and then for the record. A pipeline
@@ -16,37 +12,63 @@ import (
 // Measured on 5 million keys of 16 bytes with 64-byte values, GET in groups
 // of 16: see BenchmarkGetGroup.
 
-// Prefetch begins to load what finding the keys will need. It takes one shard
-// lock at a time. It is a hint without any effect on the data.
-func (s *Store) Prefetch(db int, keys []Key) {
+// Prefetch begins to load what finding the keys will need. elements is nil or
+// as long as keys: where it has a field or member, and the key's value is a
+// big collection, that is prefetched too. It takes one shard lock at a time.
+// It is a hint without any effect on the data.
+func (s *Store) Prefetch(db int, keys []Key, elements [][]byte) {
+	s.eachTable(db, keys, (*table).prefetchBucket)
+	s.eachTable(db, keys, (*table).prefetchRecord)
+	if elements != nil {
+		s.eachNested(db, keys, elements, (*table).prefetchBucket)
+		s.eachNested(db, keys, elements, (*table).prefetchRecord)
+	}
+}
+
+func (s *Store) eachTable(db int, keys []Key, fn func(t *table, h uint64)) {
 	for i := range keys {
 		sh := &s.shards[keys[i].shard]
 		sh.mu.Lock()
-		sh.dbs[db].prefetchBucket(keys[i].hash)
+		if t := sh.dbs[db]; t != nil {
+			fn(t, keys[i].hash)
+		}
 		sh.mu.Unlock()
 	}
+}
+
+// eachNested finds the collections again each time: without the lock they may
+// have gone.
+func (s *Store) eachNested(db int, keys []Key, elements [][]byte, fn func(t *table, h uint64)) {
 	for i := range keys {
+		if elements[i] == nil {
+			continue
+		}
 		sh := &s.shards[keys[i].shard]
 		sh.mu.Lock()
-		sh.dbs[db].prefetchRecord(keys[i].hash)
+		if t := sh.dbs[db]; t != nil {
+			if _, ref, ok := t.find(keys[i].hash, keys[i].Name); ok {
+				if r := readRecord(t.mem, ref); r.encoding() == encTable {
+					nested := sh.nestedTable(t.mem[r.value() : r.value()+handleSize])
+					fn(nested, nested.hash(elements[i]))
+				}
+			}
+		}
 		sh.mu.Unlock()
 	}
 }
 
 // PrefetchLocked is Prefetch for a caller that holds the shards of the keys.
 func (s *Store) PrefetchLocked(db int, keys []Key) {
-	for i := range keys {
-		s.shards[keys[i].shard].dbs[db].prefetchBucket(keys[i].hash)
-	}
-	for i := range keys {
-		s.shards[keys[i].shard].dbs[db].prefetchRecord(keys[i].hash)
+	for _, fn := range [...]func(*table, uint64){(*table).prefetchBucket, (*table).prefetchRecord} {
+		for i := range keys {
+			if t := s.shards[keys[i].shard].dbs[db]; t != nil {
+				fn(t, keys[i].hash)
+			}
+		}
 	}
 }
 
 func (t *table) prefetchBucket(h uint64) {
-	if t == nil {
-		return
-	}
 	if s := &t.subs[t.subOf(h)]; s.buckets > 0 {
 		t.ar.Prefetch(s.base + uint64(s.home(s.position(h)))*bucketSize)
 	}
@@ -55,9 +77,6 @@ func (t *table) prefetchBucket(h uint64) {
 // prefetchRecord loads the first two lines of the first record in the key's
 // home bucket whose tag fits: nearly always the right one.
 func (t *table) prefetchRecord(h uint64) {
-	if t == nil {
-		return
-	}
 	s := &t.subs[t.subOf(h)]
 	if s.buckets == 0 {
 		return
@@ -65,13 +84,20 @@ func (t *table) prefetchRecord(h uint64) {
 	position := s.position(h)
 	b := t.bucket(s, s.home(position))
 	if m := b.match(uint8(position)); m != 0 {
-		ref := b.ref(uint8(bits.TrailingZeros64(m)) >> 2)
-		t.prefetchRef(ref)
+		off := b.ref(uint8(bits.TrailingZeros64(m)) >> 2).Off()
+		t.ar.Prefetch(off)
+		t.ar.Prefetch(off + bucketSize)
 	}
 }
 
-func (t *table) prefetchRef(ref arena.Ref) {
-	off := ref.Off()
-	t.ar.Prefetch(off)
-	t.ar.Prefetch(off + bucketSize)
+// prefetchRefs loads the headers of all records of a bucket, for a walk that
+// will read them next.
+func (t *table) prefetchRefs(s *subtable, i uint32) {
+	if i >= uint32(s.buckets) {
+		return
+	}
+	b := t.bucket(s, i)
+	for slot := uint8(0); slot < b.count(); slot++ {
+		t.ar.Prefetch(b.ref(slot).Off())
+	}
 }

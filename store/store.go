@@ -103,11 +103,12 @@ type shard struct {
 	ar  *arena.Arena
 	dbs []*table // nil until the database is used
 
+	watched map[watchKey][]watch // looked at by every write, so on the lock's cache line
+
 	nested     []*table // big collections, by handle
 	freeNested []uint32
 	garbage    []garbage // tables that are being freed in the background
 
-	watched map[watchKey][]watch
 	compact compaction
 
 	digits [20]byte // an integer member of a set, printed for its reader

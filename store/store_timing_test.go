@@ -117,7 +117,7 @@ func benchGetGroup(b *testing.B, keys int, prefetch bool) {
 			group[i] = s.Key(names[i][:])
 		}
 		if prefetch {
-			s.Prefetch(0, group[:])
+			s.Prefetch(0, group[:], nil)
 		}
 		for _, k := range group {
 			s.Lock(k.Shard())

@@ -64,6 +64,8 @@ type table struct {
 	subs  []subtable
 	n     int // records
 	ttls  int // records with an expiry time
+
+	widest uint16 // no sub-table has more buckets
 }
 
 type subtable struct {
@@ -98,8 +100,6 @@ func newTable(ar *arena.Arena, seed maphash.Seed) *table {
 }
 
 func (t *table) hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
-
-func (t *table) len() int { return t.n }
 
 // subOf returns the index of the sub-table of a hash.
 func (t *table) subOf(h uint64) uint32 { return t.dir[h>>1>>(63-t.depth)] }
@@ -289,6 +289,7 @@ func (t *table) resize(i uint32, buckets int) {
 	}
 	old := *s
 	s.base, s.buckets, s.count = t.newArray(buckets), uint16(buckets), 0
+	t.widest = max(t.widest, s.buckets)
 	if buckets == 0 {
 		s.due = 0
 	}
@@ -329,7 +330,10 @@ func (t *table) split(i uint32) {
 	for k := from; k < from+span; k++ {
 		t.dir[k] = j
 	}
-	t.eachSlot(&old, func(b *bucket, _ uint32, slot uint8, _ bool) {
+	t.eachSlot(&old, func(b *bucket, i uint32, slot uint8, _ bool) {
+		if slot == 0 {
+			t.prefetchRefs(&old, i+1)
+		}
 		ref := b.ref(slot)
 		h := t.hash(recordKey(t.mem, ref))
 		sub := t.subOf(h)
@@ -414,16 +418,18 @@ func (t *table) random() arena.Ref {
 	if t.n == 0 {
 		return 0
 	}
-	widest := 0
-	for i := range t.subs {
-		widest = max(widest, int(t.subs[i].buckets))
-	}
 	for tries := 0; tries < 256; tries++ {
 		s := &t.subs[rand.IntN(len(t.subs))]
-		x := rand.IntN(widest * slots)
+		x := rand.IntN(int(t.widest) * slots)
 		if i := x / slots; i < int(s.buckets) {
 			if b := t.bucket(s, uint32(i)); x%slots < int(b.count()) {
 				return b.ref(uint8(x % slots))
+			}
+		}
+		if tries == 64 { // the table has shrunk, it seems
+			t.widest = 0
+			for i := range t.subs {
+				t.widest = max(t.widest, t.subs[i].buckets)
 			}
 		}
 	}

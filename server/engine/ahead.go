@@ -28,6 +28,8 @@ type lookahead struct {
 	n, next  int
 	args     [][]byte // the requests' arguments, one behind the other
 	keys     []store.Key
+	elements [][]byte // by key: the field or member that the request is about, or nil
+	nested   bool     // some element is not nil
 }
 
 type request struct {
@@ -47,7 +49,8 @@ func (l *lookahead) letGo() {
 	l.drop()
 	clear(l.args)
 	clear(l.keys)
-	l.args, l.keys = l.args[:0], l.keys[:0]
+	clear(l.elements)
+	l.args, l.keys, l.elements = l.args[:0], l.keys[:0], l.elements[:0]
 }
 
 // nextRequest puts the first request of buf into c, nil arguments if there is no
@@ -82,7 +85,7 @@ func (c *Ctx) use(r *request) (size int) {
 func (s *Session) lookAhead(c *Ctx, buf []byte, size int) {
 	l := &c.ahead
 	l.drop()
-	l.args, l.keys = l.args[:0], l.keys[:0]
+	l.args, l.keys, l.elements, l.nested = l.args[:0], l.keys[:0], l.elements[:0], false
 	args := c.Args
 	for {
 		s.remember(l, args, size)
@@ -95,7 +98,11 @@ func (s *Session) lookAhead(c *Ctx, buf []byte, size int) {
 		}
 	}
 	if l.n > 1 {
-		s.kernel.Store.Prefetch(s.db, l.keys)
+		elements := l.elements
+		if !l.nested {
+			elements = nil
+		}
+		s.kernel.Store.Prefetch(s.db, l.keys, elements)
 	}
 }
 
@@ -111,5 +118,10 @@ func (s *Session) remember(l *lookahead, args [][]byte, size int) {
 	if r.keyed {
 		r.key = s.kernel.Store.Key(args[r.row.keyPos])
 		l.keys = append(l.keys, r.key)
+		var element []byte
+		if i := r.row.elementPos; i > 0 && i < len(args) {
+			element, l.nested = args[i], true
+		}
+		l.elements = append(l.elements, element)
 	}
 }

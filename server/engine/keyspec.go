@@ -11,10 +11,10 @@
 package engine
 
 import (
+	"bytes"
 	"math"
 
 	"github.com/larderkv/larder/store"
-	"github.com/larderkv/larder/store/lex"
 )
 
 // KeyFlags say what happens to the keys of a spec.
@@ -115,12 +115,12 @@ func (k *KeySpec) span(args [][]byte) (first, last, step int, ok bool) {
 		if begin+k.CountAt >= len(args) {
 			return 0, 0, 0, false
 		}
-		n, isInt := lex.ParseInt(args[begin+k.CountAt])
-		if !isInt || n < 1 || n > math.MaxInt32 {
+		n := leadingInt(args[begin+k.CountAt], len(args))
+		if n < 1 {
 			return 0, 0, 0, false
 		}
 		first = begin + k.FirstAt
-		last = first + (int(n)-1)*k.Step
+		last = first + (n-1)*k.Step
 	} else {
 		first = begin
 		switch {
@@ -136,6 +136,22 @@ func (k *KeySpec) span(args [][]byte) (first, last, step int, ok bool) {
 		return 0, 0, 0, false
 	}
 	return first, last, k.Step, true
+}
+
+// leadingInt is C's atoi, by which Redis reads counts of keys: the digits at the
+// front, whatever follows them. It stops at a number past most.
+func leadingInt(b []byte, most int) (n int) {
+	b = bytes.TrimLeft(b, " \t\n\v\f\r")
+	if len(b) > 0 && b[0] == '+' {
+		b = b[1:]
+	}
+	for _, c := range b {
+		if c < '0' || c > '9' || n > most {
+			break
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n
 }
 
 // search finds the argument after the spec's keyword, 0 when it is absent.
@@ -259,6 +275,9 @@ func (s *Spec) deriveLock() {
 		s.lockKind = lockNone
 	case len(k) == 1 && k[0].plain() && k[0].Last == 0:
 		s.lockKind, s.keyPos = lockOne, k[0].Pos
+		if (s.Group == "hash" || s.Group == "set") && max(s.Arity, -s.Arity) > s.keyPos+1 {
+			s.elementPos = s.keyPos + 1
+		}
 	default:
 		s.lockKind = lockKeys
 	}

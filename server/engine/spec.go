@@ -52,6 +52,8 @@ type Spec struct {
 	legacy   legacyRange
 	lockKind lockKind
 	keyPos   int // lockOne: the position of the only key
+
+	elementPos int // the field or member that follows it, for prefetching; 0: none
 }
 
 // FullName is the name as statistics and errors print it: "client|setname".

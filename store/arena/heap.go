@@ -111,6 +111,7 @@ type Heap struct {
 	large   map[uint32][]uint32 // free large blocks by size in pages
 	pending []span              // large blocks waiting to be given back
 
+	exhausted  atomic.Bool
 	dirtyBytes atomic.Int64
 	spanBytes  atomic.Int64 // bytes of spans and large blocks handed out
 }
@@ -199,6 +200,7 @@ func (h *Heap) takeSpan(kind uint8) (uint32, error) {
 	default:
 		page = uint32(h.bump[kind] >> descShift)
 		h.bump[kind] += size
+		h.noteExhausted()
 	}
 	h.spanBytes.Add(int64(size))
 	return page, nil
@@ -209,6 +211,9 @@ func (h *Heap) giveSpans(kind uint8, pages ...uint32) {
 	bytes := int64(len(pages)) << spanShift[kind]
 	h.mu.Lock()
 	h.dirty[kind] = append(h.dirty[kind], pages...)
+	if h.exhausted.Load() {
+		h.noteExhausted()
+	}
 	h.mu.Unlock()
 	h.dirtyBytes.Add(bytes)
 	h.spanBytes.Add(-bytes)
@@ -228,6 +233,7 @@ func (h *Heap) takeLarge(size int) (uint32, error) {
 	}
 	page := uint32(h.bump[kinds] >> descShift)
 	h.bump[kinds] += uint64(size)
+	h.noteExhausted()
 	return page, nil
 }
 
@@ -261,16 +267,17 @@ func (h *Heap) Scavenge() (more bool, err error) {
 
 // Exhausted reports that less than a sixteenth of some region is left. The
 // store then refuses writes that need memory, as it does past maxmemory.
-func (h *Heap) Exhausted() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (h *Heap) Exhausted() bool { return h.exhausted.Load() }
+
+// noteExhausted is called with h.mu held whenever a region's use may have
+// crossed the bound.
+func (h *Heap) noteExhausted() {
+	full := false
 	for i, b := range h.bump {
 		free := i < kinds && len(h.dirty[i])+len(h.clean[i]) > 1024
-		if !free && uint64(i+1)*h.region-b < h.region/16 {
-			return true
-		}
+		full = full || !free && uint64(i+1)*h.region-b < h.region/16
 	}
-	return false
+	h.exhausted.Store(full)
 }
 
 // Excess reports whether Scavenge has something to do.
