@@ -161,7 +161,8 @@ func (c *Config) admit(v *Values, settings []Setting, local bool) (rows []int, e
 		row, known, ok := c.table.find(s.Name)
 		switch {
 		case !ok:
-			return nil, problemf("Unknown option or number of arguments for CONFIG SET - '%s'", s.Name)
+			name, _, _ := strings.Cut(s.Name, "\x00") // as Redis prints a C string
+			return nil, problemf("Unknown option or number of arguments for CONFIG SET - '%s'", name)
 		case c.table.rows[row].Change == Immutable:
 			return nil, setError(s.Name, problem("can't set immutable config"))
 		case c.table.rows[row].Change == Protected && !allowed(v.EnableProtectedConfigs, local):

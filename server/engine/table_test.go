@@ -106,6 +106,7 @@ func TestKeys(t *testing.T) {
 		{"count zero", -3, []KeySpec{NumKeys(1, RO)}, "c 0 a", want{Movable: true}},
 		{"count negative", -3, []KeySpec{NumKeys(1, RO)}, "c -1 a", want{Movable: true}},
 		{"count too large", -3, []KeySpec{NumKeys(1, RO)}, "c 9223372036854775807 a", want{Movable: true}},
+		{"count with a tail", -3, []KeySpec{NumKeys(1, RO)}, "c +1x a b", want{Keys: "a", Movable: true}},
 		{"count no number", -3, []KeySpec{NumKeys(1, RO)}, "c x a", want{Movable: true}},
 	} {
 		table := mustTable(t, Spec{Name: "c", Arity: c.arity, Handler: nop, Keys: c.specs})
