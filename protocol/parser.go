@@ -4,7 +4,7 @@ import "bytes"
 
 // The bounds that Redis puts on a request before it looks at the command.
 const (
-	maxLine          = 64 << 10         // PROTO_INLINE_MAX_SIZE: bytes without a line's end
+	maxLine          = 64<<10 + 2       // bytes without a line's end: PROTO_INLINE_MAX_SIZE and the end itself, see the package's comment
 	maxCount         = 1<<31 - 1        // arguments of one request: INT_MAX
 	maxUnauthArgs    = 10               // arguments before the client has logged in
 	maxUnauthBulk    = 16 << 10         // bytes per argument before the client has logged in

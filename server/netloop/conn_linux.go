@@ -1,6 +1,7 @@
 package netloop
 
 import (
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,14 +21,17 @@ type conn struct {
 	sent   int
 
 	active    int64 // loop time of the last byte in either direction, unix nanoseconds
-	softSince int64 // loop time since when the output is past the soft limit; 0: it is not
+	softSince int64 // loop time since when the output is past the soft limit, or held back; 0: it is not
 	interest  uint32
-	reason    CloseReason // why closing
-	inAgain   bool        // in loop.again
-	leftover  bool        // the session said there are complete requests left
-	paused    bool        // neither read nor executed until the output has gone out
-	blocked   bool        // the session waits for Resume
-	closing   bool        // to be closed when the output has gone out
+	reason    CloseReason   // why closing
+	killed    atomic.Uint32 // the first Kill's reason plus one
+	readable  bool          // there may be input in the socket
+	ended     bool          // the client has ended its side; what it sent before may not be read yet
+	inAgain   bool          // in loop.again
+	leftover  bool          // the session said there are complete requests left
+	paused    bool          // neither read nor executed until the output has gone out
+	blocked   bool          // the session waits for Resume
+	closing   bool          // to be closed when the output has gone out
 	closed    bool
 }
 
@@ -39,8 +43,13 @@ func (c *conn) Post(f func()) {
 	})
 }
 
-func (c *conn) Resume()                 { c.Post(c.resume) }
-func (c *conn) Kill(reason CloseReason) { c.Post(func() { c.close(reason) }) }
+func (c *conn) Resume() { c.Post(c.resume) }
+
+func (c *conn) Kill(reason CloseReason) {
+	if c.killed.CompareAndSwap(0, uint32(reason)+1) {
+		c.Post(func() { c.close(reason) })
+	}
+}
 
 func (c *conn) Push(b []byte) {
 	b = append([]byte(nil), b...)
@@ -54,26 +63,40 @@ func (c *conn) Push(b []byte) {
 func (c *conn) rest() []byte { return c.query[c.taken:] }
 func (c *conn) unsent() int  { return len(c.output) - c.sent }
 
-// executable says whether Data may be called without new input.
-func (c *conn) executable() bool {
-	return !c.closed && !c.closing && !c.blocked && !c.paused && c.leftover
+// due says whether the connection is to have a turn without a new event.
+func (c *conn) due() bool {
+	return !c.closed && !c.closing && !c.blocked && !c.paused && (c.leftover || c.readable)
 }
 
-// ready handles what the kernel has to say about the connection.
+// ready handles what the kernel has to say about the connection. Events are edge-triggered: what cannot be looked at now
+// is remembered, not reported again.
 func (c *conn) ready(events uint32) {
 	if events&unix.EPOLLOUT != 0 && c.unsent() > 0 && !c.flush() {
 		return
 	}
-	reading := c.interest&unix.EPOLLIN != 0
-	switch {
-	case reading && events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0:
-		if !c.inAgain { // what is there has to be executed first
-			c.read()
-		}
-	case events&(unix.EPOLLHUP|unix.EPOLLERR|unix.EPOLLRDHUP) != 0:
-		// Not reading, so the client is not coming back: a blocked one is told by RDHUP, others by a reset.
-		c.close(ClientClosed)
+	if events&^unix.EPOLLOUT == 0 {
+		return
 	}
+	c.readable = true
+	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		c.ended = true
+		if c.blocked || (c.closing || c.paused) && events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+			c.close(ClientClosed)
+			return
+		}
+	}
+	if !c.inAgain && c.due() { // else the leftover comes first
+		c.read()
+	}
+}
+
+// turn gives a connection that is due its turn.
+func (c *conn) turn() {
+	if c.leftover {
+		c.execute(c.rest(), true)
+		return
+	}
+	c.read()
 }
 
 // read takes input in and gives the connection its turn. A short leftover goes in front of it in the shared buffer, behind
@@ -90,9 +113,10 @@ func (c *conn) read() {
 	} else {
 		buf = l.in[copy(l.in, rest):]
 	}
-	n, errno := sysRead(c.fd, buf)
+	n, errno := receive(c.fd, buf)
 	switch {
 	case errno == syscall.EAGAIN:
+		c.readable = false
 		return
 	case errno != 0:
 		c.close(ReadError)
@@ -101,6 +125,8 @@ func (c *conn) read() {
 		c.hangUp()
 		return
 	}
+	// A short read has emptied the socket, and whatever comes later is a new event; but not an end that is there already.
+	c.readable = n == len(buf) || c.ended
 	l.count.in += int64(n)
 	l.count.reads++
 	c.sizes.read.Add(int64(n))
@@ -148,9 +174,9 @@ func (c *conn) makeRoom() {
 
 // execute gives the session the input: the query buffer's, or else the shared read buffer's.
 func (c *conn) execute(in []byte, inQuery bool) {
-	taken, out, next := c.session.Data(in, c.loop.out[:0])
+	taken, out, next := c.session.Data(in, c.loop.room())
 	c.keepRest(in[taken:], taken, inQuery)
-	c.settle(out, next)
+	c.loop.endTurn(c, out, next)
 }
 
 // resume ends a Block.
@@ -159,11 +185,12 @@ func (c *conn) resume() {
 		return
 	}
 	c.blocked = false
-	out, next := c.session.Resumed(c.loop.out[:0])
+	out, next := c.session.Resumed(c.loop.room())
 	if next == Wait {
 		next = Yield // to what came in meanwhile
 	}
-	c.settle(out, next)
+	c.loop.endTurn(c, out, next)
+	c.loop.settle() // before the next letter
 }
 
 // keepRest keeps the input that the session has not taken.
@@ -183,27 +210,24 @@ func (c *conn) keepRest(rest []byte, taken int, inQuery bool) {
 	}
 }
 
-// settle ends a turn: it sends the output and does what the session wants next.
-func (c *conn) settle(out []byte, next Action) {
+// settle ends a turn: it sends the output and does what the session wants next. own: out may be kept.
+func (c *conn) settle(out []byte, own bool, next Action) {
 	if next == CloseNow {
 		c.close(Quit)
 		return
 	}
-	if !c.send(out, true) {
+	if !c.send(out, own) {
 		return
 	}
-	if next == Yield && len(c.rest()) == 0 {
-		next = Wait
-	}
-	c.leftover = next == Yield
+	c.leftover = next == Yield && len(c.rest()) > 0
 	switch next {
 	case Yield:
-		if c.unsent() > 0 {
-			c.paused = true
-		} else {
-			c.queueAgain()
-		}
+		c.paused = c.paused || c.unsent() > 0
 	case Block:
+		if c.ended {
+			c.close(ClientClosed)
+			return
+		}
 		c.blocked = true
 	case CloseAfterFlush:
 		c.closeAfterFlush(Quit)
@@ -218,36 +242,26 @@ func (c *conn) settle(out []byte, next Action) {
 	c.watch()
 }
 
-// send writes out once; what the kernel does not take waits behind what it has not taken before. lent: out is the loop's
-// buffer. It returns false if the connection is closed.
-func (c *conn) send(out []byte, lent bool) bool {
-	l := c.loop
+// send writes out once; what the kernel does not take waits behind what it has not taken before. own: out may be kept.
+// It returns false if the connection is closed.
+func (c *conn) send(out []byte, own bool) bool {
 	n := 0
 	if len(out) > 0 && c.unsent() == 0 {
 		if n = c.write(out); n < 0 {
 			return false
 		}
 	}
-	stolen := false
-	if n < len(out) {
-		stolen = c.hold(out, n, lent)
-	}
-	switch {
-	case stolen && &out[0] == &l.out[:1][0]:
-		l.out = l.buffers.get(outSize)
-	case lent && !stolen && cap(out) <= keepOut:
-		l.out = out[:0]
-	}
 	if n == len(out) {
 		return true
 	}
-	lim := l.server.opts.Limits()
+	c.hold(out, n, own)
+	lim := c.loop.server.opts.Limits()
 	return c.checkOutput(&lim)
 }
 
 // write hands b to the kernel, once. It returns how much of it was taken, or -1: the connection is closed.
 func (c *conn) write(b []byte) int {
-	n, errno := sysWrite(c.fd, b)
+	n, errno := send(c.fd, b)
 	switch errno {
 	case 0:
 	case syscall.EAGAIN:
@@ -264,22 +278,20 @@ func (c *conn) write(b []byte) int {
 	return n
 }
 
-// hold keeps out[n:] until the kernel takes it. A long one that was lent by the loop is not copied but kept.
-func (c *conn) hold(out []byte, n int, lent bool) (stolen bool) {
-	if c.unsent() > 0 {
+// hold keeps out[n:] until the kernel takes it.
+func (c *conn) hold(out []byte, n int, own bool) {
+	switch {
+	case c.unsent() > 0:
 		if c.sent > 0 && cap(c.output)-len(c.output) < len(out)-n {
 			c.output = c.output[:copy(c.output, c.output[c.sent:])]
 			c.sent = 0
 		}
 		c.output = append(c.output, out[n:]...)
-		return false
-	}
-	if lent && len(out)-n >= stealFrom {
+	case own:
 		c.output, c.sent = out, n
-		return true
+	default:
+		c.output, c.sent = append(c.loop.buffers.get(len(out)-n), out[n:]...), 0
 	}
-	c.output, c.sent = append(c.loop.buffers.get(len(out)-n), out[n:]...), 0
-	return false
 }
 
 // checkOutput applies the limits to output that the client does not take. It returns false if the connection is closed.
@@ -291,7 +303,7 @@ func (c *conn) checkOutput(lim *Limits) bool {
 	}
 	now := c.loop.now.UnixNano()
 	switch {
-	case lim.OutputSoft <= 0 || n <= lim.OutputSoft:
+	case lim.OutputSoft <= 0 || n <= lim.OutputSoft && !c.paused:
 		c.softSince = 0
 	case c.softSince == 0:
 		c.softSince = now
@@ -319,9 +331,6 @@ func (c *conn) flush() bool {
 			return false
 		}
 		c.paused, c.softSince = false, 0
-		if c.executable() {
-			c.queueAgain()
-		}
 	}
 	c.watch()
 	return !c.closed
@@ -332,24 +341,15 @@ func (c *conn) dropOutput() {
 	c.output, c.sent = nil, 0
 }
 
-func (c *conn) queueAgain() {
-	if !c.inAgain {
+// watch makes sure that the connection is heard of again: by a turn in the next round if one is due, and by an event when
+// the kernel can take more if there is unsent output.
+func (c *conn) watch() {
+	c.setSizes(c.rest(), c.unsent())
+	if !c.inAgain && c.due() {
 		c.inAgain = true
 		c.loop.again = append(c.loop.again, c)
 	}
-}
-
-// watch tells the kernel what the loop wants to hear of the connection, if that has changed.
-func (c *conn) watch() {
-	c.setSizes(c.rest(), c.unsent())
-	var interest uint32
-	switch {
-	case c.closing || c.paused:
-	case c.blocked:
-		interest = unix.EPOLLRDHUP
-	default:
-		interest = unix.EPOLLIN
-	}
+	interest := listening
 	if c.unsent() > 0 {
 		interest |= unix.EPOLLOUT
 	}
@@ -387,6 +387,9 @@ func (c *conn) dropQuery() {
 func (c *conn) close(reason CloseReason) {
 	if c.closed {
 		return
+	}
+	if killed := c.killed.Load(); killed != 0 {
+		reason = CloseReason(killed - 1)
 	}
 	l := c.loop
 	c.closed = true

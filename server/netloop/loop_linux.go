@@ -16,12 +16,16 @@ const (
 	smallRest    = 4 << 10   // leftover that is copied in front of the next read rather than read behind
 	outSize      = 64 << 10  // a loop's shared output buffer, at first
 	keepOut      = 2 << 20   // and at most, between turns
-	stealFrom    = 32 << 10  // unsent output that takes the shared buffer away rather than being copied out of it
 	lastReads    = 16        // reads of input that nobody will look at, before closing
 	maxEvents    = 512       // per round
+	busyEvents   = 8         // events in a round after which more are likely to be there already
 	clockRounds  = 64        // busy rounds between two looks at the clock
 	tickInterval = time.Second
 )
+
+// listening is what the kernel is asked to tell of every connection, once per change: level-triggered, each event would
+// be looked at a second time by the next epoll_wait. EPOLLOUT joins it while there is unsent output.
+const listening uint32 = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
 // loop is one event loop: a goroutine on a thread of its own that reads, executes and writes for its connections. All
 // fields but mail and traffic are that goroutine's.
@@ -37,11 +41,13 @@ type loop struct {
 	spare []*conn // the previous round's again, to swap with
 
 	in      []byte // shared read buffer
-	out     []byte // shared output buffer, empty between turns
+	out     []byte // shared output buffer: the replies of turns, until settle
+	turns   []turn // this round's, not settled yet
 	buffers buffers
 	events  []unix.EpollEvent
 
 	rounds   uint
+	busy     bool      // the last round had busyEvents events
 	now      time.Time // some rounds old when busy
 	nextTick time.Time
 	draining bool // no new connections; the loop ends with the last one
@@ -76,8 +82,8 @@ func newLoop(s *Server) (*loop, error) {
 	return l, nil
 }
 
-// run is the loop. One round: ask what is ready, give each ready connection one turn (one read, one batch, one write),
-// run what others have posted, give the connections with leftovers a turn.
+// run is the loop. One round: ask what is ready, give each ready connection one turn (one read, one batch), send the
+// replies (one write each), run what others have posted, give the connections with leftovers a turn.
 func (l *loop) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -91,10 +97,12 @@ func (l *loop) run() {
 				c.ready(ev.Events)
 			}
 		}
+		l.settle()
 		if posted {
 			l.mail.deliver()
 		}
 		l.runAgain()
+		l.settle()
 		if !l.now.Before(l.nextTick) {
 			l.tick()
 		}
@@ -107,10 +115,14 @@ func (l *loop) run() {
 	}
 }
 
-// poll returns how many events are ready. It waits only if there is nothing else to do.
+// poll returns how many events are ready. It waits only if there is nothing else to do. Asking first without waiting is
+// cheaper when there is something, which is likely only after a round that had much to do.
 func (l *loop) poll() int {
 	l.rounds++
-	n := pollNow(l.ep, l.events)
+	n := 0
+	if l.busy || len(l.again) > 0 {
+		n = pollNow(l.ep, l.events)
+	}
 	if n == 0 && len(l.again) == 0 {
 		l.publish()
 		n = pollWait(l.ep, l.events, tickInterval)
@@ -119,7 +131,50 @@ func (l *loop) poll() int {
 		l.publish()
 		l.now = time.Now()
 	}
+	l.busy = n >= busyEvents
 	return n
+}
+
+// turn is what a session has returned, until its output is sent at the end of the round.
+type turn struct {
+	c    *conn
+	out  []byte
+	next Action
+}
+
+// room returns the place for a turn's output: the rest of the shared buffer, as an empty slice.
+func (l *loop) room() []byte {
+	if len(l.out) > cap(l.out)/2 {
+		l.settle()
+	}
+	return l.out[len(l.out):]
+}
+
+// endTurn takes the output of a turn. One that has outgrown the room is sent at once: then the session has made a new
+// buffer, which becomes the shared one unless it is very large.
+func (l *loop) endTurn(c *conn, out []byte, next Action) {
+	used := len(l.out)
+	if len(out) == 0 || used < cap(l.out) && &out[0] == &l.out[:used+1][used] {
+		l.out = l.out[:used+len(out)]
+		l.turns = append(l.turns, turn{c, out, next})
+		return
+	}
+	l.settle()
+	own := cap(out) > keepOut
+	if !own {
+		l.out = out[:0]
+	}
+	c.settle(out, own, next)
+}
+
+// settle sends the output of the turns so far, and does what the sessions want next.
+func (l *loop) settle() {
+	for i, t := range l.turns {
+		l.turns[i] = turn{}
+		t.c.settle(t.out, false, t.next)
+	}
+	l.turns = l.turns[:0]
+	l.out = l.out[:0]
 }
 
 func (l *loop) runAgain() {
@@ -131,8 +186,8 @@ func (l *loop) runAgain() {
 	for i, c := range turn {
 		turn[i] = nil
 		c.inAgain = false
-		if c.executable() {
-			c.execute(c.rest(), true)
+		if c.due() {
+			c.turn()
 		}
 	}
 	l.spare = turn
@@ -152,7 +207,7 @@ func (l *loop) tick() {
 		if c == nil {
 			continue
 		}
-		if c.softSince != 0 {
+		if c.unsent() > 0 {
 			c.checkOutput(&lim)
 		}
 		if !c.closed && !c.blocked && lim.IdleTimeout > 0 && l.now.UnixNano()-c.active > int64(lim.IdleTimeout) {
@@ -199,7 +254,7 @@ func (l *loop) register(c *conn) {
 	if session == nil {
 		if len(refusal) > 0 {
 			// A new socket's buffer takes a message of any sensible size.
-			if _, errno := sysWrite(c.fd, refusal); errno != 0 {
+			if _, errno := send(c.fd, refusal); errno != 0 {
 				l.server.log.Debug("refusing a connection", "error", errno)
 			}
 		}
@@ -214,7 +269,7 @@ func (l *loop) register(c *conn) {
 	}
 	l.conns[c.fd] = c
 	l.live++
-	c.interest = unix.EPOLLIN
+	c.interest = listening
 	if err := control(l.ep, unix.EPOLL_CTL_ADD, c.fd, c.interest); err != nil {
 		l.server.log.Warn("cannot watch a connection", "error", err)
 		c.close(ReadError)

@@ -25,10 +25,7 @@ func (m *mailbox) post(f func()) bool {
 	}
 	m.letters = append(m.letters, f)
 	if len(m.letters) == 1 {
-		one := [8]byte{0: 1}
-		if _, errno := sysWrite(m.wake, one[:]); errno != 0 {
-			panic("BUG: eventfd: " + errno.Error())
-		}
+		ring(m.wake)
 	}
 	return true
 }
@@ -39,10 +36,7 @@ func (m *mailbox) deliver() {
 	letters := m.letters
 	m.letters = m.read[:0]
 	if len(letters) > 0 {
-		var count [8]byte
-		if _, errno := sysRead(m.wake, count[:]); errno != 0 {
-			panic("BUG: eventfd: " + errno.Error())
-		}
+		silence(m.wake)
 	}
 	m.mu.Unlock()
 	for i, f := range letters {

@@ -54,7 +54,8 @@ type Conn interface {
 	Post(f func())
 	// Resume ends a Block. A session that is not blocked when it arrives is left alone.
 	Resume()
-	// Kill closes the connection soon; unsent output is lost.
+	// Kill closes the connection soon; unsent output is lost. The first Kill's reason is the one that Closed is told, also
+	// if the session ends the connection itself before.
 	Kill(reason CloseReason)
 	// Push sends b, complete out-of-band messages, after the output of the calls made so far. b is copied.
 	Push(b []byte)
@@ -106,7 +107,9 @@ func (r CloseReason) String() string {
 // well to Yield when one batch has produced as much.
 const DefaultOutputPause = 1 << 20
 
-// Limits bounds what one connection may take. Zero means no limit, except for OutputPause.
+// Limits bounds what one connection may take. Zero means no limit, except for OutputPause. A connection that is paused
+// counts as past the soft limit, though the output that would pass it has not been made: where Redis would collect it and
+// close the connection, larder closes it after the same time.
 type Limits struct {
 	QueryBuffer       int64         // bytes received and not executed (client-query-buffer-limit)
 	OutputPause       int           // bytes unsent that stop reading and executing; 0: DefaultOutputPause

@@ -35,6 +35,7 @@ type pconn struct {
 
 	active  atomic.Int64 // last byte in either direction, unix nanoseconds
 	writing atomic.Int64 // start of the write under way, unix nanoseconds; 0: none
+	held    atomic.Bool  // requests wait until that write is through
 }
 
 func (c *pconn) Post(f func()) { c.post(f, 0) }
@@ -88,7 +89,8 @@ func (c *pconn) Push(b []byte) {
 
 // checkTime applies the limits that are about time; called by the driver's ticker.
 func (c *pconn) checkTime(now time.Time, lim *Limits) {
-	if since := c.writing.Load(); since != 0 && lim.OutputSoft > 0 && c.sizes.output.Load() > lim.OutputSoft {
+	past := c.sizes.output.Load() > lim.OutputSoft || c.held.Load()
+	if since := c.writing.Load(); since != 0 && lim.OutputSoft > 0 && past {
 		if now.UnixNano()-since > int64(lim.OutputSoftSeconds)*int64(time.Second) {
 			c.Kill(OutputSoftLimit)
 			return
@@ -316,6 +318,7 @@ func (c *pconn) settle(out []byte, next Action) {
 		c.end(Quit)
 		return
 	}
+	c.held.Store(next == Yield)
 	if !c.write(out) {
 		return
 	}

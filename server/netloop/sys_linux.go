@@ -12,25 +12,44 @@ import (
 // The calls of the hot path go to the kernel without telling the scheduler (RawSyscall): they never block, and telling
 // it costs more than some of them take. Only the wait of an idle loop uses the form that gives the processor up.
 
-// sysRead reads into b, which is not empty.
-func sysRead(fd int, b []byte) (int, syscall.Errno) {
+// receive reads from a socket into b, which is not empty. recv and send cost a few per cent less than read and write,
+// which pass through the file layer, and send need not raise SIGPIPE.
+func receive(fd int, b []byte) (int, syscall.Errno) {
 	for {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
-		if errno == syscall.EINTR {
-			continue
+		n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+			0, 0, 0)
+		if errno != syscall.EINTR {
+			return int(n), errno
 		}
-		return int(n), errno
 	}
 }
 
-// sysWrite writes b, which is not empty.
-func sysWrite(fd int, b []byte) (int, syscall.Errno) {
+// send writes b, which is not empty, to a socket.
+func send(fd int, b []byte) (int, syscall.Errno) {
 	for {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
-		if errno == syscall.EINTR {
-			continue
+		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+			unix.MSG_NOSIGNAL, 0, 0)
+		if errno != syscall.EINTR {
+			return int(n), errno
 		}
-		return int(n), errno
+	}
+}
+
+// ring makes an eventfd readable.
+func ring(fd int) {
+	one := [8]byte{0: 1}
+	_, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&one[0])), uintptr(len(one)))
+	if errno != 0 {
+		panic("BUG: eventfd: " + errno.Error())
+	}
+}
+
+// silence makes an eventfd that has been rung unreadable.
+func silence(fd int) {
+	var count [8]byte
+	_, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&count[0])), uintptr(len(count)))
+	if errno != 0 {
+		panic("BUG: eventfd: " + errno.Error())
 	}
 }
 
@@ -107,7 +126,7 @@ func setKeepAlive(fd int, d time.Duration) error {
 func farewell(fd int, scratch []byte) error {
 	err := unix.Shutdown(fd, unix.SHUT_WR)
 	for range lastReads {
-		if n, errno := sysRead(fd, scratch); n <= 0 || errno != 0 {
+		if n, errno := receive(fd, scratch); n <= 0 || errno != 0 {
 			break
 		}
 	}
