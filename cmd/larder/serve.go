@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -72,6 +73,14 @@ func splitArgs(args []string) (file string, flags []string) {
 	return "", args
 }
 
+// spareProcessor lets the runtime run one goroutine more than there are event loops. A loop keeps its processor through
+// short waits, and background work must not wait for it.
+func spareProcessor(loops int) {
+	if least := loops + 1; runtime.GOMAXPROCS(0) < least {
+		runtime.GOMAXPROCS(least)
+	}
+}
+
 // serve runs the server until a signal or the SHUTDOWN command ends it. The log goes to the file that the configuration
 // names, otherwise to stdout.
 func serve(file string, flags []string, stdout io.Writer) (err error) {
@@ -95,6 +104,7 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 	if err := fitClients(cfg, log); err != nil {
 		return err
 	}
+	spareProcessor(int(values.IOThreads))
 	srv, err := server.Open(cfg, log)
 	if err != nil {
 		return err

@@ -18,8 +18,8 @@ const (
 	keepOut      = 2 << 20   // and at most, between turns
 	lastReads    = 16        // reads of input that nobody will look at, before closing
 	maxEvents    = 512       // per round
-	busyEvents   = 8         // events in a round after which more are likely to be there already
-	clockRounds  = 64        // busy rounds between two looks at the clock
+	holdFor      = time.Millisecond
+	clockRounds  = 64 // busy rounds between two looks at the clock
 	tickInterval = time.Second
 )
 
@@ -47,7 +47,6 @@ type loop struct {
 	events  []unix.EpollEvent
 
 	rounds   uint
-	busy     bool      // the last round had busyEvents events
 	now      time.Time // some rounds old when busy
 	nextTick time.Time
 	draining bool // no new connections; the loop ends with the last one
@@ -115,14 +114,20 @@ func (l *loop) run() {
 	}
 }
 
-// poll returns how many events are ready. It waits only if there is nothing else to do. Asking first without waiting is
-// cheaper when there is something, which is likely only after a round that had much to do.
+// poll returns how many events are ready. It waits only if there is nothing else to do.
+//
+// A wait that tells the scheduler about itself lets another goroutine have the processor, but is dear: the runtime's
+// monitor thread then looks after the loop every 20 us, 5 % of all CPU time at full load without pipelining, and the loop
+// has to get a processor back. So the loop first waits for a moment without telling. Should the runtime need the
+// processor meanwhile, its signal ends the wait. Measured, GET at 50 connections: 8.2 us per request with the telling
+// form alone, 7.6 us so.
 func (l *loop) poll() int {
 	l.rounds++
-	n := 0
-	if l.busy || len(l.again) > 0 {
-		n = pollNow(l.ep, l.events)
+	wait := holdFor
+	if len(l.again) > 0 {
+		wait = 0
 	}
+	n := pollHeld(l.ep, l.events, wait)
 	if n == 0 && len(l.again) == 0 {
 		l.publish()
 		n = pollWait(l.ep, l.events, tickInterval)
@@ -131,7 +136,6 @@ func (l *loop) poll() int {
 		l.publish()
 		l.now = time.Now()
 	}
-	l.busy = n >= busyEvents
 	return n
 }
 

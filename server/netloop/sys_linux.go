@@ -53,10 +53,10 @@ func silence(fd int) {
 	}
 }
 
-// pollNow returns what is ready.
-func pollNow(ep int, events []unix.EpollEvent) int {
+// pollHeld waits like pollWait, but keeps the processor (the scheduler's P): for waits of a millisecond at most.
+func pollHeld(ep int, events []unix.EpollEvent, timeout time.Duration) int {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(&events[0])),
-		uintptr(len(events)), 0, 0, 0)
+		uintptr(len(events)), uintptr(timeout.Milliseconds()), 0, 0)
 	return pollResult(n, errno)
 }
 
