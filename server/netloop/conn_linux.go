@@ -401,7 +401,7 @@ func (c *conn) close(reason CloseReason) {
 	c.dropOutput()
 	c.setSizes(nil, 0)
 	if c.closing {
-		c.report(farewell(c.fd, l.in))
+		c.report(farewell(c.fd))
 		return
 	}
 	c.report(unix.Close(c.fd))

@@ -16,7 +16,7 @@ const (
 	smallRest    = 4 << 10   // leftover that is copied in front of the next read rather than read behind
 	outSize      = 64 << 10  // a loop's shared output buffer, at first
 	keepOut      = 2 << 20   // and at most, between turns
-	lastReads    = 16        // reads of input that nobody will look at, before closing
+	lastReads    = 64        // reads of input that nobody will look at, before closing
 	maxEvents    = 512       // per round
 	holdFor      = time.Millisecond
 	clockRounds  = 64 // busy rounds between two looks at the clock
@@ -37,8 +37,8 @@ type loop struct {
 
 	conns []*conn // by descriptor
 	live  int     // connections in conns
-	again []*conn // connections with requests left over; they have their turn in the next round
-	spare []*conn // the previous round's again, to swap with
+	again []*conn // connections that are due; they have their turn at the end of the round
+	spare []*conn // the last again, to swap with
 
 	in      []byte // shared read buffer
 	out     []byte // shared output buffer: the replies of turns, until settle
@@ -263,7 +263,7 @@ func (l *loop) register(c *conn) {
 			}
 		}
 		l.load.Add(-1)
-		c.report(farewell(c.fd, l.in))
+		c.report(farewell(c.fd))
 		return
 	}
 	c.session = session

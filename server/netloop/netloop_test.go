@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -111,6 +112,38 @@ func TestSplits(t *testing.T) {
 		if !bytes.Equal(got, want.Bytes()) {
 			t.Error("the replies differ")
 		}
+	})
+}
+
+// TestCrowd: clients that come, pipeline and quit at the same time do not get into each other's buffers.
+func TestCrowd(t *testing.T) {
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		var clients sync.WaitGroup
+		for i := range 40 {
+			clients.Go(func() {
+				for j := range 20 {
+					nc, err := net.Dial(s.net, s.addr)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					line := strings.Repeat(fmt.Sprintf("%d-%d,", i, j), 10+i*20)
+					request := strings.Repeat("echo "+line+"\n", 20) + "quit\n" + strings.Repeat("never executed\n", 100)
+					want := strings.Repeat(line+"\n", 20) + "bye\n"
+					if _, err := nc.Write([]byte(request)); err != nil {
+						t.Error(err)
+					}
+					if got, err := io.ReadAll(nc); string(got) != want {
+						t.Errorf("%d bytes instead of %d (%v)", len(got), len(want), err)
+					}
+					if err := nc.Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		clients.Wait()
+		s.eventually("the end of all sessions", func() bool { return s.Stats().Current == 0 })
 	})
 }
 

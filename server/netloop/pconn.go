@@ -26,16 +26,17 @@ type pconn struct {
 	interrupted bool        // under mu: a read deadline in the past has been set
 
 	query    []byte // input that the session has not taken
-	full     bool   // the last read filled its buffer: more is to be expected
+	busy     bool   // a read has filled small: the next ones borrow a larger buffer
 	blocked  bool   // the session waits for Resume
 	leftover bool   // the session said there are complete requests left
 	closing  bool   // the goroutine is about to end
 	polite   bool   // the last reply must arrive: see halfClose
 	small    [smallRead]byte
 
-	active  atomic.Int64 // last byte in either direction, unix nanoseconds
-	writing atomic.Int64 // start of the write under way, unix nanoseconds; 0: none
-	held    atomic.Bool  // requests wait until that write is through
+	active   atomic.Int64 // last byte in either direction, unix nanoseconds
+	writing  atomic.Int64 // start of the write under way, unix nanoseconds; 0: none
+	borrowed atomic.Bool  // a read waits with a borrowed buffer
+	held     atomic.Bool  // requests wait until that write is through
 }
 
 func (c *pconn) Post(f func()) { c.post(f, 0) }
@@ -96,7 +97,11 @@ func (c *pconn) checkTime(now time.Time, lim *Limits) {
 			return
 		}
 	}
-	if active := c.active.Load(); active != 0 && lim.IdleTimeout > 0 && now.UnixNano()-active > int64(lim.IdleTimeout) {
+	active := c.active.Load()
+	if c.borrowed.Load() && now.UnixNano()-active > int64(time.Second) {
+		c.Post(func() { c.busy = false })
+	}
+	if active != 0 && lim.IdleTimeout > 0 && now.UnixNano()-active > int64(lim.IdleTimeout) {
 		c.Kill(IdleTimeout)
 	}
 }
@@ -201,7 +206,8 @@ func (c *pconn) prepareRead() bool {
 }
 
 // read takes input in and gives the session its turn, unless that is blocked. A leftover is read behind; otherwise the
-// connection's own small buffer serves, or a borrowed one if that was full the last time.
+// connection's own small buffer serves, or a borrowed one if that has proved too small. The ticker makes a connection that
+// has nothing to read give it back.
 func (c *pconn) read() {
 	if !c.prepareRead() {
 		return
@@ -211,15 +217,17 @@ func (c *pconn) read() {
 	case len(c.query) > 0 || c.blocked:
 		c.makeRoom()
 		buf = c.query[len(c.query):cap(c.query)]
-	case c.full:
+	case c.busy:
 		big := c.borrow()
 		defer c.giveBack(big, *big)
 		buf = *big
+		c.borrowed.Store(true)
+		defer c.borrowed.Store(false)
 	default:
 		buf = c.small[:]
 	}
 	n, err := c.nc.Read(buf)
-	c.full = n == len(buf)
+	c.busy = c.busy || n == smallRead && n == len(buf)
 	if n > 0 {
 		c.driver.traffic.in.Add(int64(n))
 		c.driver.traffic.reads.Add(1)

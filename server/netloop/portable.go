@@ -105,7 +105,7 @@ func (d *portable) done() <-chan struct{} { return d.ended }
 
 func (d *portable) addTo(st *Stats) { d.traffic.addTo(st) }
 
-// tick applies the limits that are about time, once a second.
+// tick does what needs doing once a second.
 func (d *portable) tick() {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
@@ -116,9 +116,6 @@ func (d *portable) tick() {
 		case <-ticker.C:
 		}
 		lim := d.server.opts.Limits()
-		if lim.IdleTimeout <= 0 && lim.OutputSoft <= 0 {
-			continue
-		}
 		now := time.Now()
 		d.mu.Lock()
 		for c := range d.conns {

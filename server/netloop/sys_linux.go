@@ -123,10 +123,11 @@ func setKeepAlive(fd int, d time.Duration) error {
 
 // farewell closes a socket whose client may still be sending. Closing with unread input makes the kernel send a reset,
 // which can overtake the last reply; so it ends its own side first and takes in what has already arrived.
-func farewell(fd int, scratch []byte) error {
+func farewell(fd int) error {
 	err := unix.Shutdown(fd, unix.SHUT_WR)
+	var scratch [16 << 10]byte // not the loop's read buffer: another connection's input may be in it
 	for range lastReads {
-		if n, errno := receive(fd, scratch); n <= 0 || errno != 0 {
+		if n, errno := receive(fd, scratch[:]); n <= 0 || errno != 0 {
 			break
 		}
 	}
