@@ -8,14 +8,15 @@ import (
 
 // parseMemory reads an amount of memory as Redis' memtoull does: digits and a unit, case does not matter. b or nothing
 // is bytes; k, m, g are powers of 1000; kb, mb, gb are powers of 1024. No digits are zero. Digits past 64 bits saturate,
-// as in Redis; a product past 64 bits is refused where Redis wraps around.
+// as in Redis; a product past 64 bits is refused where Redis wraps around, and so are more digits than Redis' buffer holds.
 func parseMemory(s string) (uint64, bool) {
 	digits := 0
 	for digits < len(s) && '0' <= s[digits] && s[digits] <= '9' {
 		digits++
 	}
+	const mostDigits = 127
 	unit, ok := memoryUnit(s[digits:])
-	if !ok {
+	if !ok || digits > mostDigits {
 		return 0, false
 	}
 	var n uint64
