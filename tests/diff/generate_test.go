@@ -12,7 +12,7 @@ import (
 )
 
 // steps is the number of generated calls per run; a run exists for each protocol and driver.
-const steps = 6000
+const steps = 12000
 
 // TestGenerated draws calls from the grammar and sends each to both servers.
 func TestGenerated(t *testing.T) {

@@ -47,13 +47,6 @@ func (s *Server) DialRESP(t testing.TB, proto int) *Conn {
 	return c
 }
 
-// With is the same connection on behalf of another test, for one that outlives a subtest.
-func (c *Conn) With(t testing.TB) *Conn {
-	other := *c
-	other.t = t
-	return &other
-}
-
 // Encode is the RESP array form of a request.
 func Encode(args ...string) string {
 	var b strings.Builder

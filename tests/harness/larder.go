@@ -1,10 +1,17 @@
 package harness
 
 import (
+	"context"
+	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/larderkv/larder/server"
+	"github.com/larderkv/larder/server/config"
 )
 
 // Drivers are larder's network drivers: no client may be able to tell them apart.
@@ -17,7 +24,9 @@ func EachDriver(t *testing.T, f func(t *testing.T, driver string)) {
 	}
 }
 
-// Start runs larder in this process on a free port of the loopback; each param is a line of redis.conf, as for StartBinary.
+// Start runs larder in this process on a free port of the loopback; each param is a line of redis.conf, as for StartBinary. It is closed,
+// and must have closed cleanly, before the test ends.
+//
 // With SUBJECT=redis it starts a redis-server instead: a comparison must then pass against itself.
 func Start(t testing.TB, params ...string) *Server {
 	t.Helper()
@@ -26,5 +35,44 @@ func Start(t testing.TB, params ...string) *Server {
 			return strings.HasPrefix(p, "network-driver ")
 		})...)
 	}
-	return StartBinary(t, params...)
+	cfg, err := config.Load("", flags(append([]string{"port 0", "bind 127.0.0.1", "dir " + t.TempDir()}, params...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &logBuffer{}
+	srv, err := server.Open(cfg, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	s := &Server{Name: "larder", Pid: os.Getpid(), log: log, done: done}
+	for _, addr := range srv.Addrs() {
+		if _, _, err := net.SplitHostPort(addr); err == nil && s.Addr == "" {
+			s.Addr = addr
+		}
+	}
+	go func() {
+		s.err = srv.Serve(ctx)
+		close(done)
+	}()
+	t.Cleanup(func() {
+		stop()
+		select {
+		case <-done:
+		case <-time.After(startDeadline):
+			t.Errorf("Serve does not return; log:\n%s", tail(s.Log(), logTail))
+			return
+		}
+		if s.err != nil {
+			t.Errorf("Serve: %v", s.err)
+		}
+		if err := srv.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("log of larder:\n%s", tail(s.Log(), logTail))
+		}
+	})
+	return s
 }

@@ -23,14 +23,13 @@ type Server struct {
 	Name   string // "larder" or "redis", for messages
 	Addr   string // host:port; empty when it only listens on a Unix socket
 	Socket string // path of the Unix socket, empty if there is none
-	Driver string // larder's network driver
-	Pid    int    // the process, this one for larder in-process
+
+	Pid int // the process, this one for larder in-process
 
 	log  *logBuffer
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has gone
 	err  error         // how it went; read after done
-	stop func() error  // in-process: close and wait
 }
 
 // logBuffer collects a server's log: written by the server, read by a failing test.
@@ -205,10 +204,13 @@ func (s *Server) launch(t testing.TB, cmd *exec.Cmd) {
 			<-done
 		}
 		if t.Failed() {
-			t.Logf("log of %s:\n%s", s.Name, tail(log.String(), 4000))
+			t.Logf("log of %s:\n%s", s.Name, tail(log.String(), logTail))
 		}
 	})
 }
+
+// logTail is how much of a log a failing test shows, in bytes.
+const logTail = 3000
 
 func tail(s string, n int) string {
 	if len(s) > n {

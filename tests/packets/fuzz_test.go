@@ -16,11 +16,10 @@ import (
 // fuzzParams make the worst that arguments can ask for small, so that a fuzzer finds bugs and not the size of the machine.
 var fuzzParams = []string{"proto-max-bulk-len 1mb", "enable-debug-command yes"}
 
-// target is a larder with its commands, and a second connection that must always be answered.
+// target is a larder and its commands.
 type target struct {
 	server   *harness.Server
 	commands [][]string // name, or container and subcommand
-	other    *harness.Conn
 }
 
 // endsOrStalls are commands whose very job is to end the process or to hold it up.
@@ -29,13 +28,13 @@ var endsOrStalls = []string{"shutdown", "debug|sleep"}
 func newTarget(t testing.TB) *target {
 	t.Helper()
 	s := harness.Start(t, fuzzParams...)
-	tg := &target{server: s, other: s.Dial(t)}
+	tg := &target{server: s}
 	add := func(name string) {
 		if !slices.Contains(endsOrStalls, name) {
 			tg.commands = append(tg.commands, strings.Split(name, "|"))
 		}
 	}
-	for _, info := range tg.other.Do("COMMAND").Elems {
+	for _, info := range s.Dial(t).Do("COMMAND").Elems {
 		add(info.Elems[0].Text)
 		for _, sub := range info.Elems[9].Elems {
 			add(sub.Elems[0].Text)
@@ -69,17 +68,9 @@ func (tg *target) hit(t *testing.T, resp3 bool, args []string) {
 			t.Fatalf("%q: %v in %.500q", args, err, all)
 		}
 	}
-	if tg.killsOthers(args) {
-		tg.other = tg.server.Dial(t)
-	}
-	if r := tg.other.With(t).Do("PING"); r.Raw != "+PONG\r\n" {
+	if r := tg.server.Dial(t).Do("PING"); r.Raw != "+PONG\r\n" {
 		t.Fatalf("after %q another client got %v", args, r)
 	}
-}
-
-// killsOthers tells calls that may rightly end the other connection, or make it need a password.
-func (tg *target) killsOthers(args []string) bool {
-	return len(args) > 1 && strings.EqualFold(args[0], "client") && strings.EqualFold(args[1], "kill")
 }
 
 // mayStall are calls that are meant to take long, or that change what the test relies on.

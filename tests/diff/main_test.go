@@ -1,0 +1,9 @@
+package diff
+
+import (
+	"testing"
+
+	"github.com/larderkv/larder/tests/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
