@@ -25,12 +25,13 @@ type pconn struct {
 	reason      CloseReason // under mu until the goroutine ends
 	interrupted bool        // under mu: a read deadline in the past has been set
 
-	query    []byte // input that the session has not taken
-	busy     bool   // a read has filled small: the next ones borrow a larger buffer
-	blocked  bool   // the session waits for Resume
-	leftover bool   // the session said there are complete requests left
-	closing  bool   // the goroutine is about to end
-	polite   bool   // the last reply must arrive: see halfClose
+	query    []byte    // input that the session has not taken
+	busy     bool      // a read has filled small: the next ones borrow a larger buffer
+	blocked  bool      // the session waits for Resume
+	leftover bool      // the session said there are complete requests left
+	closing  bool      // the goroutine is about to end
+	polite   bool      // the last reply must arrive: see halfClose
+	drainBy  time.Time // when not zero: what has arrived is still answered, until then at most
 	small    [smallRead]byte
 
 	active   atomic.Int64 // last byte in either direction, unix nanoseconds
@@ -124,6 +125,8 @@ func (c *pconn) run() {
 		case c.deliver():
 		case c.leftover:
 			c.execute(c.query)
+		case c.blocked && !c.drainBy.IsZero():
+			c.end(Shutdown)
 		case c.blocked && len(c.query) >= readAhead:
 			c.sleep()
 		default:
@@ -195,14 +198,25 @@ func (c *pconn) prepareRead() bool {
 	if len(c.letters) > 0 || c.killed {
 		return false
 	}
-	if c.interrupted {
+	if c.interrupted || !c.drainBy.IsZero() {
 		c.interrupted = false
-		if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
+		if err := c.nc.SetReadDeadline(c.patience()); err != nil {
 			c.killLocked(ReadError)
 			return false
 		}
 	}
 	return true
+}
+
+// patience is until when a read may wait: for ever, or while draining for what is on its way.
+func (c *pconn) patience() time.Time {
+	if c.drainBy.IsZero() {
+		return time.Time{}
+	}
+	if soon := time.Now().Add(farewellTime); soon.Before(c.drainBy) {
+		return soon
+	}
+	return c.drainBy
 }
 
 // read takes input in and gives the session its turn, unless that is blocked. A leftover is read behind; otherwise the
@@ -245,8 +259,12 @@ func (c *pconn) read() {
 			c.execute(buf[:n])
 		}
 	}
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case err == nil:
+	case !errors.Is(err, os.ErrDeadlineExceeded):
 		c.end(readReason(err))
+	case !c.drainBy.IsZero():
+		c.end(Shutdown)
 	}
 }
 
@@ -378,10 +396,14 @@ func (c *pconn) write(b []byte) bool {
 	return true
 }
 
-// drain is Shutdown's letter: it runs between two turns, when everything has been sent.
+// drainTime bounds how long a client that keeps sending is answered after Shutdown.
+const drainTime = time.Second
+
+// drain is Shutdown's letter: it runs between two turns, when everything has been sent. Requests that had arrived by then
+// are still answered, as the event loops do, which read more at a time.
 func (c *pconn) drain() {
 	c.polite = true
-	c.end(Shutdown)
+	c.drainBy = time.Now().Add(drainTime)
 }
 
 func (c *pconn) touch() { c.active.Store(time.Now().UnixNano()) }
