@@ -116,8 +116,18 @@ const InstallRedis = "apt-get install redis-server redis-tools"
 // overrides an earlier one. The process is ended with the test.
 func StartBinary(t testing.TB, params ...string) *Server {
 	t.Helper()
+	return StartBinaryWith(t, "", params...)
+}
+
+// StartBinaryWith is StartBinary with a configuration file, "" for none.
+func StartBinaryWith(t testing.TB, file string, params ...string) *Server {
+	t.Helper()
 	s := &Server{Name: "larder"}
-	args := append([]string{"serve"}, flags(append([]string{"port 0", "bind 127.0.0.1", "dir " + t.TempDir()}, params...))...)
+	args := []string{"serve"}
+	if file != "" {
+		args = append(args, file)
+	}
+	args = append(args, flags(append([]string{"port 0", "bind 127.0.0.1", "dir " + t.TempDir()}, params...))...)
 	s.launch(t, exec.Command(Binary(t), args...))
 	s.Addr = s.waitForPort(t)
 	if !s.ready(t) {

@@ -1,0 +1,139 @@
+package clients
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/larderkv/larder/tests/harness"
+)
+
+// scale is the number of keys or members of the big tests.
+func scale() int {
+	if harness.Race {
+		return 50_000
+	}
+	return 1_000_000
+}
+
+// feed pipelines n requests and reads their replies, a batch at a time.
+func feed(t *testing.T, c *harness.Conn, n int, request func(i int) string) {
+	t.Helper()
+	const batch = 2000
+	for i := 0; i < n; i += batch {
+		var b strings.Builder
+		end := min(i+batch, n)
+		for j := i; j < end; j++ {
+			b.WriteString(request(j))
+		}
+		c.WriteRaw(b.String())
+		for j := i; j < end; j++ {
+			if r := c.Read(); r.IsError() {
+				t.Fatal(r)
+			}
+		}
+	}
+}
+
+// TestAMillionKeysExpireTogether gives a million keys one moment to go. They must have left DBSIZE, and memory, within two seconds of it,
+// while another client is served.
+func TestAMillionKeysExpireTogether(t *testing.T) {
+	harness.EachDriver(t, func(t *testing.T, driver string) {
+		s := harness.StartBinary(t, "network-driver "+driver)
+		c, other := s.Dial(t), s.Dial(t)
+		other.MustOK("SET", "stays", "here")
+		empty := usedMemory(t, other)
+		// Far enough away for the slowest machine to load them first; the time is shortened when they are all there.
+		feed(t, c, scale(), func(i int) string {
+			return harness.Encode("SET", "key:"+strconv.Itoa(i), "some value of moderate length", "EX", "3600")
+		})
+		if r := c.Do("DBSIZE"); r.Raw != ":"+strconv.Itoa(scale()+1)+"\r\n" {
+			t.Fatal(r)
+		}
+		full := usedMemory(t, other)
+		at := time.Now().Add(6 * time.Second)
+		if harness.Race {
+			at = time.Now().Add(3 * time.Second)
+		}
+		moment := strconv.FormatInt(at.UnixMilli(), 10)
+		feed(t, c, scale(), func(i int) string { return harness.Encode("PEXPIREAT", "key:"+strconv.Itoa(i), moment) })
+		if time.Now().After(at) {
+			t.Fatal("the machine was too slow to set the times before they came")
+		}
+		harness.Eventually(t, time.Until(at)+time.Second, "the first key expires", func() bool {
+			return other.Do("EXISTS", "key:0").Raw == ":0\r\n"
+		})
+		var worst time.Duration
+		harness.Eventually(t, time.Until(at)+2*time.Second, "all keys are gone", func() bool {
+			start := time.Now()
+			r := other.Do("DBSIZE")
+			worst = max(worst, time.Since(start))
+			return r.Raw == ":1\r\n"
+		})
+		t.Logf("gone %v after their time; the slowest DBSIZE meanwhile took %v", time.Since(at).Round(time.Millisecond), worst)
+		harness.Eventually(t, 5*time.Second, "their memory is given back", func() bool {
+			return usedMemory(t, other) < empty+(full-empty)/4
+		})
+		if r := other.Do("GET", "stays"); r.Text != "here" {
+			t.Error(r)
+		}
+	})
+}
+
+// usedMemory is INFO's used_memory in bytes.
+func usedMemory(t *testing.T, c *harness.Conn) int64 {
+	t.Helper()
+	_, rest, _ := strings.Cut(c.Do("INFO", "memory").Text, "\nused_memory:")
+	line, _, _ := strings.Cut(rest, "\r\n")
+	n, err := strconv.ParseInt(line, 10, 64)
+	if err != nil {
+		t.Fatalf("used_memory: %v", err)
+	}
+	return n
+}
+
+// TestBigCollectionsGoInTheBackground deletes, expires, overwrites and flushes a set and a hash of a million members each way. The reply
+// must come, another client must be answered meanwhile, and the memory must return.
+func TestBigCollectionsGoInTheBackground(t *testing.T) {
+	s := harness.StartBinary(t)
+	c, other := s.Dial(t), s.Dial(t)
+	empty := usedMemory(t, other)
+	fill := func(command, key string) {
+		const each = 100
+		feed(t, c, scale()/each, func(i int) string {
+			args := []string{command, key}
+			for j := range each {
+				args = append(args, "member:"+strconv.Itoa(i*each+j))
+				if command == "HSET" {
+					args = append(args, "v")
+				}
+			}
+			return harness.Encode(args...)
+		})
+	}
+	for _, way := range [][]string{{"DEL", "big"}, {"UNLINK", "big"}, {"SET", "big", "small"}, {"FLUSHALL"}, {"FLUSHALL", "ASYNC"}, {"PEXPIRE", "big", "1"}, {"RENAME", "small", "big"}} {
+		command := "SADD"
+		if way[0] == "UNLINK" || way[0] == "PEXPIRE" {
+			command = "HSET"
+		}
+		fill(command, "big")
+		full := usedMemory(t, other)
+		c.MustOK("SET", "small", "v")
+		c.Send(way...)
+		var worst time.Duration
+		for range 200 {
+			start := time.Now()
+			other.Do("GET", "small")
+			worst = max(worst, time.Since(start))
+		}
+		if r := c.Read(); r.IsError() {
+			t.Fatal(r)
+		}
+		t.Logf("%s: the slowest of 200 GETs of another client took %v", strings.Join(way, " "), worst)
+		harness.Eventually(t, 10*time.Second, strings.Join(way, " ")+": the memory is given back", func() bool {
+			return usedMemory(t, other) < empty+(full-empty)/4
+		})
+		c.MustOK("FLUSHALL")
+	}
+}

@@ -1,0 +1,112 @@
+package clients
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/rueidis"
+
+	"github.com/larderkv/larder/tests/harness"
+)
+
+// TestRueidis: rueidis sends everything through automatic pipelines. Its client-side cache needs CLIENT TRACKING, so it is off.
+func TestRueidis(t *testing.T) {
+	harness.EachDriver(t, func(t *testing.T, driver string) {
+		s := harness.Start(t, "network-driver "+driver)
+		for _, resp2 := range []bool{false, true} {
+			t.Run(fmt.Sprintf("AlwaysRESP2 %v", resp2), func(t *testing.T) {
+				c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr}, DisableCache: true, AlwaysRESP2: resp2})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				rueidisSmoke(t, c)
+			})
+		}
+	})
+}
+
+func rueidisSmoke(t *testing.T, c rueidis.Client) {
+	ctx := t.Context()
+	b := c.B()
+	ok := func(cmd rueidis.Completed) {
+		t.Helper()
+		if err := c.Do(ctx, cmd).Error(); err != nil {
+			t.Error(err)
+		}
+	}
+	ok(b.Flushall().Build())
+	ok(b.Set().Key("k").Value("v").Ex(time.Minute).Build())
+	if v, err := c.Do(ctx, b.Get().Key("k").Build()).ToString(); err != nil || v != "v" {
+		t.Errorf("%q, %v", v, err)
+	}
+	if err := c.Do(ctx, b.Get().Key("none").Build()).Error(); !rueidis.IsRedisNil(err) {
+		t.Errorf("%v, want nil", err)
+	}
+	ok(b.Hset().Key("h").FieldValue().FieldValue("f", "v").FieldValue("g", "w").Build())
+	m, err := c.Do(ctx, b.Hgetall().Key("h").Build()).AsStrMap()
+	if d := cmp.Diff(map[string]string{"f": "v", "g": "w"}, m); d != "" || err != nil {
+		t.Errorf("%v %s", err, d)
+	}
+	ok(b.Sadd().Key("s").Member("a", "b").Build())
+	set, err := c.Do(ctx, b.Smembers().Key("s").Build()).AsStrSlice()
+	if err != nil || len(set) != 2 {
+		t.Errorf("%q, %v", set, err)
+	}
+	scan, err := c.Do(ctx, b.Scan().Cursor(0).Match("*").Count(100).Build()).AsScanEntry()
+	if err != nil || len(scan.Elements) != 3 || scan.Cursor != 0 {
+		t.Errorf("%+v, %v", scan, err)
+	}
+	rueidisConcurrent(t, c)
+	rueidisTransaction(t, c)
+}
+
+func rueidisConcurrent(t *testing.T, c rueidis.Client) {
+	t.Helper()
+	ctx := t.Context()
+	var group sync.WaitGroup
+	for id := range 20 {
+		group.Go(func() {
+			var cmds rueidis.Commands
+			for i := range 100 {
+				key := fmt.Sprintf("c:%d:%d", id, i)
+				cmds = append(cmds, c.B().Set().Key(key).Value(strconv.Itoa(i)).Build(), c.B().Get().Key(key).Build())
+			}
+			for i, r := range c.DoMulti(ctx, cmds...) {
+				v, err := r.ToString()
+				if err != nil || i%2 == 1 && v != strconv.Itoa(i/2) {
+					t.Errorf("%d: %q, %v", i, v, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func rueidisTransaction(t *testing.T, c rueidis.Client) {
+	t.Helper()
+	err := c.Dedicated(func(d rueidis.DedicatedClient) error {
+		ctx := context.WithoutCancel(t.Context())
+		if err := d.Do(ctx, d.B().Watch().Key("n").Build()).Error(); err != nil {
+			return err
+		}
+		replies := d.DoMulti(ctx, d.B().Multi().Build(), d.B().Incr().Key("n").Build(), d.B().Incr().Key("n").Build(), d.B().Exec().Build())
+		exec, err := replies[3].ToArray()
+		if err != nil {
+			return err
+		}
+		if n, err := exec[1].ToInt64(); err != nil || n != 2 {
+			return fmt.Errorf("%d, %w", n, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
