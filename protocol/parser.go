@@ -78,9 +78,10 @@ func (p *Parser) Next(buf []byte, lim *Limits) (args [][]byte, n int, err error)
 
 // Ahead is Next for looking beyond the request that Next has returned: buf is what follows it. It takes only requests
 // that are complete and plain, so that buf stays what the client sent and Next can still be called for the same bytes;
-// n is 0 for anything else. The arguments are valid until the next call.
+// n is 0 for anything else. The arguments are valid until the next call. While Next is in the middle of a request it
+// takes nothing.
 func (p *Parser) Ahead(buf []byte, lim *Limits) (args [][]byte, n int) {
-	if len(buf) == 0 {
+	if len(buf) == 0 || p.left > 0 || p.scan > 0 {
 		return nil, 0
 	}
 	n = p.quick(buf, lim)

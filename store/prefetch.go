@@ -25,14 +25,24 @@ func (s *Store) Prefetch(db int, keys []Key, elements [][]byte) {
 	}
 }
 
+// PrefetchBucket is the first pass of Prefetch for one key.
+func (s *Store) PrefetchBucket(db int, k *Key) { s.withTable(db, k, (*table).prefetchBucket) }
+
+// PrefetchRecord is the second pass, for when the bucket has arrived.
+func (s *Store) PrefetchRecord(db int, k *Key) { s.withTable(db, k, (*table).prefetchRecord) }
+
+func (s *Store) withTable(db int, k *Key, fn func(t *table, h uint64)) {
+	sh := &s.shards[k.shard]
+	sh.mu.Lock()
+	if t := sh.dbs[db]; t != nil {
+		fn(t, k.hash)
+	}
+	sh.mu.Unlock()
+}
+
 func (s *Store) eachTable(db int, keys []Key, fn func(t *table, h uint64)) {
 	for i := range keys {
-		sh := &s.shards[keys[i].shard]
-		sh.mu.Lock()
-		if t := sh.dbs[db]; t != nil {
-			fn(t, keys[i].hash)
-		}
-		sh.mu.Unlock()
+		s.withTable(db, &keys[i], fn)
 	}
 }
 

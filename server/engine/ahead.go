@@ -8,6 +8,11 @@
 // session (SELECT, MULTI, RESET) at worst wastes a prefetch. What it can change
 // about parsing is the limits of unauthenticated clients, so those do not look
 // ahead, and a client that loses its login parses the rest again.
+//
+// Clients that do not pipeline are helped in the same way where many of them are
+// ready at once: the loop reads from all of them, lets each session preview its
+// input (Preview, Warm), and only then gives them their turns. What the preview
+// has parsed is the first request of the turn.
 
 package engine
 
@@ -63,14 +68,53 @@ func (s *Session) nextRequest(c *Ctx, buf []byte) (size int, err error) {
 	if l.next < l.n {
 		return c.use(&l.requests[l.next]), nil
 	}
-	s.limits.Authenticated = !s.authRequired()
-	c.row, c.keyed = nil, false
-	c.Args, size, err = s.parser.Next(buf, &s.limits)
+	if s.preview.size > 0 {
+		r := s.preview
+		s.preview = request{}
+		c.Args, c.row, c.key, c.keyed, size = r.args, r.row, r.key, r.keyed, r.size
+	} else {
+		s.limits.Authenticated = !s.authRequired()
+		c.row, c.keyed = nil, false
+		c.Args, size, err = s.parser.Next(buf, &s.limits)
+	}
 	if err != nil || c.Args == nil || size == len(buf) || !s.limits.Authenticated || len(c.Args) > lookArgs {
 		return size, err
 	}
 	s.lookAhead(c, buf, size)
 	return c.use(&l.requests[0]), nil
+}
+
+// Preview looks at the input of the session's next turn and begins to prefetch
+// the first request's key. See netloop.Previewer.
+func (s *Session) Preview(in []byte) {
+	if s.authRequired() || s.wait != nil {
+		return
+	}
+	s.limits.Authenticated = true
+	args, size := s.parser.Ahead(in, &s.limits)
+	if size == 0 {
+		return
+	}
+	s.preview = s.look(args, size)
+	if s.preview.keyed {
+		s.kernel.Store.PrefetchBucket(s.db, &s.preview.key)
+	}
+}
+
+// Warm goes on where Preview began.
+func (s *Session) Warm() {
+	if s.preview.keyed {
+		s.kernel.Store.PrefetchRecord(s.db, &s.preview.key)
+	}
+}
+
+// look finds out what can be known of a request before it runs.
+func (s *Session) look(args [][]byte, size int) request {
+	r := request{args: args, size: size, row: s.kernel.Table.Resolve(args)}
+	if r.row != nil && r.row.lockKind == lockOne && r.row.keyPos < len(args) {
+		r.key, r.keyed = s.kernel.Store.Key(args[r.row.keyPos]), true
+	}
+	return r
 }
 
 // use makes a request that was parsed ahead the one that runs.
@@ -108,15 +152,12 @@ func (s *Session) lookAhead(c *Ctx, buf []byte, size int) {
 
 // remember copies a request out of the parser.
 func (s *Session) remember(l *lookahead, args [][]byte, size int) {
-	r := &l.requests[l.n]
-	l.n++
 	from := len(l.args)
 	l.args = append(l.args, args...)
-	r.args, r.size = l.args[from:len(l.args):len(l.args)], size
-	r.row = s.kernel.Table.Resolve(args)
-	r.keyed = r.row != nil && r.row.lockKind == lockOne && r.row.keyPos < len(args)
+	r := &l.requests[l.n]
+	*r = s.look(l.args[from:len(l.args):len(l.args)], size)
+	l.n++
 	if r.keyed {
-		r.key = s.kernel.Store.Key(args[r.row.keyPos])
 		l.keys = append(l.keys, r.key)
 		var element []byte
 		if i := r.row.elementPos; i > 0 && i < len(args) {

@@ -31,6 +31,8 @@ type Session struct {
 	parser protocol.Parser
 	limits protocol.Limits
 
+	preview request // the first request of the coming turn, if Preview found it
+
 	db            int
 	want          int // what the request being received lacks, in bytes
 	slot          int // which copy of the counters this session writes

@@ -14,6 +14,7 @@ type conn struct {
 	client
 	loop    *loop
 	session Session
+	preview Previewer // the session, if it is one
 
 	query  []byte // query[taken:] is input that the session has not taken yet
 	taken  int
@@ -99,8 +100,8 @@ func (c *conn) turn() {
 	c.read()
 }
 
-// read takes input in and gives the connection its turn. A short leftover goes in front of it in the shared buffer, behind
-// a long one it is read in place.
+// read takes input in and gives the connection its turn, with others at the end of the round if the input lies in the
+// shared buffer. A short leftover goes in front of it there, behind a long one it is read in place.
 func (c *conn) read() {
 	l := c.loop
 	rest := c.rest()
@@ -111,7 +112,8 @@ func (c *conn) read() {
 		buf = c.query[len(c.query):cap(c.query)]
 		buf = buf[:min(len(buf), directSize)]
 	} else {
-		buf = l.in[copy(l.in, rest):]
+		buf = l.readRoom()
+		buf = buf[copy(buf, rest):]
 	}
 	n, errno := receive(c.fd, buf)
 	switch {
@@ -136,7 +138,7 @@ func (c *conn) read() {
 		c.execute(c.rest(), true)
 		return
 	}
-	c.execute(l.in[:len(rest)+n], false)
+	l.addRead(c, len(rest)+n)
 }
 
 // hangUp: the client has ended its side. Redis drops what it has not sent by then; here the client gets all the replies.

@@ -41,6 +41,8 @@ type loop struct {
 	spare []*conn // the last again, to swap with
 
 	in      []byte // shared read buffer
+	inUsed  int    // in[:inUsed] is the input in reads
+	reads   []read // this round's, not executed yet
 	out     []byte // shared output buffer: the replies of turns, until settle
 	turns   []turn // this round's, not settled yet
 	buffers buffers
@@ -96,11 +98,13 @@ func (l *loop) run() {
 				c.ready(ev.Events)
 			}
 		}
+		l.runReads()
 		l.settle()
 		if posted {
 			l.mail.deliver()
 		}
 		l.runAgain()
+		l.runReads()
 		l.settle()
 		if !l.now.Before(l.nextTick) {
 			l.tick()
@@ -137,6 +141,50 @@ func (l *loop) poll() int {
 		l.now = time.Now()
 	}
 	return n
+}
+
+// read is input in the shared buffer, until its connection's turn.
+type read struct {
+	c  *conn
+	in []byte
+}
+
+// readRoom returns where to read the next input to.
+func (l *loop) readRoom() []byte {
+	if len(l.in)-l.inUsed < minRoom {
+		l.runReads()
+	}
+	return l.in[l.inUsed:]
+}
+
+// addRead notes that c has n bytes of input at the beginning of the room.
+func (l *loop) addRead(c *conn, n int) {
+	l.reads = append(l.reads, read{c, l.in[l.inUsed : l.inUsed+n : l.inUsed+n]})
+	l.inUsed += n
+}
+
+// runReads gives the connections that have been read their turns. With several of them, the sessions may first have a
+// look at what is coming, so that their waits for memory overlap.
+func (l *loop) runReads() {
+	if len(l.reads) > 1 {
+		for _, r := range l.reads {
+			if !r.c.closed && r.c.preview != nil {
+				r.c.preview.Preview(r.in)
+			}
+		}
+		for _, r := range l.reads {
+			if !r.c.closed && r.c.preview != nil {
+				r.c.preview.Warm()
+			}
+		}
+	}
+	for i, r := range l.reads {
+		l.reads[i] = read{}
+		if !r.c.closed {
+			r.c.execute(r.in, false)
+		}
+	}
+	l.reads, l.inUsed = l.reads[:0], 0
 }
 
 // turn is what a session has returned, until its output is sent at the end of the round.
@@ -267,6 +315,7 @@ func (l *loop) register(c *conn) {
 		return
 	}
 	c.session = session
+	c.preview, _ = session.(Previewer)
 	c.active = l.now.UnixNano()
 	for len(l.conns) <= c.fd {
 		l.conns = append(l.conns, nil)

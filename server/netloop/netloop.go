@@ -35,6 +35,14 @@ type Session interface {
 	Closed(reason CloseReason)
 }
 
+// Previewer is a Session that makes use of seeing its input before its turn, while other connections are ready too.
+// Preview gets what the next call of Data will get, Warm is called when all connections have had their Preview. Neither
+// may change anything that the client could notice. Closed may come instead of Data.
+type Previewer interface {
+	Preview(in []byte)
+	Warm()
+}
+
 // Wanter is what a Session may implement to save memory: Want returns how many bytes the request at the front of the
 // unconsumed input still lacks, 0 if unknown (protocol.Parser.Want). It shapes the growth of the query buffer, which never
 // more than doubles the bytes received.
