@@ -90,7 +90,7 @@ func TestIdleConnections(t *testing.T) {
 		}
 		each := (s.RSS(t) - before) / int64(connections)
 		t.Logf("%s: %d bytes per idle connection", driver, each)
-		if each > most[driver] {
+		if each > most[driver] && !harness.Race { // too few connections there to tell
 			t.Errorf("%d bytes per idle connection, more than %d", each, most[driver])
 		}
 		if r := other.Do("PING"); r.Raw != "+PONG\r\n" {

@@ -21,7 +21,7 @@ func negativeCaching(ctx context.Context, cache *redis.Client, out io.Writer) er
 			if value, ok = db.read(key); !ok {
 				value, ttl = nothing, time.Minute
 			}
-			err = cache.SetEx(ctx, key, value, ttl).Err()
+			err = cache.Set(ctx, key, value, ttl).Err()
 		}
 		return value, value != nothing, err
 	}

@@ -32,7 +32,7 @@ func (c readThroughCache[T]) get(ctx context.Context, key string) (value T, err 
 	if err != nil {
 		return value, err
 	}
-	return value, c.client.SetEx(ctx, key, text, c.ttl).Err()
+	return value, c.client.Set(ctx, key, text, c.ttl).Err()
 }
 
 func readThrough(ctx context.Context, cache *redis.Client, out io.Writer) error {

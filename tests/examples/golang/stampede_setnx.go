@@ -29,7 +29,7 @@ func stampedeSetNX(ctx context.Context, cache *redis.Client, out io.Writer) erro
 			err = cache.Expire(ctx, "page:lock", 10*time.Second).Err()
 			if errors.Is(cache.Get(ctx, "page").Err(), redis.Nil) {
 				rebuilt.Add(1)
-				err = errors.Join(err, cache.SetEx(ctx, "page", "expensive", time.Minute).Err())
+				err = errors.Join(err, cache.Set(ctx, "page", "expensive", time.Minute).Err())
 			}
 			return errors.Join(err, cache.Del(ctx, "page:lock").Err())
 		}

@@ -15,7 +15,7 @@ import (
 // found, or replaced, without reading the others.
 func tagsHash(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	put := func(tag, role, key, value string) error {
-		return errors.Join(cache.SetEx(ctx, key, value, 5*time.Minute).Err(), cache.HSet(ctx, "tags:"+tag, role, key).Err())
+		return errors.Join(cache.Set(ctx, key, value, 5*time.Minute).Err(), cache.HSet(ctx, "tags:"+tag, role, key).Err())
 	}
 	p := &printer{out: out}
 	drop := func(what, tag string) error {

@@ -28,7 +28,7 @@ func versionedKeys(ctx context.Context, cache *redis.Client, out io.Writer) erro
 		value, err := cache.Get(ctx, key).Result()
 		if errors.Is(err, redis.Nil) {
 			value, _ = db.read(user)
-			err = cache.SetEx(ctx, key, value, 10*time.Minute).Err()
+			err = cache.Set(ctx, key, value, 10*time.Minute).Err()
 		}
 		p.line("%s", value)
 		return err

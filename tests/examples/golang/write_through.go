@@ -21,7 +21,7 @@ func writeThrough(ctx context.Context, cache *redis.Client, out io.Writer) error
 		if err != nil {
 			return err
 		}
-		return cache.SetEx(ctx, key, text, time.Hour).Err()
+		return cache.Set(ctx, key, text, time.Hour).Err()
 	}
 	load := func() (p profile, err error) {
 		cached, err := cache.Get(ctx, key).Bytes()
