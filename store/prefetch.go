@@ -42,29 +42,47 @@ func (s *Store) withTable(db int, k *Key, fn func(t *table, h uint64)) {
 
 func (s *Store) eachTable(db int, keys []Key, fn func(t *table, h uint64)) {
 	for i := range keys {
-		s.withTable(db, &keys[i], fn)
+		if i == 0 || !keys[i].sameAs(&keys[i-1]) {
+			s.withTable(db, &keys[i], fn)
+		}
 	}
 }
+
+// sameAs tells whether two keys are most probably the same: pipelines tend to
+// go on with the key they are at.
+func (k *Key) sameAs(other *Key) bool { return k.hash == other.hash && k.shard == other.shard }
 
 // eachNested finds the collections again each time: without the lock they may
 // have gone.
 func (s *Store) eachNested(db int, keys []Key, elements [][]byte, fn func(t *table, h uint64)) {
-	for i := range keys {
-		if elements[i] == nil {
-			continue
-		}
+	for i := 0; i < len(keys); {
 		sh := &s.shards[keys[i].shard]
 		sh.mu.Lock()
-		if t := sh.dbs[db]; t != nil {
-			if _, ref, ok := t.find(keys[i].hash, keys[i].Name); ok {
-				if r := readRecord(t.mem, ref); r.encoding() == encTable {
-					nested := sh.nestedTable(t.mem[r.value() : r.value()+handleSize])
-					fn(nested, nested.hash(elements[i]))
-				}
+		nested := sh.findNested(db, &keys[i])
+		for first := i; i < len(keys) && keys[i].sameAs(&keys[first]); i++ {
+			if nested != nil && elements[i] != nil {
+				fn(nested, nested.hash(elements[i]))
 			}
 		}
 		sh.mu.Unlock()
 	}
+}
+
+// findNested returns the table of a big collection, nil if the key holds none.
+func (sh *shard) findNested(db int, k *Key) *table {
+	t := sh.dbs[db]
+	if t == nil {
+		return nil
+	}
+	_, ref, ok := t.find(k.hash, k.Name)
+	if !ok {
+		return nil
+	}
+	r := readRecord(t.mem, ref)
+	if r.encoding() != encTable {
+		return nil
+	}
+	return sh.nestedTable(t.mem[r.value() : r.value()+handleSize])
 }
 
 // PrefetchLocked is Prefetch for a caller that holds the shards of the keys.
