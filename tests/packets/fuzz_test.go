@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +28,10 @@ var endsOrStalls = []string{"shutdown", "debug|sleep"}
 
 func newTarget(t testing.TB) *target {
 	t.Helper()
-	s := harness.Start(t, fuzzParams...)
+	// Over a Unix socket: thousands of short TCP connections a second would use up the ports.
+	socket := filepath.Join(t.TempDir(), "larder.sock")
+	s := harness.Start(t, append(fuzzParams, "unixsocket "+socket)...)
+	s.Addr, s.Socket = "", socket
 	tg := &target{server: s}
 	add := func(name string) {
 		if !slices.Contains(endsOrStalls, name) {
