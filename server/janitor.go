@@ -6,6 +6,7 @@ import (
 
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/server/stats"
 	"github.com/larderkv/larder/store"
 )
 
@@ -73,7 +74,7 @@ func (j *janitor) round() time.Duration {
 	if start.Sub(j.sampled) >= samplePeriod {
 		j.sampled = start
 		j.kernel.SampleRates()
-		j.kernel.SampleMemory(j.store.Memory())
+		j.kernel.SampleMemory(j.store.Memory() + stats.GoMemory())
 	}
 	more, worked := true, time.Duration(0)
 	for more && worked < sliceBudget {

@@ -139,6 +139,9 @@ func percent(part, whole int64) float64 {
 	return float64(part) * 100 / float64(whole)
 }
 
+// ratio prints how many times part is of whole, 0 of nothing.
+func ratio(part, whole int64) string { return fmt.Sprintf("%.2f", percent(part, whole)/100) }
+
 func (w *infoWriter) server() {
 	uptime := int64(w.now.Sub(w.k.Started) / time.Second)
 	executable, err := os.Executable()
@@ -208,7 +211,7 @@ func (w *infoWriter) memory() {
 	w.bytes("used_memory_peak", peak)
 	w.put("used_memory_peak_perc", fmt.Sprintf("%.2f%%", percent(used, peak)))
 	w.put("used_memory_overhead", used-w.store.Used)
-	w.put("used_memory_startup", w.process.Go)
+	w.put("used_memory_startup", w.k.StartMemory)
 	w.put("used_memory_dataset", w.store.Used)
 	w.put("used_memory_dataset_perc", fmt.Sprintf("%.2f%%", percent(w.store.Used, used)))
 	w.put("allocator_allocated", w.store.Used)
@@ -217,13 +220,16 @@ func (w *infoWriter) memory() {
 	w.bytes("total_system_memory", w.process.TotalMemory)
 	w.bytes("used_memory_lua", 0)
 	w.bytes("used_memory_scripts", 0)
-	w.zero("number_of_cached_scripts")
+	w.zero("number_of_cached_scripts", "number_of_functions", "number_of_libraries")
 	w.bytes("maxmemory", w.v.MaxMemory)
 	w.put("maxmemory_policy", w.v.MaxMemoryPolicy)
-	w.put("allocator_frag_ratio", fmt.Sprintf("%.2f", percent(w.store.Held, w.store.Used)/100))
+	w.put("allocator_frag_ratio", ratio(w.store.Held, w.store.Used))
 	w.put("allocator_frag_bytes", w.store.Held-w.store.Used)
+	w.put("allocator_rss_ratio", ratio(w.store.Resident, w.store.Held))
 	w.put("allocator_rss_bytes", w.store.Resident-w.store.Held)
-	w.put("mem_fragmentation_ratio", fmt.Sprintf("%.2f", percent(rss, used)/100))
+	w.put("rss_overhead_ratio", ratio(rss, w.store.Resident))
+	w.put("rss_overhead_bytes", rss-w.store.Resident)
+	w.put("mem_fragmentation_ratio", ratio(rss, used))
 	w.put("mem_fragmentation_bytes", rss-used)
 	w.zero("mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves")
 	w.put("mem_clients_normal", w.clientMemory())
@@ -247,11 +253,13 @@ func (w *infoWriter) persistence() {
 	w.put("rdb_last_bgsave_status", "ok")
 	w.put("rdb_last_bgsave_time_sec", -1)
 	w.put("rdb_current_bgsave_time_sec", -1)
+	w.zero("rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded")
 	w.zero("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
 	w.put("aof_last_rewrite_time_sec", -1)
 	w.put("aof_current_rewrite_time_sec", -1)
 	w.put("aof_last_bgrewrite_status", "ok")
 	w.put("aof_last_write_status", "ok")
+	w.zero("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size")
 }
 
 func (w *infoWriter) stats() {
@@ -269,11 +277,15 @@ func (w *infoWriter) stats() {
 	w.put("rejected_connections", t.Refused)
 	w.zero("sync_full", "sync_partial_ok", "sync_partial_err")
 	w.put("expired_keys", t.Expired)
-	w.zero("expired_time_cap_reached_count", "evicted_keys", "evicted_clients")
+	w.put("expired_stale_perc", "0.00")
+	w.zero("expired_time_cap_reached_count", "evicted_keys", "evicted_clients", "evicted_scripts",
+		"total_eviction_exceeded_time", "current_eviction_exceeded_time")
 	w.put("keyspace_hits", hits)
 	w.put("keyspace_misses", misses)
 	w.zero("pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
-		"migrate_cached_sockets", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes")
+		"migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
+		"active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time",
+		"tracking_total_keys", "tracking_total_items", "tracking_total_prefixes")
 	w.zero("unexpected_error_replies")
 	w.put("total_error_replies", w.k.Errors.Total())
 	w.put("total_reads_processed", t.Reads)
@@ -326,7 +338,7 @@ func (w *infoWriter) cluster() { w.zero("cluster_enabled") }
 func (w *infoWriter) keyspace() {
 	for db := range w.c.Store.Databases() {
 		if st := w.c.DBStats(db); st.Keys > 0 {
-			w.put(fmt.Sprintf("db%d", db), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=0,subexpiry=0", st.Keys, st.Expires))
+			w.put(fmt.Sprintf("db%d", db), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=%d,subexpiry=0", st.Keys, st.Expires, w.c.AverageTTL(db)))
 		}
 	}
 }

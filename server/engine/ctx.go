@@ -60,6 +60,15 @@ func (c *Ctx) DBStats(db int) store.DBStats {
 	return c.Store.DB(db)
 }
 
+// AverageTTL estimates the time to live of the keys of a database that have
+// one, in milliseconds. Only for rows that say OwnLocks.
+func (c *Ctx) AverageTTL(db int) int64 {
+	if c.inExec {
+		return c.Store.AverageTTLLocked(db, c.Now)
+	}
+	return c.Store.AverageTTL(db, c.Now)
+}
+
 // StoreStats sums up the store. Only for rows that say OwnLocks.
 func (c *Ctx) StoreStats() store.Stats {
 	if c.inExec {

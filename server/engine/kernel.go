@@ -84,6 +84,8 @@ type Kernel struct {
 	Started time.Time
 	Driver  string // multiplexing_api of INFO
 
+	StartMemory int64 // bytes in use at the start, before any client or key
+
 	clock    func() time.Time
 	shutdown func(now bool)
 	network  func() netloop.Stats
@@ -118,7 +120,8 @@ func NewKernel(o Options) (*Kernel, error) {
 		Store: o.Store, Config: o.Config, Table: o.Table, Log: o.Log,
 		Stats: stats.NewCommands(o.Table.Len()),
 		RunID: hex.EncodeToString(id[:]), Started: o.Clock(), Driver: o.Driver,
-		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, port: o.Port,
+		StartMemory: stats.GoMemory() + o.Store.Memory(),
+		clock:       o.Clock, shutdown: o.Shutdown, network: o.Network, port: o.Port,
 	}
 	k.Clients.byID = make(map[uint64]*Session)
 	return k, nil

@@ -15,14 +15,15 @@ type Process struct {
 
 // ReadProcess asks for the present values. It costs some tens of microseconds.
 func ReadProcess() Process {
-	p := Process{Go: goMemory()}
+	p := Process{Go: GoMemory()}
 	p.User, p.System = cpuTimes()
 	p.RSS, p.TotalMemory = residentMemory()
 	return p
 }
 
-// goMemory is what the runtime has taken, less what it has given back or could.
-func goMemory() int64 {
+// GoMemory is what the runtime has taken, less what it has given back or could, in bytes.
+// It costs a few microseconds.
+func GoMemory() int64 {
 	s := []metrics.Sample{
 		{Name: "/memory/classes/total:bytes"},
 		{Name: "/memory/classes/heap/released:bytes"},
