@@ -73,7 +73,7 @@ const (
 	ErrNoPassword     Error = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
 	ErrNoProto        Error = "NOPROTO unsupported protocol version"
 	ErrProtoNotInt    Error = "ERR Protocol version is not an integer or out of range"
-	ErrHelloNoAuth    Error = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+	ErrHelloNoAuth    Error = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
 	ErrClientName     Error = "ERR Client names cannot contain spaces, newlines or special characters."
 	ErrNoSuchClient   Error = "ERR No such client"
 	ErrClientID       Error = "ERR Invalid client ID"
