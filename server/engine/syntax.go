@@ -79,7 +79,11 @@ func (p *syntaxParser) sequence() ([]Arg, error) {
 			args = next
 		case isToken(w):
 			p.pos++
-			args = append(args, p.token(w))
+			next, err := p.token(w)
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, next)
 		default:
 			p.pos++
 			args = append(args, value(w))
@@ -87,8 +91,19 @@ func (p *syntaxParser) sequence() ([]Arg, error) {
 	}
 }
 
-// token reads the values that belong to a token.
-func (p *syntaxParser) token(token string) Arg {
+// token reads the values that belong to a token: names, or one choice in angles.
+func (p *syntaxParser) token(token string) (Arg, error) {
+	if p.peek() == "<" {
+		choice, err := p.group(nil)
+		if err != nil {
+			return Arg{}, err
+		}
+		if len(choice) != 1 || choice[0].Token != "" {
+			return Arg{}, fmt.Errorf("%q is followed by no choice", token)
+		}
+		choice[0].Token = token
+		return choice[0], nil
+	}
 	var values []Arg
 	for w := p.peek(); w != "" && !isMark(w) && !isToken(w); w = p.peek() {
 		p.pos++
@@ -96,12 +111,12 @@ func (p *syntaxParser) token(token string) Arg {
 	}
 	switch len(values) {
 	case 0:
-		return Arg{Name: strings.ToLower(token), Type: "pure-token", Token: token}
+		return Arg{Name: strings.ToLower(token), Type: "pure-token", Token: token}, nil
 	case 1:
 		values[0].Token = token
-		return values[0]
+		return values[0], nil
 	}
-	return Arg{Name: strings.ToLower(token), Type: "block", Token: token, Args: values}
+	return Arg{Name: strings.ToLower(token), Type: "block", Token: token, Args: values}, nil
 }
 
 // group reads "[...]" or "<...>" and appends it to the arguments before it, or
@@ -154,11 +169,16 @@ func repeated(before, again []Arg) ([]Arg, error) {
 		}
 	}
 	last := before[n]
-	if len(again) > 1 {
-		last = Arg{Name: blockName(again), Type: "block", Args: append([]Arg(nil), before[n:]...)}
+	switch {
+	case len(again) > 1:
+		last = Arg{Name: blockName(again), Type: "block", Multiple: true, Args: append([]Arg(nil), before[n:]...)}
+	case last.Token != "" && again[0].Token == "": // the token stands once, before all values
+		token := last.Token
+		last.Token, last.Multiple = "", true
+		last = Arg{Name: strings.ToLower(token), Type: "block", Token: token, Args: []Arg{last}}
+	default:
+		last.Multiple, last.MultipleToken = true, last.Token != ""
 	}
-	last.Multiple = true
-	last.MultipleToken = last.Token != ""
 	return append(before[:n:n], last), nil
 }
 

@@ -44,6 +44,9 @@ func TestParseSyntax(t *testing.T) {
 		"<ON | OFF>":                          "on-or-off:oneof(ON=on:pure-token OFF=off:pure-token)",
 		"[NX | XX] [GET]":                     "nx-or-xx:oneof(NX=nx:pure-token XX=xx:pure-token)? GET=get:pure-token?",
 		"[AUTH username password]":            "AUTH=auth:block(username:string password:string)?",
+		"[ID client-id [client-id ...]]":      "ID=id:block(client-id:integer*)?",
+		"[PREFIX prefix [PREFIX prefix ...]]": "PREFIX=prefix:string?**",
+		"[TYPE <NORMAL | PUBSUB>]":            "TYPE=normal-or-pubsub:oneof(NORMAL=normal:pure-token PUBSUB=pubsub:pure-token)?",
 		"[protover [AUTH user password]]":     "protover-auth:block(protover:integer AUTH=auth:block(user:string password:string)?)?",
 		"[EX seconds | PXAT unix-time-milliseconds | KEEPTTL]": "seconds-or-unix-time-milliseconds-or-keepttl:oneof(" +
 			"EX=seconds:integer PXAT=unix-time-milliseconds:unix-time KEEPTTL=keepttl:pure-token)?",
@@ -53,7 +56,7 @@ func TestParseSyntax(t *testing.T) {
 			t.Errorf("%s\n got %s, %v\nwant %s", syntax, got, err, want)
 		}
 	}
-	for _, bad := range []string{"[key", "key]", "<a | >", "[...]", "a [b ...]", "|", "[ | a]", "a > b"} {
+	for _, bad := range []string{"[key", "key]", "<a | >", "[...]", "a [b ...]", "|", "[ | a]", "a > b", "A <B c>", "A <b"} {
 		if args, err := ParseSyntax(bad); err == nil {
 			t.Errorf("%s: got %s and no error", bad, show(args))
 		}
