@@ -131,10 +131,14 @@ func (b *bucket) passed(delta int) {
 	}
 }
 
+// dueSecond is the first whole unix second at which a record with this expiry
+// time (unix milliseconds, above 0, up to the largest int64) has expired.
+func dueSecond(expire int64) int64 { return (expire-1)/1000 + 1 }
+
 // hint encodes an expiry time (unix milliseconds) for comparison with others
 // made near the same time now.
 func hint(expire, now int64) uint32 {
-	sec := min((expire+999)/1000, now/1000+hintAhead-1)
+	sec := min(dueSecond(expire), now/1000+hintAhead-1)
 	h := uint32(sec) & hintMask
 	if h == 0 {
 		h = hintMask // one second early; 0 means none

@@ -13,7 +13,7 @@ import (
 func (t *table) noteExpire(p pos, expire, now int64) {
 	s := &t.subs[p.sub]
 	t.bucket(s, uint32(p.bucket)).lowerHint(hint(expire, now))
-	due := uint32(min((expire+999)/1000, now/1000+hintAhead-1, math.MaxUint32))
+	due := uint32(min(dueSecond(expire), now/1000+hintAhead-1, math.MaxUint32))
 	if s.due == 0 || due < s.due {
 		s.due = due
 	}
@@ -36,6 +36,9 @@ func (t *table) nextDue(from uint32, now int64) (uint32, bool) {
 func (t *table) sweep(sub uint32, now int64, fn func(ref arena.Ref)) (removed int) {
 	s := &t.subs[sub]
 	sec := now / 1000
+	// A due time of more than hintAhead ago (active expiry was off, or the
+	// machine asleep) makes the hints ambiguous: every bucket is looked at.
+	overslept := sec-int64(s.due) >= hintAhead
 	s.due = 0
 	for i := uint32(0); i < uint32(s.buckets); i++ {
 		b := t.bucket(s, i)
@@ -43,7 +46,7 @@ func (t *table) sweep(sub uint32, now int64, fn func(ref arena.Ref)) (removed in
 		if h == 0 {
 			continue
 		}
-		if !earlier(uint32(sec)&hintMask, h) {
+		if overslept || !earlier(uint32(sec)&hintMask, h) {
 			n, left := t.sweepBucket(sub, i, now, fn)
 			removed += n
 			b.setHint(left)

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"hash/maphash"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -241,5 +242,30 @@ func TestSweep(t *testing.T) {
 	}
 	if tb.ttls != len(at) {
 		t.Errorf("%d keys with a TTL, want %d", tb.ttls, len(at))
+	}
+}
+
+// Buckets share hints: a key that lives for ever as milliseconds go, and a
+// sweep that comes days late, must not hide what has expired.
+func TestSweepAtTheEdges(t *testing.T) {
+	const hour = int64(3600_000)
+	heap := testTable(t)
+	for _, oversleep := range []int64{1, 30, 37, 50, 71, 80, 500} {
+		for at := range int64(72) { // wherever the clock is on the hints' circle
+			tb := newTable(heap.ar, heap.seed)
+			start := 1_700_000_000_000 + at*hour
+			for _, expire := range []int64{math.MaxInt64, start + hour, math.MaxInt64 - 500, start + hour/2, start + 1000*hour} {
+				key := []byte(fmt.Sprint(expire))
+				tb.insert(tb.hash(key), newRecord(tb.ar, 0, key, nil, expire), expire, start)
+			}
+			removed := 0
+			now := start + oversleep*hour
+			for sub, ok := tb.nextDue(0, now); ok; sub, ok = tb.nextDue(sub, now) {
+				removed += tb.sweep(sub, now, tb.ar.Free)
+			}
+			if removed != 2 {
+				t.Fatalf("after %d hours, from hour %d: %d keys removed, want 2", oversleep, at, removed)
+			}
+		}
 	}
 }
