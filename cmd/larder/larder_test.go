@@ -329,3 +329,12 @@ func TestSecondSignal(t *testing.T) {
 		t.Errorf("the pidfile is left: %v", err)
 	}
 }
+
+func TestVersion(t *testing.T) {
+	for _, arg := range []string{"version", "--version", "-v"} {
+		out, code := start(t, "", arg).end()
+		if want := "larder " + config.Version + " (clients see Redis " + config.RedisVersion; code != 0 || len(out) != 1 || !strings.HasPrefix(out[0], want) {
+			t.Errorf("%s: %q, exit code %d", arg, out, code)
+		}
+	}
+}

@@ -25,11 +25,13 @@ func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:                "larder",
 		Short:              "An in-memory cache server that speaks Redis' protocol",
+		Version:            versionText(),
 		SilenceErrors:      true,
 		SilenceUsage:       true,
 		DisableSuggestions: true, // they take several lines
 		CompletionOptions:  cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
+	root.SetVersionTemplate("larder {{.Version}}\n")
 	root.AddCommand(serveCommand(), configCommand(), versionCommand())
 	return root
 }
@@ -40,9 +42,13 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "larder %s (clients see Redis %s; %s %s/%s)\n",
-				config.Version, config.RedisVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "larder", versionText())
 			return err
 		},
 	}
+}
+
+func versionText() string {
+	return fmt.Sprintf("%s (clients see Redis %s; %s %s/%s)",
+		config.Version, config.RedisVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
