@@ -43,3 +43,15 @@ func TestInfoIsWellFormed(t *testing.T) {
 		seen[name] = ok
 	}
 }
+
+// Inside EXEC, CLIENT INFO shows the transaction that is running.
+func TestClientInfoInExec(t *testing.T) {
+	c := newTestClient(t)
+	got := string(c.send([]byte("MULTI\r\nCLIENT INFO\r\nEXEC\r\n")))
+	if !strings.Contains(got, " flags=x ") || !strings.Contains(got, " multi=1 ") {
+		t.Errorf("in EXEC: %s", got)
+	}
+	if got := c.do("CLIENT", "INFO"); !strings.Contains(got, " flags=N ") || !strings.Contains(got, " multi=-1 ") {
+		t.Errorf("after EXEC: %s", got)
+	}
+}

@@ -94,7 +94,7 @@ func (s *Session) pack() uint64 {
 	set(stateNoTouch, s.noTouch)
 	if t := s.txn; t != nil {
 		set(stateDirty, t.aborted)
-		if t.queuing {
+		if t.queuing || len(t.queue) > 0 { // or EXEC is running it
 			v |= min(uint64(len(t.queue)+1), stateFieldMax) << 32
 		}
 		v |= min(uint64(t.watcher.Len()), stateFieldMax) << 48
