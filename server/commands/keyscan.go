@@ -24,7 +24,8 @@ const scanSlice = 4096
 // keyScan is one step of SCAN, or the whole of KEYS.
 type keyScan struct {
 	collectionScan
-	typeName string // "": every type
+	typed    bool   // only keys of the type typeName, which may be no type's name
+	typeName string
 }
 
 // step visits about s.count keys and replies with those that match. It returns
@@ -35,7 +36,7 @@ func (s *keyScan) step(c *engine.Ctx) (next uint64) {
 		scan = c.Store.ScanLocked
 	}
 	visit := func(e *store.Entry, name []byte) {
-		if s.match(name) && (s.typeName == "" || strings.EqualFold(s.typeName, e.Type().String())) {
+		if s.match(name) && (!s.typed || strings.EqualFold(s.typeName, e.Type().String())) {
 			s.emit(name)
 		}
 	}
@@ -94,7 +95,7 @@ func (s *keyScan) parse(a *engine.Args) error {
 		case a.MatchValue("MATCH"):
 			s.pattern = narrowing(a.Next())
 		case a.MatchValue("TYPE"):
-			s.typeName = string(a.Next())
+			s.typed, s.typeName = true, string(a.Next())
 		default:
 			a.Syntax()
 		}
