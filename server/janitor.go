@@ -11,8 +11,8 @@ import (
 )
 
 // The janitor is the one goroutine that does the store's background work
-// (removing expired keys, freeing what was deleted, compacting) and samples
-// rates and memory for INFO.
+// (removing expired keys, freeing what was deleted, compacting), samples rates
+// and memory for INFO, and trims the Go heap.
 //
 // It works in slices: units of the store (tens of microseconds under one shard's
 // lock) until sliceBudget has passed, then it sleeps so much that its share of
@@ -38,7 +38,8 @@ type janitor struct {
 	done   chan struct{}
 
 	sampled time.Time // when the rates were
-	failed  bool      // the last unit of work reported an error
+	trimmer trimmer
+	failed  bool // the last unit of work reported an error
 }
 
 func startJanitor(st *store.Store, k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
@@ -75,6 +76,7 @@ func (j *janitor) round() time.Duration {
 		j.sampled = start
 		j.kernel.SampleRates()
 		j.kernel.SampleMemory(j.store.Memory() + stats.GoMemory())
+		j.trimmer.trim(start)
 	}
 	more, worked := true, time.Duration(0)
 	for more && worked < sliceBudget {

@@ -32,3 +32,14 @@ func GoMemory() int64 {
 	metrics.Read(s)
 	return int64(s[0].Value.Uint64() - s[1].Value.Uint64() - s[2].Value.Uint64())
 }
+
+// GoResident is what the runtime has taken and not given back, in bytes: GoMemory
+// and what could be given back. It costs a few microseconds.
+func GoResident() int64 {
+	s := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
+	}
+	metrics.Read(s)
+	return int64(s[0].Value.Uint64() - s[1].Value.Uint64())
+}
