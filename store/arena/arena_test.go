@@ -190,3 +190,21 @@ func TestLarge(t *testing.T) {
 		t.Errorf("used %d, spans %d after all was freed", a.Used(), h.Stats().Spans)
 	}
 }
+
+// Where address space is scarce, a write that was admitted must fit, however long
+// its value may be.
+func TestWritesFitUntilExhausted(t *testing.T) {
+	for _, size := range []uint64{4 << 30, 8 << 30, 16 << 30} {
+		h, err := reserve(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := h.NewArena()
+		for n := 0; !h.Exhausted(); n++ {
+			a.AllocRoom(1<<20, 1<<20*[]int{100, 513}[n%2])
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -73,6 +73,10 @@ const (
 	// of what is in use.
 	keepResident = 1 << 20
 
+	// largeMargin of the range is left for the write that was admitted last: a
+	// value of 512 MB, and as much room to grow.
+	largeMargin = 1 << 30
+
 	releaseSlice = 4 << 20 // bytes given back per step of a large block
 )
 
@@ -265,7 +269,8 @@ func (h *Heap) Scavenge() (more bool, err error) {
 	return h.dirtyBytes.Load() > keepResident+h.spanBytes.Load()/32, nil
 }
 
-// Exhausted reports that less than a sixteenth of some region is left. The
+// Exhausted reports that less than a sixteenth of some region is left, of that
+// of the large blocks less than largeMargin or three quarters of it. The
 // store then refuses writes that need memory, as it does past maxmemory.
 func (h *Heap) Exhausted() bool { return h.exhausted.Load() }
 
@@ -275,7 +280,11 @@ func (h *Heap) noteExhausted() {
 	full := false
 	for i, b := range h.bump {
 		free := i < kinds && len(h.dirty[i])+len(h.clean[i]) > 1024
-		full = full || !free && uint64(i+1)*h.region-b < h.region/16
+		margin := h.region / 16
+		if i == kinds {
+			margin = max(margin, min(h.region/4*3, largeMargin))
+		}
+		full = full || !free && uint64(i+1)*h.region-b < margin
 	}
 	h.exhausted.Store(full)
 }
