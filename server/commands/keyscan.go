@@ -24,7 +24,7 @@ const scanSlice = 4096
 // keyScan is one step of SCAN, or the whole of KEYS.
 type keyScan struct {
 	collectionScan
-	typed    bool   // only keys of the type typeName, which may be no type's name
+	typed    bool // only keys of the type typeName, which may be no type's name
 	typeName string
 }
 
