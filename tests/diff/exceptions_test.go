@@ -30,6 +30,13 @@ var exceptions = []exception{
 	{"CLIENT SETINFO", "came with 7.2", nil},
 }
 
+// generatedExceptions hold for generated calls alone, where fields and members are doubled at will; the scripts have no such differences.
+var generatedExceptions = []exception{
+	{"OBJECT ENCODING", "since 7.2 the encoding goes by the number of members or fields given, doubled ones counted", func(_ []string, a, b harness.Reply) bool {
+		return a.Text == "listpack" && b.Text == "intset" || a.Text == "hashtable" && b.Text == "listpack"
+	}},
+}
+
 func hasArg(word string) func([]string, harness.Reply, harness.Reply) bool {
 	return func(args []string, _, _ harness.Reply) bool {
 		return slices.ContainsFunc(args, func(a string) bool { return strings.EqualFold(a, word) })
@@ -41,13 +48,13 @@ func hasNUL(args []string, larder, _ harness.Reply) bool {
 }
 
 // excused tells whether a difference stands in the table.
-func excused(args []string, larder, redis harness.Reply) bool {
+func excused(table []exception, args []string, larder, redis harness.Reply) bool {
 	name := strings.ToUpper(args[0])
 	sub := name
 	if len(args) > 1 {
 		sub += " " + strings.ToUpper(args[1])
 	}
-	return slices.ContainsFunc(exceptions, func(e exception) bool {
+	return slices.ContainsFunc(table, func(e exception) bool {
 		return (e.command == name || e.command == sub) && (e.applies == nil || e.applies(args, larder, redis))
 	})
 }

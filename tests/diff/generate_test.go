@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,11 +66,27 @@ func (g *generator) step() {
 	}
 	args := g.d.draw(row.call)
 	if g.d.IntN(6) == 0 {
-		args = g.d.damage(args)
+		if args = g.d.damage(args); livesShortly(args) {
+			return
+		}
 	}
 	if !tooDangerous(args) {
 		g.call(args, row.compare)
 	}
+}
+
+// livesShortly tells damaged calls that may have got a time of a few milliseconds or seconds: what they touch would go at another moment on
+// the other server.
+func livesShortly(args []string) bool {
+	switch strings.ToUpper(args[0]) {
+	case "SET", "GETEX", "SETEX", "PSETEX", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT":
+	default:
+		return false
+	}
+	return slices.ContainsFunc(args[1:], func(a string) bool {
+		n, err := strconv.Atoi(a)
+		return err == nil && n > 0 && n < 100_000
+	})
 }
 
 // tooDangerous are damaged calls that would make the oracle itself hang or eat the machine, or that end the comparison.
@@ -79,8 +96,8 @@ func tooDangerous(args []string) bool {
 		return slices.ContainsFunc(args[1:], func(a string) bool { return len(a) > 6 && a[0] == '-' })
 	case "COMMAND": // the list has no order
 		return len(args) < 3
-	case "CONFIG": // a pattern would ask for every parameter
-		return slices.ContainsFunc(args[1:], func(a string) bool { return strings.Contains(a, "*") })
+	case "CONFIG": // a pattern would ask for every parameter; the oracle takes a NUL for the end of a value
+		return slices.ContainsFunc(args[1:], func(a string) bool { return strings.ContainsAny(a, "*\x00") })
 	case "SETRANGE": // half a gigabyte of zeros
 		return slices.ContainsFunc(args[1:], func(a string) bool { return len(a) > 6 && a[0] >= '1' && a[0] <= '9' && len(a) < 10 })
 	}
@@ -105,7 +122,7 @@ func (g *generator) call(args []string, how compare) {
 		return
 	}
 	a, b := g.do(args)
-	if !modeOf(how).equal(a, b) && !excused(args, a, b) {
+	if !modeOf(how).equal(a, b) && !excused(exceptions, args, a, b) && !excused(generatedExceptions, args, a, b) {
 		g.fail(args, a, b)
 	}
 }
@@ -134,7 +151,9 @@ func (g *generator) transaction() {
 		}
 		args := g.d.draw(row.call)
 		if g.d.IntN(12) == 0 {
-			args = g.d.damage(args)
+			if args = g.d.damage(args); livesShortly(args) {
+				continue
+			}
 		}
 		if !tooDangerous(args) {
 			g.call(args, same)
@@ -231,7 +250,7 @@ func (g *generator) scanCall(args []string) {
 	}
 	switch {
 	case a.IsError() || b.IsError():
-		if a.Raw != b.Raw && !excused(args, a, b) {
+		if a.Raw != b.Raw && !excused(exceptions, args, a, b) && !excused(generatedExceptions, args, a, b) {
 			g.fail(args, a, b)
 		}
 	case len(args) <= at || args[at] != "0":

@@ -194,6 +194,7 @@ func compareAll(t *testing.T, larder, redis *harness.Server, cases []string) {
 	t.Helper()
 	for _, raw := range cases {
 		a, b := exchange(t, larder, raw), exchange(t, redis, raw)
+		a = strings.Replace(a, "HELLO <proto> AUTH", "HELLO AUTH", 1) // 7.4 shows where the protocol goes
 		if maskHello(a) != maskHello(b) {
 			t.Errorf("%s\n  larder %s\n  redis  %s", shorten(raw), shorten(a), shorten(b))
 		}
