@@ -39,7 +39,7 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 					t.Fatalf("%s: took %d of %d bytes, then %d", words[0], taken, len(in), next)
 				}
 			})
-			if n >= 1 {
+			if n >= 1 && !raceEnabled {
 				t.Errorf("%s, %d in a batch: %v allocations", words[0], depth, n)
 			}
 		}
