@@ -49,7 +49,7 @@ import (
 // No list or wheel of keys with a TTL. A bucket's header has a lower bound of
 // the expiry times of its records in seconds, a sub-table has one of its
 // buckets. A sweep looks at one word per sub-table, at one per bucket of
-// those that are due, and at the records of buckets that are due: 24 bits
+// those that are due, and at the records of buckets that are due: 18 bits
 // per bucket instead of 8 to 24 bytes per key.
 //
 // # Limits

@@ -123,8 +123,7 @@ func (l *loop) run() {
 // A wait that tells the scheduler about itself lets another goroutine have the processor, but is dear: the runtime's
 // monitor thread then looks after the loop every 20 us, 5 % of all CPU time at full load without pipelining, and the loop
 // has to get a processor back. So the loop first waits for a moment without telling. Should the runtime need the
-// processor meanwhile, its signal ends the wait. Measured, GET at 50 connections: 8.2 us per request with the telling
-// form alone, 7.6 us so.
+// processor meanwhile, its signal ends the wait. Measured: the monitor's sleeps went from 4.9 to 0.1 % of the profile.
 func (l *loop) poll() int {
 	l.rounds++
 	wait := holdFor
