@@ -35,7 +35,8 @@ func Start(t testing.TB, params ...string) *Server {
 			return strings.HasPrefix(p, "network-driver ")
 		})...)
 	}
-	cfg, err := config.Load("", flags(append([]string{"port 0", "bind 127.0.0.1", "dir " + t.TempDir()}, params...)))
+	all := withDefaults(t, params)
+	cfg, err := config.Load("", flags(append([]string{"port 0"}, all...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func Start(t testing.TB, params ...string) *Server {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	s := &Server{Name: "larder", Pid: os.Getpid(), log: log, done: done}
+	s := &Server{Name: "larder", Pid: os.Getpid(), Dir: folder(all), log: log, done: done}
 	for _, addr := range srv.Addrs() {
 		if _, _, err := net.SplitHostPort(addr); err == nil && s.Addr == "" {
 			s.Addr = addr

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -24,7 +25,12 @@ type Server struct {
 	Addr   string // host:port; empty when it only listens on a Unix socket
 	Socket string // path of the Unix socket, empty if there is none
 
-	Pid int // the process, this one for larder in-process
+	Pid int    // the process, this one for larder in-process
+	Dir string // its data folder
+
+	start  func(t testing.TB, params ...string) *Server // another server of this kind
+	params []string                                     // what it was started with, without the defaults
+	group  bool                                         // it forks: signals that end it go to its process group
 
 	log  *logBuffer
 	cmd  *exec.Cmd
@@ -122,18 +128,47 @@ func StartBinary(t testing.TB, params ...string) *Server {
 // StartBinaryWith is StartBinary with a configuration file, "" for none.
 func StartBinaryWith(t testing.TB, file string, params ...string) *Server {
 	t.Helper()
-	s := &Server{Name: "larder"}
-	args := []string{"serve"}
-	if file != "" {
-		args = append(args, file)
-	}
-	args = append(args, flags(append([]string{"port 0", "bind 127.0.0.1", "dir " + t.TempDir()}, params...))...)
-	s.launch(t, exec.Command(Binary(t), args...))
-	s.Addr = s.waitForPort(t)
+	s := launchBinary(t, file, params...)
 	if !s.ready(t) {
 		t.Fatalf("larder exited: %v", s.err)
 	}
 	return s
+}
+
+// launchBinary starts the binary and waits until it listens.
+func launchBinary(t testing.TB, file string, params ...string) *Server {
+	t.Helper()
+	all := withDefaults(t, params)
+	s := &Server{Name: "larder", Dir: folder(all), params: params}
+	s.start = func(t testing.TB, params ...string) *Server { return StartBinaryWith(t, file, params...) }
+	s.launch(t, exec.Command(Binary(t), append(serveArgs(file), flags(append([]string{"port 0"}, all...))...)...))
+	s.Addr = s.waitForPort(t)
+	return s
+}
+
+func serveArgs(file string) []string {
+	if file == "" {
+		return []string{"serve"}
+	}
+	return []string{"serve", file}
+}
+
+// withDefaults puts before the given parameters what every server of a test has unless they say otherwise: the loopback, a folder of its
+// own, and no persistence, whose default would write a snapshot at the end of every test.
+func withDefaults(t testing.TB, params []string) []string {
+	t.Helper()
+	return append([]string{"bind 127.0.0.1", `save ""`, "appendonly no", "dir " + t.TempDir()}, params...)
+}
+
+// folder is the data folder that the parameters name last.
+func folder(params []string) string {
+	dir := ""
+	for _, p := range params {
+		if name, rest, _ := strings.Cut(p, " "); name == "dir" {
+			dir = rest
+		}
+	}
+	return dir
 }
 
 // flags turns redis.conf lines into command line arguments in redis-server's own manner: --name value ...
@@ -154,24 +189,33 @@ func flags(params []string) []string {
 // StartRedis runs the oracle, redis-server 7.0.15, on a free port.
 func StartRedis(t testing.TB, params ...string) *Server {
 	t.Helper()
-	path := Tool(t, "redis-server", InstallRedis)
-	s := &Server{Name: "redis"}
 	// redis-server takes port 0 as "no TCP", so a free port is looked for and another one tried if somebody else was faster.
 	for range 20 {
-		s.Addr = freePort(t)
-		_, port, err := net.SplitHostPort(s.Addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		args := flags(append([]string{"port " + port, "bind 127.0.0.1", `save ""`, "appendonly no",
-			"enable-debug-command yes", "dir " + t.TempDir()}, params...))
-		s.launch(t, exec.Command(path, args...))
+		s := launchRedis(t, params...)
 		if s.ready(t) {
 			return s
 		}
+		if !strings.Contains(s.Log(), "Address already in use") {
+			t.Fatalf("redis-server exited: %v\n%s", s.err, tail(s.Log(), logTail))
+		}
 	}
-	t.Fatalf("redis-server does not start:\n%s", s.Log())
+	t.Fatal("redis-server finds no free port")
 	return nil
+}
+
+func launchRedis(t testing.TB, params ...string) *Server {
+	t.Helper()
+	path := Tool(t, "redis-server", InstallRedis)
+	all := append([]string{"enable-debug-command yes"}, withDefaults(t, params)...)
+	s := &Server{Name: "redis", Addr: freePort(t), Dir: folder(all), start: StartRedis, params: params, group: true}
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The limit on file sizes, by which a test makes writes fail, must give redis-server an error and not a signal.
+	args := append([]string{"-c", `trap "" XFSZ; exec "$0" "$@"`, path}, flags(append([]string{"port " + port}, all...))...)
+	s.launch(t, exec.Command("sh", args...))
+	return s
 }
 
 // freePort names a port that was free a moment ago.
@@ -197,6 +241,9 @@ func (s *Server) launch(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	log := &logBuffer{}
 	cmd.Stdout, cmd.Stderr = log, log
+	if s.group {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%s: %v", cmd.Path, err)
 	}
@@ -210,7 +257,7 @@ func (s *Server) launch(t testing.TB, cmd *exec.Cmd) {
 		select {
 		case <-done:
 		default:
-			_ = cmd.Process.Kill()
+			s.kill()
 			<-done
 		}
 		if t.Failed() {
@@ -276,32 +323,44 @@ func listeningPort(pid int) (int, bool) {
 	return 0, false
 }
 
-// ready waits until the server answers PING (with -NOAUTH too); false when the process has gone.
+// kill ends the process at once, with the children that write its snapshots.
+func (s *Server) kill() {
+	if s.group {
+		_ = syscall.Kill(-s.Pid, syscall.SIGKILL) // it may have gone by itself
+		return
+	}
+	_ = s.cmd.Process.Kill()
+}
+
+// ready waits until the server answers PING (with -NOAUTH too) and has loaded its data; false when the process has gone.
 func (s *Server) ready(t testing.TB) bool {
 	t.Helper()
 	gone := false
 	Eventually(t, startDeadline, s.Name+" answers PING", func() bool {
 		gone = !s.Running()
-		return gone || s.ping() == nil
+		if gone {
+			return true
+		}
+		reply, err := s.ping()
+		return err == nil && !strings.HasPrefix(reply, "-LOADING")
 	})
 	return !gone
 }
 
-func (s *Server) ping() error {
+func (s *Server) ping() (reply string, err error) {
 	network, addr := s.endpoint()
 	nc, err := net.DialTimeout(network, addr, startDeadline)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = nc.Close() }()
 	if err := nc.SetDeadline(time.Now().Add(startDeadline)); err != nil {
-		return err
+		return "", err
 	}
 	if _, err := nc.Write([]byte("PING\r\n")); err != nil {
-		return err
+		return "", err
 	}
-	_, err = nc.Read(make([]byte, 1))
-	return err
+	return bufio.NewReader(nc).ReadString('\n')
 }
 
 // endpoint is where to dial.
