@@ -20,9 +20,9 @@
 //	         back empty nine times in ten and cost a microsecond of a lone client's 12. The waiting form tells the scheduler.
 //	turns    For each ready connection one recv into the loop's shared buffer, and one call of Session.Data, which executes
 //	         all that is there and appends the replies to the loop's shared output.
-//	settle   One send per connection, then what its session has asked for. Sending after the turns, rather than within
-//	         each, wakes the clients together, and they answer together: more events per round. It is also where a group
-//	         commit belongs, between the turns and the replies that it covers.
+//	settle   One Commit for all turns, one send per connection, then what its session has asked for. Sending after the
+//	         turns, rather than within each, wakes the clients together, and they answer together: more events per round,
+//	         and more turns that one Commit covers.
 //	mail     What other goroutines have posted (Resume, Kill, Push, new connections); an eventfd announces it.
 //	again    A turn for each connection with leftovers: complete requests that the session has put off, or unread input.
 //
@@ -34,6 +34,14 @@
 //
 // Nobody gets more than one turn per round, and a turn is at most 64 KiB of input in the shared buffer, or 256 KiB behind a
 // long leftover, and what a session does before it yields: a client that always wants more delays another one by one turn.
+//
+// # Commit
+//
+// No byte of a reply leaves before Options.Commit has succeeded after the turn that wrote it. For that the output of turns
+// has one way out, settle; what goes out elsewhere was committed before (output that the kernel did not take at first), or
+// answers nobody's request (Push). Commit may wait for a disk: the loop waits with it, since all its clients' replies do,
+// and blocking system calls of package os let the scheduler know. If it fails, nobody can say whether the requests of these
+// turns will be found again after a crash, so their clients get no reply at all: the connections are closed.
 //
 // # Memory
 //

@@ -190,6 +190,7 @@ func (l *loop) runReads() {
 type turn struct {
 	c    *conn
 	out  []byte
+	own  bool // out is a buffer of its own, which the connection may keep
 	next Action
 }
 
@@ -207,22 +208,31 @@ func (l *loop) endTurn(c *conn, out []byte, next Action) {
 	used := len(l.out)
 	if len(out) == 0 || used < cap(l.out) && &out[0] == &l.out[:used+1][used] {
 		l.out = l.out[:used+len(out)]
-		l.turns = append(l.turns, turn{c, out, next})
+		l.turns = append(l.turns, turn{c: c, out: out, next: next})
 		return
 	}
-	l.settle()
 	own := cap(out) > keepOut
+	l.turns = append(l.turns, turn{c, out, own, next})
+	l.settle()
 	if !own {
 		l.out = out[:0]
 	}
-	c.settle(out, own, next)
 }
 
-// settle sends the output of the turns so far, and does what the sessions want next.
+// settle sends the output of the turns so far, and does what the sessions want next. What the turns have done is
+// committed first: every byte of a reply goes through here.
 func (l *loop) settle() {
+	if len(l.turns) == 0 {
+		return
+	}
+	durable := l.server.commit()
 	for i, t := range l.turns {
 		l.turns[i] = turn{}
-		t.c.settle(t.out, false, t.next)
+		if durable {
+			t.c.settle(t.out, t.own, t.next)
+		} else {
+			t.c.close(NotDurable)
+		}
 	}
 	l.turns = l.turns[:0]
 	l.out = l.out[:0]

@@ -96,6 +96,7 @@ const (
 	Quit                                // the session returned CloseAfterFlush or CloseNow
 	Shutdown                            // the server stops
 	MaxClients                          // Options.NewSession refused the connection
+	NotDurable                          // Options.Commit failed: the replies would have promised too much
 	closeReasons     int         = iota
 )
 
@@ -104,6 +105,7 @@ func (r CloseReason) String() string {
 	names := [closeReasons]string{
 		"closed by client", "read error", "write error", "protocol error", "idle timeout", "output buffer hard limit",
 		"output buffer soft limit", "query buffer limit", "killed", "quit", "server shutdown", "refused",
+		"not durable",
 	}
 	if int(r) < len(names) {
 		return names[r]
@@ -144,6 +146,11 @@ type Options struct {
 	NewSession func(Conn) (Session, []byte)
 	Limits     func() Limits // read at use: what it returns may change at run time; safe for concurrent use
 	Log        *slog.Logger  // nil: no log
+	// Commit is called after turns and before any of their output is sent, to make durable what the sessions have done:
+	// once for all the turns that a loop settles together, once per turn by the portable driver. It may block; its loop
+	// waits. If it fails, the connections that had these turns are closed (NotDurable) and the output is lost. It is not
+	// called for what Push sends. nil: nothing is to be done. Safe for concurrent use.
+	Commit func() error
 }
 
 // Stats counts since the server was made. A busy loop's bytes, reads and writes are some rounds old.

@@ -338,8 +338,12 @@ func (c *pconn) resume() {
 	c.giveBack(big, out)
 }
 
-// settle ends a turn: it sends the output and does what the session wants next.
+// settle ends a turn: it commits it, sends the output and does what the session wants next.
 func (c *pconn) settle(out []byte, next Action) {
+	if !c.driver.server.commit() {
+		c.end(NotDurable)
+		return
+	}
 	if next == CloseNow {
 		c.end(Quit)
 		return

@@ -106,6 +106,18 @@ func (s *Server) close(session Session, reason CloseReason) {
 	session.Closed(reason)
 }
 
+// commit makes the turns before it durable and tells whether their output may be sent.
+func (s *Server) commit() bool {
+	if s.opts.Commit == nil {
+		return true
+	}
+	err := s.opts.Commit()
+	if err != nil {
+		s.log.Error("closing clients whose requests could not be made durable", "error", err)
+	}
+	return err == nil
+}
+
 func (s *Server) addListener(l *listener) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

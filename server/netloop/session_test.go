@@ -124,12 +124,14 @@ func (s *lineSession) Closed(reason CloseReason) {
 // testServer is a Server of lineSessions on a port of its own.
 type testServer struct {
 	*Server
-	t      *testing.T
-	addr   string
-	net    string
-	served chan error
-	limits atomic.Pointer[Limits]
-	refuse atomic.Bool
+	t       *testing.T
+	addr    string
+	net     string
+	served  chan error
+	limits  atomic.Pointer[Limits]
+	commit  atomic.Pointer[func() error] // nil: succeeds
+	commits atomic.Int64                 // calls that have returned
+	refuse  atomic.Bool
 
 	mu       sync.Mutex
 	sessions map[string]*lineSession // by the client's address
@@ -171,6 +173,13 @@ func startServer(t *testing.T, n network, lim Limits) *testServer {
 		Loops:    2,
 		Portable: n.portable,
 		Limits:   func() Limits { return *s.limits.Load() },
+		Commit: func() error {
+			defer s.commits.Add(1)
+			if commit := s.commit.Load(); commit != nil {
+				return (*commit)()
+			}
+			return nil
+		},
 		NewSession: func(c Conn) (Session, []byte) {
 			if s.refuse.Load() {
 				return nil, []byte("full\n")
