@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
@@ -23,9 +24,18 @@ import (
 
 type openLoop struct {
 	keys       int
-	gets, sets int // per second
-	length     time.Duration
+	gets, sets int     // per second
+	record     kinds   // whose latencies are of interest
+	fill       request // makes a key, and is what the SETs send
 }
+
+// kinds of requests.
+type kinds uint8
+
+const (
+	gets kinds = 1 << iota
+	sets
+)
 
 const (
 	getConns    = 16
@@ -37,29 +47,34 @@ const (
 	openSeed    = 20_000           // of the random keys: the same ones for both servers
 )
 
-// openLoopFigure drives both loaded servers in turn: median, p99.9 and longest GET in microseconds, longest stop of larder's collector
+// openLoopFigure drives both loaded servers in turn for the time of length: median, p99.9 and longest GET in microseconds, longest stop of larder's collector
 // since its start in milliseconds.
-func (b *bench) openLoopFigure(name string, l openLoop) figure {
+func (b *bench) openLoopFigure(name string, l openLoop, length time.Duration) figure {
 	return figure{
-		name: name, memory: int64(l.keys) * 500, cores: 2, larderEnv: []string{"GODEBUG=gctrace=1"},
-		prepare: func(s *server) error { return s.fillKeys(l.keys, fillStrings) },
+		name: name, memory: l.memory(), cores: 2, larderEnv: []string{"GODEBUG=gctrace=1"},
+		prepare: func(s *server) error { return s.fillKeys(l.keys, l.fill) },
 		trial: func(s *server) ([]float64, error) {
-			hist, err := l.run(s)
+			hist, err := l.run(s, func(now time.Duration) bool { return now >= length })
 			if err != nil {
 				return nil, err
 			}
-			us := func(v int64) float64 { return float64(v) * float64(latencyUnit) / float64(time.Microsecond) }
 			pause := notMeasured
 			if longest, _ := s.said.collector(); s.side == larderSide {
 				pause = float64(longest) / float64(time.Millisecond)
 			}
-			return []float64{us(hist.ValueAtQuantile(50)), us(hist.ValueAtQuantile(99.9)), us(hist.Max()), pause}, nil
+			return []float64{micros(hist.ValueAtQuantile(50)), micros(hist.ValueAtQuantile(99.9)), micros(hist.Max()), pause}, nil
 		},
 	}
 }
 
-// run offers the load for l.length and returns the latencies of the GETs.
-func (l openLoop) run(s *server) (*hdrhistogram.Histogram, error) {
+// memory is room for the keys in both servers.
+func (l openLoop) memory() int64 { return int64(l.keys) * 500 }
+
+// micros converts from the histogram's unit.
+func micros(v int64) float64 { return float64(v) * float64(latencyUnit) / float64(time.Microsecond) }
+
+// run offers the load until over says so of the time since its start, and returns the latencies of the kinds to record.
+func (l openLoop) run(s *server, over func(now time.Duration) bool) (*hdrhistogram.Histogram, error) {
 	addr, err := netip.ParseAddrPort(s.addr)
 	if err != nil {
 		return nil, err
@@ -68,12 +83,17 @@ func (l openLoop) run(s *server) (*hdrhistogram.Histogram, error) {
 	hist := hdrhistogram.New(1, int64(longestSeen/latencyUnit), 3)
 	const bulkReply, okReply = len("$64\r\n") + 64 + len("\r\n"), len("+OK\r\n")
 	flows := []*flow{
-		{period: time.Second / time.Duration(l.gets), reply: bulkReply, mark: '$', hist: hist, request: func(b []byte) []byte {
+		{period: time.Second / time.Duration(l.gets), reply: bulkReply, mark: '$', request: func(b []byte) []byte {
 			return appendNamed(append(b, "*2\r\n$3\r\nGET\r\n"...), "key:", rnd.IntN(l.keys))
 		}},
 		{period: time.Second / time.Duration(l.sets), reply: okReply, mark: '+', request: func(b []byte) []byte {
-			return appendSet(b, rnd.IntN(l.keys), 64)
+			return l.fill(b, rnd.IntN(l.keys))
 		}},
+	}
+	for i, kind := range []kinds{gets, sets} {
+		if l.record&kind != 0 {
+			flows[i].hist = hist
+		}
 	}
 	var g generator
 	defer g.close()
@@ -88,7 +108,7 @@ func (l openLoop) run(s *server) (*hdrhistogram.Histogram, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	return hist, g.run(flows, l.length)
+	return hist, g.run(flows, over)
 }
 
 // flow is a stream of requests of one kind, due one period apart, dealt out to its connections in turn. All its replies have one size.
@@ -145,19 +165,23 @@ func (g *generator) close() {
 	}
 }
 
-// run keeps all flows going for length, then waits for the last replies.
-func (g *generator) run(flows []*flow, length time.Duration) error {
+// run keeps all flows going until over says so, then waits for the last replies.
+func (g *generator) run(flows []*flow, over func(now time.Duration) bool) error {
 	start := time.Now()
+	end := time.Duration(math.MaxInt64 - drainWithin) // not yet known
 	for {
 		now := time.Since(start)
-		if now >= length && g.waiting() == 0 {
+		if now < end && over(now) {
+			end = now
+		}
+		if now >= end && g.waiting() == 0 {
 			return nil
 		}
-		if now >= length+drainWithin {
+		if now >= end+drainWithin {
 			return fmt.Errorf("%d replies missing %v after the end", g.waiting(), drainWithin)
 		}
 		for _, f := range flows {
-			for f.next <= now && f.next < length {
+			for f.next <= now && f.next < end {
 				if err := f.send(); err != nil {
 					return err
 				}

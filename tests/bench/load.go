@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
@@ -48,6 +49,32 @@ func appendSet(b []byte, i, valueSize int) []byte {
 	b = append(b, "*3\r\n$3\r\nSET\r\n"...)
 	b = appendNamed(b, "key:", i)
 	return redcon.AppendBulk(b, value[:valueSize])
+}
+
+// noise is bytes that do not compress; values are pieces of it.
+var noise = func() []byte {
+	const seed = "of larder's incompressible values"
+	out := make([]byte, 1<<20)
+	_, _ = rand.NewChaCha8([32]byte([]byte(seed))).Read(out) // it never fails
+	return out
+}()
+
+// noiseAt returns the size bytes of noise of the i-th value.
+func noiseAt(i, size int) []byte {
+	at := i * 61 % (len(noise) - size)
+	return noise[at : at+size]
+}
+
+// appendValue appends SET of a key of 16 bytes and a value in two parts.
+func appendValue(b []byte, i int, first, second []byte) []byte {
+	b = append(b, "*3\r\n$3\r\nSET\r\n"...)
+	b = appendNamed(b, "key:", i)
+	b = append(b, '$')
+	b = strconv.AppendInt(b, int64(len(first)+len(second)), 10)
+	b = append(b, "\r\n"...)
+	b = append(b, first...)
+	b = append(b, second...)
+	return append(b, "\r\n"...)
 }
 
 func fillStrings(b []byte, i int) []byte { return appendSet(b, i, 64) }

@@ -5,12 +5,13 @@
 // Absolute numbers of a shared machine are worth little: the same binary differs by 20 % between two afternoons. So every figure is a
 // ratio of two servers measured in turn within one run (larder, Redis, Redis, larder, larder, Redis ...), and what is compared with the
 // bar is the median of the ratios of the pairs. Time is the server's own processor time, utime + stime of all its threads from
-// /proc/PID/stat, and not operations per second: on a machine where client and server share the cores, operations per second mostly
+// /proc/PID/stat, the child that Redis forks included, and not operations per second: on a machine where client and server share the cores, operations per second mostly
 // measure the client. Memory is VmRSS, what the system charges for the process, and not what the server says of itself.
 //
 //	figures.go   the table: what is measured, on how much, against which bar
 //	runner.go    starts the servers a figure needs and interleaves its trials
 //	cpu.go memory.go latency.go idle.go stall.go    the trials, by kind
+//	snapshot.go aof.go                              the trials of what is on disk
 //	servers.go proc.go load.go client.go            processes, /proc, filling a server, asking it
 //	report.go    medians, verdicts, the table and RESULTS.md
 //
@@ -35,8 +36,8 @@ import (
 // redisInstall is the line that gets what the program needs from outside.
 const redisInstall = "apt-get install -y redis-server redis-tools"
 
-// wholeRun bounds a run that hangs; a full one takes about twenty minutes.
-const wholeRun = time.Hour
+// wholeRun bounds a run that hangs; a full one takes about three quarters of an hour.
+const wholeRun = 2 * time.Hour
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -15,7 +15,8 @@ import (
 // clockTick is the unit of utime and stime: USER_HZ, which is 100 on every architecture Go runs on.
 const clockTick = 10 * time.Millisecond
 
-// cpu returns the processor time that all threads of the server have used, those that have ended included.
+// cpu returns the processor time that all threads of the server have used, those that have ended and those of processes that it
+// started and saw end included.
 func (s *server) cpu() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
 	if err != nil {
@@ -24,16 +25,17 @@ func (s *server) cpu() (time.Duration, error) {
 	return parseStatCPU(stat)
 }
 
-// parseStatCPU adds utime and stime, fields 14 and 15 of proc(5)'s stat. The second field is the program's name in parentheses and may
+// parseStatCPU adds utime, stime, cutime and cstime, fields 14 to 17 of proc(5)'s stat: the last two are those of children, counted
+// when they have been waited for. The second field is the program's name in parentheses and may
 // hold blanks and parentheses itself, so counting starts behind the last one.
 func parseStatCPU(stat []byte) (time.Duration, error) {
 	end := bytes.LastIndexByte(stat, ')')
 	fields := bytes.Fields(stat[end+1:])
-	if end < 0 || len(fields) < 13 {
+	if end < 0 || len(fields) < 15 {
 		return 0, fmt.Errorf("not a stat line: %q", stat)
 	}
 	var ticks int64
-	for _, f := range fields[11:13] {
+	for _, f := range fields[11:15] {
 		n, err := strconv.ParseInt(string(f), 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("stat: %w", err)

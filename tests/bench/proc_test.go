@@ -13,10 +13,10 @@ func TestParseStatCPU(t *testing.T) {
 		want time.Duration
 		bad  bool
 	}{
-		{stat: "42 (larder) S 1 42 42 0 -1 4194304 100 0 0 0 250 31 0 0 20 0 7 0 1 2 3", want: 2810 * time.Millisecond},
+		{stat: "42 (larder) S 1 42 42 0 -1 4194304 100 0 0 0 250 31 12 7 20 0 7 0 1 2 3", want: 3 * time.Second},
 		{stat: "42 (odd) name) R) S 1 42 42 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 7 0", want: 30 * time.Millisecond},
 		{stat: "42 (larder) S 1 42 42", bad: true},
-		{stat: "42 (larder) S 1 42 42 0 -1 4194304 100 0 0 0 x 31 0 0", bad: true},
+		{stat: "42 (larder) S 1 42 42 0 -1 4194304 100 0 0 0 x 31 0 0 20 0", bad: true},
 		{stat: "", bad: true},
 	} {
 		got, err := parseStatCPU([]byte(tc.stat))
@@ -64,5 +64,15 @@ func TestServerOutput(t *testing.T) {
 	}
 	if got, want := o.tail(), "starting\ngc nonsense @ ms clock\nready"; got != want {
 		t.Errorf("tail() = %q, want %q", got, want)
+	}
+}
+
+func TestParsePrivate(t *testing.T) {
+	const rollup = "5600-7fff ---p 00000000 00:00 0    [rollup]\nRss:     9000 kB\nShared_Dirty:   7000 kB\nPrivate_Clean:     24 kB\nPrivate_Dirty:   1000 kB\n"
+	if got, err := parsePrivate(rollup); err != nil || got != 1024<<10 {
+		t.Errorf("parsePrivate = %d, %v", got, err)
+	}
+	if got, err := parsePrivate("Rss: 9000 kB\nPrivate_Clean: 24 kB\n"); err == nil {
+		t.Errorf("parsePrivate without Private_Dirty = %d", got)
 	}
 }

@@ -24,6 +24,7 @@ type bench struct {
 	larder, redisServer, redisBenchmark, redisCLI string // paths
 
 	streams map[int]string // files for redis-cli --pipe, by number of keys
+	log     *logFolder     // what the replay of a log is measured with, once made
 }
 
 // side says which of the two servers is meant; it indexes the values of a pair.
@@ -83,6 +84,14 @@ func (b *bench) measure(f figure) []result {
 	return results
 }
 
+// pairsOf is how often a figure is measured: as often as asked, unless a trial of it takes long.
+func (b *bench) pairsOf(f figure) int {
+	if f.most > 0 {
+		return min(f.most, b.pairs)
+	}
+	return b.pairs
+}
+
 // trials interleaves the two servers: the one that came first in a pair comes second in the next, so that neither always finds the
 // machine as the other left it.
 func (b *bench) trials(f figure) ([][2][]float64, error) {
@@ -100,7 +109,7 @@ func (b *bench) trials(f figure) ([][2][]float64, error) {
 			standing[which] = s
 		}
 	}
-	pairs := make([][2][]float64, b.pairs)
+	pairs := make([][2][]float64, b.pairsOf(f))
 	for i := range pairs {
 		for turn := range 2 {
 			which := side((i + turn) % 2)
@@ -137,7 +146,7 @@ func (b *bench) trial(f figure, which side, s *server) ([]float64, error) {
 }
 
 func (b *bench) prepared(f figure, which side) (*server, error) {
-	s, err := b.start(which, f.flags, f.larderEnv)
+	s, err := b.start(which, launch{flags: f.flags, larderEnv: f.larderEnv})
 	if err != nil || f.prepare == nil {
 		return s, err
 	}

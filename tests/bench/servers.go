@@ -21,12 +21,23 @@ const (
 	stopWithin  = 10 * time.Second
 )
 
-// server is a running larder or Redis on a port of its own, without persistence.
+// launch says how to start a server. Without flags that say otherwise it saves nothing.
+type launch struct {
+	flags     []string
+	larderEnv []string      // for larder's environment
+	dir       string        // its data folder, which it takes over; empty: a new one
+	within    time.Duration // until its first PONG; 0: startWithin
+}
+
+// server is a running larder or Redis on a port and in a folder of its own.
 type server struct {
 	side  side
 	addr  string
 	port  string
+	dir   string // removed when it stops
 	pid   int
+	ready time.Duration // from its start to its first PONG
+	twin  *server       // a second one of the same side, which a figure may need; stops with this one
 	cmd   *exec.Cmd
 	ctx   context.Context
 	quit  context.CancelFunc // kills it
@@ -37,16 +48,20 @@ type server struct {
 
 // start runs a server and returns when it answers. The port is one that was free a moment ago: another process could take it in
 // between, and then the start fails with the server's own words.
-func (b *bench) start(which side, flags, larderEnv []string) (*server, error) {
+func (b *bench) start(which side, l launch) (*server, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(b.dir, "data-")
-	if err != nil {
-		return nil, err
+	if l.dir == "" {
+		if l.dir, err = os.MkdirTemp(b.dir, "data-"); err != nil {
+			return nil, err
+		}
 	}
-	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir}, flags...)
+	if l.within == 0 {
+		l.within = startWithin
+	}
+	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", l.dir}, l.flags...)
 	path := b.redisServer
 	if which == larderSide {
 		path = b.larder
@@ -54,23 +69,25 @@ func (b *bench) start(which side, flags, larderEnv []string) (*server, error) {
 		args = append(args, "--io-threads", strconv.Itoa(b.ioThreads))
 	}
 	ctx, quit := context.WithCancel(b.ctx)
-	s := &server{side: which, addr: net.JoinHostPort("127.0.0.1", port), port: port, ctx: ctx, quit: quit,
+	s := &server{side: which, addr: net.JoinHostPort("127.0.0.1", port), port: port, dir: l.dir, ctx: ctx, quit: quit,
 		cmd: exec.CommandContext(ctx, path, args...), ended: make(chan error, 1), said: &serverOutput{},
 		still: b.duration(2*time.Second, 400*time.Millisecond)}
 	s.cmd.Stdout, s.cmd.Stderr = s.said, s.said
 	if which == larderSide {
-		s.cmd.Env = append(os.Environ(), larderEnv...)
+		s.cmd.Env = append(os.Environ(), l.larderEnv...)
 	}
+	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
 		quit()
 		return nil, fmt.Errorf("starting %v: %w", which, err)
 	}
 	s.pid = s.cmd.Process.Pid
 	go func() { s.ended <- s.cmd.Wait() }()
-	if err := s.awaitPing(); err != nil {
+	if err := s.awaitPing(began.Add(l.within)); err != nil {
 		s.stop()
 		return nil, err
 	}
+	s.ready = time.Since(began)
 	return s, nil
 }
 
@@ -83,16 +100,16 @@ func freePort() (string, error) {
 	return port, errors.Join(err, ln.Close())
 }
 
-// awaitPing asks until the server answers, ends, or is out of time.
-func (s *server) awaitPing() error {
-	deadline := time.Now().Add(startWithin)
+// awaitPing asks until the server answers, and not that it is still loading, ends, or is out of time.
+func (s *server) awaitPing(deadline time.Time) error {
+	began := time.Now()
 	for {
 		err := s.once("PING")
 		if err == nil {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%v does not answer after %v: %w\n%s", s.side, startWithin, err, s.said.tail())
+			return fmt.Errorf("%v does not answer after %v: %w\n%s", s.side, time.Since(began).Round(time.Second), err, s.said.tail())
 		}
 		select {
 		case ended := <-s.ended:
@@ -116,6 +133,10 @@ func (s *server) stop() {
 		<-s.ended
 	}
 	s.quit()
+	if s.twin != nil {
+		s.twin.stop()
+	}
+	_ = os.RemoveAll(s.dir) // what cannot be removed now goes with the program's own folder
 }
 
 // describe names the server in an error, with what it said last when it is gone.

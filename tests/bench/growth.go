@@ -1,0 +1,250 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Memory that a BGSAVE takes while every key is being overwritten.
+//
+// What counts is the memory that the system is short of: pages that parent and child share after a fork are there once. So it is the
+// server's RSS and of its children what is theirs alone, Private_* of smaps_rollup: that is where the parent's old pages are after it
+// has written to them. The load goes on for a while before the save, and the highest value of a second of it is what the save's own
+// peak is compared with. So neither what the load needs counts, nor what an allocator loses by overwriting.
+
+const (
+	loadConns    = 8
+	loadPipeline = 16
+	loadSeed     = 30_000
+	rssEvery     = 5 * time.Millisecond
+	childEvery   = 200 * time.Millisecond // the kernel walks through gigabytes of pages to answer
+	settleShare  = 3                      // 1/3 as many SETs as there are keys before anything is measured
+)
+
+// saveGrowthFigure saves n keys of 1 KB under full SET load: what memory grew by in per cent of what the server said it held before,
+// seconds of the save, SETs per second meanwhile.
+func (b *bench) saveGrowthFigure(name string, n int, before time.Duration) figure {
+	return figure{
+		name: name, fresh: true, most: 2, memory: 3 * int64(n) * kilobyte,
+		prepare: func(s *server) error { return s.fillKeys(n, fillHalfNoise) },
+		trial: func(s *server) ([]float64, error) {
+			c, err := dial(s.addr)
+			if err != nil {
+				return nil, err
+			}
+			defer c.close()
+			load, err := startSetLoad(s, n, fillHalfNoise)
+			if err != nil {
+				return nil, err
+			}
+			out, err := s.growth(c, load, int64(n/settleShare), before)
+			return out, errors.Join(err, load.stop())
+		},
+	}
+}
+
+// growth measures under a load that has begun, once settle requests of it are answered.
+func (s *server) growth(c *client, load *setLoad, settle int64, before time.Duration) ([]float64, error) {
+	for began := time.Now(); load.answered.Load() < settle; time.Sleep(pollEvery) {
+		if load.failed.Load() || time.Since(began) > loadWithin {
+			return nil, fmt.Errorf("only %d SETs were answered in %v", load.answered.Load(), time.Since(began))
+		}
+	}
+	data, err := c.usedMemory()
+	if err != nil {
+		return nil, err
+	}
+	quiet := s.watchMemory()
+	time.Sleep(before)
+	base, err := quiet.stop()
+	if err != nil {
+		return nil, err
+	}
+	saving := s.watchMemory()
+	from := load.answered.Load()
+	took, _, err := s.bgsave(c)
+	sets := load.answered.Load() - from
+	peak, watched := saving.stop()
+	if err := errors.Join(err, watched); err != nil {
+		return nil, err
+	}
+	return []float64{growthPercent(base, peak, data), took.Seconds(), float64(sets) / took.Seconds()}, nil
+}
+
+func growthPercent(base, peak, data int64) float64 { return 100 * float64(peak-base) / float64(data) }
+
+// setLoad sends pipelined SETs of random keys over several connections as fast as they are answered.
+type setLoad struct {
+	answered atomic.Int64
+	stopping atomic.Bool
+	failed   atomic.Bool
+	conns    []net.Conn
+	ended    chan error
+}
+
+func startSetLoad(s *server, keys int, next request) (*setLoad, error) {
+	l := &setLoad{ended: make(chan error, loadConns)}
+	for range loadConns {
+		conn, err := net.DialTimeout("tcp", s.addr, replyWithin)
+		if err == nil {
+			err = conn.SetDeadline(time.Now().Add(2 * loadWithin))
+		}
+		if err != nil {
+			return nil, errors.Join(err, l.stop())
+		}
+		rnd := rand.New(rand.NewPCG(loadSeed, uint64(len(l.conns))))
+		l.conns = append(l.conns, conn)
+		go func() {
+			err := l.send(conn, func(b []byte) []byte { return next(b, rnd.IntN(keys)) })
+			if err != nil {
+				l.failed.Store(true)
+			}
+			l.ended <- err
+		}()
+	}
+	return l, nil
+}
+
+// send works one connection until the load stops.
+func (l *setLoad) send(conn io.ReadWriter, next func([]byte) []byte) error {
+	expected := bytes.Repeat([]byte("+OK\r\n"), loadPipeline)
+	got := make([]byte, len(expected))
+	var buf []byte
+	for !l.stopping.Load() {
+		buf = buf[:0]
+		for range loadPipeline {
+			buf = next(buf)
+		}
+		if _, err := conn.Write(buf); err != nil {
+			return err
+		}
+		if n, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, expected) {
+			return fmt.Errorf("replies to SETs: %.60q, %w", got[:n], errors.Join(err, errors.New("all should be OK")))
+		}
+		l.answered.Add(loadPipeline)
+	}
+	return nil
+}
+
+// stop ends the load when what is under way is answered.
+func (l *setLoad) stop() error {
+	l.stopping.Store(true)
+	var err error
+	for _, conn := range l.conns {
+		err = errors.Join(err, <-l.ended)
+		defer conn.Close()
+	}
+	return err
+}
+
+// memoryWatch looks again and again at how much memory a server holds.
+type memoryWatch struct {
+	quit chan struct{}
+	done chan error
+	peak int64 // owned by the goroutine until done
+}
+
+func (s *server) watchMemory() *memoryWatch {
+	w := &memoryWatch{quit: make(chan struct{}), done: make(chan error, 1)}
+	go func() {
+		tick := time.NewTicker(rssEvery)
+		defer tick.Stop()
+		var children int64
+		var asked time.Time
+		for {
+			if time.Since(asked) >= childEvery {
+				var err error
+				if children, err = s.childMemory(); err != nil {
+					w.done <- err
+					return
+				}
+				asked = time.Now()
+			}
+			rss, err := s.rss()
+			if err != nil {
+				w.done <- err
+				return
+			}
+			w.peak = max(w.peak, rss+children)
+			select {
+			case <-w.quit:
+				w.done <- nil
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return w
+}
+
+// stop returns the most that was seen, in bytes.
+func (w *memoryWatch) stop() (int64, error) {
+	close(w.quit)
+	err := <-w.done
+	return w.peak, err
+}
+
+// childMemory is what the server's children hold for themselves alone, in bytes.
+func (s *server) childMemory() (sum int64, err error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", s.pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, file := range threads {
+		list, err := os.ReadFile(file)
+		if goneProcess(err) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		for pid := range strings.FieldsSeq(string(list)) {
+			n, err := privateMemory(pid)
+			if err != nil {
+				return 0, err
+			}
+			sum += n
+		}
+	}
+	return sum, nil
+}
+
+// goneProcess tells whether a file of /proc is missing because its process or thread has ended.
+func goneProcess(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
+}
+
+// privateMemory is what a process holds for itself alone, in bytes; 0 once it has ended.
+func privateMemory(pid string) (int64, error) {
+	rollup, err := os.ReadFile("/proc/" + pid + "/smaps_rollup")
+	if goneProcess(err) || err == nil && len(rollup) == 0 {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return parsePrivate(string(rollup))
+}
+
+// parsePrivate adds what smaps_rollup calls private.
+func parsePrivate(rollup string) (int64, error) {
+	clean, err := parseKB(rollup, "Private_Clean")
+	if err != nil {
+		return 0, err
+	}
+	dirty, err := parseKB(rollup, "Private_Dirty")
+	return clean + dirty, err
+}
