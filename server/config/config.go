@@ -9,7 +9,8 @@
 // changes the copy, and publishes it if every new value was good: all or nothing without undoing anything. (Redis sets
 // in place and restores a backup on failure; fields of their own with one atomic each would show readers a mixture.)
 //
-// Who keeps something derived from a parameter (a log level, a table of thresholds) subscribes with OnChange.
+// Who keeps something derived from a parameter (a log level, a table of thresholds) subscribes with OnChange. Who has to
+// do something that may fail before a value can be in force (open a log) hooks in with OnApply and may refuse.
 //
 // The package is a leaf: it knows neither commands nor the server. Error texts of CONFIG SET are Redis' own.
 package config
@@ -30,8 +31,15 @@ type Config struct {
 	file     string   // absolute name of the configuration file; "" if there is none that could be rewritten
 	now      atomic.Pointer[Values]
 
-	mu          sync.Mutex // serialises changes, rewrites and subscribers' calls
+	mu          sync.Mutex // serialises changes, rewrites and the calls of subscribers and hooks
 	subscribers map[int][]func(*Values)
+	hooks       []hook // in the order of OnApply
+}
+
+// hook is what has to agree to new values of its rows.
+type hook struct {
+	rows []int
+	fn   func(*Values) error
 }
 
 // New returns a Config with every parameter at its default. It fails if the current folder is gone.
@@ -80,13 +88,33 @@ func (c *Config) File() string {
 // OnChange has fn called after each CONFIG SET that named the parameter, with the new values, one call at a time. fn
 // must not call Set, Rewrite or OnChange. An unknown name is a bug of the caller's and panics.
 func (c *Config) OnChange(name string, fn func(*Values)) {
+	row := c.mustFind(name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.subscribers[row] = append(c.subscribers[row], fn)
+}
+
+// OnApply has fn called once by each CONFIG SET that names any of the parameters, with the values that will be in force,
+// before anybody else sees them. If fn returns an error nothing changes, and the error's text is what the client is
+// told. If it is another hook that refuses, those that had agreed are called again with the old values, and what they
+// return then is added to the client's error. fn must not call Set, Rewrite, OnChange or OnApply. An unknown name is a
+// bug of the caller's and panics.
+func (c *Config) OnApply(names []string, fn func(*Values) error) {
+	h := hook{fn: fn}
+	for _, name := range names {
+		h.rows = append(h.rows, c.mustFind(name))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hooks = append(c.hooks, h)
+}
+
+func (c *Config) mustFind(name string) (row int) {
 	row, _, ok := c.table.find(name)
 	if !ok {
 		panic("BUG: no parameter " + name)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.subscribers[row] = append(c.subscribers[row], fn)
+	return row
 }
 
 // Get returns names and values of the parameters that patterns name, each name once. A pattern without any of [*? is a
@@ -142,6 +170,9 @@ func (c *Config) Set(settings []Setting, local bool) error {
 			return setError(strings.ToLower(s.Name), err)
 		}
 	}
+	if err := c.apply(v, rows); err != nil {
+		return err
+	}
 	c.now.Store(v)
 	for i, row := range rows {
 		if slices.Contains(rows[:i], row) {
@@ -152,6 +183,38 @@ func (c *Config) Set(settings []Setting, local bool) error {
 		}
 	}
 	return nil
+}
+
+// apply asks the hooks of the rows; after a refusal it takes back what others have done.
+func (c *Config) apply(v *Values, rows []int) error {
+	var agreed []hook
+	for _, h := range c.hooks {
+		i := slices.IndexFunc(rows, func(row int) bool { return slices.Contains(h.rows, row) })
+		if i < 0 {
+			continue
+		}
+		err := h.fn(v)
+		if err == nil {
+			agreed = append(agreed, h)
+			continue
+		}
+		text := err.Error()
+		for _, undo := range slices.Backward(agreed) {
+			if err := undo.fn(c.Values()); err != nil {
+				text += "; going back to the old values: " + err.Error()
+			}
+		}
+		return setError(c.table.rows[rows[i]].Name, problem(text))
+	}
+	return nil
+}
+
+// DeniedWhileLoading reports whether any of the settings may not be made while the data set is being loaded.
+func (c *Config) DeniedWhileLoading(settings []Setting) bool {
+	return slices.ContainsFunc(settings, func(s Setting) bool {
+		row, _, ok := c.table.find(s.Name)
+		return ok && c.table.rows[row].NotLoading
+	})
 }
 
 // admit finds the rows of the settings and refuses those that may not be set, the first one first, as Redis does.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"path"
 	"strings"
 	"testing"
@@ -44,8 +45,7 @@ func TestTableIsSound(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreRedis compares with what CONFIG GET of a fresh redis-server says, where larder has no reason to differ
-// (save: there is nothing to save to).
+// TestDefaultsAreRedis compares with what CONFIG GET of a fresh redis-server says, where larder has no reason to differ.
 func TestDefaultsAreRedis(t *testing.T) {
 	c := fresh(t)
 	for name, want := range map[string]string{
@@ -55,7 +55,8 @@ func TestDefaultsAreRedis(t *testing.T) {
 		"maxmemory-policy": "noeviction", "hash-max-listpack-entries": "512", "hash-max-ziplist-value": "64",
 		"set-max-intset-entries": "512", "set-max-listpack-entries": "128", "unixsocketperm": "0", "requirepass": "",
 		"latency-tracking-info-percentiles": "50 99 99.9", "oom-score-adj-values": "0 200 800", "appendfilename": "appendonly.aof",
-		"save": "", "stream-node-max-bytes": "4096", "proc-title-template": "{title} {listen-addr} {server-mode}",
+		"save": "3600 1 300 100 60 10000", "dbfilename": "dump.rdb", "appenddirname": "appendonlydir", "appendonly": "no",
+		"appendfsync": "everysec", "auto-aof-rewrite-min-size": "67108864", "auto-aof-rewrite-percentage": "100", "stream-node-max-bytes": "4096", "proc-title-template": "{title} {listen-addr} {server-mode}",
 		"shutdown-on-sigterm": "default", "databases": "16", "hz": "10", "loglevel": "notice", "slave-priority": "100",
 	} {
 		if got := get(t, c, name); got != want {
@@ -111,8 +112,15 @@ func TestSet(t *testing.T) {
 		{[]string{"save", "0 2"}, failed + "'save') - Invalid save parameters"},
 		{[]string{"save", "10 10  20 20"}, failed + "'save') - Invalid save parameters"},
 		{[]string{"save", " "}, failed + "'save') - Invalid save parameters"},
-		{[]string{"save", "900 1 300 10"}, ""},
-		{[]string{"save", ""}, ""},
+		{[]string{"save", "900 1 300"}, failed + "'save') - Invalid save parameters"},
+		{[]string{"save", "1x 2"}, failed + "'save') - Invalid save parameters"},
+		{[]string{"save", "900 1 +300 010"}, ""},
+		{[]string{"appendonly", "maybe"}, failed + "'appendonly') - argument must be 'yes' or 'no'"},
+		{[]string{"appendfsync", "sometimes"}, failed + "'appendfsync') - argument(s) must be one of the following: everysec, always, no"},
+		{[]string{"appendfilename", "x"}, failed + "'appendfilename') - can't set immutable config"},
+		{[]string{"rdbchecksum", "no"}, failed + "'rdbchecksum') - can't set immutable config"},
+		{[]string{"dbfilename", "x"}, failed + "'dbfilename') - can't set protected config"},
+		{[]string{"auto-aof-rewrite-percentage", "-1"}, failed + "'auto-aof-rewrite-percentage') - argument must be between 0 and 2147483647 inclusive"},
 		{[]string{"client-output-buffer-limit", "normal 0 0"}, failed + "'client-output-buffer-limit') - Wrong number of arguments in buffer limit configuration."},
 		{[]string{"client-output-buffer-limit", "normal 0 0  0"}, failed + "'client-output-buffer-limit') - Wrong number of arguments in buffer limit configuration."},
 		{[]string{"client-output-buffer-limit", "master 0 0 0"}, failed + "'client-output-buffer-limit') - Invalid client class specified in buffer limit configuration."},
@@ -125,7 +133,9 @@ func TestSet(t *testing.T) {
 		{[]string{"latency-tracking-info-percentiles", "50 101"}, failed + "'latency-tracking-info-percentiles') - latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"},
 		{[]string{"latency-tracking-info-percentiles", "50 a"}, failed + "'latency-tracking-info-percentiles') - Invalid latency-tracking-info-percentiles parameters"},
 		{[]string{"shutdown-on-sigterm", "foo"}, failed + "'shutdown-on-sigterm') - argument(s) must be one of the following: default, save, nosave, now, force"},
-		{[]string{"shutdown-on-sigterm", "nosave force"}, ""},
+		{[]string{"shutdown-on-sigterm", ""}, failed + "'shutdown-on-sigterm') - argument(s) must be one of the following: default, save, nosave, now, force"},
+		{[]string{"shutdown-on-sigterm", "save nosave"}, failed + "'shutdown-on-sigterm') - shutdown options SAVE and NOSAVE can't be used simultaneously"},
+		{[]string{"shutdown-on-sigterm", "force default NOSAVE nosave"}, ""},
 		{[]string{"active-expire-effort", "11"}, failed + "'active-expire-effort') - argument must be between 1 and 10 inclusive"},
 	}
 	c := fresh(t)
@@ -138,9 +148,16 @@ func TestSet(t *testing.T) {
 	want := [][2]string{
 		{"client-output-buffer-limit", "normal 2 2 2 slave 1 1 1 pubsub 33554432 8388608 60"},
 		{"HZ", "10"}, {"loglevel", "warning"}, {"maxmemory", "1024"}, {"maxmemory-clients", "10%"},
-		{"hash-max-listpack-entries", "11"}, {"hash-max-ziplist-entries", "11"}, {"shutdown-on-sigterm", "nosave force"},
+		{"hash-max-listpack-entries", "11"}, {"hash-max-ziplist-entries", "11"}, {"save", "900 1 300 10"}, {"shutdown-on-sigterm", "nosave force"},
 	}
-	got := c.Get([]string{"client-out*", "HZ", "h[z]", "loglevel", "nosuch", "maxmemory", "maxmemory-cl?ents", "hash-max-*entries", "shutdown-on-sigterm"}, globs)
+	got := c.Get([]string{"client-out*", "HZ", "h[z]", "loglevel", "nosuch", "maxmemory", "maxmemory-cl?ents", "hash-max-*entries", "save", "shutdown-on-sigterm"}, globs)
+	v := c.Values()
+	if diff := cmp.Diff([]SavePoint{{900, 1}, {300, 10}}, v.SavePoints); diff != "" {
+		t.Error(diff)
+	}
+	if v.ShutdownOnSigterm != (ShutdownFlags{NoSave: true, Force: true}) || v.ShutdownOnSigint != (ShutdownFlags{}) {
+		t.Errorf("shutdown-on-sigterm %+v, shutdown-on-sigint %+v", v.ShutdownOnSigterm, v.ShutdownOnSigint)
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -180,6 +197,63 @@ func TestSetIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// TestApply holds what hooks may do: agree, once, to values nobody else sees yet, or refuse, and then nothing has changed.
+func TestApply(t *testing.T) {
+	c := fresh(t)
+	var calls []string
+	refuse := map[string]error{}
+	add := func(name string, params ...string) {
+		c.OnApply(params, func(v *Values) error {
+			calls = append(calls, fmt.Sprintf("%s:%v:%d:%v", name, v.AppendOnly, v.Hz, c.Values() == v))
+			if !v.AppendOnly && calls[0] != calls[len(calls)-1] {
+				return refuse["undo "+name]
+			}
+			return refuse[name]
+		})
+	}
+	add("log", "appendonly", "save")
+	add("rate", "hz")
+	changes := 0
+	c.OnChange("hz", func(*Values) { changes++ })
+	set := func(wantError string, wantCalls []string, args ...string) {
+		t.Helper()
+		calls = nil
+		if got := errorText(c.Set(settings(args...), false)); got != wantError {
+			t.Errorf("CONFIG SET %q\n got %q\nwant %q", args, got, wantError)
+		}
+		if diff := cmp.Diff(wantCalls, calls); diff != "" {
+			t.Error(diff)
+		}
+	}
+	const failed = "CONFIG SET failed (possibly related to argument "
+	before := c.Values()
+	refuse["rate"] = problem("not so often")
+	set(failed+"'hz') - not so often", []string{"log:true:20:false", "rate:true:20:false", "log:false:10:true"}, "Appendonly", "yes", "save", "", "HZ", "20")
+	refuse["undo log"] = problem("cannot stop")
+	set(failed+"'hz') - not so often; going back to the old values: cannot stop",
+		[]string{"log:true:20:false", "rate:true:20:false", "log:false:10:true"}, "appendonly", "yes", "hz", "20")
+	refuse["log"] = problem("no disk")
+	set(failed+"'appendonly') - no disk", []string{"log:true:20:false"}, "hz", "20", "appendonly", "yes")
+	set("", nil, "loglevel", "debug")
+	if v := c.Values(); v.AppendOnly || v.Hz != before.Hz || len(v.SavePoints) != len(before.SavePoints) || changes != 0 {
+		t.Errorf("a refused CONFIG SET changed something or told subscribers")
+	}
+	clear(refuse)
+	set("", []string{"log:true:20:false", "rate:true:20:false"}, "appendonly", "yes", "hz", "20")
+	if v := c.Values(); !v.AppendOnly || v.Hz != 20 || changes != 1 {
+		t.Errorf("appendonly %v, hz %d, subscribers were told %d times", v.AppendOnly, v.Hz, changes)
+	}
+}
+
+func TestDeniedWhileLoading(t *testing.T) {
+	c := fresh(t)
+	for want, names := range map[bool][]string{true: {"hz", "1", "APPENDONLY", "no"}, false: {"hz", "1", "nosuch", "1", "appendfsync", "no"}} {
+		if got := c.DeniedWhileLoading(settings(names...)); got != want {
+			t.Errorf("CONFIG SET %q while loading is refused: %v", names, got)
+		}
+	}
+}
+
 func TestProtectedParameters(t *testing.T) {
 	dir := t.TempDir()
 	c, err := Load("", []string{"--enable-protected-configs", "local", "--dir", dir})
@@ -210,19 +284,18 @@ func TestProtectedParameters(t *testing.T) {
 }
 
 func TestCautions(t *testing.T) {
-	c, err := Load("", []string{"--appendonly", "yes", "--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru", "--daemonize", "yes", "--rdbcompression", "no"})
+	c, err := Load("", []string{"--appendonly", "yes", "--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru", "--daemonize", "yes", "--activerehashing", "no"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
 		"maxmemory 1073741824: keys are not evicted yet: at maxmemory, commands that need memory are refused as with noeviction",
-		"appendonly yes: the data set is not saved: it is lost when larder stops",
 		"daemonize yes: larder stays in the foreground: let a service manager start it in the background",
 	}
 	if diff := cmp.Diff(want, c.Cautions()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"appendonly", "rdbcompression", "daemonize"}, c.Ignored()); diff != "" {
+	if diff := cmp.Diff([]string{"daemonize", "activerehashing"}, c.Ignored()); diff != "" {
 		t.Error(diff)
 	}
 	if c := fresh(t); len(c.Cautions())+len(c.Ignored()) != 0 {

@@ -162,37 +162,6 @@ func enum(to func(*Values) *string, words ...string) Kind {
 	return one(strings.Join(words, " | "), parse, assignString(to))
 }
 
-// flags is one or more of the words given, in any order; byDefault, one of them, stands for none of the others.
-func flags(words ...string) Kind {
-	return Kind{
-		Expects: "one or more of " + strings.Join(words, ", "),
-		multi:   true,
-		parse: func(in input) (string, error) {
-			var found []string
-			for _, arg := range in.args {
-				i := indexFold(words, arg)
-				if i < 0 {
-					return "", errNotOneOf(words)
-				}
-				found = append(found, words[i])
-			}
-			if len(found) == 0 {
-				return "", errNotOneOf(words)
-			}
-			return strings.Join(found, " "), nil
-		},
-	}
-}
-
-func indexFold(words []string, word string) int {
-	for i, w := range words {
-		if strings.EqualFold(w, word) {
-			return i
-		}
-	}
-	return -1
-}
-
 // text is any string. CONFIG REWRITE drops it when it is empty and was so by default.
 func text(expects string, to func(*Values) *string) Kind {
 	k := one(expects, func(word string) (string, error) { return word, nil }, assignString(to))
@@ -200,12 +169,15 @@ func text(expects string, to func(*Values) *string) Kind {
 	return k
 }
 
-// fileName is a name without a folder.
-func fileName() Kind {
-	k := text("the name of a file in dir", nil)
+// baseName is a name without a folder before it. Errors say the parameter's name and what it is the name of.
+func baseName(parameter, what string, mayBeEmpty bool, to func(*Values) *string) Kind {
+	k := text("a name without a folder before it", to)
 	k.parse = func(in input) (string, error) {
-		if strings.ContainsRune(in.args[0], '/') {
-			return "", problem("dbfilename can't be a path, just a filename")
+		switch name := in.args[0]; {
+		case name == "" && !mayBeEmpty:
+			return "", problemf("%s can't be empty", parameter)
+		case strings.ContainsAny(name, `/\`):
+			return "", problemf("%s can't be a path, just a %s", parameter, what)
 		}
 		return in.args[0], nil
 	}

@@ -35,45 +35,6 @@ func addresses(to func(*Values) *[]string) Kind {
 	}
 }
 
-// savePoints is the value of save: pairs of seconds and changes. In a file each directive adds a pair, after the first
-// has replaced the default.
-func savePoints() Kind {
-	return Kind{
-		Expects: `pairs of <seconds> <changes>, or ""`,
-		multi:   true,
-		parse: func(in input) (string, error) {
-			words := in.args
-			if len(words) == 0 || len(words) == 1 && words[0] == "" {
-				return "", nil
-			}
-			if len(words)%2 != 0 {
-				return "", problem("Invalid save parameters")
-			}
-			for i, w := range words {
-				n, err := strconv.ParseInt(w, 10, 64)
-				if err != nil || n < 0 || i%2 == 0 && n < 1 {
-					return "", problem("Invalid save parameters")
-				}
-			}
-			if in.start && in.again && in.prev != "" {
-				words = slices.Concat([]string{in.prev}, words)
-			}
-			return strings.Join(words, " "), nil
-		},
-		lines: func(name, text, _ string) []line {
-			words := strings.Fields(text)
-			if len(words) == 0 {
-				return []line{{name + ` ""`, true}}
-			}
-			var ls []line
-			for pair := range slices.Chunk(words, 2) {
-				ls = append(ls, line{name + " " + strings.Join(pair, " "), true})
-			}
-			return ls
-		},
-	}
-}
-
 // The names of the classes of clients: as CONFIG GET says them, and as files have them.
 func classNames() [ClassCount]string  { return [...]string{"normal", "slave", "pubsub"} }
 func classInFile() [ClassCount]string { return [...]string{"normal", "replica", "pubsub"} }

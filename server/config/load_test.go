@@ -93,6 +93,10 @@ func TestLoadErrors(t *testing.T) {
 		{"io-threads 1000", ":1: 'io-threads 1000': argument must be between 1 and 128 inclusive (expected: an integer from 1 to 128)"},
 		{"unixsocketperm 999", ":1: 'unixsocketperm 999': argument couldn't be parsed as an octal number (expected: an octal number from 0 to 777)"},
 		{"save 1", ":1: 'save 1': Invalid save parameters (expected: pairs of <seconds> <changes>, or \"\")"},
+		{"shutdown-on-sigint save nosave", ":1: 'shutdown-on-sigint save nosave': shutdown options SAVE and NOSAVE can't be used simultaneously (expected: default, or one or more of save, nosave, now, force)"},
+		{"appendfilename a/b", "appendfilename can't be a path, just a filename (expected: a name without a folder before it)"},
+		{`appendfilename ""`, "appendfilename can't be empty"},
+		{`appenddirname 'a\b'`, "appenddirname can't be a path, just a dirname"},
 		{"dir /none/such", ":1: 'dir /none/such': No such file or directory (expected: an existing folder)"},
 		{`rename-command CONFIG ""`, `:1: 'rename-command CONFIG ""': larder does not have rename-command; it would be unsafe to go on without it`},
 		{"replicaof 10.0.0.1 6379", ":1: 'replicaof 10.0.0.1 6379': larder does not replicate (expected: \"\")"},
@@ -150,6 +154,7 @@ func TestStandardInputAndSaveFlags(t *testing.T) {
 		save string
 	}{
 		{nil, "60 1"},
+		{[]string{"--save", "60 1 30 2"}, "60 1 60 1 30 2"},
 		{[]string{"--save", ""}, ""},
 		{[]string{"--save"}, ""},
 		{[]string{"--save", "--hz", "3"}, ""},
@@ -162,6 +167,9 @@ func TestStandardInputAndSaveFlags(t *testing.T) {
 		}
 		if got := get(t, c, "save"); got != test.save {
 			t.Errorf("%q: save is %q, want %q", test.args, got, test.save)
+		}
+		if got := formatSavePoints(c.Values().SavePoints); got != test.save {
+			t.Errorf("%q: the save points are %q, want %q", test.args, got, test.save)
 		}
 		if c.File() != "" {
 			t.Errorf("standard input has the name %q", c.File())

@@ -15,6 +15,9 @@ type Param struct {
 	Change  Change
 	Meaning string // one line
 
+	// NotLoading: CONFIG SET is refused while the data set is being loaded.
+	NotLoading bool
+
 	// Inert says why a value has no effect; "" means that larder acts on the parameter.
 	Inert string
 

@@ -140,7 +140,7 @@ func TestRewriteKeepsModeAndLeavesNothingBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff("hz 10\n# ??? nonsense 'x\n\n"+signature+"\ndir "+quote(c.Values().Dir)+"\nsave \"\"\n", string(content)); diff != "" {
+	if diff := cmp.Diff("hz 10\n# ??? nonsense 'x\n\n"+signature+"\ndir "+quote(c.Values().Dir)+"\nsave 3600 1\nsave 300 100\nsave 60 10000\n", string(content)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -1,10 +1,13 @@
 package config
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // activeParams are the parameters that larder acts on.
 func activeParams() []Param {
-	return append(append(networkParams(), processParams()...), dataParams()...)
+	return slices.Concat(networkParams(), processParams(), dataParams(), snapshotParams(), logParams())
 }
 
 func networkParams() []Param {
@@ -79,7 +82,7 @@ func processParams() []Param {
 		{
 			Name: "dir", Default: "./", Change: Protected,
 			Kind:    folder(func(v *Values) *string { return &v.Dir }),
-			Meaning: "folder for data, and what relative file names start from",
+			Meaning: "folder of snapshots and log, and what relative file names start from",
 		}, {
 			Name: "databases", Default: "16", Change: Immutable,
 			Kind:    integer(1, math.MaxInt32, func(v *Values) *int64 { return &v.Databases }),

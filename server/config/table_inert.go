@@ -2,12 +2,12 @@ package config
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
 // The reasons why parameters are accepted without effect.
 const (
-	noPersistence = "larder keeps data in memory only"
 	noReplication = "larder does not replicate"
 	alwaysLazy    = "memory is always freed in the background"
 	noSuchType    = "larder does not have this data type"
@@ -25,10 +25,7 @@ const (
 // inertParams are Redis parameters that clients ask for or existing redis.conf files hold, and that change nothing.
 // Those that promise something important carry a caution, or refuse the values that promise it.
 func inertParams() []Param {
-	rows := persistenceParams()
-	rows = append(rows, replicationParams()...)
-	rows = append(rows, serviceParams()...)
-	return append(rows, tuningParams()...)
+	return slices.Concat(replicationParams(), serviceParams(), tuningParams())
 }
 
 // whenNot makes a caution for every value but one.
@@ -41,37 +38,11 @@ func whenNot(harmless, caution string) func(*Values, string) string {
 	}
 }
 
-func persistenceParams() []Param {
-	const lost = "the data set is not saved: it is lost when larder stops"
-	return []Param{
-		{Name: "save", Default: `""`, Kind: savePoints(), Meaning: "when to save the data set", Inert: noPersistence, Caution: whenNot("", lost)},
-		{Name: "appendonly", Default: "no", Kind: yesNo(nil), Meaning: "log every change", Inert: noPersistence, Caution: whenNot("no", lost)},
-		{Name: "appendfsync", Default: "everysec", Kind: enum(nil, "everysec", "always", "no"), Meaning: "when to flush the log", Inert: noPersistence},
-		{Name: "appendfilename", Default: "appendonly.aof", Change: Immutable, Kind: fileName(), Meaning: "name of the log", Inert: noPersistence},
-		{Name: "appenddirname", Default: "appendonlydir", Change: Immutable, Kind: fileName(), Meaning: "folder of the log", Inert: noPersistence},
-		{Name: "no-appendfsync-on-rewrite", Default: "no", Kind: yesNo(nil), Meaning: "do not flush the log while it is rewritten", Inert: noPersistence},
-		{Name: "auto-aof-rewrite-percentage", Default: "100", Kind: integer(0, math.MaxInt32, nil), Meaning: "growth at which to rewrite the log", Inert: noPersistence},
-		{Name: "auto-aof-rewrite-min-size", Default: "64mb", Kind: memory(0, math.MaxInt64, nil), Meaning: "size from which to rewrite the log", Inert: noPersistence},
-		{Name: "aof-load-truncated", Default: "yes", Kind: yesNo(nil), Meaning: "load a log whose end is missing", Inert: noPersistence},
-		{Name: "aof-use-rdb-preamble", Default: "yes", Kind: yesNo(nil), Meaning: "form of the log's base file", Inert: noPersistence},
-		{Name: "aof-timestamp-enabled", Default: "no", Kind: yesNo(nil), Meaning: "times in the log", Inert: noPersistence},
-		{Name: "aof-rewrite-incremental-fsync", Default: "yes", Kind: yesNo(nil), Meaning: "flush in steps while rewriting", Inert: noPersistence},
-		{Name: "dbfilename", Default: "dump.rdb", Change: Protected, Kind: fileName(), Meaning: "name of the snapshot", Inert: noPersistence},
-		{Name: "rdbcompression", Default: "yes", Kind: yesNo(nil), Meaning: "compress snapshots", Inert: noPersistence},
-		{Name: "rdbchecksum", Default: "yes", Change: Immutable, Kind: yesNo(nil), Meaning: "checksums in snapshots", Inert: noPersistence},
-		{Name: "rdb-del-sync-files", Default: "no", Kind: yesNo(nil), Meaning: "delete snapshots made for replicas", Inert: noPersistence},
-		{Name: "rdb-save-incremental-fsync", Default: "yes", Kind: yesNo(nil), Meaning: "flush in steps while saving", Inert: noPersistence},
-		{Name: "stop-writes-on-bgsave-error", Default: "yes", Kind: yesNo(nil), Meaning: "refuse writes when saving fails", Inert: noPersistence},
-		{Name: "sanitize-dump-payload", Default: "no", Kind: enum(nil, "no", "yes", "clients"), Meaning: "check RESTORE payloads in full", Inert: noPersistence},
-		{Name: "shutdown-timeout", Default: "10", Kind: integer(0, math.MaxInt32, nil), Meaning: "seconds to wait for replicas at the end", Inert: noReplication},
-		{Name: "shutdown-on-sigint", Default: "default", Kind: flags("default", "save", "nosave", "now", "force"), Meaning: "what SIGINT does", Inert: noPersistence},
-		{Name: "shutdown-on-sigterm", Default: "default", Kind: flags("default", "save", "nosave", "now", "force"), Meaning: "what SIGTERM does", Inert: noPersistence},
-	}
-}
-
 func replicationParams() []Param {
 	return []Param{
 		{Name: "replicaof", Aliases: []string{"slaveof"}, Default: "", Change: Immutable, Kind: nothing(noReplication), Meaning: "the primary of this server", Inert: noReplication},
+		{Name: "rdb-del-sync-files", Default: "no", Kind: yesNo(nil), Meaning: "delete snapshots made for replicas", Inert: noReplication},
+		{Name: "shutdown-timeout", Default: "10", Kind: integer(0, math.MaxInt32, nil), Meaning: "seconds to wait for replicas at the end", Inert: noReplication},
 		{Name: "masterauth", Default: "", Kind: text("a password", nil), Meaning: "password of the primary", Inert: noReplication},
 		{Name: "masteruser", Default: "", Kind: text("a user", nil), Meaning: "user at the primary", Inert: noReplication},
 		{Name: "replica-serve-stale-data", Aliases: []string{"slave-serve-stale-data"}, Default: "yes", Kind: yesNo(nil), Meaning: "answer without the primary", Inert: noReplication},
@@ -133,6 +104,7 @@ func tuningParams() []Param {
 	const noEvents = "larder does not publish keyspace events"
 	return []Param{
 		{Name: "notify-keyspace-events", Default: "", Kind: nothing(noEvents), Meaning: "events to publish", Inert: noEvents},
+		{Name: "sanitize-dump-payload", Default: "no", Kind: enum(nil, "no", "yes", "clients"), Meaning: "check what is loaded and restored in full", Inert: "what is loaded and restored is always checked in full"},
 		{Name: "maxmemory-samples", Default: "5", Kind: integer(1, math.MaxInt32, nil), Meaning: "keys to compare for an eviction", Inert: noEviction},
 		{Name: "maxmemory-eviction-tenacity", Default: "10", Kind: integer(0, 100, nil), Meaning: "time that evictions may take", Inert: noEviction},
 		{Name: "maxmemory-clients", Default: "0", Kind: memoryOrPercent(), Meaning: "memory of all clients' buffers", Inert: "clients are bounded one by one"},

@@ -47,6 +47,30 @@ type Values struct {
 	LFUDecayTime           int64 // minutes
 	ActiveExpireEffort     int64 // 1..10
 
+	// Snapshots.
+	SavePoints              []SavePoint // none: no save unless asked for
+	DBFilename              string      // within Dir
+	RDBCompression          bool
+	RDBChecksum             bool
+	RDBSaveIncrementalFsync bool
+	RDBSkipUnknownTypes     bool
+	StopWritesOnBgsaveError bool
+	ShutdownOnSigint        ShutdownFlags
+	ShutdownOnSigterm       ShutdownFlags
+
+	// The log.
+	AppendOnly                 bool
+	AppendFsync                string // FsyncAlways, FsyncEverySec, FsyncNo
+	AppendFilename             string // what the files' names begin with
+	AppendDirname              string // folder within Dir
+	NoAppendfsyncOnRewrite     bool
+	AutoAOFRewritePercentage   int64 // 0: never
+	AutoAOFRewriteMinSize      int64 // bytes
+	AOFLoadTruncated           bool
+	AOFUseRDBPreamble          bool
+	AOFTimestampEnabled        bool
+	AOFRewriteIncrementalFsync bool
+
 	// Permissions.
 	EnableDebugCommand     string // "no", "yes", "local"
 	EnableProtectedConfigs string // "no", "yes", "local"
@@ -60,6 +84,51 @@ const (
 	DriverEpoll    = "epoll"
 	DriverPortable = "portable"
 )
+
+// The values of appendfsync.
+const (
+	FsyncAlways   = "always"
+	FsyncEverySec = "everysec"
+	FsyncNo       = "no"
+)
+
+// SavePoint asks for a save once Seconds have passed since the last one and there have been at least Changes.
+type SavePoint struct{ Seconds, Changes int64 }
+
+// ShutdownFlags are what a signal asks for, in the words of SHUTDOWN. Save and NoSave exclude each other; with neither,
+// save points decide.
+type ShutdownFlags struct{ Save, NoSave, Now, Force bool }
+
+// set raises the flag of a word; "default" raises none.
+func (f *ShutdownFlags) set(word string) {
+	switch word {
+	case "save":
+		f.Save = true
+	case "nosave":
+		f.NoSave = true
+	case "now":
+		f.Now = true
+	case "force":
+		f.Force = true
+	}
+}
+
+// String says the flags as CONFIG GET does.
+func (f ShutdownFlags) String() string {
+	var words []string
+	for _, flag := range []struct {
+		on   bool
+		word string
+	}{{f.Save, "save"}, {f.NoSave, "nosave"}, {f.Now, "now"}, {f.Force, "force"}} {
+		if flag.on {
+			words = append(words, flag.word)
+		}
+	}
+	if len(words) == 0 {
+		return "default"
+	}
+	return strings.Join(words, " ")
+}
 
 // Class is a class of clients with its own output limits.
 type Class int
