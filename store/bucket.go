@@ -45,23 +45,48 @@ func (b *bucket) guests() uint8   { return b[headerAt+1] & 0xF }
 
 func (b *bucket) tag(slot uint8) uint8 { return b[slot] }
 
+// ref is the reference of a slot's record.
 func (b *bucket) ref(slot uint8) arena.Ref {
 	i := refsAt + 5*uint(slot)
 	if slot == slots-1 { // bytes 55 to 60, read with what stands before them
-		return arena.Ref(binary.LittleEndian.Uint64(b[headerAt-8:]) >> 24)
+		return arena.Ref(binary.LittleEndian.Uint64(b[headerAt-8:]) >> 24 & (1<<arena.RefBits - 1))
 	}
-	return arena.Ref(binary.LittleEndian.Uint64(b[i:i+8]) & (1<<40 - 1))
+	return arena.Ref(binary.LittleEndian.Uint64(b[i:i+8]) & (1<<arena.RefBits - 1))
 }
 
-func (b *bucket) setRef(slot uint8, ref arena.Ref) {
+// The parity bit above the reference tells whether a running snapshot has the
+// record: see snapshot.go. A reference with it is called raw; whatever moves a
+// slot moves it raw.
+const (
+	parityBit  arena.Ref = 1 << arena.RefBits
+	parityByte           = byte(parityBit >> 32)
+)
+
+func (b *bucket) raw(slot uint8) arena.Ref {
+	return b.ref(slot) | b.parity(slot)
+}
+
+func (b *bucket) setRaw(slot uint8, raw arena.Ref) {
 	i := refsAt + 5*uint(slot)
-	binary.LittleEndian.PutUint32(b[i:], uint32(ref))
-	b[i+4] = byte(ref >> 32)
+	binary.LittleEndian.PutUint32(b[i:], uint32(raw))
+	b[i+4] = byte(raw >> 32)
 }
 
-func (b *bucket) set(slot uint8, tag uint8, ref arena.Ref) {
+// setRef points a slot at its record's new place.
+func (b *bucket) setRef(slot uint8, ref arena.Ref) { b.setRaw(slot, b.parity(slot)|ref) }
+
+func (b *bucket) parity(slot uint8) arena.Ref {
+	return arena.Ref(b[refsAt+5*uint(slot)+4]&parityByte) << 32
+}
+
+func (b *bucket) setParity(slot uint8, parity arena.Ref) {
+	i := refsAt + 5*uint(slot) + 4
+	b[i] = b[i]&^parityByte | byte(parity>>32)
+}
+
+func (b *bucket) set(slot uint8, tag uint8, raw arena.Ref) {
 	b[slot] = tag
-	b.setRef(slot, ref)
+	b.setRaw(slot, raw)
 }
 
 // match returns a word with bit 4i+3 set when slot i is in use and may have
@@ -86,21 +111,21 @@ func (b *bucket) match(tag uint8) uint64 {
 }
 
 // addResident puts a record whose home this is before the guests.
-func (b *bucket) addResident(tag uint8, ref arena.Ref) uint8 {
+func (b *bucket) addResident(tag uint8, raw arena.Ref) uint8 {
 	n, g := b.count(), b.guests()
 	slot := n - g
 	if g > 0 {
-		b.set(n, b.tag(slot), b.ref(slot))
+		b.set(n, b.tag(slot), b.raw(slot))
 	}
-	b.set(slot, tag, ref)
+	b.set(slot, tag, raw)
 	b.setHeader(b.header() + 1)
 	return slot
 }
 
 // addGuest puts a record that found its home full.
-func (b *bucket) addGuest(tag uint8, ref arena.Ref) uint8 {
+func (b *bucket) addGuest(tag uint8, raw arena.Ref) uint8 {
 	slot := b.count()
-	b.set(slot, tag, ref)
+	b.set(slot, tag, raw)
 	b.setHeader(b.header() + 1 + 1<<guestShift)
 	return slot
 }
@@ -112,11 +137,11 @@ func (b *bucket) remove(slot uint8) {
 	if slot >= n-g {
 		h -= 1 << guestShift
 	} else if last := n - g - 1; last != slot {
-		b.set(slot, b.tag(last), b.ref(last))
+		b.set(slot, b.tag(last), b.raw(last))
 		slot = last
 	}
 	if slot != n-1 {
-		b.set(slot, b.tag(n-1), b.ref(n-1))
+		b.set(slot, b.tag(n-1), b.raw(n-1))
 	}
 	if n == 1 {
 		h &^= hintMask << hintShift

@@ -36,7 +36,7 @@ func (v *View) insertCollection(t *table, k Key, meta uint32, n int) Entry {
 // newNestedEntry adds a record whose value is the handle of a new, empty table.
 func (v *View) newNestedEntry(t *table, k Key, typ Type) Entry {
 	e := v.insertCollection(t, k, v.newMeta(typ, encTable), handleSize)
-	handle := e.sh.newNested(newTable(e.sh.ar, v.Store.seed))
+	handle := e.sh.newNested(newTable(e.sh, v.Store.seed))
 	copy(e.value(), handle[:])
 	return e
 }
@@ -62,8 +62,7 @@ func (e *Entry) removeElement(name []byte) bool {
 	if !ok {
 		return false
 	}
-	t.remove(el.p, false)
-	t.ar.Free(el.ref)
+	el.remove()
 	if t.n == 0 {
 		e.drop()
 	}

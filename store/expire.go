@@ -32,8 +32,9 @@ func (t *table) nextDue(from uint32, now int64) (uint32, bool) {
 }
 
 // sweep unlinks the expired records of a sub-table and passes each to fn,
-// which frees it. fn must not change the table. It returns how many.
-func (t *table) sweep(sub uint32, now int64, fn func(ref arena.Ref)) (removed int) {
+// with its parity bit, which frees it. fn must not change the table. It
+// returns how many.
+func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref)) (removed int) {
 	s := &t.subs[sub]
 	sec := now / 1000
 	// A due time of more than hintAhead ago (active expiry was off, or the
@@ -67,13 +68,13 @@ func (t *table) sweep(sub uint32, now int64, fn func(ref arena.Ref)) (removed in
 
 // sweepBucket returns the hint of what is left. Slots are visited from the
 // last to the first, since a removal moves later ones into the gap.
-func (t *table) sweepBucket(sub, i uint32, now int64, fn func(ref arena.Ref)) (removed int, left uint32) {
+func (t *table) sweepBucket(sub, i uint32, now int64, fn func(raw arena.Ref)) (removed int, left uint32) {
 	s := &t.subs[sub]
 	b := t.bucket(s, i)
 	t.prefetchRefs(s, i)
 	for slot := int(b.count()) - 1; slot >= 0; slot-- {
-		ref := b.ref(uint8(slot))
-		r := readRecord(t.mem, ref)
+		raw := b.raw(uint8(slot))
+		r := readRecord(t.mem, raw&^parityBit)
 		switch {
 		case r.expire == 0:
 		case r.expire <= now:
@@ -83,7 +84,7 @@ func (t *table) sweepBucket(sub, i uint32, now int64, fn func(ref arena.Ref)) (r
 				p.guests = uint8((i + uint32(s.buckets) - home) % uint32(s.buckets))
 			}
 			t.unlink(p, true)
-			fn(ref)
+			fn(raw)
 			removed++
 		default:
 			if h := hint(r.expire, now); left == 0 || earlier(h, left) {

@@ -45,6 +45,7 @@ func (v *View) WriteHash(k Key) (h Hash, ok bool, err error) {
 		return h, false, ErrWrongType
 	}
 	h.v, h.k = v, k
+	h.e.own()
 	return h, true, nil
 }
 
@@ -52,6 +53,7 @@ func (v *View) WriteHash(k Key) (h Hash, ok bool, err error) {
 // (at least one pair), and creates the hash if need be. It returns the number
 // of fields that were new.
 func (v *View) SetFields(k Key, pairs [][]byte) (created int, err error) {
+	n := len(pairs) / 2
 	h, ok, err := v.WriteHash(k)
 	if err != nil {
 		return 0, err
@@ -68,6 +70,7 @@ func (v *View) SetFields(k Key, pairs [][]byte) (created int, err error) {
 			created++
 		}
 	}
+	v.Dirty += int64(n)
 	v.Changed(k)
 	return created, nil
 }
@@ -141,6 +144,7 @@ func (h *Hash) Get(field []byte) (value []byte, ok bool) {
 // Set sets one field and tells whether it was new.
 func (h *Hash) Set(field, value []byte) (created bool) {
 	created = h.set(field, value)
+	h.v.Dirty++
 	h.v.Changed(h.k)
 	return created
 }
@@ -186,7 +190,7 @@ func (h *Hash) setElement(field, value []byte) (created bool) {
 		t.addElement(field, value)
 		return true
 	}
-	if el.rec.vlen == len(value) {
+	if el.rec.vlen == len(value) && !el.unsaved() {
 		copy(el.value(), value)
 	} else {
 		el.replaceValue(value, encPlain)
@@ -197,7 +201,7 @@ func (h *Hash) setElement(field, value []byte) (created bool) {
 // convert turns a pack into a table.
 func (h *Hash) convert() {
 	p := pack(h.e.value())
-	t := newTable(h.e.sh.ar, h.v.Store.seed)
+	t := newTable(h.e.sh, h.v.Store.seed)
 	for off := p.first(); off < len(p); {
 		var field, value []byte
 		field, off = p.next(off)
@@ -221,6 +225,7 @@ func (h *Hash) Delete(fields [][]byte) (removed int) {
 		}
 	}
 	if removed > 0 {
+		h.v.Dirty += int64(removed)
 		h.v.Changed(h.k)
 	}
 	return removed

@@ -17,6 +17,7 @@ func (v *View) SetExpire(k Key, at int64) bool {
 		return false
 	}
 	e.setExpire(at, v.Now)
+	v.Dirty++
 	v.Changed(k)
 	return true
 }
@@ -28,6 +29,7 @@ func (v *View) Persist(k Key) bool {
 		return false
 	}
 	e.setExpire(0, v.Now)
+	v.Dirty++
 	v.Changed(k)
 	return true
 }
@@ -43,6 +45,7 @@ func (v *View) Rename(from, to Key) bool {
 		return true
 	}
 	v.transfer(&e, v, to)
+	v.Dirty++
 	v.Changed(from)
 	return true
 }
@@ -58,6 +61,7 @@ func (v *View) Move(k Key, to *View) bool {
 		return false
 	}
 	v.transfer(&e, to, k)
+	v.Dirty++
 	v.Changed(k)
 	return true
 }
@@ -105,6 +109,7 @@ func (v *View) Copy(from Key, to *View, k Key) bool {
 		value = h[:]
 	}
 	to.put(k, to.newMeta(e.rec.typ(), e.rec.encoding()), value, e.rec.expire)
+	v.Dirty++
 	return true
 }
 

@@ -95,13 +95,17 @@ func (sh *shard) expireStep(s *Store, at *expireCursor, now int64) bool {
 }
 
 func (sh *shard) sweep(s *Store, db int, t *table, sub uint32, now int64) {
-	n := t.sweep(sub, now, func(ref arena.Ref) {
+	n := t.sweep(sub, now, func(raw arena.Ref) {
+		ref := raw &^ parityBit
 		r := readRecord(t.mem, ref)
+		name := t.mem[r.key : r.key+uint64(r.klen) : r.key+uint64(r.klen)]
+		if s.onRemove != nil {
+			s.onRemove(db, name, Expired)
+		}
 		if len(sh.watched) > 0 {
-			name := t.mem[r.key : r.key+uint64(r.klen)]
 			sh.touchWatched(watchKey{db, string(name)}, t, s.Key(name))
 		}
-		sh.freeRecord(&r, ref)
+		sh.releaseRecord(t, &r, ref, raw&parityBit)
 	})
 	s.expired.Add(int64(n))
 }

@@ -24,6 +24,7 @@ const freeNow = 64
 type garbage struct {
 	t        *table
 	keyspace bool
+	epoch    uint32 // when it was detached: what was garbage at a cut is no part of the snapshot
 }
 
 // newNested makes an empty table for a big collection and returns its handle.
@@ -46,43 +47,62 @@ func (sh *shard) nestedTable(handle []byte) *table {
 	return sh.nested[binary.LittleEndian.Uint32(handle)]
 }
 
-// dropNested gives a handle up; its table is freed now if small, else later.
+// dropNested gives a handle up; its table is freed now if small, else later,
+// and not before a running snapshot has it.
 func (sh *shard) dropNested(handle []byte) {
 	i := binary.LittleEndian.Uint32(handle)
 	t := sh.nested[i]
 	sh.nested[i] = nil
 	sh.freeNested = append(sh.freeNested, i)
-	if t.n > freeNow {
-		sh.garbage = append(sh.garbage, garbage{t: t})
+	if sh.unfinished(t) {
+		t.orphan = true
 		return
 	}
-	for i := range t.subs {
-		sh.freeSub(t, i, false)
+	sh.discard(garbage{t: t, epoch: sh.cut.epoch})
+}
+
+// discard frees a detached table, now or later.
+func (sh *shard) discard(g garbage) {
+	if t := g.t; t.n > freeNow {
+		sh.garbage = append(sh.garbage, g)
+		return
+	}
+	for i := range g.t.subs {
+		sh.freeSub(g, i)
 	}
 }
 
 // freeRecord frees a record that is no longer in its table, and what it owns.
 func (sh *shard) freeRecord(r *record, ref arena.Ref) {
+	sh.dropOwned(r)
+	sh.ar.Free(ref)
+}
+
+// dropOwned gives up the nested table of a record that has one.
+func (sh *shard) dropOwned(r *record) {
 	if r.encoding() == encTable {
 		v := r.value()
 		sh.dropNested(sh.ar.Mem()[v : v+handleSize])
 	}
-	sh.ar.Free(ref)
 }
 
 // freeSub frees the records and buckets of one sub-table of garbage.
-func (sh *shard) freeSub(t *table, i int, keyspace bool) {
+func (sh *shard) freeSub(g garbage, i int) {
+	t := g.t
 	s := &t.subs[i]
 	t.eachSlot(s, func(b *bucket, i uint32, slot uint8, _ bool) {
 		if slot == 0 {
 			t.prefetchRefs(s, i+1)
 		}
 		ref := b.ref(slot)
-		if !keyspace {
+		if !g.keyspace {
 			sh.ar.Free(ref)
 			return
 		}
 		r := readRecord(t.mem, ref)
+		if r.encoding() == encTable && g.epoch != sh.cut.epoch {
+			sh.nestedTable(t.mem[r.value():]).epoch = sh.cut.epoch
+		}
 		sh.freeRecord(&r, ref)
 	})
 	t.freeArray(s.base, s.buckets)
@@ -103,7 +123,7 @@ func (sh *shard) collectGarbage() bool {
 		sh.garbage = sh.garbage[:n-1]
 		return true
 	}
-	sh.freeSub(g.t, last, g.keyspace)
+	sh.freeSub(g, last)
 	g.t.subs = g.t.subs[:last]
 	return true
 }
@@ -120,7 +140,7 @@ func (t *table) footprint() int64 {
 
 // cloneInto copies a table and its records into another shard's arena.
 func (t *table) cloneInto(sh *shard, now int64) *table {
-	c := newTable(sh.ar, t.seed)
+	c := newTable(sh, t.seed)
 	t.each(func(ref arena.Ref) bool {
 		r := readRecord(t.mem, ref)
 		key := t.mem[r.key : r.key+uint64(r.klen)]

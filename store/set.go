@@ -44,6 +44,7 @@ func (v *View) WriteSet(k Key) (s Set, ok bool, err error) {
 		return s, false, ErrWrongType
 	}
 	s.v, s.k = v, k
+	s.e.own()
 	return s, true, nil
 }
 
@@ -68,6 +69,7 @@ func (v *View) AddMembers(k Key, members [][]byte) (added int, err error) {
 		}
 	}
 	if added > 0 {
+		v.Dirty += int64(added)
 		v.Changed(k)
 	}
 	return added, nil
@@ -219,7 +221,7 @@ func (s *Set) convertToPack() {
 
 // convertToTable turns an intset or a pack into a table.
 func (s *Set) convertToTable() {
-	t := newTable(s.e.sh.ar, s.v.Store.seed)
+	t := newTable(s.e.sh, s.v.Store.seed)
 	if s.isIntset() {
 		is := intset(s.e.value())
 		var digits [20]byte
@@ -251,6 +253,7 @@ func (s *Set) Remove(members [][]byte) (removed int) {
 		}
 	}
 	if removed > 0 {
+		s.v.Dirty += int64(removed)
 		s.v.Changed(s.k)
 	}
 	return removed

@@ -23,7 +23,7 @@ type NewSet struct {
 
 // NewSet begins an empty set for k, whose shard is locked.
 func (v *View) NewSet(k Key) *NewSet {
-	return &NewSet{set: Set{v: v, k: k}, t: newTable(v.shard(k).ar, v.Store.seed)}
+	return &NewSet{set: Set{v: v, k: k}, t: newTable(v.shard(k), v.Store.seed)}
 }
 
 // Len is the number of members.
@@ -83,9 +83,11 @@ func (n *NewSet) attach(expire int64) {
 // StoreSet gives the new set its key, in place of whatever the key held; an
 // empty one removes the key. It returns the number of members.
 func (v *View) StoreSet(n *NewSet) int {
+	dirty := v.Dirty
 	v.Delete(n.set.k)
 	if n.n > 0 {
 		n.attach(0)
+		v.Dirty = dirty + 1
 		v.Changed(n.set.k)
 	}
 	return n.n

@@ -32,6 +32,7 @@ func (s *Set) Pop(n int, fn func(member []byte)) {
 	default:
 		s.popElements(n, fn)
 	}
+	s.v.Dirty += int64(n)
 	s.v.Changed(s.k)
 }
 
@@ -84,12 +85,10 @@ func (s *Set) popPacked(n int, fn func(member []byte)) {
 func (s *Set) popElements(n int, fn func(member []byte)) {
 	t := s.e.nested()
 	for ; n > 0; n-- {
-		ref := t.random()
-		member := recordKey(t.mem, ref)
+		member := recordKey(t.mem, t.random())
 		fn(member)
-		p, _, _ := t.find(t.hash(member), member)
-		t.remove(p, false)
-		t.ar.Free(ref)
+		el, _ := s.e.element(t, member)
+		el.remove()
 	}
 }
 

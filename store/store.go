@@ -93,6 +93,10 @@ type Store struct {
 	evict  *Eviction
 	nDBs   int
 
+	snapshot atomic.Pointer[Snapshot] // nil when none runs
+	debt     atomic.Int64
+	onRemove func(db int, key []byte, why Removal)
+
 	expired      atomic.Int64
 	activeExpire atomic.Bool
 	maint        maintenance
@@ -104,6 +108,7 @@ type shard struct {
 	dbs []*table // nil until the database is used
 
 	watched map[watchKey][]watch // looked at by every write, so on the lock's cache line
+	cut     cutState             // and so is the beginning of this
 
 	nested     []*table // big collections, by handle
 	freeNested []uint32
@@ -322,9 +327,10 @@ func (s *Store) DBLocked(db int) (st DBStats) {
 	return st
 }
 
-// FlushLocked empties a database. All locks are held. The memory is freed in
-// the background, or at once where a shard holds nothing else.
-func (s *Store) FlushLocked(db int, now int64) {
+// FlushLocked empties a database and returns the number of keys it had. All
+// locks are held. The memory is freed in the background, or at once where a
+// shard holds nothing else; a running snapshot writes it first.
+func (s *Store) FlushLocked(db int, now int64) (removed int) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		t := sh.dbs[db]
@@ -333,12 +339,17 @@ func (s *Store) FlushLocked(db int, now int64) {
 		}
 		sh.touchWatchedDB(db, nil, now)
 		sh.dbs[db] = nil
-		if sh.emptyLocked() {
+		removed += t.n
+		switch {
+		case sh.unfinished(t):
+			t.orphan = true
+		case sh.cut.sn == nil && sh.emptyLocked():
 			sh.resetLocked()
-		} else if t.n > 0 {
-			sh.garbage = append(sh.garbage, garbage{t: t, keyspace: true})
+		case t.n > 0:
+			sh.garbage = append(sh.garbage, garbage{t: t, keyspace: true, epoch: sh.cut.epoch})
 		}
 	}
+	return removed
 }
 
 func (sh *shard) emptyLocked() bool {

@@ -42,7 +42,7 @@ func (v *View) SetString(k Key, value []byte, expire int64) {
 		return
 	}
 	e.rec = readRecord(t.mem, e.ref)
-	if e.rec.expire != 0 && e.rec.expire <= v.Now {
+	if e.rec.expire != 0 && e.rec.expire <= v.Now && !v.Loading {
 		v.expire(&e, k)
 		v.insertString(v.tableForWrite(k), k, value, max(expire, 0))
 		return
@@ -53,17 +53,22 @@ func (v *View) SetString(k Key, value []byte, expire int64) {
 func (v *View) insertString(t *table, k Key, value []byte, expire int64) {
 	ref := newRecord(t.ar, v.newMeta(TypeString, encPlain), k.Name, value, expire)
 	t.insert(k.hash, ref, expire, v.Now)
+	v.Dirty++
 	v.Changed(k)
 }
 
 func (v *View) overwriteString(e *Entry, k Key, value []byte, expire int64) {
-	if e.rec.encoding() == encTable {
-		e.sh.dropNested(e.value())
-	}
+	v.Dirty++
 	word := v.newMeta(TypeString, encPlain)
 	if v.Store.evict.LFU.Load() { // an overwritten key keeps its frequency
 		word = word&(1<<wordShift-1) | e.rec.meta>>wordShift<<wordShift
 	}
+	if e.unsaved() {
+		v.renewString(e, word, value, expire)
+		v.Changed(k)
+		return
+	}
+	e.sh.dropOwned(&e.rec)
 	e.rec.meta = word | e.rec.meta&flagExpire
 	if expire != KeepTTL && (expire != 0) != (e.rec.expire != 0) {
 		e.setExpire(expire, v.Now)
@@ -74,6 +79,17 @@ func (v *View) overwriteString(e *Entry, k Key, value []byte, expire int64) {
 		e.setExpire(expire, v.Now)
 	}
 	v.Changed(k)
+}
+
+// renewString overwrites a value that a running snapshot has yet to write.
+func (v *View) renewString(e *Entry, meta uint32, value []byte, expire int64) {
+	if expire == KeepTTL {
+		expire = e.rec.expire
+	}
+	old := e.rec
+	e.renew(meta, value, expire)
+	e.sh.dropOwned(&old) // the old record is still there
+	e.noteExpire(old.expire != 0, v.Now)
 }
 
 // Append adds bytes at the end of a string, which is made if need be. It
@@ -92,6 +108,7 @@ func (v *View) Append(k Key, suffix []byte, limit int64) (int, error) {
 		return 0, ErrTooLong
 	}
 	copy(e.resizeValue(old+len(suffix), encRaw, true)[old:], suffix)
+	v.Dirty++
 	v.Changed(k)
 	return old + len(suffix), nil
 }
@@ -116,6 +133,7 @@ func (v *View) SetRange(k Key, offset int64, patch []byte, limit int64) (int, er
 		clear(value[old:offset])
 	}
 	copy(value[offset:], patch)
+	v.Dirty++
 	v.Changed(k)
 	return len(value), nil
 }
@@ -144,6 +162,7 @@ func (v *View) IncrBy(k Key, delta int64) (int64, error) {
 		return n, nil
 	}
 	e.replaceValue(text, encPlain)
+	v.Dirty++
 	v.Changed(k)
 	return n, nil
 }
@@ -161,6 +180,7 @@ func (v *View) SetText(k Key, text []byte) error {
 	} else {
 		v.insertRecord(k, v.newMeta(TypeString, encText), text, 0)
 	}
+	v.Dirty++
 	v.Changed(k)
 	return nil
 }

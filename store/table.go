@@ -18,7 +18,7 @@ import (
 // of one cache line:
 //
 //	tags    10 x 1 byte   low eight bits of the position (below)
-//	refs    10 x 5 bytes  references of records
+//	refs    10 x 5 bytes  references of records, and parity bits (snapshot.go)
 //	header  4 bytes       counts and the expiry hint (bucket.go)
 //
 // The 14 bits of the hash after a sub-table's prefix are a record's
@@ -66,6 +66,9 @@ type table struct {
 	ttls  int // records with an expiry time
 
 	widest uint16 // no sub-table has more buckets
+
+	cut *cutState // the shard's
+	tableCut
 }
 
 type subtable struct {
@@ -95,8 +98,11 @@ type pos struct {
 	guests uint8 // how many buckets from home
 }
 
-func newTable(ar *arena.Arena, seed maphash.Seed) *table {
-	return &table{ar: ar, mem: ar.Mem(), seed: seed, dir: []uint32{0}, subs: make([]subtable, 1)}
+func newTable(sh *shard, seed maphash.Seed) *table {
+	return &table{
+		ar: sh.ar, mem: sh.ar.Mem(), seed: seed, dir: []uint32{0}, subs: make([]subtable, 1),
+		cut: &sh.cut, tableCut: tableCut{epoch: sh.cut.epoch, db: noDB},
+	}
 }
 
 func (t *table) hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
@@ -149,10 +155,11 @@ func (t *table) find(h uint64, key []byte) (p pos, ref arena.Ref, ok bool) {
 	}
 }
 
-// setRef points a slot at the record's new place.
-func (t *table) setRef(p pos, ref arena.Ref) {
-	t.bucket(&t.subs[p.sub], uint32(p.bucket)).setRef(p.slot, ref)
-}
+// bucketAt is the bucket of a slot.
+func (t *table) bucketAt(p pos) *bucket { return t.bucket(&t.subs[p.sub], uint32(p.bucket)) }
+
+// renew points a slot at a new record.
+func (t *table) renew(p pos, ref arena.Ref) { t.bucketAt(p).setRaw(p.slot, t.cut.parity|ref) }
 
 // insert adds a record whose key is known to be absent. expire is its expiry
 // time in unix milliseconds, 0 for none; now is needed with it.
@@ -164,7 +171,7 @@ func (t *table) insert(h uint64, ref arena.Ref, expire, now int64) pos {
 		i = t.subOf(h)
 		s = &t.subs[i]
 	}
-	p := t.place(i, s.position(h), ref)
+	p := t.place(i, s.position(h), t.cut.parity|ref)
 	t.n++
 	if expire != 0 {
 		t.ttls++
@@ -182,14 +189,14 @@ func (s *subtable) limit() int {
 }
 
 // place puts a record into its home bucket or as a guest behind it.
-func (t *table) place(sub uint32, position uint32, ref arena.Ref) pos {
+func (t *table) place(sub uint32, position uint32, raw arena.Ref) pos {
 	s := &t.subs[sub]
 	i := s.home(position)
 	p := pos{sub: sub}
 	s.count++
 	b := t.bucket(s, i)
 	if b.count() < slots {
-		p.bucket, p.slot = uint16(i), b.addResident(uint8(position), ref)
+		p.bucket, p.slot = uint16(i), b.addResident(uint8(position), raw)
 		return p
 	}
 	for {
@@ -199,7 +206,7 @@ func (t *table) place(sub uint32, position uint32, ref arena.Ref) pos {
 			i = 0
 		}
 		if b = t.bucket(s, i); b.count() < slots {
-			p.bucket, p.slot = uint16(i), b.addGuest(uint8(position), ref)
+			p.bucket, p.slot = uint16(i), b.addGuest(uint8(position), raw)
 			return p
 		}
 	}
@@ -300,14 +307,13 @@ func (t *table) resize(i uint32, buckets int) {
 		s.due = 0
 	}
 	t.eachSlot(&old, func(b *bucket, bi uint32, slot uint8, guest bool) {
-		ref := b.ref(slot)
 		var position uint32
 		if first := old.firstPosition(bi); !guest && old.buckets >= 64 {
 			position = first + uint32(b.tag(slot)-uint8(first))
 		} else {
-			position = s.position(t.hash(recordKey(t.mem, ref)))
+			position = s.position(t.hash(recordKey(t.mem, b.ref(slot))))
 		}
-		p := t.place(i, position, ref)
+		p := t.place(i, position, b.raw(slot))
 		t.bucket(s, uint32(p.bucket)).inheritHint(b)
 	})
 	t.freeArray(old.base, old.buckets)
@@ -342,13 +348,12 @@ func (t *table) split(i uint32) {
 		if slot == 0 {
 			t.prefetchRefs(&old, i+2)
 		}
-		ref := b.ref(slot)
-		h := t.hash(recordKey(t.mem, ref))
+		h := t.hash(recordKey(t.mem, b.ref(slot)))
 		sub := t.subOf(h)
 		for int(t.subs[sub].count) >= t.subs[sub].limit() {
 			t.resize(sub, wider(t.subs[sub].buckets))
 		}
-		p := t.place(sub, t.subs[sub].position(h), ref)
+		p := t.place(sub, t.subs[sub].position(h), b.raw(slot))
 		t.bucket(&t.subs[sub], uint32(p.bucket)).inheritHint(b)
 	})
 	t.freeArray(old.base, old.buckets)
@@ -386,16 +391,25 @@ func (t *table) each(fn func(ref arena.Ref) bool) {
 // in hash order. Records that are not at home are visited with their home
 // bucket, so that a cursor finds them wherever they lie.
 func (t *table) scan(cursor uint64, fn func(ref arena.Ref)) (next uint64) {
-	h := cursor << 16
-	s := &t.subs[t.subOf(h)]
-	base := uint64(s.prefix) << 1 << (63 - s.depth) // depth may be 0
-	i := uint32(0)
+	s, i := t.bucketAtCursor(cursor)
 	if s.buckets > 0 {
-		i = s.home(s.position(h))
 		t.scanBucket(s, i, fn)
-		if i++; i < uint32(s.buckets) {
-			return (base + uint64(s.firstPosition(i))<<(64-posBits)>>s.depth) >> 16
-		}
+	}
+	return s.cursorAfter(i)
+}
+
+// bucketAtCursor is where a cursor points; the sub-table may have no buckets.
+func (t *table) bucketAtCursor(cursor uint64) (s *subtable, i uint32) {
+	h := cursor << 16
+	s = &t.subs[t.subOf(h)]
+	return s, s.home(s.position(h))
+}
+
+// cursorAfter is the cursor of the bucket after bucket i, 0 at the end.
+func (s *subtable) cursorAfter(i uint32) uint64 {
+	base := uint64(s.prefix) << 1 << (63 - s.depth) // depth may be 0
+	if i++; i < uint32(s.buckets) {
+		return (base + uint64(s.firstPosition(i))<<(64-posBits)>>s.depth) >> 16
 	}
 	// base of the following sub-table; wraps to 0 behind the last
 	return (base + 1<<(63-s.depth)<<1) >> 16

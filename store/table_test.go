@@ -38,7 +38,7 @@ func testTable(t testing.TB) *table {
 			t.Error(err)
 		}
 	})
-	return newTable(heap.NewArena(), maphash.MakeSeed())
+	return newTable(&shard{ar: heap.NewArena()}, maphash.MakeSeed())
 }
 
 // checkTable verifies the invariants that bucket.go and table.go state.
@@ -252,7 +252,7 @@ func TestSweepAtTheEdges(t *testing.T) {
 	heap := testTable(t)
 	for _, oversleep := range []int64{1, 30, 37, 50, 71, 80, 500} {
 		for at := range int64(72) { // wherever the clock is on the hints' circle
-			tb := newTable(heap.ar, heap.seed)
+			tb := newTable(&shard{ar: heap.ar}, heap.seed)
 			start := 1_700_000_000_000 + at*hour
 			for _, expire := range []int64{math.MaxInt64, start + hour, math.MaxInt64 - 500, start + hour/2, start + 1000*hour} {
 				key := []byte(fmt.Sprint(expire))

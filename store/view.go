@@ -15,8 +15,19 @@ type View struct {
 	DB      int
 	Now     int64 // unix milliseconds; one value per command, so that all of it sees the same moment
 	NoTouch bool  // CLIENT NO-TOUCH: reads leave the eviction word alone
+	Loading bool  // a file is being read: nothing expires
 
 	Hits, Misses int64 // counted by Read and the reads built on it
+
+	// Dirty counts changes as Redis' server.dirty does: a key set or removed
+	// by a command is one, of a collection each field or member set, added or
+	// removed. Expiry does not count. An operation on two views counts in its
+	// receiver.
+	Dirty int64
+
+	// Removed, where set, is called in place of the store's OnRemove for a
+	// removal inside a command.
+	Removed func(db int, key []byte, why Removal)
 }
 
 // Entry is a live record that was found. It is valid until the next change of
@@ -38,7 +49,7 @@ func (v *View) table(k Key) *table { return v.Store.shards[k.shard].dbs[v.DB] }
 func (v *View) tableForWrite(k Key) *table {
 	sh := v.shard(k)
 	if sh.dbs[v.DB] == nil {
-		sh.dbs[v.DB] = newTable(sh.ar, v.Store.seed)
+		sh.dbs[v.DB] = newTable(sh, v.Store.seed)
 	}
 	return sh.dbs[v.DB]
 }
@@ -54,7 +65,7 @@ func (v *View) Peek(k Key) (e Entry, ok bool) {
 	}
 	e.sh = v.shard(k)
 	e.rec = readRecord(e.t.mem, e.ref)
-	return e, e.rec.expire == 0 || e.rec.expire > v.Now
+	return e, e.rec.expire == 0 || e.rec.expire > v.Now || v.Loading
 }
 
 // Read finds a live entry for a command that reads: it counts a hit or a miss
@@ -97,6 +108,9 @@ func (v *View) Write(k Key) (Entry, bool) {
 
 // expire removes an entry whose time has come.
 func (v *View) expire(e *Entry, k Key) {
+	if removed := v.removed(); removed != nil {
+		removed(v.DB, k.Name, Expired)
+	}
 	e.remove()
 	v.Store.expired.Add(1)
 	v.Changed(k)
@@ -104,8 +118,9 @@ func (v *View) expire(e *Entry, k Key) {
 
 // remove unlinks and frees the entry.
 func (e *Entry) remove() {
+	parity := e.t.bucketAt(e.p).parity(e.p.slot)
 	e.t.remove(e.p, e.rec.expire != 0)
-	e.sh.freeRecord(&e.rec, e.ref)
+	e.sh.releaseRecord(e.t, &e.rec, e.ref, parity)
 }
 
 // touch marks a record as used now.
@@ -121,6 +136,29 @@ func (v *View) touch(r *record, mem []byte) {
 	if word != old { // spare the cache line when nothing changes
 		r.meta = r.meta&(1<<wordShift-1) | word<<wordShift
 		binary.LittleEndian.PutUint32(mem[r.off:], r.meta)
+	}
+}
+
+// SetIdle makes a key one that was last used some seconds ago, 0 <= seconds. It
+// does nothing under an LFU policy, or without the key.
+func (v *View) SetIdle(k Key, seconds int64) {
+	if !v.Store.evict.LFU.Load() {
+		v.setWord(k, eviction.Clock(v.Now-seconds*1000))
+	}
+}
+
+// SetFrequency sets a key's access counter, 0 <= f < 256. It does nothing under
+// an LRU policy, or without the key.
+func (v *View) SetFrequency(k Key, f int) {
+	if v.Store.evict.LFU.Load() {
+		v.setWord(k, v.Store.evict.lfu().New(v.Now)&^0xFF|uint32(f)&0xFF)
+	}
+}
+
+func (v *View) setWord(k Key, word uint32) {
+	if e, ok := v.Peek(k); ok {
+		meta := e.rec.meta&(1<<wordShift-1) | word<<wordShift
+		binary.LittleEndian.PutUint32(e.t.mem[e.rec.off:], meta)
 	}
 }
 
@@ -141,6 +179,7 @@ func (v *View) Delete(k Key) bool {
 		return false
 	}
 	e.remove()
+	v.Dirty++
 	v.Changed(k)
 	return true
 }
@@ -198,6 +237,10 @@ func (e *Entry) room() int { return e.t.ar.Cap(e.ref) }
 func (e *Entry) resizeValue(n int, enc encoding, slack bool) []byte {
 	size := recordSize(e.rec.klen, n, e.rec.expire != 0)
 	meta := e.rec.meta&^encMask | uint32(enc)<<encShift
+	if e.unsaved() {
+		e.move(meta, n, size, slack)
+		return e.value()
+	}
 	if fits := arena.RoundUp(size); fits != arena.RoundUp(e.rec.size()) {
 		if have := e.room(); size > have || (!slack && fits < have) {
 			e.move(meta, n, size, slack)
@@ -247,8 +290,8 @@ func (e *Entry) move(meta uint32, n, size int, slack bool) {
 	p := writeHeader(b, meta, e.rec.klen, n, e.rec.expire)
 	keep := e.rec.klen + min(n, e.rec.vlen)
 	copy(b[p:], e.t.mem[e.rec.key:e.rec.key+uint64(keep)])
-	ar.Free(e.ref)
-	e.t.setRef(e.p, ref)
+	e.release()
+	e.t.renew(e.p, ref)
 	e.ref = ref
 	e.rec.off, e.rec.key, e.rec.meta, e.rec.vlen = ref.Off(), ref.Off()+uint64(p), meta, n
 }
@@ -256,11 +299,16 @@ func (e *Entry) move(meta uint32, n, size int, slack bool) {
 // replaceValue sets the value and its encoding. value must not alias the
 // entry.
 func (e *Entry) replaceValue(value []byte, enc encoding) {
+	if e.unsaved() {
+		e.renew(e.rec.meta&^encMask|uint32(enc)<<encShift, value, e.rec.expire)
+		return
+	}
 	copy(e.resizeValue(len(value), enc, false), value)
 }
 
 // setExpire changes the expiry time; 0 takes it away.
 func (e *Entry) setExpire(expire, now int64) {
+	e.own()
 	had := e.rec.expire != 0
 	switch {
 	case had && expire != 0: // overwrite in place: it stands before the key
@@ -279,12 +327,19 @@ func (e *Entry) setExpire(expire, now int64) {
 			e.rec.meta &^= flagExpire
 		}
 	}
-	if !had && expire != 0 {
+	e.noteExpire(had, now)
+}
+
+// noteExpire brings the table's accounts up to date; had tells whether there
+// was an expiry time before.
+func (e *Entry) noteExpire(had bool, now int64) {
+	has := e.rec.expire != 0
+	if !had && has {
 		e.t.ttls++
-	} else if had && expire == 0 {
+	} else if had && !has {
 		e.t.ttls--
 	}
-	if expire != 0 {
-		e.t.noteExpire(e.p, expire, now)
+	if has {
+		e.t.noteExpire(e.p, e.rec.expire, now)
 	}
 }

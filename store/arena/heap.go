@@ -5,7 +5,7 @@
 // A cache holds millions of small byte strings. As Go objects each of them
 // would be marked by every collection and rounded to the runtime's classes.
 // Here they live in memory from mmap that the collector never looks into,
-// addressed by 40-bit references which fit a hash table without pointers.
+// addressed by 39-bit references which fit a hash table without pointers.
 //
 // # Layout
 //
@@ -55,8 +55,14 @@ import (
 )
 
 // Ref names a block in a Heap: the block's offset in units of eight bytes.
-// It needs 40 bits. Zero is no block.
+// It needs RefBits bits. Zero is no block.
 type Ref uint64
+
+// RefBits is the width of a Ref; owners may keep flags above it.
+const RefBits = 39
+
+// The longest range that is reserved fits a Ref.
+const _ = uint64(1<<RefBits - maxReserve>>unitShift)
 
 // Off is the byte offset of the block from the start of the heap.
 func (r Ref) Off() uint64 { return uint64(r) << unitShift }
@@ -66,7 +72,7 @@ const (
 	descSize  = 20
 	largePage = 8 << 10
 
-	maxReserve = 4 << 40 // 40-bit references reach 8 TiB
+	maxReserve = 4 << 40 // as far as RefBits reach
 	minReserve = 4 << 30
 
 	// keepResident spans stay mapped for reuse: this many bytes plus 1/32

@@ -1,0 +1,129 @@
+package store
+
+import "github.com/larderkv/larder/store/arena"
+
+// The writers' side of a snapshot (snapshot.go): what has to happen before a
+// record that is not yet saved is changed or removed.
+
+// cutState is a shard's part in the running snapshot. The shard's lock covers
+// it.
+type cutState struct {
+	parity arena.Ref // parity bit of the slots whose records are saved
+	sn     *Snapshot // nil when none runs
+	shard  int32     // index of the shard
+	epoch  uint32    // number of the last cut
+
+	// pin is a big record that the scanner reads without the lock. Its slot
+	// is unsaved until it has been read, unless a writer took it away: lost.
+	pin  arena.Ref
+	lost bool
+
+	queue []preserved // first in, first out, from head on
+	head  int
+}
+
+// tableCut is a table's part.
+type tableCut struct {
+	epoch  uint32      // number of the last cut whose snapshot has the table, or after which it was made
+	db     int32       // database at the cut, or noDB
+	orphan bool        // removed before it was written; freed when it has been
+	kept   []arena.Ref // elements of a nested table that writers have handed over
+}
+
+// noDB is the database of nested tables.
+const noDB = -1
+
+// preserved is a record of the keyspace that a writer has handed over: it is
+// in no table any more, and the snapshot frees it when it has been written.
+type preserved struct {
+	ref    arena.Ref
+	db     int32
+	n      int    // number of elements at the cut, of a big collection
+	nested *table // and its table, which may live on under another key
+}
+
+// cutLocked begins the shard's part: with the parity turned, all records are
+// unsaved.
+func (sh *shard) cutLocked(sn *Snapshot, shard int) {
+	c := &sh.cut
+	c.parity ^= parityBit
+	c.epoch++
+	c.sn, c.shard = sn, int32(shard)
+}
+
+// unfinished tells whether the running snapshot has yet to finish a table.
+func (sh *shard) unfinished(t *table) bool { return sh.cut.sn != nil && t.epoch != sh.cut.epoch }
+
+// unsaved tells whether the running snapshot has yet to write the record. It
+// is false from the end of one snapshot to the next cut.
+func (e *Entry) unsaved() bool {
+	return e.sh.cut.sn != nil && e.t.bucketAt(e.p).parity(e.p.slot) != e.sh.cut.parity
+}
+
+// own lets the record be changed in place: an unsaved one is handed over, and
+// the entry goes on with a copy. Of a big collection it is the key's record
+// alone; with it the collection joins the queue.
+func (e *Entry) own() {
+	if e.unsaved() {
+		e.move(e.rec.meta, e.rec.vlen, e.rec.size(), e.rec.encoding() == encRaw)
+	}
+}
+
+// renew gives the entry a new record in place of an unsaved one. value may
+// alias the old one.
+func (e *Entry) renew(meta uint32, value []byte, expire int64) {
+	key := e.t.mem[e.rec.key : e.rec.key+uint64(e.rec.klen)]
+	ref := newRecord(e.t.ar, meta, key, value, expire)
+	e.release()
+	e.t.renew(e.p, ref)
+	e.ref, e.rec = ref, readRecord(e.t.mem, ref)
+}
+
+// release gives up the entry's block, which its slot still refers to.
+func (e *Entry) release() {
+	if e.unsaved() {
+		e.sh.handOver(e.t, e.ref)
+	} else {
+		e.sh.ar.Free(e.ref)
+	}
+}
+
+// releaseRecord gives up a record that is no longer in its table, and what it
+// owns. parity is that of the slot it had.
+func (sh *shard) releaseRecord(t *table, r *record, ref, parity arena.Ref) {
+	if sh.cut.sn == nil || parity == sh.cut.parity {
+		sh.freeRecord(r, ref)
+		return
+	}
+	sh.handOver(t, ref)
+	sh.dropOwned(r)
+}
+
+// handOver gives the block of an unsaved record to the snapshot.
+func (sh *shard) handOver(t *table, ref arena.Ref) {
+	c := &sh.cut
+	sh.owe(ref, +1)
+	if ref == c.pin {
+		c.lost = true
+		return
+	}
+	if t.db == noDB {
+		t.kept = append(t.kept, ref)
+		return
+	}
+	p := preserved{ref: ref, db: t.db}
+	if r := readRecord(t.mem, ref); r.encoding() == encTable {
+		p.nested = sh.nestedTable(t.mem[r.value():])
+		p.n = p.nested.n
+	}
+	if len(c.queue) == c.head {
+		c.queue, c.head = c.queue[:0], 0
+		c.sn.pending[c.shard>>6].Or(1 << (c.shard & 63))
+	}
+	c.queue = append(c.queue, p)
+}
+
+// owe counts a block that was handed over, or is freed.
+func (sh *shard) owe(ref arena.Ref, sign int64) {
+	sh.cut.sn.s.debt.Add(sign * int64(sh.ar.Footprint(ref)))
+}
