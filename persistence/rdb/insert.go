@@ -1,0 +1,251 @@
+package rdb
+
+import (
+	"errors"
+
+	"github.com/larderkv/larder/store"
+)
+
+// inserter is one of the goroutines that decode and insert.
+//
+// It sorts the keys of a batch by shard first: a lock is then taken once for some
+// tens of keys, and the buckets that the next ones need are on their way from
+// memory while one is inserted.
+type inserter struct {
+	l     *loader
+	d     decoder
+	names items
+	keys  []store.Key
+	order []uint32                    // indices of entries, by shard
+	heads [store.MaxShards + 1]uint32 // where each shard's begin in order
+	view  store.View
+}
+
+var errExhausted = errors.New("rdb: the store's address range is used up")
+
+// prefetchAhead is how many keys ahead buckets are prefetched.
+const prefetchAhead = 6
+
+func newInserter(l *loader) *inserter {
+	return &inserter{l: l, view: store.View{Store: l.st, Now: l.o.Clock, Loading: true}}
+}
+
+func (in *inserter) run() {
+	for b := range in.l.full {
+		if !in.l.failed.Load() {
+			in.entries(b)
+			for i := range b.pieces {
+				in.piece(b, &b.pieces[i])
+			}
+		}
+		in.l.free <- b
+	}
+}
+
+// fail reports what is wrong with the value at an offset in the file.
+func (in *inserter) fail(offset int64, err error) {
+	var c corruption
+	if errors.As(err, &c) {
+		err = &CorruptError{Offset: offset, Reason: string(c)}
+	}
+	in.l.fail(offset, err)
+}
+
+func (in *inserter) entries(b *batch) {
+	if in.l.st.Exhausted() {
+		in.l.fail(b.base, errExhausted)
+	}
+	if !in.locate(b) {
+		return
+	}
+	for shard := range in.l.st.Shards() {
+		list := in.order[in.heads[shard]:in.heads[shard+1]]
+		if len(list) == 0 {
+			continue
+		}
+		in.l.st.Lock(shard)
+		for i, at := range list {
+			if i+prefetchAhead < len(list) {
+				next := list[i+prefetchAhead]
+				in.view.DB = int(b.entries[next].db)
+				in.view.PrefetchInsertLocked(&in.keys[next])
+			}
+			in.entry(b, at)
+		}
+		in.l.st.Unlock(shard)
+	}
+}
+
+// locate decodes the names of a batch and sorts its entries by shard.
+func (in *inserter) locate(b *batch) bool {
+	in.names.reset()
+	in.keys = in.keys[:0]
+	clear(in.heads[:])
+	for i := range b.entries {
+		e := &b.entries[i]
+		c := cursor{b: b.block[e.at:e.value]}
+		name := c.str(&in.names)
+		if err := c.err(); err != nil {
+			in.fail(b.base+int64(e.at), err)
+			return false
+		}
+		k := in.l.st.Key(name)
+		in.keys = append(in.keys, k)
+		in.heads[k.Shard()+1]++
+	}
+	for i := range in.l.st.Shards() {
+		in.heads[i+1] += in.heads[i]
+	}
+	if cap(in.order) < len(in.keys) {
+		in.order = make([]uint32, len(in.keys))
+	}
+	in.order = in.order[:len(in.keys)]
+	// Filled from the back, which turns the ends of the parts into their heads.
+	for i := len(in.keys) - 1; i >= 0; i-- {
+		end := &in.heads[in.keys[i].Shard()+1]
+		*end--
+		in.order[*end] = uint32(i)
+	}
+	copy(in.heads[:], in.heads[1:])
+	in.heads[in.l.st.Shards()] = uint32(len(in.keys))
+	return true
+}
+
+// entry inserts one key; its shard is locked.
+func (in *inserter) entry(b *batch, i uint32) {
+	e, k := &b.entries[i], in.keys[i]
+	in.view.DB = int(e.db)
+	offset := b.base + int64(e.at) - 1
+	err := in.d.value(e.typ, b.block[e.value:e.end], in.l.o.Now)
+	if err == nil {
+		err = in.insert(k, e)
+	}
+	in.settle(err, e, k.Name, offset)
+}
+
+// settle counts the outcome for a key.
+func (in *inserter) settle(err error, e *entry, name []byte, offset int64) {
+	switch {
+	case err == nil:
+		in.l.keys.Add(1)
+	case errors.Is(err, errEmpty):
+		in.l.empty.Add(1)
+	case errors.Is(err, errExpired):
+		in.l.expiredFields.Add(1)
+	case errors.Is(err, errFieldTTL):
+		u := &UnknownTypeError{Key: append([]byte(nil), name...), Type: typeNameTTLHash, DB: int(e.db), Offset: offset}
+		if err := in.l.unknown(u, 0, 0); err != nil {
+			in.fail(offset, err)
+		}
+	default:
+		in.fail(offset, err)
+	}
+}
+
+// insert adds the decoded value as a new key.
+func (in *inserter) insert(k store.Key, e *entry) error {
+	v, d := &in.view, &in.d
+	done := true
+	switch {
+	case d.typ == store.TypeString:
+		done = v.InsertString(k, d.str, e.expire)
+	case d.width != 0:
+		done = v.InsertIntegers(k, d.width, d.members)
+	default:
+		if _, done = v.Peek(k); done {
+			return duplicate("key", k.Name, e.db)
+		}
+		if err := in.addElements(k, e); err != nil {
+			return err
+		}
+		done = true
+	}
+	if !done {
+		return duplicate("key", k.Name, e.db)
+	}
+	in.attributes(k, e, d.typ)
+	return nil
+}
+
+// addElements adds the decoded elements to the key.
+func (in *inserter) addElements(k store.Key, e *entry) error {
+	n, what, err := 0, "field in hash", error(nil)
+	if in.d.typ == store.TypeHash {
+		n, err = in.view.SetFields(k, in.d.list)
+		n *= 2
+	} else {
+		what = "member in set"
+		n, err = in.view.AddMembers(k, in.d.list)
+	}
+	if err == nil && n != len(in.d.list) {
+		err = duplicate(what, k.Name, e.db)
+	}
+	return err
+}
+
+// attributes sets what a key has beside its value.
+func (in *inserter) attributes(k store.Key, e *entry, typ store.Type) {
+	if e.expire != 0 && typ != store.TypeString {
+		in.view.SetExpire(k, e.expire)
+	}
+	switch e.kind {
+	case accessIdle:
+		in.view.SetIdle(k, e.access)
+	case accessFreq:
+		in.view.SetFrequency(k, int(e.access))
+	}
+}
+
+// piece inserts a part of a large hash or set.
+func (in *inserter) piece(b *batch, p *piece) {
+	big := p.of
+	k := in.l.st.Key(big.name)
+	c := cursor{b: b.block[p.at:p.end]}
+	in.d.reset()
+	in.d.typ = store.TypeHash
+	if big.typ == typeSet {
+		in.d.typ = store.TypeSet
+	}
+	err := in.d.elements(&c, big.typ, p.n, big.firstTTL, in.l.o.Now)
+	in.l.st.Lock(k.Shard())
+	defer in.l.st.Unlock(k.Shard())
+	in.view.DB = int(big.db)
+	in.addPiece(k, big, err)
+	if big.pieces.Add(-1) == 0 {
+		in.finish(k, big)
+	}
+}
+
+// addPiece adds the decoded elements of a piece, unless the key is lost already.
+func (in *inserter) addPiece(k store.Key, big *bigKey, err error) {
+	switch {
+	case big.bad != nil:
+		return
+	case errors.Is(err, errExpired):
+		big.left = true
+		return
+	case err != nil:
+		big.bad = err
+		return
+	}
+	if _, exists := in.view.Peek(k); exists && !big.begun {
+		big.bad = duplicate("key", k.Name, big.db)
+		return
+	}
+	big.begun = true
+	big.bad = in.addElements(k, &big.entry)
+}
+
+// finish completes the key after its last piece.
+func (in *inserter) finish(k store.Key, big *bigKey) {
+	err := big.bad
+	switch {
+	case err == nil && !big.begun:
+		err = errExpired
+	case err != nil && big.begun:
+		in.view.Delete(k)
+	case err == nil:
+		in.attributes(k, &big.entry, store.TypeHash)
+	}
+	in.settle(err, &big.entry, big.name, big.offset)
+}

@@ -1,0 +1,177 @@
+package rdb
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/larderkv/larder/store"
+)
+
+// LoadOptions say how a file is read. The zero value of a field takes its
+// default.
+type LoadOptions struct {
+	// Now, in unix milliseconds: keys and fields that have expired by then are
+	// left out. 0: none is, as for the base of a log, whose commands may still
+	// refer to them.
+	Now int64
+	// Clock, in unix milliseconds: the time of loading, from which idle times
+	// count. Default Now.
+	Clock   int64
+	Workers int // goroutines that decode and insert; default GOMAXPROCS
+	// SkipUnknownTypes leaves out what larder has no type for, and counts it.
+	SkipUnknownTypes bool
+	// Progress, if not nil, is told now and then how many bytes have been read
+	// and how many keys inserted. It is called from one goroutine.
+	Progress func(read, keys int64)
+}
+
+// Summary tells what was loaded. After an error it tells how far loading came.
+type Summary struct {
+	Keys    int64 // inserted
+	Expired int64 // keys left out because they had expired
+	Empty   int64 // keys left out because there was nothing in them
+	Skipped int64 // keys and functions of types that larder does not have
+	// Types counts what was skipped, by type as TYPE names it: "list", "zset",
+	// "stream", the name of a module's type, "hash with field TTLs", "function".
+	Types    map[string]int64
+	Version  int
+	Aux      map[string]string
+	Bytes    int64 // length of the RDB part; commands may follow it
+	Checksum bool  // the file has a checksum, and it is right
+}
+
+// Load reads an RDB file into st, which holds no keys. r delivers size bytes from
+// the beginning of the file; what stands behind its end mark may have been read
+// from r as well, so who wants it reads on from Summary.Bytes himself.
+//
+// Errors are *CorruptError, *UnknownTypeError, or those of r. The store then holds
+// some of the keys.
+func Load(r io.Reader, size int64, st *store.Store, o LoadOptions) (Summary, error) {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Clock == 0 {
+		o.Clock = o.Now
+	}
+	l := &loader{
+		st: st, o: o, full: make(chan *batch, o.Workers), free: make(chan *batch, 2*o.Workers+1),
+		sum: Summary{Types: map[string]int64{}, Aux: map[string]string{}},
+	}
+	for range cap(l.free) {
+		l.free <- new(batch)
+	}
+	var done sync.WaitGroup
+	for range o.Workers {
+		done.Go(newInserter(l).run)
+	}
+	sp := splitter{window: window{r: r, size: size}, h: l, databases: st.Databases(), dropUntil: o.Now}
+	l.read = sp.offset
+	checked, err := sp.run()
+	close(l.full)
+	done.Wait()
+	l.sum.Version, l.sum.Bytes, l.sum.Checksum = sp.version, sp.offset(), checked == sumGood
+	l.sum.Keys, l.sum.Empty = l.keys.Load(), l.empty.Load()
+	l.sum.Expired += l.expiredFields.Load()
+	if err != nil && !errors.Is(err, errStopped) {
+		l.fail(sp.offset(), err)
+	}
+	l.report()
+	return l.sum, l.failure
+}
+
+// loader is what the splitter and the inserters share.
+type loader struct {
+	st   *store.Store
+	o    LoadOptions
+	full chan *batch // from the splitter
+	free chan *batch // back to it
+	read func() int64
+
+	keys, empty, expiredFields atomic.Int64
+	failed                     atomic.Bool
+
+	mu        sync.Mutex // protects what follows
+	sum       Summary
+	failure   error
+	failureAt int64
+}
+
+// fail keeps the failure that comes first in the file.
+func (l *loader) fail(offset int64, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var c *CorruptError
+	if errors.As(err, &c) {
+		offset = c.Offset
+	}
+	if l.failure == nil || offset < l.failureAt {
+		l.failure, l.failureAt = err, offset
+	}
+	l.failed.Store(true)
+}
+
+func (l *loader) stopped() bool { return l.failed.Load() }
+
+func (l *loader) exchange(b *batch) *batch {
+	if b != nil {
+		l.full <- b
+		l.report()
+	}
+	b = <-l.free
+	if len(b.block) != blockSize {
+		b.block = make([]byte, blockSize)
+	}
+	b.entries, b.pieces = b.entries[:0], b.pieces[:0]
+	return b
+}
+
+func (l *loader) report() {
+	if l.o.Progress != nil {
+		l.o.Progress(l.read(), l.keys.Load())
+	}
+}
+
+func (l *loader) aux(name, value string)  { l.sum.Aux[name] = value }
+func (l *loader) selected(_ int, _ int64) {}
+
+func (l *loader) expired() {
+	l.mu.Lock()
+	l.sum.Expired++
+	l.mu.Unlock()
+}
+
+func (l *loader) unknown(u *UnknownTypeError, _ uint64, _ int64) error {
+	if !l.o.SkipUnknownTypes {
+		return u
+	}
+	l.mu.Lock()
+	l.sum.Skipped++
+	l.sum.Types[u.Type]++
+	l.mu.Unlock()
+	return nil
+}
+
+// bigKey is a hash or set that comes in pieces, inserted one by one by whoever
+// gets them.
+type bigKey struct {
+	entry
+	name     []byte
+	n        uint64
+	offset   int64
+	firstTTL uint64
+	pieces   atomic.Int32 // not yet inserted, and one until the last was cut
+
+	// The lock of the key's shard protects what follows.
+	begun bool
+	bad   error // further pieces are left out
+	left  bool  // some fields had expired
+}
+
+// duplicate is the error for a name that comes twice.
+func duplicate(what string, name []byte, db int32) error {
+	return corruption(fmt.Sprintf("duplicate %s %q in database %d", what, name, db))
+}

@@ -1,0 +1,431 @@
+package rdb
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// entry is a key of a batch. Its strings are not yet decoded.
+type entry struct {
+	at     int   // of the key in the batch's block
+	value  int   // of the value
+	end    int   // behind it
+	expire int64 // unix milliseconds, 0 for none
+	access int64 // idle seconds or access counter
+	db     int32
+	typ    byte
+	kind   accessKind
+}
+
+// accessKind tells what entry.access is.
+type accessKind uint8
+
+const (
+	accessNone accessKind = iota
+	accessIdle
+	accessFreq
+)
+
+// piece is a part of a hash or set that is too large for one entry.
+type piece struct {
+	of      *bigKey
+	at, end int // in the batch's block
+	n       int // elements
+	last    bool
+}
+
+// batch is a block of the file with what the splitter found in it. Entries and
+// pieces refer to its bytes.
+type batch struct {
+	block   []byte
+	base    int64 // offset of the block in the file
+	entries []entry
+	pieces  []piece
+}
+
+// handler takes what a splitter finds. All but batches happens in the
+// splitter's goroutine.
+type handler interface {
+	// exchange takes a filled batch and returns an empty one.
+	exchange(b *batch) *batch
+	aux(name, value string)
+	// selected is called for every change of the database.
+	selected(db int, offset int64)
+	// left out: a value of a type that larder does not have; key is nil for
+	// functions and what modules keep beside the keys. An error ends the file.
+	unknown(u *UnknownTypeError, elements uint64, bytes int64) error
+	expired()
+	// stopped tells that the rest of the file is of no use.
+	stopped() bool
+}
+
+// splitter finds the keys of a file without decoding them.
+type splitter struct {
+	window
+	h         handler
+	databases int   // 0: any number
+	dropUntil int64 // keys that expire until then are left out; 0: none
+
+	version int
+	batch   *batch
+	cut     *bigKey // the collection of which pieces were cut off
+
+	db  int
+	key entry // what opcodes said of the next key
+}
+
+// run reads a file from its beginning to its end mark and checksum. What it
+// returns tells where and why it stopped.
+func (s *splitter) run() (sum checksumState, err error) {
+	s.batch = s.h.exchange(nil)
+	s.buf = s.batch.block
+	s.renew = s.renewBlock
+	if s.head() {
+		for s.record() {
+		}
+	}
+	if s.err == nil {
+		sum = s.foot()
+	}
+	if s.err == nil {
+		s.dispatch()
+	}
+	return sum, s.err
+}
+
+// head reads the magic word and the version.
+func (s *splitter) head() bool {
+	b, ok := s.take(headSize)
+	if !ok {
+		return false
+	}
+	if string(b[:len(magic)]) != magic {
+		return s.fail(0, "not an RDB file: wrong signature")
+	}
+	v, err := strconv.ParseUint(string(b[len(magic):]), 10, 16)
+	if err != nil {
+		return s.fail(0, "not an RDB file: the version is no number")
+	}
+	if v < minVersion || v > maxVersion {
+		return s.fail(0, fmt.Sprintf("Can't handle RDB format version %d", v))
+	}
+	s.version = int(v)
+	return true
+}
+
+// record reads one opcode or key. It returns false at the end and after errors.
+func (s *splitter) record() bool {
+	s.keep = s.pos
+	op, ok := s.byte()
+	if !ok {
+		return false
+	}
+	if op < numTypes {
+		return s.entry(op)
+	}
+	switch op {
+	case opExpireMs, opExpire:
+		return s.expiry(op)
+	case opFreq:
+		n, ok := s.byte()
+		s.key.access, s.key.kind = int64(n), accessFreq
+		return ok
+	case opIdle:
+		n, ok := s.number()
+		s.key.access, s.key.kind = int64(n&(1<<63-1)), accessIdle
+		return ok
+	case opSelectDB:
+		return s.selectDB()
+	case opResizeDB:
+		return s.skipNumbers(2)
+	case opSlotInfo:
+		return s.skipNumbers(3)
+	case opAux:
+		return s.auxField()
+	case opModuleAux, opFunction, opFunctionPreGA:
+		return s.foreign(op)
+	case opEOF:
+		return false
+	}
+	return s.fail(s.offset()-1, fmt.Sprintf("unknown RDB encoding type %d", op))
+}
+
+func (s *splitter) expiry(op byte) bool {
+	n := 8
+	if op == opExpire {
+		n = 4
+	}
+	b, ok := s.take(n)
+	if !ok {
+		return false
+	}
+	if op == opExpire {
+		s.key.expire = int64(int32(binary.LittleEndian.Uint32(b))) * 1000
+	} else {
+		s.key.expire = int64(binary.LittleEndian.Uint64(b))
+	}
+	// Redis takes -1 for no expiry time; any other time before 1970 has passed.
+	if s.key.expire == -1 {
+		s.key.expire = 0
+	} else if s.key.expire <= 0 {
+		s.key.expire = 1
+	}
+	return true
+}
+
+func (s *splitter) selectDB() bool {
+	at := s.offset()
+	db, ok := s.number()
+	if !ok {
+		return false
+	}
+	if limit := uint64(s.databases); db >= limit && limit != 0 || db > 1<<31-1 {
+		return s.fail(at, fmt.Sprintf("the file was written by a server with more databases: it selects number %d", db))
+	}
+	s.db = int(db)
+	s.h.selected(s.db, at)
+	return true
+}
+
+func (s *splitter) auxField() bool {
+	if !s.skipString() {
+		return false
+	}
+	value := s.pos - s.keep
+	if !s.skipString() {
+		return false
+	}
+	var d decoder
+	name, err1 := d.textOf(s.buf[s.keep+1 : s.keep+value])
+	text, err2 := d.textOf(s.buf[s.keep+value : s.pos])
+	if err1 != nil || err2 != nil {
+		return s.fail(s.base+int64(s.keep), "malformed string in an auxiliary field")
+	}
+	s.h.aux(string(name), string(text))
+	return true
+}
+
+// foreign passes over functions and over what modules keep beside the keys.
+func (s *splitter) foreign(op byte) bool {
+	u := &UnknownTypeError{Type: typeNameFunction, DB: s.db, Offset: s.offset() - 1}
+	s.dropping = true
+	defer func() { s.dropping = false }()
+	ok := false
+	switch op {
+	case opFunction:
+		ok = s.skipString()
+	case opFunctionPreGA:
+		ok = s.skipOldFunction()
+	case opModuleAux: // ID, when: a number in two parts, and a value
+		ok = s.skipModuleID() && s.skipNumbers(2) && s.skipModule()
+		u.Type = moduleName(s.module)
+	}
+	return ok && s.unknown(u, 0)
+}
+
+// skipOldFunction passes over a function as previews of Redis 7.0 wrote it: name,
+// engine, description after a count, code.
+func (s *splitter) skipOldFunction() bool {
+	if !s.skipString() || !s.skipString() {
+		return false
+	}
+	described, ok := s.number()
+	if ok && described != 0 {
+		ok = s.skipString()
+	}
+	return ok && s.skipString()
+}
+
+func (s *splitter) unknown(u *UnknownTypeError, elements uint64) bool {
+	if err := s.h.unknown(u, elements, s.offset()-u.Offset); err != nil {
+		s.err = err
+		return false
+	}
+	return true
+}
+
+// entry reads a key and its value.
+func (s *splitter) entry(typ byte) bool {
+	e := s.key
+	s.key = entry{}
+	e.typ, e.db = typ, int32(s.db)
+	row := rowOf(typ)
+	if row.shape == shapeNone {
+		return s.fail(s.offset()-1, fmt.Sprintf("unknown RDB encoding type %d", typ))
+	}
+	if !s.skipString() {
+		return false
+	}
+	e.value = s.pos - s.keep
+	switch {
+	case !row.known:
+		return s.unknownKey(&e, row)
+	case s.dropUntil != 0 && e.expire != 0 && e.expire <= s.dropUntil:
+		s.h.expired()
+		_, ok := s.drop(&e, row)
+		return ok
+	case row.shape == shapeString || row.shape == shapeTTLPack:
+		if _, ok := s.skipValue(typ, row.shape); !ok {
+			return false
+		}
+	default:
+		if whole, ok := s.elements(&e, row.shape); !ok || !whole {
+			return ok
+		}
+	}
+	e.at, e.value, e.end = s.keep+1, s.keep+e.value, s.pos
+	s.batch.entries = append(s.batch.entries, e)
+	return true
+}
+
+// drop passes over a value without keeping it.
+func (s *splitter) drop(e *entry, row typeRow) (elements uint64, ok bool) {
+	s.dropping = true
+	elements, ok = s.skipValue(e.typ, row.shape)
+	s.dropping = false
+	return elements, ok
+}
+
+func (s *splitter) unknownKey(e *entry, row typeRow) bool {
+	var d decoder
+	key, err := d.textOf(s.buf[s.keep+1 : s.pos])
+	u := &UnknownTypeError{Key: append([]byte(nil), key...), Type: row.name, DB: s.db, Offset: s.base + int64(s.keep)}
+	if err != nil {
+		return s.fail(u.Offset, err.Error())
+	}
+	elements, ok := s.drop(e, row)
+	if row.shape == shapeModule {
+		u.Type = moduleName(s.module)
+	}
+	return ok && s.unknown(u, elements)
+}
+
+// elements passes over the elements of a hash or set. One that gets longer than
+// a block is cut into pieces; whole tells that it was not.
+func (s *splitter) elements(e *entry, sh shape) (whole, ok bool) {
+	first, size, strings, numbers := 0, uint64(1), 1, 0
+	switch sh {
+	case shapePairs:
+		size, strings = 2, 2
+	case shapeTTL:
+		size, strings, numbers = 3, 2, 1
+	case shapeFirstTTL:
+		size, strings, numbers, first = 3, 2, 1, 8
+	}
+	if !s.skip(uint64(first)) {
+		return false, false
+	}
+	n, ok := s.count(size)
+	if !ok {
+		return false, false
+	}
+	start := s.pos - s.keep // of the elements that are not yet in a piece
+	held := 0
+	for i := uint64(0); i < n; i++ {
+		if s.pos-s.keep > blockSize && held > 0 {
+			if s.cut == nil && !s.beginCut(e, n) {
+				return false, false
+			}
+			s.cutPiece(start, held, false)
+			start, held = 0, 0
+		}
+		for range numbers {
+			if !s.skipNumber() {
+				return false, false
+			}
+		}
+		for range strings {
+			if !s.skipString() {
+				return false, false
+			}
+		}
+		held++
+	}
+	if s.cut != nil {
+		s.cutPiece(start, held, true)
+		s.cut = nil
+		return false, true
+	}
+	return true, true
+}
+
+// beginCut decodes what all pieces of a collection have in common.
+func (s *splitter) beginCut(e *entry, n uint64) bool {
+	b := &bigKey{entry: *e, n: n, offset: s.base + int64(s.keep)}
+	var d decoder
+	key, err := d.textOf(s.buf[s.keep+1 : s.keep+e.value])
+	if err != nil {
+		return s.fail(b.offset, err.Error())
+	}
+	b.name = append(b.name, key...)
+	if e.typ == typeHashTTL {
+		b.firstTTL = binary.LittleEndian.Uint64(s.buf[s.keep+e.value:])
+	}
+	b.pieces.Store(1)
+	s.cut = b
+	return true
+}
+
+// cutPiece makes a piece of what was read from start, relative to keep, up to pos.
+func (s *splitter) cutPiece(start, n int, last bool) {
+	if !last {
+		s.cut.pieces.Add(1)
+	}
+	s.batch.pieces = append(s.batch.pieces, piece{of: s.cut, at: s.keep + start, end: s.pos, n: n, last: last})
+	s.keep = s.pos
+}
+
+// renewBlock hands the batch over, if there is anything in it, and gives the
+// window the block of another.
+func (s *splitter) renewBlock(size int) bool {
+	if len(s.batch.entries) == 0 && len(s.batch.pieces) == 0 {
+		return false
+	}
+	s.dispatch()
+	if size > len(s.batch.block) {
+		s.batch.block = make([]byte, size)
+	}
+	s.buf = s.batch.block
+	return true
+}
+
+func (s *splitter) dispatch() {
+	s.batch.block, s.batch.base = s.buf, s.base
+	s.batch = s.h.exchange(s.batch)
+	if s.h.stopped() && s.err == nil {
+		s.err = errStopped
+	}
+}
+
+// errStopped ends the splitter after a failure elsewhere.
+var errStopped = errors.New("stopped")
+
+// checksumState is what is known of a file's checksum.
+type checksumState uint8
+
+const (
+	sumNone checksumState = iota // the file has none, or it is switched off
+	sumGood
+)
+
+// foot compares the checksum at the end of the file.
+func (s *splitter) foot() checksumState {
+	s.sum()
+	want, at := s.crc, s.offset()
+	s.keep = s.pos
+	b, ok := s.take(8)
+	if !ok {
+		return sumNone
+	}
+	switch got := binary.LittleEndian.Uint64(b); got {
+	case 0:
+		return sumNone
+	case want:
+		return sumGood
+	default:
+		s.fail(at, fmt.Sprintf("wrong checksum: expected %x, got %x", want, got))
+		return sumNone
+	}
+}
