@@ -118,6 +118,19 @@ func TestCommitFailure(t *testing.T) {
 	})
 }
 
+// TestCommitFailureSparesReaders: whoever has changed nothing is answered.
+func TestCommitFailureSparesReaders(t *testing.T) {
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		reader := s.connect()
+		fail := func() error { return errors.New("disk full") }
+		s.commit.Store(&fail)
+		reader.send("read a\nread b\n")
+		reader.expect("a", "b")
+		reader.send("read c\necho d\n")
+		reader.expectEOF(NotDurable)
+	})
+}
+
 // TestCommitNotForPush: messages of others make no promise about this connection's requests.
 func TestCommitNotForPush(t *testing.T) {
 	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {

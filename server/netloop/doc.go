@@ -40,8 +40,10 @@
 // No byte of a reply leaves before Options.Commit has succeeded after the turn that wrote it. For that the output of turns
 // has one way out, settle; what goes out elsewhere was committed before (output that the kernel did not take at first), or
 // answers nobody's request (Push). Commit may wait for a disk: the loop waits with it, since all its clients' replies do,
-// and blocking system calls of package os let the scheduler know. If it fails, nobody can say whether the requests of these
-// turns will be found again after a crash, so their clients get no reply at all: the connections are closed.
+// and blocking system calls of package os let the scheduler know. If it fails, nobody can say whether the changes of these
+// turns will be found again after a crash, so their clients get no reply at all: the connections are closed. Turns that
+// changed nothing are answered all the same, though they may have read such changes: a disk that fails is to make writing
+// fail, not reading.
 //
 // # Memory
 //

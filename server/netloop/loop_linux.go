@@ -192,6 +192,8 @@ type turn struct {
 	out  []byte
 	own  bool // out is a buffer of its own, which the connection may keep
 	next Action
+
+	changed bool // the turn must not be answered if Commit fails
 }
 
 // room returns the place for a turn's output: the rest of the shared buffer, as an empty slice.
@@ -208,11 +210,11 @@ func (l *loop) endTurn(c *conn, out []byte, next Action) {
 	used := len(l.out)
 	if len(out) == 0 || used < cap(l.out) && &out[0] == &l.out[:used+1][used] {
 		l.out = l.out[:used+len(out)]
-		l.turns = append(l.turns, turn{c: c, out: out, next: next})
+		l.turns = append(l.turns, turn{c: c, out: out, next: next, changed: changed(c.session)})
 		return
 	}
 	own := cap(out) > keepOut
-	l.turns = append(l.turns, turn{c, out, own, next})
+	l.turns = append(l.turns, turn{c, out, own, next, changed(c.session)})
 	l.settle()
 	if !own {
 		l.out = out[:0]
@@ -225,14 +227,15 @@ func (l *loop) settle() {
 	if len(l.turns) == 0 {
 		return
 	}
-	durable := l.server.commit()
+	err := l.server.commit()
 	for i, t := range l.turns {
 		l.turns[i] = turn{}
-		if durable {
-			t.c.settle(t.out, t.own, t.next)
-		} else {
+		if err != nil && t.changed {
+			l.server.notDurable(t.c, err)
 			t.c.close(NotDurable)
+			continue
 		}
+		t.c.settle(t.out, t.own, t.next)
 	}
 	l.turns = l.turns[:0]
 	l.out = l.out[:0]

@@ -48,6 +48,10 @@ type Previewer interface {
 // more than doubles the bytes received.
 type Wanter interface{ Want() int }
 
+// Changer is what a Session may implement to be spared by a failing Commit: Changed tells whether its last turn did
+// something that Commit is to make durable. One that does not implement it is taken to have.
+type Changer interface{ Changed() bool }
+
 // Conn is what a session and others may do to a connection. All methods are safe from any goroutine. After the connection
 // has been closed the ones that change something do nothing.
 type Conn interface {
@@ -148,8 +152,8 @@ type Options struct {
 	Log        *slog.Logger  // nil: no log
 	// Commit is called after turns and before any of their output is sent, to make durable what the sessions have done:
 	// once for all the turns that a loop settles together, once per turn by the portable driver. It may block; its loop
-	// waits. If it fails, the connections that had these turns are closed (NotDurable) and the output is lost. It is not
-	// called for what Push sends. nil: nothing is to be done. Safe for concurrent use.
+	// waits. If it fails, the connections whose turns changed something (Changer) are closed (NotDurable) and their output
+	// is lost. It is not called for what Push sends. nil: nothing is to be done. Safe for concurrent use.
 	Commit func() error
 }
 

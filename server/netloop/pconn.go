@@ -340,7 +340,8 @@ func (c *pconn) resume() {
 
 // settle ends a turn: it commits it, sends the output and does what the session wants next.
 func (c *pconn) settle(out []byte, next Action) {
-	if !c.driver.server.commit() {
+	if err := c.driver.server.commit(); err != nil && changed(c.session) {
+		c.driver.server.notDurable(c, err)
 		c.end(NotDurable)
 		return
 	}

@@ -106,16 +106,23 @@ func (s *Server) close(session Session, reason CloseReason) {
 	session.Closed(reason)
 }
 
-// commit makes the turns before it durable and tells whether their output may be sent.
-func (s *Server) commit() bool {
+// commit makes the turns before it durable.
+func (s *Server) commit() error {
 	if s.opts.Commit == nil {
-		return true
+		return nil
 	}
-	err := s.opts.Commit()
-	if err != nil {
-		s.log.Error("closing clients whose requests could not be made durable", "error", err)
-	}
-	return err == nil
+	return s.opts.Commit()
+}
+
+// changed tells whether a session's last turn must not be answered if Commit fails.
+func changed(s Session) bool {
+	c, ok := s.(Changer)
+	return !ok || c.Changed()
+}
+
+// notDurable logs that a connection is closed because its requests could not be made durable.
+func (s *Server) notDurable(c Conn, err error) {
+	s.log.Warn("closing a client whose requests could not be made durable", "id", c.ID(), "addr", c.RemoteAddr(), "error", err)
 }
 
 func (s *Server) addListener(l *listener) bool {

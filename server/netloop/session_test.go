@@ -29,6 +29,7 @@ const pause = 64 << 10
 //	big N     answers N bytes
 //	len N     is followed by N bytes; answers how many of them are x
 //	block     waits for Resume, then answers resumed
+//	read X    answers X, having changed nothing
 //	quit      answers bye and closes
 //	now       closes
 type lineSession struct {
@@ -36,6 +37,7 @@ type lineSession struct {
 	conn     Conn
 	requests atomic.Int64
 	inData   atomic.Bool
+	changed  bool // by the last turn
 	want     int
 	closed   chan CloseReason
 }
@@ -50,13 +52,15 @@ func (s *lineSession) leave() { s.inData.Store(false) }
 
 func (s *lineSession) Want() int { return s.want }
 
+func (s *lineSession) Changed() bool { return s.changed }
+
 func (s *lineSession) Data(in, out []byte) (taken int, newOut []byte, next Action) {
 	s.enter()
 	defer s.leave()
 	if len(in) == 0 {
 		panic("BUG: Data without input")
 	}
-	s.want = 0
+	s.want, s.changed = 0, false
 	for {
 		if len(out) > pause {
 			return taken, out, Yield
@@ -89,8 +93,9 @@ func (s *lineSession) Data(in, out []byte) (taken int, newOut []byte, next Actio
 }
 
 func (s *lineSession) simple(verb string, arg, out []byte) ([]byte, Action) {
+	s.changed = s.changed || verb != "read"
 	switch verb {
-	case "echo":
+	case "echo", "read":
 		return append(append(out, arg...), '\n'), Wait
 	case "big":
 		n, err := strconv.Atoi(string(arg))
@@ -111,6 +116,7 @@ func (s *lineSession) simple(verb string, arg, out []byte) ([]byte, Action) {
 func (s *lineSession) Resumed(out []byte) ([]byte, Action) {
 	s.enter()
 	defer s.leave()
+	s.changed = true
 	return append(out, "resumed\n"...), Wait
 }
 
