@@ -133,8 +133,10 @@ func (in *inserter) settle(err error, e *entry, name []byte, offset int64) {
 	case errors.Is(err, errExpired):
 		in.l.expiredFields.Add(1)
 	case errors.Is(err, errFieldTTL):
-		u := &UnknownTypeError{Key: append([]byte(nil), name...), Type: typeNameTTLHash, DB: int(e.db), Offset: offset}
-		if err := in.l.unknown(u, 0, 0); err != nil {
+		f := &foreign{UnknownTypeError: UnknownTypeError{
+			Key: append([]byte(nil), name...), Type: typeNameTTLHash, DB: int(e.db), Offset: offset,
+		}}
+		if err := in.l.unknown(f); err != nil {
 			in.fail(offset, err)
 		}
 	default:

@@ -105,8 +105,11 @@ func (l *loader) fail(offset int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var c *CorruptError
+	var u *UnknownTypeError
 	if errors.As(err, &c) {
 		offset = c.Offset
+	} else if errors.As(err, &u) {
+		offset = u.Offset
 	}
 	if l.failure == nil || offset < l.failureAt {
 		l.failure, l.failureAt = err, offset
@@ -144,13 +147,13 @@ func (l *loader) expired() {
 	l.mu.Unlock()
 }
 
-func (l *loader) unknown(u *UnknownTypeError, _ uint64, _ int64) error {
+func (l *loader) unknown(f *foreign) error {
 	if !l.o.SkipUnknownTypes {
-		return u
+		return &f.UnknownTypeError
 	}
 	l.mu.Lock()
 	l.sum.Skipped++
-	l.sum.Types[u.Type]++
+	l.sum.Types[f.Type]++
 	l.mu.Unlock()
 	return nil
 }

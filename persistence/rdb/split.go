@@ -53,12 +53,41 @@ type handler interface {
 	aux(name, value string)
 	// selected is called for every change of the database.
 	selected(db int, offset int64)
-	// left out: a value of a type that larder does not have; key is nil for
-	// functions and what modules keep beside the keys. An error ends the file.
-	unknown(u *UnknownTypeError, elements uint64, bytes int64) error
+	// unknown is called for what larder has no type for. An error ends the file.
+	unknown(f *foreign) error
+	// expired is called for a key that is left out because it has expired.
 	expired()
 	// stopped tells that the rest of the file is of no use.
 	stopped() bool
+}
+
+// foreign is a value of a type that larder does not have. Key is nil for functions
+// and for what modules keep beside the keys.
+type foreign struct {
+	UnknownTypeError
+	form     string
+	elements uint64
+	bytes    int64
+	expire   int64
+}
+
+// doing is what a splitter is reading, in redis-check-rdb's words.
+type doing uint8
+
+const (
+	doingStart doing = iota
+	doingType
+	doingKey
+	doingValue
+	doingModuleAux
+	doingFunctions
+	doingChecksum
+)
+
+func (d doing) String() string {
+	return [...]string{
+		"start", "read-type", "read-key", "read-object-value", "read-module-aux", "read-functions", "check-sum",
+	}[d]
 }
 
 // splitter finds the keys of a file without decoding them.
@@ -74,6 +103,11 @@ type splitter struct {
 
 	db  int
 	key entry // what opcodes said of the next key
+
+	doing doing
+	name  []byte // of the key being read, unless it is still at keep
+	typ   byte   // of that key
+	value int    // where its value begins, from keep on
 }
 
 // run reads a file from its beginning to its end mark and checksum. What it
@@ -89,10 +123,22 @@ func (s *splitter) run() (sum checksumState, err error) {
 	if s.err == nil {
 		sum = s.foot()
 	}
-	if s.err == nil {
-		s.dispatch()
+	// After a failure too: what stands in front of it counts, and may be what is
+	// wrong in the first place.
+	failure := s.err
+	if failure != nil && s.doing == doingValue && s.name == nil && !s.dropping {
+		s.name, _ = s.keyName()
 	}
-	return sum, s.err
+	s.dispatch()
+	return sum, failure
+}
+
+// context tells what was being read when the splitter failed.
+func (s *splitter) context() (what string, key []byte, typ byte) {
+	if s.doing != doingValue {
+		return s.doing.String(), nil, 0
+	}
+	return s.doing.String(), s.name, s.typ
 }
 
 // head reads the magic word and the version.
@@ -117,7 +163,7 @@ func (s *splitter) head() bool {
 
 // record reads one opcode or key. It returns false at the end and after errors.
 func (s *splitter) record() bool {
-	s.keep = s.pos
+	s.keep, s.doing = s.pos, doingType
 	op, ok := s.byte()
 	if !ok {
 		return false
@@ -209,8 +255,8 @@ func (s *splitter) auxField() bool {
 
 // foreign passes over functions and over what modules keep beside the keys.
 func (s *splitter) foreign(op byte) bool {
-	u := &UnknownTypeError{Type: typeNameFunction, DB: s.db, Offset: s.offset() - 1}
-	s.dropping = true
+	f := &foreign{UnknownTypeError: UnknownTypeError{Type: typeNameFunction, DB: s.db, Offset: s.offset() - 1}}
+	s.dropping, s.doing = true, doingFunctions
 	defer func() { s.dropping = false }()
 	ok := false
 	switch op {
@@ -219,10 +265,11 @@ func (s *splitter) foreign(op byte) bool {
 	case opFunctionPreGA:
 		ok = s.skipOldFunction()
 	case opModuleAux: // ID, when: a number in two parts, and a value
+		s.doing = doingModuleAux
 		ok = s.skipModuleID() && s.skipNumbers(2) && s.skipModule()
-		u.Type = moduleName(s.module)
+		f.Type = moduleName(s.module)
 	}
-	return ok && s.unknown(u, 0)
+	return ok && s.unknown(f)
 }
 
 // skipOldFunction passes over a function as previews of Redis 7.0 wrote it: name,
@@ -238,8 +285,9 @@ func (s *splitter) skipOldFunction() bool {
 	return ok && s.skipString()
 }
 
-func (s *splitter) unknown(u *UnknownTypeError, elements uint64) bool {
-	if err := s.h.unknown(u, elements, s.offset()-u.Offset); err != nil {
+func (s *splitter) unknown(f *foreign) bool {
+	f.bytes = s.offset() - f.Offset
+	if err := s.h.unknown(f); err != nil {
 		s.err = err
 		return false
 	}
@@ -255,10 +303,12 @@ func (s *splitter) entry(typ byte) bool {
 	if row.shape == shapeNone {
 		return s.fail(s.offset()-1, fmt.Sprintf("unknown RDB encoding type %d", typ))
 	}
+	s.doing, s.typ = doingKey, typ
 	if !s.skipString() {
 		return false
 	}
-	e.value = s.pos - s.keep
+	s.doing, s.value = doingValue, s.pos-s.keep
+	e.value = s.value
 	switch {
 	case !row.known:
 		return s.unknownKey(&e, row)
@@ -288,18 +338,33 @@ func (s *splitter) drop(e *entry, row typeRow) (elements uint64, ok bool) {
 	return elements, ok
 }
 
+// unknownKey passes over the value of a type that larder does not have.
 func (s *splitter) unknownKey(e *entry, row typeRow) bool {
-	var d decoder
-	key, err := d.textOf(s.buf[s.keep+1 : s.pos])
-	u := &UnknownTypeError{Key: append([]byte(nil), key...), Type: row.name, DB: s.db, Offset: s.base + int64(s.keep)}
-	if err != nil {
-		return s.fail(u.Offset, err.Error())
+	f := &foreign{form: row.form, expire: e.expire}
+	f.Type, f.DB, f.Offset = row.name, s.db, s.base+int64(s.keep)
+	var ok bool
+	if f.Key, ok = s.keyName(); !ok {
+		return false
 	}
-	elements, ok := s.drop(e, row)
+	s.name = f.Key
+	if f.elements, ok = s.drop(e, row); !ok {
+		return false
+	}
+	s.name = nil
 	if row.shape == shapeModule {
-		u.Type = moduleName(s.module)
+		f.Type = moduleName(s.module)
 	}
-	return ok && s.unknown(u, elements)
+	return s.unknown(f)
+}
+
+// keyName decodes the name of the key at keep.
+func (s *splitter) keyName() ([]byte, bool) {
+	var d decoder
+	name, err := d.textOf(s.buf[s.keep+1 : s.keep+s.value])
+	if err != nil {
+		return nil, s.fail(s.base+int64(s.keep), err.Error())
+	}
+	return append([]byte{}, name...), true
 }
 
 // elements passes over the elements of a hash or set. One that gets longer than
@@ -345,7 +410,7 @@ func (s *splitter) elements(e *entry, sh shape) (whole, ok bool) {
 	}
 	if s.cut != nil {
 		s.cutPiece(start, held, true)
-		s.cut = nil
+		s.cut, s.name = nil, nil
 		return false, true
 	}
 	return true, true
@@ -354,12 +419,11 @@ func (s *splitter) elements(e *entry, sh shape) (whole, ok bool) {
 // beginCut decodes what all pieces of a collection have in common.
 func (s *splitter) beginCut(e *entry, n uint64) bool {
 	b := &bigKey{entry: *e, n: n, offset: s.base + int64(s.keep)}
-	var d decoder
-	key, err := d.textOf(s.buf[s.keep+1 : s.keep+e.value])
-	if err != nil {
-		return s.fail(b.offset, err.Error())
+	var ok bool
+	if b.name, ok = s.keyName(); !ok {
+		return false
 	}
-	b.name = append(b.name, key...)
+	s.name = b.name
 	if e.typ == typeHashTTL {
 		b.firstTTL = binary.LittleEndian.Uint64(s.buf[s.keep+e.value:])
 	}
@@ -412,6 +476,7 @@ const (
 
 // foot compares the checksum at the end of the file.
 func (s *splitter) foot() checksumState {
+	s.doing = doingChecksum
 	s.sum()
 	want, at := s.crc, s.offset()
 	s.keep = s.pos

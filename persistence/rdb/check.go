@@ -1,0 +1,299 @@
+package rdb
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/larderkv/larder/store"
+)
+
+// CheckOptions say what Check tells while it reads.
+type CheckOptions struct {
+	Now int64 // unix milliseconds, to tell which keys have expired already
+	// Progress, if not nil, is told now and then how many bytes and keys have
+	// been read.
+	Progress func(read, keys int64)
+	// Info, if not nil, gets the lines that redis-check-rdb prints on the way,
+	// with the offset they begin with.
+	Info func(offset int64, line string)
+}
+
+// Report is what Check found, up to the end of the file or to the failure.
+type Report struct {
+	Version        int
+	Aux            []Aux
+	Keys           int64
+	Expires        int64 // keys with an expiry time
+	AlreadyExpired int64
+	Functions      int64 // functions, and what modules keep beside the keys
+	Bytes          int64 // length of the RDB part; commands may follow it
+	Checksum       bool  // there is a checksum, and it is right
+	Types          []TypeReport
+	// The keys with the most bytes in the file and with the most elements,
+	// largest first.
+	LargestBytes, LargestElements []KeyReport
+
+	// After a failure: what was being read, in redis-check-rdb's words, and the
+	// key it belongs to, nil if it was none.
+	Doing   string
+	Key     []byte
+	KeyType string
+}
+
+// TypeReport sums up the keys of one type in one form.
+type TypeReport struct {
+	Type, Encoding string
+	Known          bool // larder can load it
+	Keys, Elements int64
+	Bytes          int64 // in the file, with names
+}
+
+// KeyReport is one of the largest keys.
+type KeyReport struct {
+	DB              int
+	Key             []byte // its first bytes
+	Type, Encoding  string
+	Bytes, Elements int64
+}
+
+const (
+	largestKeys = 10
+	longestName = 128 // bytes of a name in a KeyReport
+)
+
+// Check reads a whole file and looks into every value that larder has a type
+// for; of the others it checks the outer form. Fields that come twice are found
+// in hashes and sets of up to a block in length, keys that come twice are not.
+// The errors are *CorruptError, or those of r; the Report is valid in any case.
+func Check(r io.Reader, size int64, o CheckOptions) (Report, error) {
+	c := &checker{o: o, types: map[TypeReport]*TypeReport{}, seen: map[string]struct{}{}}
+	sp := splitter{window: window{r: r, size: size}, h: c}
+	c.sp = &sp
+	checked, err := sp.run()
+	c.report.Version, c.report.Bytes, c.report.Checksum = sp.version, sp.offset(), checked == sumGood
+	if c.failure != nil {
+		err = c.failure
+	} else if err != nil {
+		var typ byte
+		c.report.Doing, c.report.Key, typ = sp.context()
+		c.report.KeyType = formOf(typ, c.report.Key)
+	}
+	for _, t := range c.types {
+		c.report.Types = append(c.report.Types, *t)
+	}
+	slices.SortFunc(c.report.Types, func(a, b TypeReport) int {
+		return cmp.Or(cmp.Compare(b.Keys, a.Keys), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Encoding, b.Encoding))
+	})
+	c.progress()
+	return c.report, err
+}
+
+// formOf names a type as redis-check-rdb does, "" without a key.
+func formOf(typ byte, key []byte) string {
+	if key == nil {
+		return ""
+	}
+	row := rowOf(typ)
+	return fmt.Sprintf("%d (%s, %s)", typ, row.name, row.form)
+}
+
+// checker is a handler that decodes and counts. All of it happens in the
+// splitter's goroutine.
+type checker struct {
+	o       CheckOptions
+	sp      *splitter
+	d       decoder
+	names   items
+	report  Report
+	types   map[TypeReport]*TypeReport // by type and encoding
+	seen    map[string]struct{}        // of one hash or set
+	failure error
+}
+
+func (c *checker) stopped() bool { return c.failure != nil }
+func (c *checker) expired()      {}
+
+func (c *checker) progress() {
+	if c.o.Progress != nil {
+		c.o.Progress(c.sp.offset(), c.report.Keys)
+	}
+}
+
+func (c *checker) info(offset int64, format string, args ...any) {
+	if c.o.Info != nil {
+		c.o.Info(offset, fmt.Sprintf(format, args...))
+	}
+}
+
+func (c *checker) aux(name, value string) {
+	c.report.Aux = append(c.report.Aux, Aux{name, value})
+	c.info(c.sp.base+int64(c.sp.keep), "AUX FIELD %s = '%s'", name, value)
+}
+
+func (c *checker) selected(db int, offset int64) { c.info(offset, "Selecting DB ID %d", db) }
+
+func (c *checker) exchange(b *batch) *batch {
+	if b == nil {
+		return &batch{block: make([]byte, blockSize)}
+	}
+	for i := range b.entries {
+		if c.failure == nil {
+			c.entry(b, &b.entries[i])
+		}
+	}
+	for i := range b.pieces {
+		if c.failure == nil {
+			c.piece(b, &b.pieces[i])
+		}
+	}
+	c.progress()
+	b.entries, b.pieces = b.entries[:0], b.pieces[:0]
+	if len(b.block) != blockSize {
+		b.block = make([]byte, blockSize)
+	}
+	return b
+}
+
+func (c *checker) unknown(f *foreign) error {
+	if f.Key == nil {
+		c.report.Functions++
+		return nil
+	}
+	c.count(KeyReport{
+		DB: f.DB, Key: f.Key, Type: f.Type, Encoding: f.form, Bytes: f.bytes, Elements: int64(f.elements),
+	}, false, f.expire)
+	return nil
+}
+
+// entry checks a key that is there in one piece.
+func (c *checker) entry(b *batch, e *entry) {
+	offset := b.base + int64(e.at) - 1
+	c.names.reset()
+	in := cursor{b: b.block[e.at:e.value]}
+	name := in.str(&c.names)
+	if err := in.err(); err != nil {
+		c.fail(offset, err, "read-key", nil, 0)
+		return
+	}
+	err := c.d.value(e.typ, b.block[e.value:e.end], 0)
+	if err == nil {
+		err = c.distinct()
+	}
+	if err != nil && !errors.Is(err, errEmpty) && !errors.Is(err, errFieldTTL) {
+		c.fail(b.base+int64(e.value), err, "read-object-value", name, e.typ)
+		return
+	}
+	row := rowOf(e.typ)
+	known := !errors.Is(err, errFieldTTL)
+	c.count(KeyReport{
+		DB: int(e.db), Key: name, Type: row.name, Encoding: row.form,
+		Bytes: int64(e.end - e.at + 1), Elements: c.elements(),
+	}, known, e.expire)
+}
+
+// elements is the number of elements of the decoded value.
+func (c *checker) elements() int64 {
+	switch {
+	case c.d.typ == store.TypeString:
+		return 0
+	case c.d.width != 0:
+		return int64(len(c.d.members) / c.d.width)
+	case c.d.typ == store.TypeHash:
+		return int64(len(c.d.list) / 2)
+	}
+	return int64(len(c.d.list))
+}
+
+// distinct looks for names that come twice.
+func (c *checker) distinct() error {
+	stride, what := 1, "member in set"
+	switch {
+	case c.d.typ == store.TypeString || c.d.width != 0:
+		return nil
+	case c.d.typ == store.TypeHash:
+		stride, what = 2, "field in hash"
+	}
+	if len(c.d.list) == stride {
+		return nil
+	}
+	clear(c.seen)
+	for i := 0; i < len(c.d.list); i += stride {
+		c.seen[string(c.d.list[i])] = struct{}{}
+	}
+	if len(c.seen)*stride != len(c.d.list) {
+		return corruption("duplicate " + what)
+	}
+	return nil
+}
+
+// piece checks a part of a large hash or set.
+func (c *checker) piece(b *batch, p *piece) {
+	big := p.of
+	in := cursor{b: b.block[p.at:p.end]}
+	c.d.reset()
+	err := c.d.elements(&in, big.typ, p.n, big.firstTTL, 0)
+	if errors.Is(err, errFieldTTL) {
+		big.bad = err
+	} else if err != nil {
+		c.fail(b.base+int64(p.at), err, "read-object-value", big.name, big.typ)
+		return
+	}
+	if !p.last {
+		return
+	}
+	row := rowOf(big.typ)
+	c.count(KeyReport{
+		DB: int(big.db), Key: big.name, Type: row.name, Encoding: row.form,
+		Bytes: b.base + int64(p.end) - big.offset, Elements: int64(big.n),
+	}, big.bad == nil, big.expire)
+}
+
+func (c *checker) fail(offset int64, err error, doing string, key []byte, typ byte) {
+	c.failure = &CorruptError{Offset: offset, Reason: err.Error()}
+	c.report.Doing, c.report.Key = doing, slices.Clone(key)
+	c.report.KeyType = formOf(typ, key)
+}
+
+// count takes a key into the report.
+func (c *checker) count(k KeyReport, known bool, expire int64) {
+	c.report.Keys++
+	if expire != 0 {
+		c.report.Expires++
+		if expire < c.o.Now {
+			c.report.AlreadyExpired++
+		}
+	}
+	id := TypeReport{Type: k.Type, Encoding: k.Encoding, Known: known}
+	t := c.types[id]
+	if t == nil {
+		t = &TypeReport{Type: k.Type, Encoding: k.Encoding, Known: known}
+		c.types[id] = t
+	}
+	t.Keys++
+	t.Elements += k.Elements
+	t.Bytes += k.Bytes
+	c.report.LargestBytes = largest(c.report.LargestBytes, k, func(k *KeyReport) int64 { return k.Bytes })
+	if k.Elements > 0 {
+		c.report.LargestElements = largest(c.report.LargestElements, k, func(k *KeyReport) int64 { return k.Elements })
+	}
+}
+
+// largest puts a key into a list of the largest ones, if it is one of them.
+func largest(list []KeyReport, k KeyReport, size func(*KeyReport) int64) []KeyReport {
+	n := size(&k)
+	if len(list) == largestKeys && size(&list[largestKeys-1]) >= n {
+		return list
+	}
+	k.Key = slices.Clone(k.Key[:min(len(k.Key), longestName)])
+	i, _ := slices.BinarySearchFunc(list, n, func(a KeyReport, n int64) int {
+		if size(&a) >= n {
+			return -1
+		}
+		return 1
+	})
+	list = slices.Insert(list, i, k)
+	return list[:min(len(list), largestKeys)]
+}
