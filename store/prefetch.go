@@ -129,3 +129,17 @@ func (t *table) prefetchRefs(s *subtable, i uint32) {
 		t.ar.Prefetch(b.ref(slot).Off())
 	}
 }
+
+// prefetchRecords loads the first two lines of all records of a bucket, for a
+// walk that will copy them: a key of 16 bytes with a value of 64 takes both.
+func (t *table) prefetchRecords(s *subtable, i uint32) {
+	if i >= uint32(s.buckets) {
+		return
+	}
+	b := t.bucket(s, i)
+	for slot := uint8(0); slot < b.count(); slot++ {
+		off := b.ref(slot).Off()
+		t.ar.Prefetch(off)
+		t.ar.Prefetch(off + bucketSize)
+	}
+}

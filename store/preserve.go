@@ -18,29 +18,65 @@ type cutState struct {
 	pin  arena.Ref
 	lost bool
 
-	queue []preserved // first in, first out, from head on
-	head  int
+	queue queue
 }
 
 // tableCut is a table's part.
 type tableCut struct {
-	epoch  uint32      // number of the last cut whose snapshot has the table, or after which it was made
-	db     int32       // database at the cut, or noDB
-	orphan bool        // removed before it was written; freed when it has been
-	kept   []arena.Ref // elements of a nested table that writers have handed over
+	epoch  uint32 // number of the last cut whose snapshot has the table, or after which it was made
+	db     int32  // database at the cut, or noDB
+	orphan bool   // removed before it was written; freed when it has been
+	kept   queue  // elements of a nested table that writers have handed over
 }
 
 // noDB is the database of nested tables.
 const noDB = -1
 
-// preserved is a record of the keyspace that a writer has handed over: it is
-// in no table any more, and the snapshot frees it when it has been written.
+// preserved is a record that a writer has handed over: it is in no table any
+// more, and the snapshot frees it when it has been written.
 type preserved struct {
 	ref    arena.Ref
 	db     int32
 	n      int    // number of elements at the cut, of a big collection
 	nested *table // and its table, which may live on under another key
 }
+
+// queue is first in, first out. It grows by batches and not as a slice, whose
+// growth would be copied under the lock.
+type queue struct{ head, tail *batch }
+
+type batch struct {
+	n    int
+	list [chunkRecords]preserved
+	next *batch
+}
+
+// push adds a record and tells whether the queue was empty.
+func (q *queue) push(p preserved) (first bool) {
+	first = q.head == nil
+	switch {
+	case first:
+		q.head = new(batch)
+		q.tail = q.head
+	case q.tail.n == chunkRecords:
+		q.tail.next = new(batch)
+		q.tail = q.tail.next
+	}
+	q.tail.list[q.tail.n] = p
+	q.tail.n++
+	return first
+}
+
+// pop takes the first batch of a queue that is not empty.
+func (q *queue) pop() []preserved {
+	b := q.head
+	if q.head = b.next; q.head == nil {
+		q.tail = nil
+	}
+	return b.list[:b.n]
+}
+
+func (q *queue) empty() bool { return q.head == nil }
 
 // cutLocked begins the shard's part: with the parity turned, all records are
 // unsaved.
@@ -108,7 +144,7 @@ func (sh *shard) handOver(t *table, ref arena.Ref) {
 		return
 	}
 	if t.db == noDB {
-		t.kept = append(t.kept, ref)
+		t.kept.push(preserved{ref: ref})
 		return
 	}
 	p := preserved{ref: ref, db: t.db}
@@ -116,11 +152,9 @@ func (sh *shard) handOver(t *table, ref arena.Ref) {
 		p.nested = sh.nestedTable(t.mem[r.value():])
 		p.n = p.nested.n
 	}
-	if len(c.queue) == c.head {
-		c.queue, c.head = c.queue[:0], 0
+	if c.queue.push(p) {
 		c.sn.pending[c.shard>>6].Or(1 << (c.shard & 63))
 	}
-	c.queue = append(c.queue, p)
 }
 
 // owe counts a block that was handed over, or is freed.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"math/bits"
 
 	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/store/arena"
@@ -24,6 +23,9 @@ const (
 	// drainAt is the debt from which the queues come before the walk.
 	drainAt = 256 << 10
 
+	// prefetchAhead is how many buckets the prefetching of records is ahead.
+	prefetchAhead = 3
+
 	// keepBuffer is the longest buffer that is kept from chunk to chunk.
 	keepBuffer = 1 << 20
 )
@@ -39,11 +41,13 @@ type scanner struct {
 	sink   Sink
 	locked bool  // the caller of Run holds the locks
 	err    error // the first one; from then on records are marked and not written
+	lfu    bool  // how the eviction words are to be read
 
 	at     int    // place in the list of tables
 	cursor uint64 // and in the table
 	out    chunk  // keys
 	next   int    // the first of them that is not yet written
+	turn   int    // the shard whose queue was looked at last
 
 	big bigWalk // through one of them
 	in  chunk   // its elements
@@ -159,30 +163,25 @@ func (sn *Snapshot) drain() bool {
 	if sh == nil {
 		return false
 	}
-	sn.lock(sh)
-	defer sn.unlock(sh)
-	c, q := &sn.out, &sh.cut
+	c := &sn.out
 	c.begin(sh)
 	sn.next = 0
-	n := min(chunkRecords, len(q.queue)-q.head)
-	for _, p := range q.queue[q.head : q.head+n] {
-		rec := readRecord(sh.ar.Mem(), p.ref)
-		c.items = append(c.items, item{rec: rec, place: inArena, db: p.db, n: p.n, nested: p.nested})
-		c.blocks = append(c.blocks, p.ref)
+	sn.lock(sh)
+	list := sh.cut.queue.pop()
+	if sh.cut.queue.empty() {
+		sn.pending[sh.cut.shard>>6].And(^uint64(1 << (sh.cut.shard & 63)))
 	}
-	if q.head += n; q.head == len(q.queue) {
-		clear(q.queue)
-		q.queue, q.head = q.queue[:0], 0
-		sn.pending[q.shard>>6].And(^uint64(1 << (q.shard & 63)))
-	}
+	sn.unlock(sh)
+	c.preserved(list)
 	return true
 }
 
-// pendingShard is a shard with a queue, nil if there is none.
+// pendingShard is the next shard with a queue, nil if there is none.
 func (sn *Snapshot) pendingShard() *shard {
-	for i := range sn.pending {
-		if w := sn.pending[i].Load(); w != 0 {
-			return &sn.s.shards[i<<6+bits.TrailingZeros64(w)]
+	for range sn.s.shards {
+		sn.turn = (sn.turn + 1) % len(sn.s.shards)
+		if sn.pending[sn.turn>>6].Load()>>(sn.turn&63)&1 != 0 {
+			return &sn.s.shards[sn.turn]
 		}
 	}
 	return nil
@@ -214,21 +213,19 @@ func (sn *Snapshot) write() {
 }
 
 func (sn *Snapshot) writeKey(it *item, mem []byte) error {
-	r, v := &it.rec, it.rec.value()
-	sn.key = SnapshotKey{
-		DB: int(it.db), Name: mem[r.key:v:v], Type: r.typ(), ExpireAt: r.expire, Idle: -1, Freq: -1,
-	}
-	if word := r.meta >> wordShift; sn.s.evict.LFU.Load() {
-		sn.key.Freq = int(sn.s.evict.lfu().Frequency(word, sn.now))
+	r, v, k := &it.rec, it.rec.value(), &sn.key
+	k.DB, k.Name, k.Type, k.ExpireAt = int(it.db), mem[r.key:v:v], r.typ(), r.expire
+	if word := r.meta >> wordShift; sn.lfu {
+		k.Idle, k.Freq = -1, int(sn.s.evict.lfu().Frequency(word, sn.now))
 	} else {
-		sn.key.Idle = idleAt(word, sn.now)
+		k.Idle, k.Freq = idleAt(word, sn.now), -1
 	}
 	if it.nested != nil {
-		return sn.sink.Begin(&sn.key, it.n)
+		return sn.sink.Begin(k, it.n)
 	}
 	end := v + uint64(r.vlen)
-	sn.value = Value{typ: r.typ(), enc: r.encoding(), data: mem[v:end:end]}
-	return sn.sink.Key(&sn.key, &sn.value)
+	sn.value.typ, sn.value.enc, sn.value.data = r.typ(), r.encoding(), mem[v:end:end]
+	return sn.sink.Key(k, &sn.value)
 }
 
 // idleAt is the idle time at the cut; the last access may have been after it.
@@ -247,13 +244,14 @@ func (sn *Snapshot) stepBig() {
 	sn.lock(w.sh)
 	c.reclaim()
 	c.begin(w.sh)
-	c.takeKept(w.t)
+	if !w.t.kept.empty() {
+		c.preserved(w.t.kept.pop())
+	}
 	if !w.walked {
 		w.walked = c.collect(w.t, &w.cursor, sn.err != nil)
 	}
-	done := w.walked && len(w.t.kept) == 0
+	done := w.walked && w.t.kept.empty()
 	if done {
-		w.t.kept = nil
 		w.sh.finish(garbage{t: w.t})
 	}
 	sn.unlock(w.sh)
@@ -295,10 +293,10 @@ func (sn *Snapshot) end() {
 	for i := range sn.s.shards {
 		sh := &sn.s.shards[i]
 		sn.lock(sh)
-		if len(sh.cut.queue) > 0 || sh.cut.pin != 0 {
+		if !sh.cut.queue.empty() || sh.cut.pin != 0 {
 			panic("BUG: store: snapshot ended with records left")
 		}
-		sh.cut.sn, sh.cut.queue = nil, nil
+		sh.cut.sn = nil
 		sn.unlock(sh)
 	}
 	sn.s.snapshot.Store(nil)
@@ -306,6 +304,9 @@ func (sn *Snapshot) end() {
 
 func (c *chunk) begin(sh *shard) {
 	c.sh = sh
+	if c.items == nil {
+		c.items = make([]item, 0, chunkRecords)
+	}
 	c.items = c.items[:0]
 	if c.buf = c.buf[:0]; cap(c.buf) > keepBuffer {
 		c.buf = nil
@@ -359,14 +360,14 @@ func (sh *shard) unpin(t *table) {
 	c.pin, c.lost = 0, false
 }
 
-// takeKept takes elements that writers have handed over.
-func (c *chunk) takeKept(t *table) {
-	n := max(len(t.kept)-chunkRecords, 0)
-	for _, ref := range t.kept[n:] {
-		c.items = append(c.items, item{rec: readRecord(t.mem, ref), place: inArena})
-		c.blocks = append(c.blocks, ref)
+// preserved takes what writers have handed over. The blocks are the snapshot's,
+// so it needs no lock.
+func (c *chunk) preserved(list []preserved) {
+	mem := c.sh.ar.Mem()
+	for _, p := range list {
+		c.items = append(c.items, item{rec: readRecord(mem, p.ref), place: inArena, db: p.db, n: p.n, nested: p.nested})
+		c.blocks = append(c.blocks, p.ref)
 	}
-	t.kept = t.kept[:n]
 }
 
 // collect takes unsaved records from the cursor on, until the chunk is full,
@@ -377,10 +378,11 @@ func (c *chunk) collect(t *table, cursor *uint64, quiet bool) (done bool) {
 		s, i := t.bucketAtCursor(*cursor)
 		if s.buckets > 0 {
 			if n == 0 || i == 0 {
-				t.prefetchRefs(s, i)
-				t.prefetchRefs(s, i+1)
+				for ahead := range uint32(prefetchAhead) {
+					t.prefetchRecords(s, i+ahead)
+				}
 			}
-			t.prefetchRefs(s, i+2)
+			t.prefetchRecords(s, i+prefetchAhead)
 			if !c.takeBucket(t, s, i, quiet) {
 				return false
 			}
@@ -427,29 +429,35 @@ func (c *chunk) takeSlots(t *table, b *bucket, from uint8, quiet bool) bool {
 }
 
 // take takes a record, or returns false to leave it unsaved: because the chunk
-// is full, or because it is pinned.
+// is full, or because it is pinned. The item is made where it stays, since
+// copying one costs as much as all the rest.
 func (c *chunk) take(t *table, ref arena.Ref, quiet bool) bool {
-	it := item{rec: readRecord(t.mem, ref), db: t.db}
+	n := len(c.items)
+	if n == chunkRecords {
+		return false
+	}
+	it := &c.items[:n+1][n]
+	it.rec, it.place, it.db = readRecord(t.mem, ref), copied, t.db
 	r := &it.rec
 	if r.encoding() == encTable {
 		it.nested = c.sh.nestedTable(t.mem[r.value():])
 		it.n = it.nested.n
-	} else if quiet {
+	} else if it.nested = nil; quiet {
 		return true
 	}
 	size := r.klen + r.vlen
-	if len(c.items) > 0 && (len(c.items) >= chunkRecords || len(c.buf)+size > chunkBytes) {
+	if n > 0 && len(c.buf)+size > chunkBytes {
 		return false
 	}
 	if size > pinAt && it.nested == nil {
 		it.place = inArena
-		c.items = append(c.items, it)
+		c.items = c.items[:n+1]
 		c.pinned, c.sh.cut.pin = t, ref
 		return false
 	}
 	key := r.key
 	r.key = uint64(len(c.buf))
 	c.buf = append(c.buf, t.mem[key:key+uint64(size)]...)
-	c.items = append(c.items, it)
+	c.items = c.items[:n+1]
 	return true
 }

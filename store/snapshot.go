@@ -66,7 +66,7 @@ func (s *Store) CutLocked(now int64) (*Snapshot, error) {
 	if s.snapshot.Load() != nil {
 		return nil, ErrSnapshotRunning
 	}
-	sn := &Snapshot{s: s, now: now}
+	sn := &Snapshot{s: s, now: now, scanner: scanner{lfu: s.evict.LFU.Load()}}
 	for i := range s.shards {
 		s.shards[i].cutLocked(sn, i)
 	}

@@ -1,0 +1,249 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// mutator changes a store at random, in every way there is.
+type mutator struct {
+	t   *testing.T
+	rng *rand.Rand
+	s   *Store
+	now int64
+
+	target []byte // the name of every other key, if set
+}
+
+func (m *mutator) view() *View { return &View{Store: m.s, DB: m.rng.IntN(m.s.Databases()), Now: m.now} }
+
+// key is one of a few names, so that operations meet.
+func (m *mutator) key() Key {
+	if m.target != nil && m.rng.IntN(2) == 0 {
+		return m.s.Key(m.target)
+	}
+	return m.s.Key(fmt.Append(nil, "key:", m.rng.IntN(50)))
+}
+
+func (m *mutator) bytes(most int) []byte {
+	b := make([]byte, m.rng.IntN(most))
+	for i := range b {
+		b[i] = byte('a' + m.rng.IntN(26))
+	}
+	return b
+}
+
+// text is short most of the time, and sometimes long enough to be pinned.
+func (m *mutator) text() []byte {
+	switch m.rng.IntN(40) {
+	case 0:
+		return append(m.bytes(1000), make([]byte, pinAt)...)
+	case 1:
+		return m.bytes(40_000)
+	case 2, 3, 4:
+		return m.bytes(3000)
+	}
+	return m.bytes(70)
+}
+
+func (m *mutator) expire() int64 {
+	return []int64{0, KeepTTL, m.now + 1 + m.rng.Int64N(3000), m.now + 100_000}[m.rng.IntN(4)]
+}
+
+func (m *mutator) must(err error) {
+	if err != nil && err != ErrWrongType && err != ErrNotInteger && err != ErrOverflow {
+		m.t.Fatal(err)
+	}
+}
+
+// step makes one change.
+func (m *mutator) step() {
+	ops := []func(v *View, k Key){
+		m.set, m.set, m.set, m.del, m.expireOrPersist, m.rename, m.move, m.copy,
+		m.editString, m.editString, m.hset, m.hset, m.hset, m.hdel, m.sadd, m.sadd, m.srem, m.spop, m.algebra, m.read, m.many,
+	}
+	switch m.rng.IntN(200) {
+	case 0:
+		m.s.FlushLocked(m.rng.IntN(3), m.now)
+	case 1:
+		m.s.SwapLocked(m.rng.IntN(3), m.rng.IntN(3), m.now)
+	case 2:
+		m.now += m.rng.Int64N(2000)
+	case 3, 4:
+		m.compact()
+	}
+	ops[m.rng.IntN(len(ops))](m.view(), m.key())
+	for range m.rng.IntN(3) {
+		m.maintain()
+	}
+}
+
+func (m *mutator) maintain() {
+	if _, err := m.s.Maintain(m.now); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// compact begins a compaction, which maintain goes on with, however little it
+// would gain.
+func (m *mutator) compact() {
+	sh := &m.s.shards[m.rng.IntN(len(m.s.shards))]
+	if !sh.compact.active && sh.ar.BeginCompaction() {
+		sh.compact = compaction{active: true}
+	}
+}
+
+func (m *mutator) set(v *View, k Key) { v.SetString(k, m.text(), m.expire()) }
+func (m *mutator) del(v *View, k Key) { v.Delete(k) }
+
+func (m *mutator) expireOrPersist(v *View, k Key) {
+	if m.rng.IntN(3) == 0 {
+		v.Persist(k)
+	} else {
+		v.SetExpire(k, max(m.expire(), 0))
+	}
+}
+
+func (m *mutator) rename(v *View, k Key) { v.Rename(k, m.key()) }
+func (m *mutator) move(v *View, k Key)   { v.Move(k, m.view()) }
+
+func (m *mutator) copy(v *View, k Key) {
+	if to, target := m.key(), m.view(); string(to.Name) != string(k.Name) || target.DB != v.DB {
+		v.Copy(k, target, to)
+	}
+}
+
+func (m *mutator) editString(v *View, k Key) {
+	var err error
+	switch m.rng.IntN(5) {
+	case 0:
+		_, err = v.Append(k, m.text(), MaxStringLen)
+	case 1:
+		_, err = v.SetRange(k, m.rng.Int64N(3000), append(m.bytes(100), 'x'), MaxStringLen)
+	case 2:
+		_, err = v.IncrBy(k, m.rng.Int64N(1000))
+	case 3:
+		err = v.SetText(k, fmt.Append(nil, m.rng.Float64()))
+	case 4:
+		v.SetString(k, fmt.Append(nil, m.rng.IntN(1e6)), KeepTTL)
+	}
+	m.must(err)
+}
+
+func (m *mutator) hset(v *View, k Key) {
+	var pairs [][]byte
+	for range 1 + m.rng.IntN(1<<m.rng.IntN(12)) {
+		pairs = append(pairs, fmt.Append(nil, "field:", m.rng.IntN(2000)), m.bytes(60))
+	}
+	if m.rng.IntN(10) == 0 {
+		pairs[1] = m.text()
+	}
+	_, err := v.SetFields(k, pairs)
+	m.must(err)
+}
+
+func (m *mutator) hdel(v *View, k Key) {
+	h, ok, err := v.WriteHash(k)
+	m.must(err)
+	if !ok || err != nil {
+		return
+	}
+	var gone [][]byte
+	share := m.rng.IntN(6)
+	h.Each(func(field, _ []byte) {
+		if m.rng.IntN(6) <= share {
+			gone = append(gone, slices.Clone(field))
+		}
+	})
+	if len(gone) > 0 {
+		h.Delete(gone)
+	}
+}
+
+func (m *mutator) sadd(v *View, k Key) {
+	var members [][]byte
+	words := m.rng.IntN(2) == 0
+	for range 1 + m.rng.IntN(1<<m.rng.IntN(11)) {
+		if members = append(members, fmt.Append(nil, m.rng.IntN(1<<m.rng.IntN(40)))); words {
+			members[len(members)-1] = fmt.Append(nil, "member:", m.rng.IntN(1500))
+		}
+	}
+	_, err := v.AddMembers(k, members)
+	m.must(err)
+}
+
+func (m *mutator) srem(v *View, k Key) {
+	s, ok, err := v.WriteSet(k)
+	m.must(err)
+	if !ok || err != nil {
+		return
+	}
+	var gone [][]byte
+	share := m.rng.IntN(6)
+	s.Each(func(member []byte) bool {
+		if m.rng.IntN(6) <= share {
+			gone = append(gone, slices.Clone(member))
+		}
+		return true
+	})
+	s.Remove(gone)
+}
+
+func (m *mutator) spop(v *View, k Key) {
+	s, ok, err := v.WriteSet(k)
+	m.must(err)
+	if ok && err == nil {
+		s.Pop(1+m.rng.IntN(s.Len()), func([]byte) {})
+	}
+}
+
+func (m *mutator) algebra(v *View, k Key) {
+	var sets []Set
+	for range 2 {
+		s, ok, err := v.ReadSet(m.key())
+		m.must(err)
+		if ok && err == nil {
+			sets = append(sets, s)
+		}
+	}
+	n := v.NewSet(k)
+	switch {
+	case len(sets) < 2 || m.rng.IntN(3) == 0:
+		n.Union(sets)
+	case m.rng.IntN(2) == 0:
+		n.Difference(&sets[0], sets[1:])
+	default:
+		Intersect(sets, func(member []byte) bool {
+			n.Add(member)
+			return true
+		})
+	}
+	if m.rng.IntN(5) == 0 {
+		n.Discard()
+		return
+	}
+	v.StoreSet(n)
+}
+
+func (m *mutator) read(v *View, k Key) {
+	if _, _, err := v.GetString(k); err != nil {
+		m.must(err)
+	}
+}
+
+// many adds or removes a lot of small keys, so that tables split and shrink.
+func (m *mutator) many(v *View, _ Key) {
+	if m.rng.IntN(16) > 0 {
+		return
+	}
+	add, n := m.rng.IntN(2) == 0, m.rng.IntN(8000)
+	for i := range n {
+		if k := m.s.Key(fmt.Append(nil, "many:", i)); add {
+			v.SetString(k, k.Name, 0)
+		} else {
+			v.Delete(k)
+		}
+	}
+}
