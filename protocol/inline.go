@@ -1,11 +1,11 @@
 package protocol
 
-// splitWords is Redis' sdssplitargs: it appends the words of a line to args, or returns false if a quote is not closed or
+// SplitWords is Redis' sdssplitargs: it appends the words of a line to args, or returns false if a quote is not closed or
 // is closed in the middle of a word. "..." knows \n \r \t \b \a and \xHH, any other escaped byte stands for itself; '...'
 // knows \' only. A quote may open in the middle of a word (foo"bar" is foobar), and an unquoted word ends at a blank, tab,
 // \r or \n, while every byte of C's isspace is skipped between words. Words that change under unescaping are rewritten in
 // place: they only get shorter. The line holds no NUL byte.
-func splitWords(args [][]byte, line []byte) ([][]byte, bool) {
+func SplitWords(args [][]byte, line []byte) ([][]byte, bool) {
 	i := 0
 	for {
 		for i < len(line) && isSpace(line[i]) {
@@ -120,4 +120,24 @@ func hexValue(c byte) byte {
 		return c - '0'
 	}
 	return c&^0x20 - 'A' + 10
+}
+
+// AppendQuoted is Redis' sdscatrepr, the inverse of SplitWords: it appends s in double quotes, all bytes that are not
+// printable ASCII escaped.
+func AppendQuoted(dst []byte, s string) []byte {
+	const hexDigits = "0123456789abcdef"
+	dst = append(dst, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\\' || c == '"':
+			dst = append(dst, '\\', c)
+		case c >= '\a' && c <= '\r' && c != '\v' && c != '\f':
+			dst = append(dst, '\\', "abtn__r"[c-'\a'])
+		case c < ' ' || c > '~':
+			dst = append(dst, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
 }

@@ -273,7 +273,7 @@ func (p *Parser) inline(b []byte) (int, error) {
 	if end > 0 && b[end-1] == '\r' {
 		line = b[:end-1]
 	}
-	args, ok := splitWords(p.args[:0], line)
+	args, ok := SplitWords(p.args[:0], line)
 	if !ok {
 		return 0, errQuotes
 	}

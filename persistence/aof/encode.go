@@ -1,0 +1,81 @@
+package aof
+
+import "strconv"
+
+// AppendCommand appends a command as the log has it: an array of bulk strings.
+func AppendCommand(dst []byte, args ...[]byte) []byte {
+	dst = appendHeader(dst, '*', len(args))
+	for _, a := range args {
+		dst = appendHeader(dst, '$', len(a))
+		dst = append(dst, a...)
+		dst = append(dst, '\r', '\n')
+	}
+	return dst
+}
+
+// appendHeader appends the line that says how many arguments or bytes follow.
+func appendHeader(dst []byte, kind byte, n int) []byte {
+	if n < 10 {
+		return append(dst, kind, '0'+byte(n), '\r', '\n')
+	}
+	if n < 100 {
+		return append(dst, kind, '0'+byte(n/10), '0'+byte(n%10), '\r', '\n')
+	}
+	dst = append(dst, kind)
+	dst = strconv.AppendInt(dst, int64(n), 10)
+	return append(dst, '\r', '\n')
+}
+
+// appendSelect appends the command that makes those after it work on a database.
+func appendSelect(dst []byte, db int) []byte {
+	var digits [20]byte
+	n := strconv.AppendInt(digits[:0], int64(db), 10)
+	dst = append(dst, "*2\r\n$6\r\nSELECT\r\n"...)
+	dst = appendHeader(dst, '$', len(n))
+	dst = append(dst, n...)
+	return append(dst, '\r', '\n')
+}
+
+// appendTimestamp appends the annotation that redis-check-aof --truncate-to-timestamp looks for.
+func appendTimestamp(dst []byte, unix int64) []byte {
+	dst = append(dst, timestampMark...)
+	dst = strconv.AppendInt(dst, unix, 10)
+	return append(dst, '\r', '\n')
+}
+
+const (
+	timestampMark = "#TS:"
+	multi         = "*1\r\n$5\r\nMULTI\r\n"
+	exec          = "*1\r\n$4\r\nEXEC\r\n"
+)
+
+// Effects collects the effects of one request, to be appended together. The zero value is empty; its memory is used again
+// after Reset.
+type Effects struct {
+	buf  []byte
+	ends []effect
+}
+
+// effect is where one of the commands in the buffer ends, and the database it works on.
+type effect struct{ db, end int }
+
+// Add appends a command, which is copied.
+func (e *Effects) Add(db int, args ...[]byte) {
+	e.buf = AppendCommand(e.buf, args...)
+	e.ends = append(e.ends, effect{db, len(e.buf)})
+}
+
+// Len is the number of commands.
+func (e *Effects) Len() int { return len(e.ends) }
+
+// keepEffects is how many bytes of memory an empty Effects keeps.
+const keepEffects = 64 << 10
+
+// Reset empties e.
+func (e *Effects) Reset() {
+	if cap(e.buf) > keepEffects {
+		*e = Effects{}
+		return
+	}
+	e.buf, e.ends = e.buf[:0], e.ends[:0]
+}

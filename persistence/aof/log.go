@@ -1,0 +1,276 @@
+package aof
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/larderkv/larder/persistence/vfs"
+)
+
+// Policy says when what has been appended is synced: Redis' appendfsync.
+type Policy uint8
+
+const (
+	Always   Policy = iota // before Commit returns
+	EverySec               // by a goroutine of its own, about once a second
+	No                     // when the system likes
+)
+
+// Errors of calls in the wrong state.
+var (
+	ErrOff       = errors.New("the log is off")
+	ErrOn        = errors.New("the log is on already")
+	ErrRewriting = errors.New("a rewrite of the log is under way")
+)
+
+// Options are what a Log is made of.
+type Options struct {
+	FS     vfs.FS
+	Dir    string // absolute folder of the log's files; made when it is needed
+	Prefix string // what their names begin with: appendfilename
+	Logger *slog.Logger
+	Clock  func() time.Time
+	// OnFailure is called when Err begins to be non-nil and when it ends, with locks held: it must not call the log. May be nil.
+	OnFailure func(failing bool)
+}
+
+// Log is the append-only log: an incremental file that effects are appended to, and the manifest that names it. It is off
+// until Start, or until a rewrite that starts it is cut. Safe for concurrent use; the package's essay has the locks.
+type Log struct {
+	fs        vfs.FS
+	dir       string
+	prefix    string
+	log       *slog.Logger
+	clock     func() time.Time
+	onFailure func(bool)
+
+	on         atomic.Bool // changed under mu
+	pending    atomic.Bool // something is appended that Commit has not dealt with; changed under mu
+	policy     atomic.Uint32
+	timestamps atomic.Bool
+	suspended  atomic.Bool
+	failure    atomic.Pointer[error]
+
+	current      atomic.Int64 // bytes in all files that would be loaded
+	base         atomic.Int64 // the same after the last rewrite
+	inFlight     atomic.Int64 // bytes taken from buf and not written, or not synced, yet
+	fsyncs       atomic.Int32 // background syncs under way
+	delayedFsync atomic.Int64
+
+	mu       sync.Mutex // the last lock of all, never held during I/O
+	buf      []byte     // appended, not taken by a flush
+	next     *segment   // buf[cut:] belongs there; nil: all of buf belongs to the present file
+	cut      int
+	appended int64 // bytes ever
+	db       int   // that the next command would be executed in; -1: unknown
+	second   int64 // of the last timestamp
+
+	io flusher // taken before mu
+
+	manage    sync.Mutex // taken before io; protects what follows
+	manifest  *Manifest  // what is on disk, while on
+	rewriting *Rewrite
+	baseSeq   int64 // the highest that a manifest on disk may name
+}
+
+// NewLog returns a log that is off, with the policy EverySec.
+func NewLog(o Options) *Log {
+	l := &Log{fs: o.FS, dir: o.Dir, prefix: o.Prefix, log: o.Logger, clock: o.Clock, onFailure: o.OnFailure, db: -1}
+	l.policy.Store(uint32(EverySec))
+	return l
+}
+
+// On tells whether effects are to be appended. One atomic load.
+func (l *Log) On() bool { return l.on.Load() }
+
+// SetPolicy changes the policy for the commits to come. What was written before under a weaker one is synced by the
+// first Commit or Tick under Always.
+func (l *Log) SetPolicy(p Policy) { l.policy.Store(uint32(p)) }
+
+// SetTimestamps turns #TS annotations on or off.
+func (l *Log) SetTimestamps(on bool) { l.timestamps.Store(on) }
+
+// SetSuspendSync keeps the log from syncing while it is true, whatever the policy says: no-appendfsync-on-rewrite.
+func (l *Log) SetSuspendSync(on bool) { l.suspended.Store(on) }
+
+// Append appends one command. The caller holds the locks that give the effects their order. Nothing happens if the log is
+// off. The arguments are copied.
+func (l *Log) Append(db int, args [][]byte) {
+	l.mu.Lock()
+	if l.on.Load() {
+		before := len(l.buf)
+		l.beginLocked(db)
+		l.buf = AppendCommand(l.buf, args...)
+		l.endLocked(before)
+	}
+	l.mu.Unlock()
+}
+
+// AppendEffects appends commands that a reader takes all or none: in MULTI and EXEC if they are several.
+func (l *Log) AppendEffects(e *Effects) {
+	if len(e.ends) == 0 {
+		return
+	}
+	l.mu.Lock()
+	if l.on.Load() {
+		before := len(l.buf)
+		l.beginLocked(e.ends[0].db)
+		if len(e.ends) == 1 {
+			l.buf = append(l.buf, e.buf...)
+		} else {
+			l.appendTransactionLocked(e)
+		}
+		l.endLocked(before)
+	}
+	l.mu.Unlock()
+}
+
+func (l *Log) appendTransactionLocked(e *Effects) {
+	l.buf = append(l.buf, multi...)
+	from := 0
+	for _, c := range e.ends {
+		l.selectLocked(c.db)
+		l.buf = append(l.buf, e.buf[from:c.end]...)
+		from = c.end
+	}
+	l.buf = append(l.buf, exec...)
+}
+
+// beginLocked appends what a command of this database needs before it.
+func (l *Log) beginLocked(db int) {
+	if l.timestamps.Load() {
+		if now := l.clock().Unix(); now > l.second {
+			l.second = now
+			l.buf = appendTimestamp(l.buf, now)
+		}
+	}
+	l.selectLocked(db)
+}
+
+func (l *Log) selectLocked(db int) {
+	if db != l.db {
+		l.db = db
+		l.buf = appendSelect(l.buf, db)
+	}
+}
+
+// endLocked counts what has been appended since buf had the length before.
+func (l *Log) endLocked(before int) {
+	l.appended += int64(len(l.buf) - before)
+	if !l.pending.Load() {
+		l.pending.Store(true)
+	}
+}
+
+// Pending tells whether Commit has anything to do. One atomic load.
+func (l *Log) Pending() bool { return l.pending.Load() }
+
+// Commit is called before the replies leave that tell of appended effects. It writes what is pending: under Always it
+// also syncs it, or waits for another Commit's sync that covers it; under EverySec it leaves the bytes for later, two
+// seconds at most, while a sync is under way.
+//
+// It fails under Always alone, when anything appended before the call is not durable: the caller must not let replies
+// leave that promise it. What failed stays pending, in order, and is tried again by the next Commit that has more and by
+// Tick; Err tells of it meanwhile, under all policies.
+func (l *Log) Commit() error {
+	if !l.pending.Load() {
+		return nil
+	}
+	l.mu.Lock()
+	need := l.appended
+	l.mu.Unlock()
+
+	l.io.Lock()
+	defer l.io.Unlock()
+	if l.io.committed < need && l.io.failedAt < need {
+		l.flush(false)
+	}
+	if Policy(l.policy.Load()) != Always || l.io.committed >= need && !l.io.lost {
+		return nil
+	}
+	if err := l.Err(); err != nil {
+		return err
+	}
+	return ErrOff // it was stopped before this could be written
+}
+
+// Tick is called about ten times a second. It starts the sync that is due, and once a second tries again what has failed.
+func (l *Log) Tick(now time.Time) {
+	if !l.io.TryLock() {
+		return // a Commit is at it
+	}
+	defer l.io.Unlock()
+	if l.io.seg == nil {
+		return
+	}
+	l.collectSync()
+	if l.Err() != nil && now.Sub(l.io.lastTry) < retryEvery && !now.Before(l.io.lastTry) {
+		return
+	}
+	if l.pending.Load() || l.Err() != nil {
+		l.flush(false)
+	}
+	if l.syncIsDue(now) {
+		l.startSync(now)
+	}
+}
+
+// syncIsDue tells whether a background sync is to begin: once a second, or for its own sake after one that failed.
+func (l *Log) syncIsDue(now time.Time) bool {
+	s := l.io.seg
+	if l.io.syncing != nil || s.synced == s.size || l.io.writeErr != nil || l.io.lost {
+		return false
+	}
+	if l.io.syncErr != nil {
+		return true
+	}
+	if Policy(l.policy.Load()) == No || l.suspended.Load() {
+		return false
+	}
+	return now.Sub(l.io.lastSync) >= syncEvery || now.Before(l.io.lastSync)
+}
+
+// Sync writes and syncs everything that has been appended, under all policies.
+func (l *Log) Sync() error {
+	l.io.Lock()
+	defer l.io.Unlock()
+	if l.io.seg == nil {
+		return nil
+	}
+	return l.syncAll()
+}
+
+// Err is the last failure to write or sync while it lasts, nil when the log works. One atomic load.
+func (l *Log) Err() error {
+	if p := l.failure.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Status is what INFO tells of the log. Sizes are in bytes.
+type Status struct {
+	CurrentSize  int64 // of all files that would be loaded, what is pending not included
+	BaseSize     int64 // CurrentSize after the last rewrite, or of the base file after a start
+	PendingBytes int64 // appended, not written
+	PendingFsync int   // syncs under way in the background
+	DelayedFsync int64 // writes that waited two seconds for a sync, and then did not wait any longer
+	NeedsRewrite bool  // Err will last until a rewrite: the disk has lost what it had taken
+	Err          error
+}
+
+// Status may be called at any time; it does not wait for the disk.
+func (l *Log) Status() Status {
+	l.mu.Lock()
+	buffered := int64(len(l.buf))
+	l.mu.Unlock()
+	err := l.Err()
+	return Status{
+		CurrentSize: l.current.Load(), BaseSize: l.base.Load(),
+		PendingBytes: buffered + l.inFlight.Load(), PendingFsync: int(l.fsyncs.Load()), DelayedFsync: l.delayedFsync.Load(),
+		NeedsRewrite: errors.Is(err, errLost), Err: err,
+	}
+}
