@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -30,10 +28,8 @@ func EachDriver(t *testing.T, f func(t *testing.T, driver string)) {
 // With SUBJECT=redis it starts a redis-server instead: a comparison must then pass against itself.
 func Start(t testing.TB, params ...string) *Server {
 	t.Helper()
-	if os.Getenv("SUBJECT") == "redis" {
-		return StartRedis(t, slices.DeleteFunc(slices.Clone(params), func(p string) bool {
-			return strings.HasPrefix(p, "network-driver ")
-		})...)
+	if !SubjectIsLarder() {
+		return StartRedis(t, params...)
 	}
 	all := withDefaults(t, params)
 	cfg, err := config.Load("", flags(append([]string{"port 0"}, all...)))

@@ -21,8 +21,8 @@ import (
 // the server has loaded its data.
 func StartSubject(t testing.TB, params ...string) *Server {
 	t.Helper()
-	if subjectIsRedis() {
-		return StartRedis(t, withoutDriver(params)...)
+	if !SubjectIsLarder() {
+		return StartRedis(t, params...)
 	}
 	return StartBinary(t, params...)
 }
@@ -30,10 +30,10 @@ func StartSubject(t testing.TB, params ...string) *Server {
 // StartSubjectLoading is StartSubject without the wait for the data: the server listens, and may still be loading.
 func StartSubjectLoading(t testing.TB, params ...string) *Server {
 	t.Helper()
-	if !subjectIsRedis() {
+	if SubjectIsLarder() {
 		return launchBinary(t, "", params...)
 	}
-	s := launchRedis(t, withoutDriver(params)...)
+	s := launchRedis(t, params...)
 	Eventually(t, startDeadline, "redis listens", func() bool {
 		_, err := s.ping()
 		return err == nil || !s.Running()
@@ -41,22 +41,22 @@ func StartSubjectLoading(t testing.TB, params ...string) *Server {
 	return s
 }
 
-// subjectIsRedis tells that redis-server stands in larder's place: what the tests ask of larder must hold for it as well.
-func subjectIsRedis() bool { return os.Getenv("SUBJECT") == "redis" }
+// SubjectIsLarder is false under SUBJECT=redis, when redis-server stands in larder's place: what tests ask of larder must hold for it as well,
+// but for the few expectations that are larder's own.
+func SubjectIsLarder() bool { return os.Getenv("SUBJECT") != "redis" }
 
-// SubjectIsLarder is false under SUBJECT=redis: for the few expectations that are larder's own.
-func SubjectIsLarder() bool { return !subjectIsRedis() }
-
-// withoutDriver drops the parameters that only larder has.
-func withoutDriver(params []string) []string {
+// redisParams drops the parameters that only larder has.
+func redisParams(params []string) []string {
 	return slices.DeleteFunc(slices.Clone(params), func(p string) bool {
-		return strings.HasPrefix(p, "network-driver ")
+		name, _, _ := strings.Cut(p, " ")
+		return name == "network-driver" || name == "rdb-skip-unknown-types"
 	})
 }
 
 // Kill ends the process as a crash does, by SIGKILL, and waits until it has gone.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
+	s.killed = true
 	s.kill()
 	select {
 	case <-s.done:
@@ -82,12 +82,12 @@ func Refusal(t testing.TB, params ...string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), startDeadline)
 	defer cancel()
 	var cmd *exec.Cmd
-	if subjectIsRedis() {
+	if !SubjectIsLarder() {
 		_, port, err := net.SplitHostPort(freePort(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmd = exec.CommandContext(ctx, Tool(t, "redis-server", InstallRedis), flags(append(withoutDriver(all), "port "+port))...)
+		cmd = exec.CommandContext(ctx, Tool(t, "redis-server", InstallRedis), flags(append(redisParams(all), "port "+port))...)
 	} else {
 		cmd = exec.CommandContext(ctx, Binary(t), append(serveArgs(""), flags(append(all, "port 0"))...)...)
 	}
@@ -98,7 +98,7 @@ func Refusal(t testing.TB, params ...string) string {
 	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
 		t.Errorf("%v, want exit code 1\n%s%s", err, tail(stdout.String(), logTail), tail(stderr.String(), logTail))
 	}
-	if subjectIsRedis() {
+	if !SubjectIsLarder() {
 		return stdout.String() + stderr.String()
 	}
 	said := stderr.String()
@@ -124,6 +124,10 @@ func FolderState(t testing.TB, dir string) map[string]string {
 		if d.IsDir() {
 			state[name] = "folder"
 			return nil
+		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			state[name], err = os.Readlink(path)
+			return err
 		}
 		content, err := os.ReadFile(path)
 		if err != nil && !errors.Is(err, fs.ErrPermission) {

@@ -31,6 +31,7 @@ type Server struct {
 	start  func(t testing.TB, params ...string) *Server // another server of this kind
 	params []string                                     // what it was started with, without the defaults
 	group  bool                                         // it forks: signals that end it go to its process group
+	killed bool                                         // by the test, whose failure its log does not explain
 
 	log  *logBuffer
 	cmd  *exec.Cmd
@@ -206,6 +207,7 @@ func StartRedis(t testing.TB, params ...string) *Server {
 func launchRedis(t testing.TB, params ...string) *Server {
 	t.Helper()
 	path := Tool(t, "redis-server", InstallRedis)
+	params = redisParams(params)
 	all := append([]string{"enable-debug-command yes"}, withDefaults(t, params)...)
 	s := &Server{Name: "redis", Addr: freePort(t), Dir: folder(all), start: StartRedis, params: params, group: true}
 	_, port, err := net.SplitHostPort(s.Addr)
@@ -260,7 +262,7 @@ func (s *Server) launch(t testing.TB, cmd *exec.Cmd) {
 			s.kill()
 			<-done
 		}
-		if t.Failed() {
+		if t.Failed() && !s.killed {
 			t.Logf("log of %s:\n%s", s.Name, tail(log.String(), logTail))
 		}
 	})
