@@ -6,11 +6,16 @@ import "strconv"
 func AppendCommand(dst []byte, args ...[]byte) []byte {
 	dst = appendHeader(dst, '*', len(args))
 	for _, a := range args {
-		dst = appendHeader(dst, '$', len(a))
-		dst = append(dst, a...)
-		dst = append(dst, '\r', '\n')
+		dst = appendBulk(dst, a)
 	}
 	return dst
+}
+
+// appendBulk appends one argument.
+func appendBulk(dst, arg []byte) []byte {
+	dst = appendHeader(dst, '$', len(arg))
+	dst = append(dst, arg...)
+	return append(dst, '\r', '\n')
 }
 
 // appendHeader appends the line that says how many arguments or bytes follow.

@@ -1,0 +1,147 @@
+package aof
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/larderkv/larder/store"
+)
+
+const (
+	itemsPerCommand = 64        // fields or members in a command of a base at most: AOF_REWRITE_ITEMS_PER_CMD
+	baseBuffer      = 256 << 10 // bytes per write of a base
+)
+
+// BaseEncoder writes a base file of commands, as Redis' rewriteAppendOnlyFileRio does: SELECT, and for each key SET, HMSET
+// or SADD, and PEXPIREAT. It is a store.Sink.
+type BaseEncoder struct {
+	w      *bufio.Writer
+	db     int
+	key    []byte
+	typ    store.Type
+	expire int64
+	items  []byte // of the command that is being put together
+	n      int    // of them
+	head   []byte // scratch
+}
+
+var _ store.Sink = (*BaseEncoder)(nil)
+
+// NewBaseEncoder returns an encoder that writes to w in large pieces, the last one in Close.
+func NewBaseEncoder(w io.Writer) *BaseEncoder {
+	return &BaseEncoder{w: bufio.NewWriterSize(w, baseBuffer), db: -1}
+}
+
+// Timestamp writes an annotation: aof-timestamp-enabled begins a base with the time in unix seconds.
+func (e *BaseEncoder) Timestamp(unix int64) error {
+	e.head = appendTimestamp(e.head[:0], unix)
+	return e.write(e.head)
+}
+
+// Key implements store.Sink.
+func (e *BaseEncoder) Key(k *store.SnapshotKey, v *store.Value) error {
+	if err := e.Begin(k, v.Len()); err != nil {
+		return err
+	}
+	if k.Type == store.TypeString {
+		e.head = appendHeader(e.head[:0], '*', 3)
+		e.head = appendBulk(e.head, []byte("SET"))
+		e.head = appendBulk(e.head, k.Name)
+		if err := e.write(e.head); err != nil {
+			return err
+		}
+		if err := e.bulk(v.Text()); err != nil {
+			return err
+		}
+		return e.End()
+	}
+	var err error
+	v.Each(func(item, value []byte) bool {
+		err = e.Element(item, value)
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.End()
+}
+
+// bulk writes the last argument of a command without copying it.
+func (e *BaseEncoder) bulk(b []byte) error {
+	e.head = appendHeader(e.head[:0], '$', len(b))
+	for _, p := range [...][]byte{e.head, b, []byte("\r\n")} {
+		if err := e.write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Begin implements store.Sink.
+func (e *BaseEncoder) Begin(k *store.SnapshotKey, _ int) error {
+	e.key, e.typ, e.expiree = append(e.key[:0], k.Name...), k.Type, k.ExpireAt
+	if k.DB == e.db {
+		return nil
+	}
+	e.db = k.DB
+	e.head = appendSelect(e.head[:0], k.DB)
+	return e.write(e.head)
+}
+
+// Element implements store.Sink.
+func (e *BaseEncoder) Element(item, value []byte) error {
+	e.items = appendBulk(e.items, item)
+	if e.typ == store.TypeHash {
+		e.items = appendBulk(e.items, value)
+	}
+	if e.n++; e.n < itemsPerCommand {
+		return nil
+	}
+	return e.flushItems()
+}
+
+// End implements store.Sink.
+func (e *BaseEncoder) End() error {
+	if err := e.flushItems(); err != nil || e.expiree == 0 {
+		return err
+	}
+	e.head = AppendCommand(e.head[:0], []byte("PEXPIREAT"), e.key, strconv.AppendInt(nil, e.expire, 10))
+	return e.write(e.head)
+}
+
+// flushItems writes the fields or members collected so far as one command.
+func (e *BaseEncoder) flushItems() error {
+	if e.n == 0 {
+		return nil
+	}
+	name, words := "SADD", 2+e.n
+	if e.typ == store.TypeHash {
+		name, words = "HMSET", 2+2*e.n
+	}
+	e.head = appendHeader(e.head[:0], '*', words)
+	e.head = appendBulk(e.head, []byte(name))
+	e.head = appendBulk(e.head, e.key)
+	err := e.write(e.head)
+	if err == nil {
+		err = e.write(e.items)
+	}
+	e.items, e.n = e.items[:0], 0
+	return err
+}
+
+func (e *BaseEncoder) write(b []byte) error {
+	if _, err := e.w.Write(b); err != nil {
+		return fmt.Errorf("write the log's base: %w", err)
+	}
+	return nil
+}
+
+// Close writes what is buffered. The file is the caller's.
+func (e *BaseEncoder) Close() error {
+	if err := e.w.Flush(); err != nil {
+		return fmt.Errorf("write the log's base: %w", err)
+	}
+	return nil
+}
