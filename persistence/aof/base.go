@@ -81,7 +81,7 @@ func (e *BaseEncoder) bulk(b []byte) error {
 
 // Begin implements store.Sink.
 func (e *BaseEncoder) Begin(k *store.SnapshotKey, _ int) error {
-	e.key, e.typ, e.expiree = append(e.key[:0], k.Name...), k.Type, k.ExpireAt
+	e.key, e.typ, e.expire = append(e.key[:0], k.Name...), k.Type, k.ExpireAt
 	if k.DB == e.db {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (e *BaseEncoder) Element(item, value []byte) error {
 
 // End implements store.Sink.
 func (e *BaseEncoder) End() error {
-	if err := e.flushItems(); err != nil || e.expiree == 0 {
+	if err := e.flushItems(); err != nil || e.expire == 0 {
 		return err
 	}
 	e.head = AppendCommand(e.head[:0], []byte("PEXPIREAT"), e.key, strconv.AppendInt(nil, e.expire, 10))

@@ -85,6 +85,22 @@ func (m *Manifest) Size(fsys vfs.FS) (total int64, err error) {
 	return total, nil
 }
 
+// Tail is the index, in Files and Paths, of the file that may have a torn end: the last one that is not empty, as a rewrite
+// names its new file before anything is written there. It is -1 if all are empty.
+func (m *Manifest) Tail(fsys vfs.FS) (int, error) {
+	paths := m.Paths()
+	for i := len(paths) - 1; i >= 0; i-- {
+		info, err := fsys.Stat(paths[i])
+		if err != nil {
+			return 0, err
+		}
+		if info.Size() > 0 {
+			return i, nil
+		}
+	}
+	return -1, nil
+}
+
 // clone copies m, so that a change can be given up.
 func (m *Manifest) clone() *Manifest {
 	c := *m
