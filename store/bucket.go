@@ -46,13 +46,7 @@ func (b *bucket) guests() uint8   { return b[headerAt+1] & 0xF }
 func (b *bucket) tag(slot uint8) uint8 { return b[slot] }
 
 // ref is the reference of a slot's record.
-func (b *bucket) ref(slot uint8) arena.Ref {
-	i := refsAt + 5*uint(slot)
-	if slot == slots-1 { // bytes 55 to 60, read with what stands before them
-		return arena.Ref(binary.LittleEndian.Uint64(b[headerAt-8:]) >> 24 & (1<<arena.RefBits - 1))
-	}
-	return arena.Ref(binary.LittleEndian.Uint64(b[i:i+8]) & (1<<arena.RefBits - 1))
-}
+func (b *bucket) ref(slot uint8) arena.Ref { return b.raw(slot) &^ parityBit }
 
 // The parity bit above the reference tells whether a running snapshot has the
 // record: see snapshot.go. A reference with it is called raw; whatever moves a
@@ -63,7 +57,11 @@ const (
 )
 
 func (b *bucket) raw(slot uint8) arena.Ref {
-	return b.ref(slot) | b.parity(slot)
+	i := refsAt + 5*uint(slot)
+	if slot == slots-1 { // bytes 55 to 60, read with what stands before them
+		return arena.Ref(binary.LittleEndian.Uint64(b[headerAt-8:]) >> 24)
+	}
+	return arena.Ref(binary.LittleEndian.Uint64(b[i:i+8]) & (1<<40 - 1))
 }
 
 func (b *bucket) setRaw(slot uint8, raw arena.Ref) {

@@ -41,3 +41,42 @@ func (v *View) PrefetchInsertLocked(k *Key) {
 		t.prefetchBucket(k.hash)
 	}
 }
+
+// reservedFill is how many records a sub-table of a reserved table is meant to
+// get: far enough below the 1084 at which it would be split that chance does not
+// get there.
+const reservedFill = 900
+
+// Reserve makes tables for keys that are about to come, so that they need not be
+// grown step by step, which is a third of the cost of an insertion. It does
+// nothing to shards that have keys in the database. It takes one shard lock at a
+// time. The memory is 8.5 bytes per key, whether they come or not.
+func (s *Store) Reserve(db, keys int) {
+	n := keys / len(s.shards)
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		if t := sh.dbs[db]; t == nil && n > 0 {
+			sh.dbs[db] = newTable(sh, s.seed)
+			sh.dbs[db].reserve(n)
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// reserve gives an empty table the sub-tables and buckets for n records.
+func (t *table) reserve(n int) {
+	for n>>t.depth > reservedFill {
+		t.depth++
+	}
+	buckets := bucketsFor(n >> t.depth)
+	t.dir = make([]uint32, 1<<t.depth)
+	t.subs = make([]subtable, 1<<t.depth)
+	for i := range t.subs {
+		t.dir[i] = uint32(i)
+		t.subs[i] = subtable{
+			base: t.newArray(buckets), buckets: uint16(buckets), depth: t.depth, prefix: uint32(i),
+		}
+	}
+	t.widest = uint16(buckets)
+}

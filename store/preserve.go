@@ -100,6 +100,12 @@ func (e *Entry) unsaved() bool {
 // the entry goes on with a copy. Of a big collection it is the key's record
 // alone; with it the collection joins the queue.
 func (e *Entry) own() {
+	if e.sh.cut.sn != nil {
+		e.detach()
+	}
+}
+
+func (e *Entry) detach() {
 	if e.unsaved() {
 		e.move(e.rec.meta, e.rec.vlen, e.rec.size(), e.rec.encoding() == encRaw)
 	}

@@ -5,6 +5,93 @@ import (
 	"sync/atomic"
 )
 
+// Snapshots.
+//
+// # Problem
+//
+// A file has to show all databases as they were at one moment, the cut, while
+// clients go on changing them. Redis forks: the kernel copies each page that
+// is written to, 4 KiB for a counter, and the fork itself stops everything for
+// some 10 ms per gigabyte. A Go program cannot fork, and need not: it knows
+// where a record begins and ends.
+//
+// # The parity bit
+//
+// Each slot of a table has one bit beside its reference (bucket.go), each shard
+// says which value of it means "saved". At rest all bits of a shard, in the
+// keyspace and in the nested tables of big collections, equal the shard's. The
+// cut turns the shard's value around, and with that every record is unsaved:
+// no record is visited, so the cut takes microseconds. A new record gets the
+// value of saved ones, since the snapshot must not have it. What moves slots
+// about (growth, splits, removals, compaction) takes the bit along and knows
+// nothing else of snapshots.
+//
+// Two sides look for unsaved records, and whoever comes first marks the slot:
+//
+//   - The scanner (scanner.go) walks the tables that existed at the cut, in
+//     hash order by SCAN's cursor, so that no growth or shrinking makes it miss
+//     a record. It holds a lock for 64 records or 32 KiB, which it copies; they
+//     are encoded and written without the lock.
+//   - A writer (preserve.go) that is about to change or remove an unsaved record
+//     hands the old block over: to the queue of the shard. Removing and
+//     overwriting cost no copy by that, the block is merely not freed; a change
+//     in place copies the record and goes on with the copy. The janitor is a
+//     writer like the others.
+//
+// The queue is written before the walk goes on when it has become long
+// (drainAt), straight from the blocks, which are then freed. What is in it is
+// the snapshot's Debt: writers are not stopped here, who admits commands may
+// slow them down.
+//
+// # Big collections
+//
+// The elements have bits too, so that a change of one field in a million
+// preserves one field. The first writer that comes to an unwritten collection
+// hands the key's record over with the number of elements at the cut, so that
+// the collection is written soon; its elements are then handed over to a queue
+// of their table (kept), until the walk through it has ended. A table lives on
+// for that when its key is removed, renamed or overwritten meanwhile, and even
+// when its database is flushed: it is an orphan, which becomes garbage when it
+// has been written. It carries the number of its database at the cut, so
+// SWAPDB needs no care.
+//
+// A table's epoch tells whether it has been written: it equals the shard's then,
+// and also when the table was made after the cut. What was garbage at the cut
+// is no part of the snapshot.
+//
+// # Big records
+//
+// A record above 256 KiB is not copied under the lock but pinned and read
+// without it. Its slot stays unsaved until then: a writer that comes sees an
+// unsaved record and hands it over, but to the pin, which frees it. Compaction
+// does not move blocks of that size. A change in place of such a record copies
+// it, once per snapshot and under the lock: some 60 ms for APPEND to 100 MB.
+//
+// # The end
+//
+// An aborted snapshot, or one whose sink failed, walks on to the end and only
+// marks, so that all bits are equal again before the next cut.
+//
+// # Numbers
+//
+// On a virtual machine of two cores: the cut takes 40 us with 64 shards. 5
+// million keys of 16 bytes with 64 go by in 0.4 s, 80 ns each; locks are held
+// for 4 us in the median, 8 in the 99th percentile, and as long for values of
+// 100 KB. The fields of a hash of 5 million take 95 ns each. The first SET of
+// an unsaved key takes 240 ns longer, and keeps its old record and 40 bytes
+// until they have been written. Without a snapshot GET and SET take as long as
+// before there was any of this.
+//
+// # Rejected
+//
+// Writing a whole bucket when a writer is about to change it (Dragonfly does):
+// ten records for one, encoded in the client's time, and guests belong to other
+// buckets. A version number in each bucket or record instead of a bit: memory,
+// at rest too, for what one bit of the reference says. A copy of the tables'
+// slots at the cut: time under all locks that grows with the keys. Walking at
+// the cut's pace with a log of changes to be undone: the file is then not one
+// moment unless it is read back.
+
 // Errors of snapshots.
 var (
 	ErrSnapshotRunning = errors.New("store: a snapshot is running already")

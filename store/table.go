@@ -57,7 +57,8 @@ import (
 // Not safe for concurrent use: the shard's lock covers it.
 type table struct {
 	ar    *arena.Arena
-	mem   []byte // the arena's range
+	cut   *cutState // the shard's
+	mem   []byte    // the arena's range
 	seed  maphash.Seed
 	depth uint8    // the directory has 1<<depth entries
 	dir   []uint32 // index into subs
@@ -67,7 +68,6 @@ type table struct {
 
 	widest uint16 // no sub-table has more buckets
 
-	cut *cutState // the shard's
 	tableCut
 }
 
