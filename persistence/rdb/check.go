@@ -113,8 +113,9 @@ type checker struct {
 	failure error
 }
 
-func (c *checker) stopped() bool { return c.failure != nil }
-func (c *checker) expired()      {}
+func (c *checker) stopped() bool      { return c.failure != nil }
+func (c *checker) expired()           {}
+func (c *checker) announced(_, _ int) {}
 
 func (c *checker) progress() {
 	if c.o.Progress != nil {

@@ -10,9 +10,11 @@ const (
 	maxVersion = 12
 )
 
+// Magic is what an RDB file begins with.
+const Magic = "REDIS"
+
 const (
-	magic      = "REDIS"
-	headSize   = len(magic) + 4 // four digits of version
+	headSize   = len(Magic) + 4 // four digits of version
 	footerSize = 2 + 8          // of a DUMP payload: version, checksum
 )
 

@@ -19,6 +19,9 @@ type inserter struct {
 	order []uint32                    // indices of entries, by shard
 	heads [store.MaxShards + 1]uint32 // where each shard's begin in order
 	view  store.View
+	first int // shard
+
+	inserted int64 // keys of this batch
 }
 
 var errExhausted = errors.New("rdb: the store's address range is used up")
@@ -26,8 +29,8 @@ var errExhausted = errors.New("rdb: the store's address range is used up")
 // prefetchAhead is how many keys ahead buckets are prefetched.
 const prefetchAhead = 6
 
-func newInserter(l *loader) *inserter {
-	return &inserter{l: l, view: store.View{Store: l.st, Now: l.o.Clock, Loading: true}}
+func newInserter(l *loader, i int) *inserter {
+	return &inserter{l: l, first: i * l.st.Shards() / l.o.Workers, view: store.View{Store: l.st, Now: l.o.Clock, Loading: true}}
 }
 
 func (in *inserter) run() {
@@ -37,6 +40,8 @@ func (in *inserter) run() {
 			for i := range b.pieces {
 				in.piece(b, &b.pieces[i])
 			}
+			in.l.keys.Add(in.inserted)
+			in.inserted = 0
 		}
 		in.l.free <- b
 	}
@@ -58,7 +63,10 @@ func (in *inserter) entries(b *batch) {
 	if !in.locate(b) {
 		return
 	}
-	for shard := range in.l.st.Shards() {
+	// Each goroutine begins with another shard, to keep out of the others' way.
+	shards := in.l.st.Shards()
+	for i := range shards {
+		shard := (in.first + i) & (shards - 1)
 		list := in.order[in.heads[shard]:in.heads[shard+1]]
 		if len(list) == 0 {
 			continue
@@ -127,7 +135,7 @@ func (in *inserter) entry(b *batch, i uint32) {
 func (in *inserter) settle(err error, e *entry, name []byte, offset int64) {
 	switch {
 	case err == nil:
-		in.l.keys.Add(1)
+		in.inserted++
 	case errors.Is(err, errEmpty):
 		in.l.empty.Add(1)
 	case errors.Is(err, errExpired):

@@ -59,14 +59,15 @@ func Load(r io.Reader, size int64, st *store.Store, o LoadOptions) (Summary, err
 	}
 	l := &loader{
 		st: st, o: o, full: make(chan *batch, o.Workers), free: make(chan *batch, 2*o.Workers+1),
-		sum: Summary{Types: map[string]int64{}, Aux: map[string]string{}},
+		reserved: map[int]bool{},
+		sum:      Summary{Types: map[string]int64{}, Aux: map[string]string{}},
 	}
 	for range cap(l.free) {
 		l.free <- new(batch)
 	}
 	var done sync.WaitGroup
-	for range o.Workers {
-		done.Go(newInserter(l).run)
+	for i := range o.Workers {
+		done.Go(newInserter(l, i).run)
 	}
 	sp := splitter{window: window{r: r, size: size}, h: l, databases: st.Databases(), dropUntil: o.Now}
 	l.read = sp.offset
@@ -90,6 +91,8 @@ type loader struct {
 	full chan *batch // from the splitter
 	free chan *batch // back to it
 	read func() int64
+
+	reserved map[int]bool // databases whose tables were made; the splitter's
 
 	keys, empty, expiredFields atomic.Int64
 	failed                     atomic.Bool
@@ -140,6 +143,14 @@ func (l *loader) report() {
 
 func (l *loader) aux(name, value string)  { l.sum.Aux[name] = value }
 func (l *loader) selected(_ int, _ int64) {}
+
+func (l *loader) announced(db, keys int) {
+	if l.reserved[db] {
+		return
+	}
+	l.reserved[db] = true
+	l.st.Reserve(db, keys)
+}
 
 func (l *loader) expired() {
 	l.mu.Lock()

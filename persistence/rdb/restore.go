@@ -23,46 +23,53 @@ func CheckPayload(payload []byte) error {
 	return nil
 }
 
-// Restore makes a key of a DUMP payload that CheckPayload has accepted; any other
-// bytes do no harm. The key is absent, and the caller holds its shard. The new key
-// has no expiry time. It counts as one change. On ErrBadFormat there is no key.
-//
-// Fields of a hash that have expired by v.Now are left out.
-func Restore(v *store.View, k store.Key, payload []byte) error {
+// Decoded is a value taken out of a DUMP payload. It aliases the payload.
+type Decoded struct{ d decoder }
+
+// Decode takes the value out of a DUMP payload that CheckPayload has accepted; any
+// other bytes do no harm. The error is ErrBadFormat. now, in unix milliseconds: the
+// fields of a hash that have expired by then are left out.
+func Decode(payload []byte, now int64) (*Decoded, error) {
 	if len(payload) <= footerSize || !rowOf(payload[0]).known {
-		return ErrBadFormat
+		return nil, ErrBadFormat
 	}
-	var d decoder
-	if err := d.value(payload[0], payload[1:len(payload)-footerSize], v.Now); err != nil {
-		return ErrBadFormat
+	v := new(Decoded)
+	if err := v.d.value(payload[0], payload[1:len(payload)-footerSize], now); err != nil || v.repeats() {
+		return nil, ErrBadFormat
 	}
-	dirty := v.Dirty
-	err := restore(v, k, &d)
-	v.Dirty = dirty
-	if err == nil {
-		v.Dirty++
-	}
-	return err
+	return v, nil
 }
 
-func restore(v *store.View, k store.Key, d *decoder) error {
-	if d.typ == store.TypeString {
-		v.SetString(k, d.str, 0)
-		return nil
+// repeats tells whether a field or a member is there twice. The integers of an
+// intset are in order, so that decoding it has found out already.
+func (v *Decoded) repeats() bool {
+	step := 1
+	if v.d.typ == store.TypeHash {
+		step = 2
 	}
-	added, err := 0, error(nil)
-	if d.typ == store.TypeHash {
-		added, err = v.SetFields(k, d.list)
-		added *= 2
-	} else if d.width != 0 {
-		v.InsertIntegers(k, d.width, d.members)
-		v.Changed(k)
-	} else {
-		added, err = v.AddMembers(k, d.list)
+	seen := make(map[string]struct{}, len(v.d.list)/step)
+	for i := 0; i < len(v.d.list); i += step {
+		seen[string(v.d.list[i])] = struct{}{}
 	}
-	if err == nil && added == len(d.list) {
-		return nil
+	return len(seen) != len(v.d.list)/step
+}
+
+// Store gives the value to a key that is absent and whose shard the caller holds.
+// The new key has no expiry time. It counts as one change.
+func (v *Decoded) Store(view *store.View, k store.Key) error {
+	dirty := view.Dirty
+	var err error
+	switch d := &v.d; {
+	case d.typ == store.TypeString:
+		view.SetString(k, d.str, 0)
+	case d.typ == store.TypeHash:
+		_, err = view.SetFields(k, d.list)
+	case d.width != 0:
+		view.InsertIntegers(k, d.width, d.members)
+		view.Changed(k)
+	default:
+		_, err = view.AddMembers(k, d.list)
 	}
-	v.Delete(k)
-	return ErrBadFormat
+	view.Dirty = dirty + 1
+	return err
 }

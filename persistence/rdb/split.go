@@ -53,6 +53,9 @@ type handler interface {
 	aux(name, value string)
 	// selected is called for every change of the database.
 	selected(db int, offset int64)
+	// announced is called with the number of keys that a database is said to
+	// have.
+	announced(db, keys int)
 	// unknown is called for what larder has no type for. An error ends the file.
 	unknown(f *foreign) error
 	// expired is called for a key that is left out because it has expired.
@@ -147,10 +150,10 @@ func (s *splitter) head() bool {
 	if !ok {
 		return false
 	}
-	if string(b[:len(magic)]) != magic {
+	if string(b[:len(Magic)]) != Magic {
 		return s.fail(0, "not an RDB file: wrong signature")
 	}
-	v, err := strconv.ParseUint(string(b[len(magic):]), 10, 16)
+	v, err := strconv.ParseUint(string(b[len(Magic):]), 10, 16)
 	if err != nil {
 		return s.fail(0, "not an RDB file: the version is no number")
 	}
@@ -185,7 +188,7 @@ func (s *splitter) record() bool {
 	case opSelectDB:
 		return s.selectDB()
 	case opResizeDB:
-		return s.skipNumbers(2)
+		return s.resizeDB()
 	case opSlotInfo:
 		return s.skipNumbers(3)
 	case opAux:
@@ -232,6 +235,18 @@ func (s *splitter) selectDB() bool {
 	}
 	s.db = int(db)
 	s.h.selected(s.db, at)
+	return true
+}
+
+// resizeDB reads the numbers of keys and of expiry times to come, which are hints.
+func (s *splitter) resizeDB() bool {
+	keys, ok := s.number()
+	if !ok || !s.skipNumber() {
+		return false
+	}
+	// Believed as far as the rest of the file is long enough for usual keys.
+	const usual = 16
+	s.h.announced(s.db, int(min(keys, uint64(s.remaining())/usual)))
 	return true
 }
 
