@@ -12,7 +12,8 @@ import (
 
 // The janitor is the one goroutine that does the store's background work
 // (removing expired keys, freeing what was deleted, compacting), samples rates
-// and memory for INFO, and trims the Go heap.
+// and memory for INFO, trims the Go heap, and tells the persistence that time
+// passes.
 //
 // It works in slices: units of the store (tens of microseconds under one shard's
 // lock) until sliceBudget has passed, then it sleeps so much that its share of
@@ -25,12 +26,13 @@ const (
 	// maxShare and shareStep are percent of one core: active-expire-effort 1 gives
 	// maxShare, each step above it shareStep more, as in Redis.
 	maxShare, shareStep = 25, 2
-	// samplePeriod is the time between two samples of the rates.
+	// samplePeriod is the time between two samples of the rates, and two ticks.
 	samplePeriod = 100 * time.Millisecond
 )
 
 type janitor struct {
 	store  *store.Store
+	tick   func()
 	kernel *engine.Kernel
 	cfg    *config.Config
 	log    *slog.Logger
@@ -42,8 +44,8 @@ type janitor struct {
 	failed  bool // the last unit of work reported an error
 }
 
-func startJanitor(st *store.Store, k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
-	j := &janitor{store: st, kernel: k, cfg: cfg, log: log, stop: make(chan struct{}), done: make(chan struct{})}
+func startJanitor(st *store.Store, tick func(), k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
+	j := &janitor{store: st, tick: tick, kernel: k, cfg: cfg, log: log, stop: make(chan struct{}), done: make(chan struct{})}
 	go j.run()
 	return j
 }
@@ -77,6 +79,7 @@ func (j *janitor) round() time.Duration {
 		j.kernel.SampleRates()
 		j.kernel.SampleMemory(j.store.Memory() + stats.GoMemory())
 		j.trimmer.trim(start)
+		j.tick()
 	}
 	more, worked := true, time.Duration(0)
 	for more && worked < sliceBudget {

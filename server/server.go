@@ -2,10 +2,13 @@
 // kernel, event loops, listeners, and the background work. It holds no logic of
 // its own beyond who is started and stopped in which order.
 //
-//	Open    store, table, kernel, loops, listeners; nothing is accepted yet
-//	Serve   accepts until the context ends or SHUTDOWN, then drains
-//	Close   connections, background work, then the store's memory, which must be
-//	        the last to go: a session that still ran would read unmapped pages
+//	Open    store, persistence, table, kernel, loops, listeners; nothing is
+//	        accepted and nothing loaded yet
+//	Serve   accepts and loads; serves until the context ends or SHUTDOWN; makes
+//	        durable what is to be; then drains
+//	Close   connections, background work, files, then the store's memory, which
+//	        must be the last to go: a session that still ran would read unmapped
+//	        pages
 package server
 
 import (
@@ -18,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/server/commands"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
@@ -33,6 +37,7 @@ type Server struct {
 	cfg       *config.Config
 	log       *slog.Logger
 	store     *store.Store
+	persist   *persistence.Manager
 	kernel    *engine.Kernel
 	net       *netloop.Server
 	listeners []net.Listener
@@ -62,6 +67,9 @@ func (s *Server) open() (err error) {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	followConfig(s.cfg, enc, evict)
+	if err = s.openPersistence(); err != nil {
+		return err
+	}
 	table, err := engine.NewTable(commands.All())
 	if err != nil {
 		return err
@@ -71,7 +79,7 @@ func (s *Server) open() (err error) {
 		driver = "goroutines"
 	}
 	s.kernel, err = engine.NewKernel(engine.Options{
-		Store: s.store, Config: s.cfg, Table: table, Log: s.log, Driver: driver,
+		Store: s.store, Persist: s.persist, Config: s.cfg, Table: table, Log: s.log, Driver: driver,
 		Shutdown: s.requestStop,
 		Network:  func() netloop.Stats { return s.net.Stats() },
 		Port:     s.Port,
@@ -83,6 +91,7 @@ func (s *Server) open() (err error) {
 		Loops: int(v.IOThreads), Portable: portable,
 		NewSession: s.kernel.Connect,
 		Limits:     func() netloop.Limits { return limits(s.cfg.Values()) },
+		Commit:     s.commit,
 		Log:        s.log,
 	})
 	if err != nil {
@@ -91,7 +100,7 @@ func (s *Server) open() (err error) {
 	if s.listeners, err = listen(v, s.log); err != nil {
 		return err
 	}
-	s.janitor = startJanitor(s.store, s.kernel, s.cfg, s.log)
+	s.janitor = startJanitor(s.store, s.persist.Tick, s.kernel, s.cfg, s.log)
 	return nil
 }
 
@@ -128,20 +137,22 @@ func followConfig(cfg *config.Config, enc *store.Encodings, evict *store.Evictio
 	apply(cfg.Values())
 }
 
-// Serve accepts connections until ctx ends or a client sends SHUTDOWN. Then it
-// stops accepting, sends what clients are owed, and returns. An error is a
-// listener's.
+// ErrInterrupt is the cause of a context's end that tells SIGINT from SIGTERM.
+var ErrInterrupt = errors.New("interrupted")
+
+// Serve accepts connections, loads the data set, and serves until ctx ends or a
+// client sends SHUTDOWN. Then it makes durable what the configuration says, stops
+// accepting, sends what clients are owed, and returns. If ctx ends and the final
+// save fails, it goes on, as Redis does: the data would be lost. An error is a
+// listener's or that of loading.
 func (s *Server) Serve(ctx context.Context) error {
-	failed := make(chan error, len(s.listeners))
+	failed := make(chan error, len(s.listeners)+1)
 	for _, ln := range s.listeners {
 		go func() { failed <- s.net.Serve(ln) }()
 	}
-	var err error
-	select {
-	case <-ctx.Done():
-	case <-s.stop:
-	case err = <-failed:
-	}
+	loaded := s.startLoading(ctx, failed)
+	defer func() { <-loaded }()
+	err := s.untilStop(ctx, failed)
 	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	go func() {
@@ -155,6 +166,26 @@ func (s *Server) Serve(ctx context.Context) error {
 		s.log.Warn("clients did not read their last replies in time", "error", late)
 	}
 	return err
+}
+
+// untilStop waits for a reason to stop that is good enough.
+func (s *Server) untilStop(ctx context.Context, failed <-chan error) error {
+	asked := ctx.Done()
+	for {
+		select {
+		case <-asked:
+			err := s.prepareSignal(ctx)
+			if err == nil {
+				return nil
+			}
+			s.log.Error("not stopping: this would lose data", "error", err)
+			asked = nil
+		case <-s.stop:
+			return nil
+		case err := <-failed:
+			return err
+		}
+	}
 }
 
 // requestStop ends Serve without waiting for it.
@@ -184,6 +215,9 @@ func (s *Server) close() error {
 	}
 	if s.janitor != nil {
 		s.janitor.close()
+	}
+	if s.persist != nil {
+		errs = append(errs, s.persist.Close())
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

@@ -89,7 +89,7 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 		return err
 	}
 	values := cfg.Values()
-	if err := checkDir(values.Dir); err != nil {
+	if err := checkDir(values); err != nil {
 		return err
 	}
 	log, closeLog, err := openLog(cfg, stdout)
@@ -135,7 +135,7 @@ func announce(cfg *config.Config, log *slog.Logger, addrs []string) {
 // untilSignal gives a context that ends with the first SIGTERM or SIGINT. A second one ends the process at once, after
 // last has been called.
 func untilSignal(log *slog.Logger, last func()) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	done := make(chan struct{})
@@ -143,7 +143,10 @@ func untilSignal(log *slog.Logger, last func()) (ctx context.Context, stop func(
 		select {
 		case s := <-signals:
 			log.Warn("stopping; a second signal stops at once", "signal", s.String())
-			cancel()
+			if s == syscall.SIGINT {
+				cancel(server.ErrInterrupt)
+			}
+			cancel(nil)
 		case <-done:
 			return
 		}
@@ -158,18 +161,24 @@ func untilSignal(log *slog.Logger, last func()) (ctx context.Context, stop func(
 	return ctx, func() {
 		signal.Stop(signals)
 		close(done)
-		cancel()
+		cancel(nil)
 	}
 }
 
-// checkDir makes sure that data could be kept in dir. The current folder, which nobody chose, may be read-only.
-func checkDir(dir string) error {
-	if wd, err := os.Getwd(); err == nil && wd == dir {
+// checkDir makes sure that data can be kept in the folder that the configuration names. The current folder, which nobody
+// chose, may be read-only if nothing is to be written.
+func checkDir(v *config.Values) error {
+	keeps := v.AppendOnly || len(v.SavePoints) > 0
+	if wd, err := os.Getwd(); err == nil && wd == v.Dir && !keeps {
 		return nil
 	}
-	probe, err := os.CreateTemp(dir, "larder-*.tmp")
+	probe, err := os.CreateTemp(v.Dir, "larder-*.tmp")
 	if err != nil {
-		return fmt.Errorf("dir: cannot write to %s: %w", dir, cause(err))
+		hint := ""
+		if keeps {
+			hint = ` (without data to keep: --save "" --appendonly no)`
+		}
+		return fmt.Errorf("dir: cannot write to %s: %w%s", v.Dir, cause(err), hint)
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }

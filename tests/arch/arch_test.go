@@ -19,10 +19,11 @@ const module = "github.com/larderkv/larder/"
 // What must not know of what follows from the levels: the data types (store) and the network (server/netloop) cannot
 // import protocol's users, and the rules below keep them from protocol itself.
 const levels = `
-0 protocol eviction store/lex store/arena server/config server/stats | requests and replies; policies; lexical rules; memory; parameters; counters
+0 protocol eviction store/lex store/arena server/config server/stats persistence/vfs | requests and replies; policies; lexical rules; memory; parameters; counters; the file system
 1 store          | keyspace, records, data types
-2 server/netloop | event loops and connections
-3 server/engine  | the kernel: rows, sessions, admission, transactions
+2 server/netloop persistence/rdb persistence/aof | event loops and connections; file formats
+3 persistence    | what is loaded, saved and logged when
+4 server/engine  | the kernel: rows, sessions, admission, transactions
 5 server/commands | one file per family of commands
 6 server         | composition root
 7 cmd/larder tests/... | the program; black-box tests
@@ -35,6 +36,9 @@ server/netloop protocol      | the network knows no command
 server/netloop store         | nor any data
 server/stats   log/slog      | counters do not talk
 protocol       server/config | a leaf
+persistence/rdb protocol     | a file format knows no wire
+persistence/rdb server/config | nor parameters
+persistence/aof server/config | likewise
 `
 
 // onlyFor: packages of other modules that one place alone may use.

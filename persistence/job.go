@@ -1,0 +1,98 @@
+package persistence
+
+import (
+	"errors"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/larderkv/larder/store"
+)
+
+// kind is what a job does.
+type kind uint8
+
+const (
+	saveJob kind = iota
+	rewriteJob
+)
+
+// job is a snapshot on its way to disk.
+type job struct {
+	kind     kind
+	startLog bool // the rewrite is the one that switches the log on
+	started  time.Time
+	dirty    int64 // changes that the cut includes
+	waiting  []func(error)
+	snap     atomic.Pointer[store.Snapshot] // nil until the cut
+	aborted  atomic.Bool
+	done     chan struct{} // closed when all is over
+}
+
+// errAborted is the outcome of a job that was told to stop.
+var errAborted = errors.New("aborted")
+
+// abort makes the job end soon, without a result. Safe from any goroutine.
+func (j *job) abort() {
+	j.aborted.Store(true)
+	if s := j.snap.Load(); s != nil {
+		s.Abort()
+	}
+}
+
+// setSnapshot is called at the cut.
+func (j *job) setSnapshot(s *store.Snapshot) {
+	j.snap.Store(s)
+	if j.aborted.Load() {
+		s.Abort()
+	}
+}
+
+// queue is what begins when the job is over.
+type queue struct {
+	save     bool
+	rewrite  bool
+	startLog bool          // the rewrite is the one that switches the log on
+	waiting  []func(error) // of SAVE
+}
+
+// record is what INFO tells of jobs.
+type record struct {
+	lastSave    time.Time     // end of the last successful one, at first the start
+	lastTry     time.Time     // begin of the last background save
+	saveErr     error         // of the last background save
+	saveTook    time.Duration // -1 before the first
+	saves       int64
+	rewriteErr  error
+	rewriteTook time.Duration
+	rewrites    int64
+	failures    int       // rewrites failed in a row
+	nextTry     time.Time // no automatic rewrite before it
+	saveDebt    int64     // bytes owed at most, of the last save and rewrite
+	rewriteDebt int64
+}
+
+// begin makes j the running job. m.mu is held.
+func (m *Manager) begin(j *job) {
+	m.job = j
+	m.debtPeak.Store(0)
+}
+
+// limitDebt sets what writers may owe while the snapshot is walked.
+func (m *Manager) limitDebt() {
+	m.debtLimit.Store(max(leastDebt, m.store.Memory()/debtShare))
+}
+
+// end takes the running job off and tells those who wait for it. It returns the
+// bytes that writers owed at most.
+func (m *Manager) end(j *job, err error, note func(took time.Duration, debt int64)) {
+	m.debtLimit.Store(math.MaxInt64)
+	m.mu.Lock()
+	m.job = nil
+	note(m.clock().Sub(j.started), m.debtPeak.Load())
+	m.mu.Unlock()
+	for _, tell := range j.waiting {
+		tell(err)
+	}
+	close(j.done)
+}

@@ -1,0 +1,307 @@
+package persistence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/persistence/rdb"
+	"github.com/larderkv/larder/persistence/vfs"
+	"github.com/larderkv/larder/server/config"
+)
+
+// reportEvery is the time between two lines of the log while loading.
+const reportEvery = time.Second
+
+// source is what there is to load.
+type source struct {
+	manifest *aof.Manifest // of a log; nil: there is none
+	dump     string        // path of the snapshot file, if there is no log
+	bytes    int64         // of all files
+}
+
+func (s *source) empty() bool { return s.manifest == nil && s.dump == "" }
+
+// findSource looks at what the folder has, and changes nothing there.
+func (m *Manager) findSource(v *config.Values) (s source, err error) {
+	if v.AppendOnly {
+		s.manifest, err = aof.Find(m.fs, v.Dir, logFolder(v), v.AppendFilename)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return s, err
+		}
+		if err == nil && !s.manifest.Empty() {
+			s.bytes, err = s.manifest.Size(m.fs)
+			return s, err
+		}
+	}
+	dump := v.Path(v.DBFilename)
+	info, err := m.fs.Stat(dump)
+	if errors.Is(err, fs.ErrNotExist) {
+		return source{}, nil
+	}
+	if err != nil {
+		return source{}, err
+	}
+	return source{dump: dump, bytes: info.Size()}, nil
+}
+
+// Load reads the data set from disk and begins to log, if that is switched on.
+// Until it returns nil the State says Loading. When ctx ends it stops with the
+// context's error. A file that is not in order is left as it is, but for the torn
+// tail of a log where aof-load-truncated allows to cut it off.
+func (m *Manager) Load(ctx context.Context) error {
+	if m.state.Load()&Loading == 0 {
+		return nil // New found nothing to load
+	}
+	v := m.cfg.Values()
+	started := m.clock()
+	stop := m.reportLoading()
+	err := m.loadSource(ctx, v)
+	stop()
+	if err != nil {
+		return err
+	}
+	m.log.Info("data loaded", "keys", m.keys(), "expired", m.load.expired.Load(),
+		"bytes", m.load.done.Load(), "took", m.clock().Sub(started))
+	return m.startLog(v)
+}
+
+// keys counts the keys of all databases.
+func (m *Manager) keys() (n int) {
+	for db := range m.store.Databases() {
+		n += m.store.DB(db).Keys
+	}
+	return n
+}
+
+// startLog ends the loading: effects are logged from here on, if v says so.
+func (m *Manager) startLog(v *config.Values) error {
+	if v.AppendOnly {
+		if err := m.continueLog(v); err != nil {
+			return err
+		}
+	}
+	m.source = source{}
+	m.setState(Loading, false)
+	return nil
+}
+
+func (m *Manager) continueLog(v *config.Values) error {
+	manifest := m.source.manifest
+	if manifest == nil {
+		if err := m.firstBase(); err != nil {
+			return fmt.Errorf("begin the log: %w", err)
+		}
+		return nil
+	}
+	if err := manifest.Adopt(m.fs, v.AppendFilename); err != nil {
+		return fmt.Errorf("take over the log of an older version: %w", err)
+	}
+	if err := m.aof.Start(manifest); err != nil {
+		return fmt.Errorf("continue the log: %w", err)
+	}
+	return nil
+}
+
+// firstBase gives a new log a base of what has been loaded, before any client may
+// change it.
+func (m *Manager) firstBase() error {
+	m.mu.Lock()
+	m.queue.startLog = true
+	j := m.startRewrite(m.clock())
+	m.mu.Unlock()
+	<-j.done
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.record.rewriteErr
+}
+
+func (m *Manager) loadSource(ctx context.Context, v *config.Values) error {
+	if m.source.manifest != nil {
+		return m.loadLog(ctx, v)
+	}
+	if v.AppendOnly {
+		m.log.Warn("there is no log yet: it begins with the data of the snapshot file", "file", m.source.dump)
+	}
+	now := m.clock().UnixMilli()
+	_, err := m.loadFile(ctx, m.source.dump, now, v)
+	return err
+}
+
+// loadLog loads the base and replays the incremental files.
+func (m *Manager) loadLog(ctx context.Context, v *config.Values) error {
+	replay := m.replay()
+	tail, err := m.source.manifest.Tail(m.fs)
+	if err != nil {
+		return err
+	}
+	for i, path := range m.source.manifest.Paths() {
+		if err := m.loadLogFile(ctx, path, i == tail, v, replay); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadLogFile loads one file of the log: RDB, commands, or one after the other.
+func (m *Manager) loadLogFile(ctx context.Context, path string, last bool, v *config.Values, replay func([]aof.Command) error) error {
+	isRDB, err := m.isRDB(path)
+	if err != nil {
+		return err
+	}
+	var from int64
+	if isRDB {
+		// Nothing is dropped that has expired: commands that follow may refer to it.
+		if from, err = m.loadFile(ctx, path, 0, v); err != nil {
+			return err
+		}
+	}
+	f, size, err := m.open(path)
+	if err != nil {
+		return err
+	}
+	if from == size {
+		return f.Close()
+	}
+	before := m.load.done.Load()
+	r := &meter{ctx: ctx, r: io.NewSectionReader(f, from, size-from), done: &m.load.done}
+	res, err := aof.ReadCommands(r, size-from, aof.ReadOptions{File: path, Offset: from}, replay)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	m.load.done.Store(before + size - from)
+	m.log.Info("log replayed", "file", path, "commands", res.Commands)
+	if !res.Truncated {
+		return nil
+	}
+	return m.cutTail(path, size, res.Valid, last, v)
+}
+
+// cutTail takes the torn end off the last file of a log, if the configuration
+// allows it.
+func (m *Manager) cutTail(path string, size, valid int64, last bool, v *config.Values) error {
+	if !last {
+		return fmt.Errorf("%s ends in the middle of a command at offset %d of %d, and other files of the log follow; repair: larder check aof --fix %s",
+			path, valid, size, m.manifestPath(v))
+	}
+	if !v.AOFLoadTruncated {
+		return fmt.Errorf("%s ends in the middle of a command at offset %d of %d, and aof-load-truncated is off; repair: larder check aof --fix %s",
+			path, valid, size, m.manifestPath(v))
+	}
+	m.log.Warn("the log ends in the middle of a command: the rest is cut off", "file", path, "size", size, "valid", valid)
+	f, err := m.fs.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("cut the log's end off: %w", err)
+	}
+	return errors.Join(f.Truncate(valid), f.Sync(), f.Close())
+}
+
+func (m *Manager) manifestPath(v *config.Values) string {
+	return filepath.Join(logFolder(v), v.AppendFilename+".manifest")
+}
+
+func (m *Manager) open(path string) (vfs.File, int64, error) {
+	f, err := m.fs.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
+}
+
+// isRDB tells whether a file begins as an RDB file does.
+func (m *Manager) isRDB(path string) (bool, error) {
+	f, _, err := m.open(path)
+	if err != nil {
+		return false, err
+	}
+	var magic [5]byte
+	n, err := f.ReadAt(magic[:], 0)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return string(magic[:n]) == "REDIS", errors.Join(err, f.Close())
+}
+
+// loadFile loads an RDB file and returns where its RDB part ends. now is as in
+// rdb.LoadOptions.
+func (m *Manager) loadFile(ctx context.Context, path string, now int64, v *config.Values) (end int64, err error) {
+	f, size, err := m.open(path)
+	if err != nil {
+		return 0, err
+	}
+	before, keys := m.load.done.Load(), m.load.keys.Load()
+	sum, err := rdb.Load(&meter{ctx: ctx, r: f}, size, m.store, rdb.LoadOptions{
+		Now: now, Clock: m.clock().UnixMilli(), Workers: runtime.GOMAXPROCS(0), SkipUnknownTypes: v.RDBSkipUnknownTypes,
+		Progress: func(read, n int64) {
+			m.load.done.Store(before + read)
+			m.load.keys.Store(keys + n)
+		},
+	})
+	if err = errors.Join(err, f.Close()); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	m.load.done.Store(before + sum.Bytes)
+	m.load.keys.Store(keys + sum.Keys)
+	m.load.expired.Add(sum.Expired)
+	if mem, err := strconv.ParseInt(sum.Aux["used-mem"], 10, 64); err == nil {
+		m.load.memory.Store(mem)
+	}
+	if sum.Skipped > 0 {
+		m.log.Warn("keys of types that larder does not have were left out", "file", path, "keys", sum.Skipped)
+	}
+	return sum.Bytes, nil
+}
+
+// meter counts what is read, and stops with its context.
+type meter struct {
+	ctx  context.Context
+	r    io.Reader
+	done interface{ Add(int64) int64 } // nil: nobody counts
+}
+
+func (r *meter) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := r.r.Read(p)
+	if r.done != nil {
+		r.done.Add(int64(n))
+	}
+	return n, err
+}
+
+// reportLoading writes a line to the log every second until stop is called.
+func (m *Manager) reportLoading() (stop func()) {
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		t := time.NewTicker(reportEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				total := max(m.load.total.Load(), 1)
+				m.log.Info("loading", "percent", m.load.done.Load()*100/total, "keys", m.load.keys.Load())
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
+}

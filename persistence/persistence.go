@@ -1,0 +1,303 @@
+// Package persistence decides when the data set goes to disk and when it comes
+// back: what is loaded at the start and in which order, and the state machine of
+// SAVE, BGSAVE and BGREWRITEAOF. It moves no bytes by itself: snapshots are cut
+// and walked by package store, written by persistence/rdb, the log is
+// persistence/aof.
+//
+// # Jobs
+//
+// There is at most one snapshot at a time, so there is at most one job: a save,
+// or a rewrite of the log. What comes in meanwhile is refused or scheduled, in
+// Redis' words. A job's cut happens under all shard locks and costs
+// microseconds; everything else runs in a goroutine of the job.
+//
+//	save      cut; walk to temp-<pid>.rdb; fsync; rename; fsync of the folder
+//	rewrite   next incremental file, in the durable manifest; cut, from where on
+//	          effects go to that file; walk to the new base; manifest; old files go
+//
+// # Start
+//
+// A log that is switched on wins over the snapshot file, as in Redis. A log that
+// is switched on and does not exist yet begins with what the snapshot file has:
+// Redis would begin with nothing, and the next save would then overwrite the
+// data. Until Load returns the State says Loading, and clients are told so.
+//
+// # Back-pressure
+//
+// While a snapshot is walked, writers hand over what they overwrite (store.Debt).
+// Disk and encoder may be slower than they are. Once the debt passes one per
+// cent of the data, each round of a loop that wrote waits for a moment (Throttle),
+// never longer than maxThrottle: memory is what grows when the disk is
+// too slow, not the time of a request.
+//
+// # Failures
+//
+// A failed save keeps the old file and is told by State until a save succeeds; a
+// failing log likewise until it has written again. The kernel refuses writes
+// while either lasts. Nothing is ever logged and forgotten.
+package persistence
+
+import (
+	"errors"
+	"log/slog"
+	"math"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/persistence/vfs"
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/store"
+)
+
+// State bits. The kernel reads them before every command.
+const (
+	// Loading: the data set is being read from disk.
+	Loading uint32 = 1 << iota
+	// SaveFailing: the last background save failed, save points are set, and
+	// stop-writes-on-bgsave-error says that writes have to stop.
+	SaveFailing
+	// LogFailing: the log could not be written or synced.
+	LogFailing
+	// Stopping: the final save has been made: a write after it would be lost.
+	Stopping
+)
+
+// Errors of requests.
+var (
+	ErrSaveRunning    = errors.New("persistence: a save is running")
+	ErrRewriteRunning = errors.New("persistence: a rewrite of the log is running")
+	ErrStopping       = errors.New("persistence: the server is stopping")
+)
+
+// Options are what a Manager is made of.
+type Options struct {
+	Store  *store.Store
+	FS     vfs.FS
+	Config *config.Config
+	Log    *slog.Logger
+	Clock  func() time.Time // nil: time.Now
+	// Replay returns a function that executes commands of the log, in order.
+	Replay func() func(batch []aof.Command) error
+	// Memory is used_memory, written into snapshots.
+	Memory func() int64
+}
+
+// Manager is the persistence of one server. Its methods are safe from any
+// goroutine; those ending in Locked expect all shard locks to be held.
+type Manager struct {
+	store  *store.Store
+	fs     vfs.FS
+	cfg    *config.Config
+	log    *slog.Logger
+	clock  func() time.Time
+	replay func() func([]aof.Command) error
+	memory func() int64
+	aof    *aof.Log
+
+	state     atomic.Uint32
+	dirty     atomic.Int64 // changes since the last save
+	debtLimit atomic.Int64 // bytes; MaxInt64 while no snapshot runs
+	debtPeak  atomic.Int64 // of the running or last snapshot
+	load      loading
+	source    source // until it is loaded
+
+	mu      sync.Mutex // after the shard locks; protects what follows
+	job     *job       // nil: none
+	queue   queue
+	record  record
+	folder  folder
+	closing bool // no job begins any more
+}
+
+// New makes a Manager that loads nothing yet and writes nothing. It takes the
+// lock of the folder if the configuration asks for any file to be written.
+func New(o Options) (*Manager, error) {
+	m := &Manager{
+		store: o.Store, fs: o.FS, cfg: o.Config, log: o.Log, clock: o.Clock, replay: o.Replay, memory: o.Memory,
+	}
+	if m.clock == nil {
+		m.clock = time.Now
+	}
+	m.debtLimit.Store(math.MaxInt64)
+	m.record = record{lastSave: m.clock(), saveTook: -1, rewriteTook: -1}
+	v := o.Config.Values()
+	if err := m.folder.follow(m.fs, v); err != nil {
+		return nil, err
+	}
+	m.aof = aof.NewLog(aof.Options{
+		FS: m.fs, Dir: logFolder(v), Prefix: v.AppendFilename, Logger: m.log, Clock: m.clock,
+		OnFailure: func(failing bool) { m.setState(LogFailing, failing) },
+	})
+	m.follow(v)
+	return m, m.plan(v)
+}
+
+// plan finds out what Load has to do. With nothing to load it is done at once.
+func (m *Manager) plan(v *config.Values) (err error) {
+	m.state.Or(Loading)
+	if m.source, err = m.findSource(v); err != nil {
+		return err
+	}
+	m.load.started.Store(m.clock().UnixNano())
+	m.load.total.Store(m.source.bytes)
+	if m.source.empty() {
+		return m.startLog(v)
+	}
+	return nil
+}
+
+// Log is where effects go. It is off unless appendonly is on.
+func (m *Manager) Log() *aof.Log { return m.aof }
+
+// State is a set of the bits above. One atomic load.
+func (m *Manager) State() uint32 { return m.state.Load() }
+
+func (m *Manager) setState(bit uint32, on bool) {
+	if on {
+		m.state.Or(bit)
+	} else {
+		m.state.And(^bit)
+	}
+}
+
+// AddDirty counts changes of the data set.
+func (m *Manager) AddDirty(n int64) {
+	if n != 0 {
+		m.dirty.Add(n)
+	}
+}
+
+const (
+	// leastDebt is the debt, in bytes, below which nobody is slowed down.
+	leastDebt = 16 << 20
+	// debtShare is the part of the data that may be owed besides.
+	debtShare = 100
+	// maxThrottle is the longest wait per round of an event loop.
+	maxThrottle = time.Millisecond
+)
+
+// Throttle waits for a moment if writers are too far ahead of the snapshot. An
+// event loop calls it once per round, without any lock.
+func (m *Manager) Throttle() {
+	debt := m.store.Debt()
+	if debt == 0 {
+		return
+	}
+	for peak := m.debtPeak.Load(); debt > peak && !m.debtPeak.CompareAndSwap(peak, debt); {
+		peak = m.debtPeak.Load()
+	}
+	limit := m.debtLimit.Load()
+	if debt <= limit {
+		return
+	}
+	over := float64(debt-limit) / float64(limit)
+	time.Sleep(time.Duration(min(over, 1) * float64(maxThrottle)))
+}
+
+// Apply brings the log and the folder in line with new values. It is called
+// before they come into force; an error keeps the old ones.
+func (m *Manager) Apply(v *config.Values) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closing {
+		return ErrStopping
+	}
+	if err := m.folder.follow(m.fs, v); err != nil {
+		return err
+	}
+	if m.state.Load()&Loading == 0 {
+		if err := m.switchLog(v); err != nil {
+			return err
+		}
+	}
+	m.follow(v)
+	return nil
+}
+
+// follow passes on what others read for themselves.
+func (m *Manager) follow(v *config.Values) {
+	m.aof.SetPolicy(policies[v.AppendFsync])
+	m.aof.SetTimestamps(v.AOFTimestampEnabled)
+	m.setState(SaveFailing, m.record.saveErr != nil && v.StopWritesOnBgsaveError && len(v.SavePoints) > 0)
+}
+
+var policies = map[string]aof.Policy{"always": aof.Always, "everysec": aof.EverySec, "no": aof.No}
+
+// switchLog turns the log on or off as v says.
+func (m *Manager) switchLog(v *config.Values) error {
+	switch on := m.aof.On() || m.queue.startLog; {
+	case v.AppendOnly && !on:
+		m.queue.startLog = true
+		m.queue.rewrite = true
+		m.log.Info("the log is switched on; it begins with a base file of all data")
+	case !v.AppendOnly && on:
+		m.queue.startLog, m.queue.rewrite = false, false
+		if m.job != nil && m.job.kind == rewriteJob {
+			m.job.abort()
+		}
+		return m.aof.Stop()
+	}
+	return nil
+}
+
+// Tick does what is due: scheduled jobs, save points, growth of the log. The
+// background worker calls it about ten times a second, without any lock.
+func (m *Manager) Tick() {
+	now := m.clock()
+	m.aof.Tick(now)
+	if m.state.Load()&Loading != 0 {
+		return
+	}
+	v := m.cfg.Values()
+	m.mu.Lock()
+	save := m.saveIsDue(now, v)
+	rewrite := !save && m.rewriteIsDue(now, v)
+	if rewrite {
+		m.startRewrite(now)
+	}
+	m.mu.Unlock()
+	if save {
+		m.store.LockAll()
+		m.mu.Lock()
+		if m.job == nil && !m.closing {
+			m.startSaveLocked()
+		}
+		m.mu.Unlock()
+		m.store.UnlockAll()
+	}
+}
+
+// Close ends the running job, writes and syncs the log and lets go of the folder.
+// Nobody may append any more.
+func (m *Manager) Close() error {
+	m.stopJobs()
+	err := m.aof.Stop()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return errors.Join(err, m.folder.release())
+}
+
+// stopJobs aborts the running job, waits for its end and allows no other.
+func (m *Manager) stopJobs() {
+	m.mu.Lock()
+	m.closing = true
+	j := m.job
+	m.mu.Unlock()
+	if j != nil {
+		j.abort()
+		<-j.done
+	}
+}
+
+// resumeJobs takes stopJobs back.
+func (m *Manager) resumeJobs() {
+	m.mu.Lock()
+	m.closing = false
+	m.mu.Unlock()
+}
+
+// logFolder is the absolute name of the log's folder.
+func logFolder(v *config.Values) string { return filepath.Join(v.Dir, v.AppendDirname) }

@@ -1,0 +1,258 @@
+package persistence
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/larderkv/larder/persistence/rdb"
+	"github.com/larderkv/larder/persistence/vfs"
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/store"
+)
+
+// retryDelay is the time after a failed background save before the next, if save
+// points ask for it.
+const retryDelay = 5 * time.Second
+
+// syncEvery is how many bytes of a snapshot may be written before the system is
+// told to begin to write them to disk.
+const syncEvery = 4 << 20
+
+// BackgroundSaveLocked begins a save. If a rewrite of the log is running it fails
+// with ErrRewriteRunning, or is scheduled if that is wanted; ErrSaveRunning and
+// ErrStopping are the other errors. All shard locks are held: the cut is now.
+func (m *Manager) BackgroundSaveLocked(schedule bool) (scheduled bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closing:
+		return false, ErrStopping
+	case m.job == nil:
+		m.startSaveLocked()
+		return false, nil
+	case m.job.kind == saveJob:
+		return false, ErrSaveRunning
+	case !schedule:
+		return false, ErrRewriteRunning
+	}
+	m.queue.save = true
+	return true, nil
+}
+
+// ScheduleSave has a save begin soon: a transaction that asks for one must be over
+// by its cut. The errors are ErrSaveRunning and ErrStopping.
+func (m *Manager) ScheduleSave() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closing:
+		return ErrStopping
+	case m.job != nil && m.job.kind == saveJob:
+		return ErrSaveRunning
+	}
+	m.queue.save = true
+	return nil
+}
+
+// SaveLocked begins a save and has done called with its outcome, from another
+// goroutine. While a rewrite is running it waits for its turn; the cut is then
+// later. All shard locks are held.
+func (m *Manager) SaveLocked(done func(error)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closing {
+		return ErrStopping
+	}
+	if m.job != nil && m.job.kind == saveJob {
+		return ErrSaveRunning
+	}
+	m.queue.waiting = append(m.queue.waiting, done)
+	if m.job != nil {
+		m.queue.save = true
+		return nil
+	}
+	m.startSaveLocked()
+	return nil
+}
+
+// LastSave is the time of the last successful save, at first that of the start.
+func (m *Manager) LastSave() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.record.lastSave
+}
+
+// saveIsDue tells whether a save was scheduled or a save point has been reached.
+// m.mu is held.
+func (m *Manager) saveIsDue(now time.Time, v *config.Values) bool {
+	if m.job != nil || m.closing {
+		return false
+	}
+	if m.queue.save {
+		return true
+	}
+	if m.record.saveErr != nil && now.Sub(m.record.lastTry) <= retryDelay {
+		return false
+	}
+	dirty, since := m.dirty.Load(), int64(now.Sub(m.record.lastSave)/time.Second)
+	for _, p := range v.SavePoints {
+		if dirty >= p.Changes && since > p.Seconds {
+			m.log.Info("save point reached", "changes", dirty, "seconds", since)
+			return true
+		}
+	}
+	return false
+}
+
+// startSaveLocked cuts and begins to write. m.mu is held, and all shard locks.
+func (m *Manager) startSaveLocked() {
+	now := m.clock()
+	j := &job{kind: saveJob, started: now, dirty: m.dirty.Load(), done: make(chan struct{}), waiting: m.queue.waiting}
+	m.queue.save, m.queue.waiting = false, nil
+	m.record.lastTry = now
+	m.begin(j)
+	snap, err := m.store.CutLocked(now.UnixMilli())
+	if err == nil {
+		j.setSnapshot(snap)
+		m.limitDebt()
+	}
+	go m.runSave(j, err)
+}
+
+func (m *Manager) runSave(j *job, err error) {
+	v := m.cfg.Values()
+	var size int64
+	if err == nil {
+		size, err = m.writeDump(j.snap.Load(), v, (*store.Snapshot).Run)
+	}
+	m.end(j, err, func(took time.Duration, debt int64) {
+		m.record.saveTook, m.record.saveDebt = took, debt
+		if j.aborted.Load() && err != nil {
+			return // asked for: not a failure
+		}
+		m.record.saveErr = err
+		if err == nil {
+			m.saved(j.dirty)
+		}
+		m.follow(m.cfg.Values())
+	})
+	if err != nil {
+		m.log.Error("background save failed", "error", err)
+		return
+	}
+	keys, _ := j.snap.Load().Progress()
+	m.log.Info("snapshot saved", "file", v.Path(v.DBFilename), "keys", keys, "bytes", size, "took", m.clock().Sub(j.started))
+}
+
+// saved notes a successful save that includes dirty changes. m.mu is held.
+func (m *Manager) saved(dirty int64) {
+	m.dirty.Add(-dirty)
+	m.record.lastSave = m.clock()
+	m.record.saveErr = nil
+	m.record.saves++
+}
+
+// writeDump writes a snapshot to the file that the configuration names, by way of
+// a temporary file. The snapshot is over afterwards in any case. It returns the
+// file's size in bytes.
+func (m *Manager) writeDump(snap *store.Snapshot, v *config.Values, walk walk) (int64, error) {
+	tmp := filepath.Join(v.Dir, "temp-"+strconv.Itoa(os.Getpid())+".rdb")
+	size, err := m.writeRDB(tmp, snap, v, false, v.RDBSaveIncrementalFsync, walk)
+	if err == nil {
+		err = m.fs.Rename(tmp, filepath.Join(v.Dir, v.DBFilename))
+		if err == nil {
+			err = m.fs.SyncDir(v.Dir)
+		}
+	}
+	if err != nil {
+		return 0, errors.Join(err, m.removeIfThere(tmp))
+	}
+	return size, nil
+}
+
+// walk is how a snapshot is walked: Run or RunLocked.
+type walk func(*store.Snapshot, store.Sink) error
+
+// writeRDB writes a snapshot to a new file and makes it durable.
+func (m *Manager) writeRDB(name string, snap *store.Snapshot, v *config.Values, base, stepwise bool, walk walk) (size int64, err error) {
+	return m.writeSnapshot(name, snap, walk, func(f vfs.File) error {
+		o := rdb.Options{
+			Compress: v.RDBCompression, Checksum: v.RDBChecksum, Aux: m.aux(base),
+			Databases: snap.Databases(), Access: keepsAccess(v),
+		}
+		if stepwise {
+			o.Sync, o.SyncEvery = f.StartSync, syncEvery
+		}
+		enc := rdb.NewEncoder(f, o)
+		if err := walk(snap, enc); err != nil {
+			enc.Abort()
+			return err
+		}
+		return enc.Close()
+	})
+}
+
+// keepsAccess tells whether the eviction policy goes by when or how often keys are
+// used, so that a snapshot has to keep it.
+func keepsAccess(v *config.Values) bool {
+	return v.LFU() || strings.HasSuffix(v.MaxMemoryPolicy, "-lru")
+}
+
+// writeSnapshot makes a file, has write fill it, and syncs it. If the file cannot
+// be made the snapshot is ended here.
+func (m *Manager) writeSnapshot(name string, snap *store.Snapshot, walk walk, write func(vfs.File) error) (size int64, err error) {
+	f, err := m.fs.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err != nil {
+		return 0, errors.Join(fmt.Errorf("open the snapshot's file: %w", err), drop(snap, walk))
+	}
+	err = write(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if info, statErr := f.Stat(); statErr == nil {
+		size = info.Size()
+	} else {
+		err = errors.Join(err, statErr)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return 0, fmt.Errorf("write %s: %w", name, err)
+	}
+	return size, nil
+}
+
+// drop ends a snapshot that cannot be written.
+func drop(snap *store.Snapshot, walk walk) error {
+	snap.Abort()
+	if err := walk(snap, nil); !errors.Is(err, store.ErrAborted) {
+		return err
+	}
+	return nil
+}
+
+func (m *Manager) removeIfThere(name string) error {
+	if err := m.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// aux is what a file says about its writer.
+func (m *Manager) aux(base bool) []rdb.Aux {
+	aux := []rdb.Aux{
+		{Name: "redis-ver", Value: config.RedisVersion},
+		{Name: "redis-bits", Value: strconv.Itoa(strconv.IntSize)},
+		{Name: "ctime", Value: strconv.FormatInt(m.clock().Unix(), 10)},
+		{Name: "used-mem", Value: strconv.FormatInt(m.memory(), 10)},
+	}
+	flag := "0"
+	if base {
+		flag = "1"
+	}
+	return append(aux, rdb.Aux{Name: "aof-base", Value: flag})
+}
