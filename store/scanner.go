@@ -254,5 +254,6 @@ func (sn *Snapshot) end() {
 		sh.cut.sn = nil
 		sn.unlock(sh)
 	}
+	sn.tables, sn.scanner = nil, scanner{err: sn.err} // whoever keeps the Snapshot keeps no table
 	sn.s.snapshot.Store(nil)
 }

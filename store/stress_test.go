@@ -11,9 +11,10 @@ import (
 )
 
 // Several goroutines change keys of their own in every way, across shards and
-// databases, while the maintenance expires, frees and compacts, one more scans
-// and one more prefetches. Each knows what its keys must hold. Afterwards the
-// whole store is emptied, and nothing is left in use.
+// databases, while the maintenance expires, frees and compacts, one more scans,
+// one prefetches and one takes snapshots, of which it aborts some. Each knows
+// what its keys must hold. Afterwards the whole store is emptied, and nothing
+// is left in use.
 func TestStoreUnderConcurrency(t *testing.T) {
 	rng := seeded(t)
 	s := testStore(t)
@@ -42,6 +43,24 @@ func TestStoreUnderConcurrency(t *testing.T) {
 				}
 			}
 			now.Add(1)
+		}
+	})
+	background.Go(func() {
+		for i := 0; !stop.Load(); i++ {
+			s.LockAll()
+			sn, err := s.CutLocked(now.Load())
+			s.UnlockAll()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if i%4 == 0 {
+				sn.Abort()
+			}
+			if err := sn.Run(new(nullSink)); err != nil && i%4 != 0 {
+				t.Error(err)
+				return
+			}
 		}
 	})
 	for i := range 4 {
