@@ -96,6 +96,11 @@ func (w *world) open() error {
 	return w.log.Start(m)
 }
 
+func (w *world) setPolicy(p Policy) {
+	w.policy = p
+	w.log.SetPolicy(p)
+}
+
 func (w *world) rewrite(o RewriteOptions) error {
 	r, err := w.log.PrepareRewrite(o)
 	if err != nil {
@@ -421,8 +426,19 @@ func TestFailingDisk(t *testing.T) {
 							t.Fatalf("a failing disk turned the log off: %v", err)
 						}
 					}
+					if w.rng.IntN(6) == 0 {
+						w.fs.Heal()
+						w.crash()
+						for !w.log.On() {
+							must(t, w.open())
+						}
+						continue
+					}
 					w.fs.Heal()
 					w.healed()
+					if w.rng.IntN(3) == 0 {
+						w.setPolicy(Policy(w.rng.IntN(3)))
+					}
 				}
 				must(t, w.log.Sync())
 				w.safe(true)

@@ -310,9 +310,12 @@ func (c *reader) annotation() error {
 		if err := c.need(n); err != nil {
 			return err
 		}
-		if c.buf[c.pos+n-1] != '\n' {
+		if b := c.buf[c.pos+n-1]; b != '\n' {
+			if b < ' ' && b != '\t' && b != '\r' { // where sectors are missing, commands behind them must not hide in the line
+				return &bad{c.pos + n - 1, fmt.Sprintf("Expected text in an annotation, got: %q", b)}
+			}
 			if n == maxAnnotation {
-				return &bad{c.pos, "an annotation is too long"}
+				return &bad{c.pos, "An annotation is too long"}
 			}
 			continue
 		}

@@ -71,6 +71,9 @@ func (s *segment) write(p []byte) error {
 // writeSynced appends p and makes it durable, or leaves the file as it was, so that the caller can try again with p. It is
 // not for use while a sync is under way.
 func (s *segment) writeSynced(p []byte) error {
+	if err := s.mend(); err != nil {
+		return err
+	}
 	size, crc := s.size, s.crc
 	if err := s.write(p); err != nil {
 		return err

@@ -137,15 +137,18 @@ func (l *Log) openLast(m *Manifest) (*segment, error) {
 	return seg, nil
 }
 
-// createSegment makes an incremental file and its name durable. A file of that name is one that no manifest has ever
-// been seen to name, left by an attempt that failed.
+// createSegment makes an incremental file, empty and durable. There may be a file of that name, left by an attempt that
+// failed: that what it held is gone must be durable, too.
 func (l *Log) createSegment(seq int64) (*segment, error) {
 	file := File{Name: fmt.Sprintf("%s.%d%s%s", l.prefix, seq, incrSuffix, respSuffix), Seq: seq}
 	seg, err := openSegment(l.fs, l.dir, file, os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.fs.SyncDir(l.dir); err != nil {
+	if err = seg.f.Sync(); err == nil {
+		err = l.fs.SyncDir(l.dir)
+	}
+	if err != nil {
 		return nil, errors.Join(err, seg.f.Close())
 	}
 	return seg, nil
