@@ -4,16 +4,21 @@
 //
 //	1 the command exists            5 it may run inside MULTI
 //	2 its arity fits                6 memory allows it
-//	3 it is not protected           (then it is queued or called)
-//	4 the client is authenticated
+//	3 it is not protected           7 the disk works, if it writes
+//	4 the client is authenticated   8 the data set is loaded
+//	                                (then it is queued or called)
 //
-// Later kinds of refusal (ACL, read-only replica, disk errors, loading) have
-// their place between 5 and the end.
+// Later kinds of refusal (ACL, read-only replica) have their place between 5 and
+// the end. Whether the server has made its last snapshot, so that a write would be
+// lost, is only asked under the write's locks (Ctx.run): the snapshot is made
+// under all of them, so the answer cannot change any more.
 
 package engine
 
 import (
 	"strings"
+
+	"github.com/larderkv/larder/persistence"
 )
 
 // admit finds the row of the request in c.Args and decides whether it may run.
@@ -32,7 +37,8 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 		return spec, ErrArity(spec)
 	}
 	const special = Protected | NoMulti | DenyOOM | RunsQueue
-	if s.authenticated && spec.Flags&special == 0 {
+	state := k.state()
+	if s.authenticated && spec.Flags&special == 0 && state == 0 {
 		return spec, ""
 	}
 	if spec.Flags&Protected != 0 && !k.Config.Values().DebugAllowed(s.Local()) {
@@ -44,10 +50,31 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	if spec.Flags&NoMulti != 0 && s.txn != nil && s.txn.queuing {
 		return spec, ErrNoMulti
 	}
-	if s.grows(spec) && k.full() {
+	if s.runs(spec, DenyOOM) && k.full() {
 		return spec, ErrOOM
 	}
-	return spec, ""
+	if state == 0 {
+		return spec, ""
+	}
+	return spec, s.hindered(spec, state)
+}
+
+// hindered tells what in the state of persistence stands against the command.
+func (s *Session) hindered(spec *Spec, state uint32) Error {
+	if spec.Flags&HealthCheck != 0 || s.runs(spec, Write) {
+		if state&persistence.SaveFailing != 0 {
+			return ErrSaveFailing
+		}
+		if state&persistence.LogFailing != 0 {
+			if cause := s.kernel.aof.Err(); cause != nil { // else it has just recovered
+				return errLogFailing(cause)
+			}
+		}
+	}
+	if state&persistence.Loading != 0 && (spec.Flags&Loading == 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.lacks&Loading != 0) {
+		return ErrLoading
+	}
+	return ""
 }
 
 // full tells whether commands that need memory have to be refused.
@@ -56,10 +83,10 @@ func (k *Kernel) full() bool {
 	return limit > 0 && k.Store.Memory() > limit || k.Store.Exhausted()
 }
 
-// grows tells whether the command may need memory: it, or one that it runs from
-// the queue.
-func (s *Session) grows(spec *Spec) bool {
-	return spec.Flags&DenyOOM != 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.flags&DenyOOM != 0
+// runs tells whether the command has a flag: it, or one that it runs from the
+// queue.
+func (s *Session) runs(spec *Spec, flag Flags) bool {
+	return spec.Flags&flag != 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.flags&flag != 0
 }
 
 // Local tells whether the client is on this machine.

@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // meter attributes a batch's time to the commands it runs: the time since the
 // last reading belongs to the row that ran since then.
@@ -23,11 +26,14 @@ func (c *Ctx) call(spec *Spec) {
 	m.calls++
 	m.last = spec
 	c.Spec = spec
+	if spec.lockKind == lockNone || spec.lockKind == lockAll {
+		c.CountChanges() // it may look at the count: INFO, BGSAVE
+	}
 	start := c.Out.Len()
 	var err error
 	if c.inExec {
 		c.resolve(spec) // EXEC holds the shards of the whole queue
-		err = spec.Handler(c)
+		err = c.run(spec)
 	} else {
 		err = c.invoke(spec)
 	}
@@ -39,6 +45,10 @@ func (c *Ctx) call(spec *Spec) {
 // fail replaces what a handler has written since start by its error.
 func (c *Ctx) fail(spec *Spec, start int, err error) {
 	c.Out.Truncate(start)
+	if errors.Is(err, errStopped) {
+		c.Session.CloseAfterReply() // with the replies to what came before
+		return
+	}
 	c.writeError(asReply(err))
 	c.Kernel.Stats.Failed(c.Session.slot, spec.index)
 }
@@ -56,5 +66,7 @@ func (s *Session) settle(c *Ctx, now time.Time) {
 		s.kernel.Stats.Add(s.slot, m.row.index, m.calls, now.Sub(m.since))
 	}
 	m.since, m.calls = now, 0
-	c.Now = now.UnixMilli()
+	if !c.inExec { // a transaction happens at one moment
+		c.Now = now.UnixMilli()
+	}
 }

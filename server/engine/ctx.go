@@ -3,6 +3,7 @@ package engine
 import (
 	"sync"
 
+	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/protocol"
 	"github.com/larderkv/larder/store"
 )
@@ -30,6 +31,11 @@ type Ctx struct {
 	row    *Spec     // the request's row, if looking ahead has found it already
 	key    store.Key // and its key, if keyed
 	keyed  bool
+
+	effects aof.Effects // collected, not appended yet
+	logging bool        // effects of what runs now are wanted
+	said    bool        // the handler has said Effect
+	report  func(db int, key []byte, why store.Removal)
 }
 
 // Parse returns the argument parser, positioned at Args[from]. There is one per
@@ -85,8 +91,12 @@ func (p *ctxPool) get() *Ctx {
 	if c, ok := p.pool.Get().(*Ctx); ok {
 		return c
 	}
+	return newCtx()
+}
+
+func newCtx() *Ctx {
 	c := &Ctx{}
-	c.Out = &c.writer
+	c.Out, c.report = &c.writer, c.removed
 	return c
 }
 
@@ -127,7 +137,7 @@ func (c *Ctx) invoke(s *Spec) error {
 	case lockOne:
 		shard := c.Keys[0].Shard()
 		c.Store.Lock(shard)
-		err := s.Handler(c)
+		err := c.run(s)
 		c.Store.Unlock(shard)
 		return err
 	case lockKeys:
@@ -137,14 +147,14 @@ func (c *Ctx) invoke(s *Spec) error {
 		}
 		c.locks.Lock(c.Store)
 		c.Store.PrefetchLocked(c.DB, c.Keys)
-		err := s.Handler(c)
+		err := c.run(s)
 		c.locks.Unlock(c.Store)
 		return err
 	case lockAll:
 		c.Store.LockAll()
-		err := s.Handler(c)
+		err := c.run(s)
 		c.Store.UnlockAll()
 		return err
 	}
-	return s.Handler(c)
+	return c.run(s)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/larderkv/larder/store"
 )
@@ -65,7 +66,40 @@ const (
 	ErrNoAuth  Error = "NOAUTH Authentication required."
 	ErrOOM     Error = "OOM command not allowed when used memory > 'maxmemory'."
 	ErrNoMulti Error = "ERR Command not allowed inside a transaction"
+	ErrLoading Error = "LOADING Redis is loading the dataset in memory"
+	// ErrSaveFailing is the reply to a write while background saves fail.
+	ErrSaveFailing Error = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
 )
+
+// Errors of saving, DUMP, RESTORE and MIGRATE.
+const (
+	ErrPlain          Error = "ERR"
+	ErrSaveRunning    Error = "ERR Background save already in progress"
+	ErrChildActive    Error = "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible."
+	ErrRewriteRunning Error = "ERR Background append only file rewriting already in progress"
+	ErrRewrite        Error = "ERR Can't execute an AOF background rewriting. Please check the server logs for more information."
+	ErrReload         Error = "ERR Error trying to load the RDB dump, check server logs."
+	ErrReloadInExec   Error = "ERR DEBUG RELOAD is not possible inside a transaction"
+	ErrNothingKept    Error = "ERR This server keeps nothing on disk"
+	ErrBusyKey        Error = "BUSYKEY Target key name already exists."
+	ErrTTL            Error = "ERR Invalid TTL value, must be >= 0"
+	ErrIdleTime       Error = "ERR Invalid IDLETIME value, must be >= 0"
+	ErrFrequency      Error = "ERR Invalid FREQ value, must be >= 0 and <= 255"
+	ErrPayload        Error = "ERR DUMP payload version or checksum are wrong"
+	ErrBadFormat      Error = "ERR Bad data format"
+	ErrMigrateKeys    Error = "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
+	ErrMigrateInExec  Error = "ERR MIGRATE is not possible inside a transaction"
+	ErrMigrateConnect Error = "IOERR error or timeout connecting to the client"
+	ErrMigrateWrite   Error = "IOERR error or timeout writing to target instance"
+	ErrMigrateRead    Error = "IOERR error or timeout reading to target instance"
+	ErrMigrateChanged Error = "ERR Keys kept changing while they were migrated: they are still here, and the target instance has older values of them"
+	ErrMigrateStopped Error = "ERR The server is stopping: the keys are still here, and on the target instance"
+	ErrWaitAOFOff     Error = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
+)
+
+// errStopped is no reply: the client of a write that comes after the final
+// snapshot is cut off.
+var errStopped = errors.New("engine: the server has stopped")
 
 // Errors of connections.
 const (
@@ -129,6 +163,18 @@ func ErrExpireOption(option []byte) Error {
 // itself to a request it cannot read.
 func ErrSubcommandSyntax(s *Spec, sub []byte) Error {
 	return Errf("ERR unknown subcommand or wrong number of arguments for '%s'. Try %s HELP.", cut(sub, 128), strings.ToUpper(s.Name))
+}
+
+// errLogFailing is the reply to a write while the log cannot be written. cause is
+// printed as C's strerror has it.
+func errLogFailing(cause error) Error {
+	text := cause.Error()
+	var errno syscall.Errno
+	if errors.As(cause, &errno) {
+		text = errno.Error()
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	return Errf("MISCONF Errors writing to the AOF file: %s", text)
 }
 
 // errSubcommand is the reply to a name that a container does not have.

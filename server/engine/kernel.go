@@ -9,8 +9,10 @@
 //	    Table.Resolve                the row, without allocation
 //	    Session.admit                refusals, in the order Redis makes them
 //	    Session.enqueue              inside MULTI: copy the request, answer QUEUED
-//	    Ctx.call                     keys from the row; lock their shards; handler; unlock
+//	    Ctx.call                     keys from the row; lock their shards; handler; append
+//	                                 the effect to the log; unlock
 //	  statistics, published state    once per run of equal commands, once per batch
+//	netloop commits                  what the loop's batches have appended, written and synced
 //	netloop writes                   once per batch
 //
 // # Invariants
@@ -20,6 +22,8 @@
 //   - A handler runs with exactly the shards of its row's keys locked and never
 //     locks by itself. Shards are locked in index order, once per command and once
 //     per transaction, so there is no deadlock and no torn multi-key command.
+//   - What a handler changes is in the log before the locks go (effect.go), and as
+//     durable as the log's policy promises before the reply leaves.
 //   - Only its loop touches a session. Others read what it has published in
 //     atomics, or ask its connection to close.
 //   - No handler waits. A client that waits is a session with a wait (wait.go) whose
@@ -37,6 +41,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -44,6 +49,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/larderkv/larder/persistence"
+	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/server/stats"
@@ -57,7 +65,10 @@ type Options struct {
 	Config *config.Config
 	Table  *Table
 	Log    *slog.Logger
-	Clock  func() time.Time // nil: time.Now
+	// Persist gets the effects of writes and says when they cannot be accepted.
+	// nil: nothing is kept.
+	Persist *persistence.Manager
+	Clock   func() time.Time // nil: time.Now
 	// Shutdown asks the server to stop, without waiting for it. now skips the
 	// draining of clients.
 	Shutdown func(now bool)
@@ -77,6 +88,8 @@ type Kernel struct {
 	Config  *config.Config
 	Table   *Table
 	Log     *slog.Logger
+	Persist *persistence.Manager // nil: nothing is kept
+	Dumper  rdb.Dumper           // of DUMP and MIGRATE
 	Clients Clients
 	Stats   *stats.Commands
 	Errors  stats.Errors
@@ -86,11 +99,13 @@ type Kernel struct {
 
 	StartMemory int64 // bytes in use at the start, before any client or key
 
+	aof      *aof.Log // Persist's; nil without it
 	clock    func() time.Time
 	shutdown func(now bool)
 	network  func() netloop.Stats
 	port     func() int
 	ctxs     ctxPool
+	work     work
 
 	ops, in, out stats.Rate // commands; bytes
 
@@ -124,6 +139,11 @@ func NewKernel(o Options) (*Kernel, error) {
 		clock:       o.Clock, shutdown: o.Shutdown, network: o.Network, port: o.Port,
 	}
 	k.Clients.byID = make(map[uint64]*Session)
+	k.work.ctx, k.work.cancel = context.WithCancel(context.Background())
+	if o.Persist != nil {
+		k.Persist, k.aof = o.Persist, o.Persist.Log()
+		k.Store.OnRemove(k.removed)
+	}
 	return k, nil
 }
 

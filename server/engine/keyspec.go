@@ -182,6 +182,13 @@ type KeyAt struct {
 // FindKeys lists the keys of a request that fits the row's arity.
 func (s *Spec) FindKeys(args [][]byte) []KeyAt {
 	var keys []KeyAt
+	if s.KeysAt != nil {
+		first, last := s.KeysAt(args)
+		for j := first; j <= last; j++ {
+			keys = append(keys, KeyAt{j, s.Keys[0].Flags})
+		}
+		return keys
+	}
 	for i := range s.Keys {
 		k := &s.Keys[i]
 		if k.Flags&NotKey != 0 {
@@ -201,6 +208,13 @@ func (s *Spec) FindKeys(args [][]byte) []KeyAt {
 
 // appendKeys resolves the keys of a request for execution.
 func (s *Spec) appendKeys(keys []store.Key, st *store.Store, args [][]byte) []store.Key {
+	if s.KeysAt != nil {
+		first, last := s.KeysAt(args)
+		for j := first; j <= last; j++ {
+			keys = append(keys, st.Key(args[j]))
+		}
+		return keys
+	}
 	for i := range s.Keys {
 		first, last, step, ok := s.Keys[i].span(args)
 		for j := first; ok && j <= last; j += step {

@@ -12,6 +12,9 @@
 // with the watched keys' shards locked, and the store then looks at the clock too:
 // a key whose time came between WATCH and EXEC counts as changed, as in Redis.
 //
+// The effects of all commands are collected and appended to the log as one, while
+// the locks are held (effect.go).
+//
 // An error while queueing spoils the transaction (EXECABORT); an error while
 // running is one of the replies and undoes nothing.
 
@@ -27,6 +30,7 @@ type txn struct {
 	queuing bool  // between MULTI and EXEC
 	aborted bool  // a command was refused while queueing
 	flags   Flags // union of the queued rows'
+	lacks   Flags // union of the flags that queued rows do not have
 	queue   []queued
 	bytes   int64 // of the queue's arguments
 
@@ -64,6 +68,7 @@ func (s *Session) enqueue(c *Ctx, spec *Spec) {
 	}
 	t.queue = append(t.queue, queued{spec, args})
 	t.flags |= spec.Flags
+	t.lacks |= ^spec.Flags
 	s.pub.queueBytes.Store(t.bytes)
 	c.Out.Status("QUEUED")
 }
@@ -144,10 +149,15 @@ func (c *Ctx) Exec() error {
 		return ErrExecAbort
 	}
 	defer c.lockTxn(t)()
+	if t.flags&Write != 0 && c.Kernel.stopped() {
+		return errStopped
+	}
 	if c.Store.DirtyLocked(&t.watcher, c.Now) {
 		c.Out.NullArray()
 		return nil
 	}
+	c.logging = c.Kernel.logOn()
+	defer c.flushEffects()
 	self, args := c.Spec, c.Args
 	c.inExec = true
 	t.queuing = false

@@ -40,6 +40,7 @@ type Session struct {
 	authenticated bool
 	noTouch       bool
 	noEvict       bool
+	logged        bool // the last batch appended to the log
 	reply         replyMode
 	next          netloop.Action // what to do after the running request
 	txn           *txn           // nil while there is neither MULTI nor WATCH
@@ -101,7 +102,7 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 			break
 		}
 	}
-	newOut = s.end(c)
+	newOut = s.finish(c)
 	return taken, newOut, s.next
 }
 
@@ -109,26 +110,31 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 // netloop.Wanter.
 func (s *Session) Want() int { return s.want }
 
+// Changed tells whether the last batch appended to the log. See netloop.Changer.
+func (s *Session) Changed() bool { return s.logged }
+
 // begin borrows the scratch memory of a batch.
 func (s *Session) begin(out []byte) *Ctx {
 	k := s.kernel
+	s.logged = false
 	s.limits.MaxBulk = k.Config.Values().ProtoMaxBulkLen
 	c := k.ctxs.get()
 	c.meter = meter{since: k.clock()}
-	c.View = store.View{Store: k.Store, DB: s.db, Now: c.meter.since.UnixMilli(), NoTouch: s.noTouch}
+	c.View = store.View{Store: k.Store, DB: s.db, Now: c.meter.since.UnixMilli(), NoTouch: s.noTouch, Removed: c.report}
 	c.Kernel, c.Session = k, s
 	c.ahead.drop()
 	c.writer.Reset(out, s.resp3)
 	return c
 }
 
-// end gives it back, with the batch's statistics counted and its state published.
-func (s *Session) end(c *Ctx) []byte {
+// finish gives it back, with the batch's statistics counted and its state published.
+func (s *Session) finish(c *Ctx) []byte {
 	now := s.kernel.clock()
 	s.settle(c, now)
 	if c.Hits|c.Misses != 0 {
 		s.kernel.Stats.Lookups(s.slot, c.Hits, c.Misses)
 	}
+	c.CountChanges()
 	s.publish(c.meter.last, now)
 	out := c.Out.Bytes()
 	s.kernel.ctxs.put(c)

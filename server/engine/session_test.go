@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/larderkv/larder/persistence"
+	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/store"
@@ -24,9 +28,21 @@ type rig struct {
 	cfg    *config.Config
 	now    atomic.Int64 // unix ms
 	ids    atomic.Uint64
+
+	manager   *persistence.Manager // nil without a log
+	diskFails bool                 // and closing the log may fail
+
+	resumes sync.Map // of AWAIT, by its argument
 }
 
 func newRig(t testing.TB) *rig {
+	t.Helper()
+	return newRigOn(t, nil)
+}
+
+// newRigOn is newRig with a log on the file system, nil for no persistence.
+// Settings are as on the command line: "--hz", "10".
+func newRigOn(t testing.TB, fs vfs.FS, settings ...string) *rig {
 	t.Helper()
 	r := &rig{t: t}
 	r.now.Store(1_700_000_000_000)
@@ -39,11 +55,18 @@ func newRig(t testing.TB) *rig {
 			t.Error(err)
 		}
 	})
-	if r.cfg, err = config.New(); err != nil {
+	var flags []string
+	if fs != nil {
+		flags = []string{"--dir", "/", "--save", "", "--appendonly", "yes", "--appendfsync", "always"}
+	}
+	if r.cfg, err = config.Load("", append(flags, settings...)); err != nil {
 		t.Fatal(err)
 	}
+	if fs != nil {
+		r.persist(st, fs)
+	}
 	r.kernel, err = NewKernel(Options{
-		Store: st, Config: r.cfg, Table: mustTable(t, rigCommands()...),
+		Store: st, Persist: r.manager, Config: r.cfg, Table: mustTable(t, rigCommands(&r.resumes)...),
 		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Clock: func() time.Time { return time.UnixMilli(r.now.Load()) },
 	})
@@ -53,6 +76,26 @@ func newRig(t testing.TB) *rig {
 	return r
 }
 
+// persist makes the manager.
+func (r *rig) persist(st *store.Store, fs vfs.FS) {
+	r.t.Helper()
+	var err error
+	r.manager, err = persistence.New(persistence.Options{
+		Store: st, FS: fs, Config: r.cfg, Log: slog.New(slog.DiscardHandler),
+		Clock:  func() time.Time { return time.UnixMilli(r.now.Load()) },
+		Replay: func() func([]aof.Command) error { return r.kernel.NewReplayer().Replay },
+		Memory: st.Memory,
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() {
+		if err := r.manager.Close(); err != nil && !r.diskFails {
+			r.t.Error(err)
+		}
+	})
+}
+
 func (r *rig) configure(name, value string) {
 	r.t.Helper()
 	if err := r.cfg.Set([]config.Setting{{Name: name, Value: value}}, true); err != nil {
@@ -60,8 +103,9 @@ func (r *rig) configure(name, value string) {
 	}
 }
 
-// rigCommands are enough to see the kernel at work.
-func rigCommands() []Spec {
+// rigCommands are enough to see the kernel at work. The functions that end the
+// waits of AWAIT are put into resumes, under its argument.
+func rigCommands(resumes *sync.Map) []Spec {
 	status := func(c *Ctx) error { c.Out.Status(c.Spec.FullName()); return nil }
 	return []Spec{
 		{Name: "get", Arity: 2, Flags: ReadOnly, Keys: []KeySpec{Key(1, RO)}, Handler: func(c *Ctx) error {
@@ -91,6 +135,16 @@ func rigCommands() []Spec {
 			c.Out.Int(n)
 			return err
 		}},
+		{Name: "dice", Arity: 3, Flags: Write, Keys: []KeySpec{Key(1, OW)}, Handler: func(c *Ctx) error {
+			// Counts up to n, step by step.
+			n := c.Parse(2).Int64()
+			for i := range n {
+				c.SetString(c.Keys[0], strconv.AppendInt(nil, i, 10), 0)
+				c.Effect([]byte("SET"), c.Keys[0].Name, strconv.AppendInt(nil, i, 10))
+			}
+			c.Out.Int(n)
+			return nil
+		}},
 		{Name: "swapvalues", Arity: 3, Flags: Write, Keys: []KeySpec{Key(1, RW), Key(2, RW)}, Handler: func(c *Ctx) error {
 			a, _, _ := c.GetString(c.Keys[0])
 			b, _, _ := c.GetString(c.Keys[1])
@@ -101,8 +155,20 @@ func rigCommands() []Spec {
 			return nil
 		}},
 		{Name: "flush", Arity: 1, Flags: Write | AllShards, Handler: func(c *Ctx) error {
-			c.Store.FlushLocked(c.DB, c.Now)
+			c.Dirty += int64(c.Store.FlushLocked(c.DB, c.Now))
+			c.Effect(c.Args...)
 			c.Out.OK()
+			return nil
+		}},
+		{Name: "lookat", Arity: 3, Flags: Write, Keys: []KeySpec{Key(1, RW), Key(2, RW)}, Handler: func(c *Ctx) error {
+			// Changes nothing, but might have.
+			c.Write(c.Keys[0])
+			c.Write(c.Keys[1])
+			c.Out.OK()
+			return nil
+		}},
+		{Name: "changes", Arity: 1, Handler: func(c *Ctx) error {
+			c.Out.Int(c.Kernel.Persist.Status().Dirty)
 			return nil
 		}},
 		{Name: "size", Arity: 1, Flags: ReadOnly | OwnLocks, Handler: func(c *Ctx) error {
@@ -112,9 +178,22 @@ func rigCommands() []Spec {
 		{Name: "sleep", Arity: 2, Handler: func(c *Ctx) error {
 			return c.Wait(time.Hour, func(c *Ctx) error { c.Out.Status("awake"); return nil })
 		}},
+		{Name: "await", Arity: 2, Handler: func(c *Ctx) error {
+			name, limit := string(c.Args[1]), time.Duration(0)
+			if name == "limit" {
+				limit = time.Hour
+			}
+			return c.WaitFor(func(resume func()) {
+				if name == "now" {
+					resume()
+				}
+				resumes.Store(name, resume)
+			}, limit, func(c *Ctx) error { c.Out.Status("resumed " + name); return nil })
+		}},
 		{Name: "big", Arity: 1, Handler: func(c *Ctx) error { c.Out.Bulk(make([]byte, outputBound/2)); return nil }},
 		{Name: "half", Arity: 1, Handler: func(c *Ctx) error { c.Out.Array(3); c.Out.OK(); return ErrSyntax }},
-		{Name: "auth", Arity: 1, Flags: NoAuth, Handler: func(c *Ctx) error { c.Session.SetAuthenticated(); c.Out.OK(); return nil }},
+		{Name: "ping", Arity: 1, Flags: HealthCheck, Handler: status},
+		{Name: "auth", Arity: 1, Flags: NoAuth | Loading, Handler: func(c *Ctx) error { c.Session.SetAuthenticated(); c.Out.OK(); return nil }},
 		{Name: "debug", Arity: -1, Flags: Protected, Handler: status},
 		{Name: "shutdown", Arity: 1, Flags: NoMulti, Handler: status},
 		{Name: "quit", Arity: 1, Flags: NoAuth | Unqueued, Handler: func(c *Ctx) error {
@@ -134,10 +213,10 @@ func rigCommands() []Spec {
 			}
 			return nil
 		}},
-		{Name: "select", Arity: 2, Handler: func(c *Ctx) error { c.Select(int(c.Parse(1).Int64())); c.Out.OK(); return nil }},
+		{Name: "select", Arity: 2, Flags: Loading | Replayed, Handler: func(c *Ctx) error { c.Select(int(c.Parse(1).Int64())); c.Out.OK(); return nil }},
 		{Name: "reset", Arity: 1, Flags: Unqueued, Handler: func(c *Ctx) error { c.Reset(); c.Out.Status("RESET"); return nil }},
-		{Name: "multi", Arity: 1, Flags: Unqueued, Handler: (*Ctx).Multi},
-		{Name: "exec", Arity: 1, Flags: Unqueued | RunsQueue, Handler: (*Ctx).Exec},
+		{Name: "multi", Arity: 1, Flags: Unqueued | Loading, Handler: (*Ctx).Multi},
+		{Name: "exec", Arity: 1, Flags: Unqueued | RunsQueue | Loading, Handler: (*Ctx).Exec},
 		{Name: "discard", Arity: 1, Flags: Unqueued, Handler: (*Ctx).Discard},
 		{Name: "watch", Arity: -2, Flags: Unqueued, Keys: []KeySpec{KeyRange(1, -1, 1, RO)}, Handler: (*Ctx).WatchKeys},
 		{Name: "unwatch", Arity: 1, Handler: (*Ctx).Unwatch},
@@ -322,31 +401,6 @@ func TestReplyModes(t *testing.T) {
 	c.expect("reply on\nsize", "+OK :0")
 	c.expect("reply skip\nreply skip\nsize\nsize", ":0")
 	c.expect("reply off\nreset\nsize", "+RESET :0")
-}
-
-func TestWait(t *testing.T) {
-	r := newRig(t)
-	c := r.connect()
-	c.expect("size\nsleep 1\nsize", ":0")
-	if c.next != netloop.Block || r.kernel.Clients.Blocked() != 1 {
-		t.Fatalf("next is %d, %d blocked", c.next, r.kernel.Clients.Blocked())
-	}
-	if f := c.Info().Flags; f != "b" {
-		t.Errorf("flags %q", f)
-	}
-	out, next := c.Resumed(nil)
-	if string(out) != "+awake\r\n" || next != netloop.Wait || r.kernel.Clients.Blocked() != 0 {
-		t.Errorf("resumed: %q, then %d", out, next)
-	}
-	if out, next := c.Resumed(nil); len(out) != 0 || next != netloop.Wait {
-		t.Errorf("resumed twice: %q, then %d", out, next)
-	}
-	c.expect("multi\nsleep 1\nsize\nexec", "+OK +QUEUED +QUEUED *2 +awake :0")
-	c.do("sleep 1")
-	c.Closed(netloop.ClientClosed)
-	if n := r.kernel.Clients.Blocked(); n != 0 {
-		t.Errorf("%d blocked after the client has gone", n)
-	}
 }
 
 func TestKill(t *testing.T) {

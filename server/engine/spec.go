@@ -23,6 +23,9 @@ type Spec struct {
 	// Keys says where the keys are and what happens to them. Ctx.Keys follows
 	// the order of these specs.
 	Keys []KeySpec
+	// KeysAt finds the keys of a request where Keys say it incompletely: they are
+	// args[first] to args[last], none if last < first. nil: Keys say it all.
+	KeysAt func(args [][]byte) (first, last int)
 
 	Group      string // as in COMMAND DOCS: string, hash, set, generic, connection, server, transactions
 	Since      string
@@ -111,6 +114,11 @@ const (
 	Protected // refused unless enable-debug-command allows it
 	Hidden    // dispatched, but not listed by COMMAND
 	RunsQueue // runs the queued commands; a refusal aborts the transaction
+	// HealthCheck rows are refused like writes while the disk fails: PING.
+	HealthCheck
+	// Replayed rows change nothing, but what follows them in a log depends on
+	// them: SELECT. A replay runs these and writes, and nothing else.
+	Replayed
 )
 
 // flagNames is in the order of the bits above.

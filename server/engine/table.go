@@ -70,6 +70,8 @@ func (s *Spec) check() error {
 		return fmt.Errorf("BUG: row %q nests subcommands", s.full)
 	case s.Flags&Write != 0 && s.Flags&ReadOnly != 0:
 		return fmt.Errorf("BUG: row %q is both write and readonly", s.full)
+	case s.Flags&Write != 0 && len(s.Keys) == 0 && s.Flags&AllShards == 0:
+		return fmt.Errorf("BUG: row %q writes without a lock", s.full)
 	}
 	if _, err := ParseSyntax(s.Syntax); err != nil {
 		return fmt.Errorf("BUG: row %q: %w", s.full, err)

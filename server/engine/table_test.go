@@ -75,6 +75,7 @@ func TestBrokenRows(t *testing.T) {
 		"upper case":  {{Name: "A", Arity: 1, Handler: nop}},
 		"key missing": {{Name: "a", Arity: -1, Handler: nop, Keys: []KeySpec{Key(1, RO)}}},
 		"both kinds":  {{Name: "a", Arity: 1, Handler: nop, Flags: Write | ReadOnly}},
+		"no lock":     {{Name: "a", Arity: 1, Handler: nop, Flags: Write}},
 		"syntax":      {{Name: "a", Arity: 1, Handler: nop, Syntax: "[key"}},
 	} {
 		if _, err := NewTable(specs); err == nil || !strings.HasPrefix(err.Error(), "BUG: ") {

@@ -1,21 +1,25 @@
 package engine
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/larderkv/larder/server/netloop"
 )
 
 // wait is what a client that got no reply yet is waiting for. The handler that
-// called Ctx.Wait has returned, its locks are free, and the loop neither reads
-// nor runs anything for this connection until somebody calls Conn.Resume; then
+// called Ctx.Wait or WaitFor has returned, its locks are free, and the loop neither
+// reads nor runs anything for this connection until somebody ends the wait; then
 // the session writes the reply the client was waiting for.
 //
-// A timer is the only event that ends a wait today. Others, a push to a list that
-// BLPOP watches, end it the same way: they note what happened and resume the
-// connection.
+// A wait is ended from any goroutine, at any time, perhaps more than once and
+// perhaps before the loop has heard that the connection is to block: over says
+// that it has ended, Conn.Resume only that the session is to look, which the loop
+// does after the turn. So no end is lost; and one that comes late, when the session
+// waits for something else already, finds that wait not over, and it goes on.
 type wait struct {
-	timer *time.Timer
+	over  atomic.Bool
+	timer *time.Timer // nil: no time limit
 	spec  *Spec
 	reply func(c *Ctx) error
 }
@@ -24,22 +28,57 @@ type wait struct {
 // writes. reply runs on the client's loop with no shard locked and c.Args empty.
 // Inside EXEC nothing waits and reply runs at once.
 func (c *Ctx) Wait(d time.Duration, reply func(c *Ctx) error) error {
-	s := c.Session
 	if c.inExec {
 		return reply(c)
 	}
+	s, w := c.Session, c.block(reply)
+	w.timer = time.AfterFunc(d, func() { s.end(w) })
+	return nil
+}
+
+// WaitFor is Wait for something that happens elsewhere: start is called once, with
+// the function that ends the wait, which is safe from any goroutine and may be
+// called at any time, start included. It need not be called if the client goes.
+// A d above zero ends the wait in any case; reply finds out by itself what has
+// happened. Inside EXEC start is not called and reply runs at once.
+func (c *Ctx) WaitFor(start func(resume func()), d time.Duration, reply func(c *Ctx) error) error {
+	if c.inExec {
+		return reply(c)
+	}
+	s, w := c.Session, c.block(reply)
+	resume := func() { s.end(w) }
+	if d > 0 {
+		w.timer = time.AfterFunc(d, resume)
+	}
+	start(resume)
+	return nil
+}
+
+// block makes the session wait.
+func (c *Ctx) block(reply func(c *Ctx) error) *wait {
+	s := c.Session
 	s.wait = &wait{spec: c.Spec, reply: reply}
-	s.wait.timer = time.AfterFunc(d, s.conn.Resume)
 	s.next = netloop.Block
 	s.kernel.Clients.blocked.Add(1)
-	return nil
+	return s.wait
+}
+
+// end ends a wait of this session. Safe from any goroutine.
+func (s *Session) end(w *wait) {
+	if !w.over.Swap(true) {
+		s.conn.Resume()
+	}
 }
 
 // Resumed writes the reply of a wait that is over. See netloop.Session.
 func (s *Session) Resumed(out []byte) ([]byte, netloop.Action) {
+	s.logged = false
 	w := s.wait
-	if w == nil || s.killed.Load() {
+	switch {
+	case w == nil || s.killed.Load():
 		return out, netloop.Wait
+	case !w.over.Load():
+		return out, netloop.Block
 	}
 	s.endWait()
 	s.next = netloop.Wait
@@ -49,10 +88,10 @@ func (s *Session) Resumed(out []byte) ([]byte, netloop.Action) {
 	if err := w.reply(c); err != nil {
 		c.fail(w.spec, start, err)
 	}
-	if s.reply != replyOn {
+	if s.reply != replyOn && s.wait == nil { // it may wait again
 		s.suppress(c, start)
 	}
-	return s.end(c), s.next
+	return s.finish(c), s.next
 }
 
 // endWait forgets the wait, if there is one.
@@ -60,7 +99,9 @@ func (s *Session) endWait() {
 	if s.wait == nil {
 		return
 	}
-	s.wait.timer.Stop()
+	if s.wait.timer != nil {
+		s.wait.timer.Stop()
+	}
 	s.wait = nil
 	s.kernel.Clients.blocked.Add(-1)
 }

@@ -1,0 +1,161 @@
+// Effects: what commands have done to the data, for the log.
+//
+// The log holds commands, Redis' way, so that a file of one server can be read by
+// the other. What goes there is not always what the client sent: an effect must
+// give the same data set when it is run again, later and by itself. So a relative
+// time to live becomes an absolute one, SPOP the members it drew, INCRBYFLOAT the
+// sum; and what changed nothing is not there. By default the effect of a command
+// is its own words, if View.Dirty says that it changed something; a handler whose
+// words do not do says Effect.
+//
+// # Order
+//
+// Effects are appended while the shard locks of the command are still held. Two
+// commands that change the same key hold the same lock, one after the other, so
+// the order of effects in the log is, for every key, the order of the changes; a
+// snapshot is cut under all locks, so what it holds is what was appended before
+// the cut. The log's own lock is the last one taken, and held to copy some bytes.
+//
+// One command has usually one effect. Where there are more (EXEC, SPOP of a great
+// many, a key that expired and was then set) they are collected in the Ctx and
+// appended together, as MULTI and EXEC if they are several: a crash leaves all or
+// none of them.
+//
+// # Removals
+//
+// Nothing expires while a log is replayed, whatever the clock says, since the
+// commands after an expiry may have relied on the key's absence, and those
+// before on its presence. So a removal by the store is an effect of its own, DEL.
+// One that a command causes belongs between the effects before it and those that
+// follow, which may not have been appended yet; hence the store tells the
+// command's View of it (View.Removed) and it is collected with the rest. One
+// by the janitor has no command around it and is appended at once, under the
+// shard's lock like everything else.
+//
+// For the same reason a command that stores something made of other keys must not
+// merely look past expired ones, as readers do, but remove them: its words, run
+// again, would find them. See Ctx.Expire.
+//
+// # Cost
+//
+// With the log off a write costs one atomic load more than without any. With the
+// log on a SET is appended from its own arguments: no allocation, one copy.
+
+package engine
+
+import (
+	"github.com/larderkv/larder/persistence"
+	"github.com/larderkv/larder/store"
+)
+
+// run executes the handler of s. Its shards are locked.
+func (c *Ctx) run(s *Spec) error {
+	if s.Flags&Write == 0 {
+		return s.Handler(c)
+	}
+	if c.inExec { // EXEC has asked and will append
+		return c.collect(s)
+	}
+	if c.Kernel.stopped() {
+		return errStopped
+	}
+	if c.logging = c.Kernel.logOn(); !c.logging {
+		return s.Handler(c)
+	}
+	dirty := c.Dirty
+	c.said = false
+	err := s.Handler(c)
+	changed := c.Dirty != dirty && !c.said
+	if changed && c.effects.Len() == 0 {
+		c.Kernel.aof.Append(c.DB, c.Args)
+		c.Session.logged = true
+	} else if changed {
+		c.effects.Add(c.DB, c.Args...)
+	}
+	c.flushEffects()
+	return err
+}
+
+// collect executes the handler of a write and keeps its effect for later.
+func (c *Ctx) collect(s *Spec) error {
+	dirty := c.Dirty
+	c.said = false
+	err := s.Handler(c)
+	if c.logging && c.Dirty != dirty && !c.said {
+		c.effects.Add(c.DB, c.Args...)
+	}
+	return err
+}
+
+// flushEffects appends what has been collected. The shards are still locked.
+func (c *Ctx) flushEffects() {
+	if c.effects.Len() > 0 {
+		c.Kernel.aof.AppendEffects(&c.effects)
+		c.effects.Reset()
+		c.Session.logged = true
+	}
+	c.logging = false
+}
+
+// Effect says what the running command has done, in place of its own words: a
+// command that does the same whenever and wherever it is run. Several calls make
+// several effects. It counts even if View.Dirty does not. The arguments are copied.
+func (c *Ctx) Effect(args ...[]byte) {
+	c.said = true
+	if c.logging {
+		c.effects.Add(c.DB, args...)
+	}
+}
+
+// Logged tells whether effects are wanted: if not, a handler need not prepare any.
+func (c *Ctx) Logged() bool { return c.logging }
+
+// removed is the store's report of a key that is removed by the running command.
+func (c *Ctx) removed(db int, key []byte, why store.Removal) {
+	if c.logging {
+		c.effects.Add(db, []byte("DEL"), key)
+		return
+	}
+	c.Kernel.removed(db, key, why)
+}
+
+// removed is the store's report of a key that it removes outside any command.
+func (k *Kernel) removed(db int, key []byte, _ store.Removal) {
+	if k.logOn() {
+		k.aof.Append(db, [][]byte{[]byte("DEL"), key})
+	}
+}
+
+// Expire removes those of the keys whose time has come, for a command that writes
+// what it reads from them.
+func (c *Ctx) Expire(keys []store.Key) {
+	for _, k := range keys {
+		if e, ok := c.Peek(k); !ok && e.ExpireAt() != 0 {
+			c.Write(k)
+		}
+	}
+}
+
+// CountChanges adds what the session has changed so far to the server's count.
+// The batch's end does so too; this is for those who look at the count earlier.
+func (c *Ctx) CountChanges() {
+	if c.Dirty != 0 && c.Kernel.Persist != nil {
+		c.Kernel.Persist.AddDirty(c.Dirty)
+	}
+	c.Dirty = 0
+}
+
+// logOn tells whether effects are to be appended.
+func (k *Kernel) logOn() bool { return k.aof != nil && k.aof.On() }
+
+// state is a set of the bits of package persistence.
+func (k *Kernel) state() uint32 {
+	if k.Persist == nil {
+		return 0
+	}
+	return k.Persist.State()
+}
+
+// stopped tells, under the locks of a write, whether the last snapshot has been
+// made: what is written now would be lost.
+func (k *Kernel) stopped() bool { return k.state()&persistence.Stopping != 0 }

@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/store"
+)
+
+// Replayer runs commands that are read from a log. It is a client without a
+// connection, to whom nothing is refused but what does not exist, and whose
+// replies nobody reads: an error reply is logged once and otherwise ignored, as in
+// Redis.
+//
+// Nothing expires meanwhile (effect.go), and nothing is logged. Changes are counted,
+// as by Redis: the snapshot file is older than the log. All shards are locked for
+// some commands at a time, so that INFO can look at a server that is loading. The
+// commands of a transaction come whole or not at all, without its MULTI and EXEC,
+// and nobody runs anything in between.
+//
+// Replaying is bound by memory: the store loads the keys of a window of commands
+// while the ones before run (as in ahead.go, with the locks held).
+type Replayer struct {
+	c       *Ctx
+	session Session // what SELECT works on
+	rows    [lookWindow]*Spec
+	keys    [lookWindow]store.Key // of rows with one key
+	refused bool                  // a command got an error reply, which has been logged
+}
+
+// replayAtOnce is how many commands run before the locks are given back: locking
+// all shards takes about a microsecond.
+const replayAtOnce = 64
+
+// ReplayError is a command in a log that cannot be run. Offset is where it begins,
+// in bytes from the beginning of the file.
+type ReplayError struct {
+	Offset int64
+	Reason string
+}
+
+func (e *ReplayError) Error() string {
+	return fmt.Sprintf("%s reading the append only file (offset %d)", e.Reason, e.Offset)
+}
+
+// NewReplayer makes a replayer, which begins in database 0.
+func (k *Kernel) NewReplayer() *Replayer {
+	r := &Replayer{c: newCtx(), session: Session{kernel: k}}
+	r.c.Kernel, r.c.Session = k, &r.session
+	r.c.inExec = true // all shards are locked, nothing waits, nothing is appended
+	return r
+}
+
+// Replay runs the commands in their order. It returns a *ReplayError at the first
+// one that is unknown or has a wrong number of arguments; those before it have
+// been run. One goroutine at a time.
+func (r *Replayer) Replay(batch []aof.Command) error {
+	c := r.c
+	k := c.Kernel
+	c.View = store.View{Store: k.Store, DB: r.session.db, Now: k.clock().UnixMilli(), Loading: true}
+	defer c.CountChanges()
+	for commands := range slices.Chunk(batch, replayAtOnce) {
+		if err := r.replay(commands); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replay runs commands under all locks.
+func (r *Replayer) replay(commands []aof.Command) error {
+	st := r.c.Store
+	st.LockAll()
+	defer st.UnlockAll()
+	for window := range slices.Chunk(commands, lookWindow) {
+		r.look(window)
+		for i := range window {
+			if err := r.one(&window[i], r.rows[i], r.keys[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// look finds the rows of a window of commands and prefetches their keys.
+func (r *Replayer) look(window []aof.Command) {
+	table, st := r.c.Kernel.Table, r.c.Store
+	for i := range window {
+		args := window[i].Args
+		row := table.Resolve(args)
+		r.rows[i], r.keys[i] = row, store.Key{}
+		if row != nil && row.lockKind == lockOne && row.keyPos < len(args) {
+			r.keys[i] = st.Key(args[row.keyPos])
+		}
+	}
+	st.PrefetchLocked(r.c.DB, r.keys[:len(window)])
+}
+
+// one runs a command if it matters to the data.
+func (r *Replayer) one(cmd *aof.Command, row *Spec, key store.Key) error {
+	switch {
+	case row == nil:
+		return &ReplayError{cmd.Offset, fmt.Sprintf("Unknown command '%s'", cut(cmd.Args[0], 128))}
+	case !row.Fits(len(cmd.Args)):
+		return &ReplayError{cmd.Offset, fmt.Sprintf("Wrong number of arguments for command '%s'", row.full)}
+	case row.Flags&(Write|Replayed) == 0:
+		return nil
+	}
+	c := r.c
+	c.Spec, c.Args = row, cmd.Args
+	if row.lockKind == lockOne {
+		c.Keys = append(c.Keys[:0], key)
+	} else {
+		c.resolve(row)
+	}
+	c.writer.Truncate(0)
+	if err := row.Handler(c); err != nil && !r.refused {
+		r.refused = true
+		c.Kernel.Log.Warn("a command of the log was refused; further ones are not reported",
+			"command", row.full, "offset", cmd.Offset, "reply", asReply(err))
+	}
+	return nil
+}
