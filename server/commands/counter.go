@@ -8,7 +8,8 @@ import (
 	"github.com/larderkv/larder/store/lex"
 )
 
-// Counters: strings that are numbers. Adding keeps the key's time to live.
+// Counters: strings that are numbers. Adding keeps the key's time to live. The log
+// gets sums of floating point numbers, which others may round differently.
 
 func cmdIncr(c *engine.Ctx) error { return addInteger(c, 1) }
 func cmdDecr(c *engine.Ctx) error { return addInteger(c, -1) }
@@ -65,6 +66,7 @@ func cmdIncrbyfloat(c *engine.Ctx) error {
 	if err := c.SetText(k, text); err != nil {
 		return err
 	}
+	c.Effect([]byte("SET"), k.Name, text, []byte("KEEPTTL"))
 	c.Out.Bulk(text)
 	return nil
 }

@@ -349,6 +349,7 @@ func cmdHincrbyfloat(c *engine.Ctx) error {
 	if err := setField(c, &h, ok, text); err != nil {
 		return err
 	}
+	c.Effect([]byte("HSET"), c.Args[1], c.Args[2], text)
 	c.Out.Bulk(text)
 	return nil
 }

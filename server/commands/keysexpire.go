@@ -2,6 +2,8 @@ package commands
 
 import (
 	"math"
+	"slices"
+	"strconv"
 
 	"github.com/larderkv/larder/server/engine"
 )
@@ -81,22 +83,49 @@ func expireKey(c *engine.Ctx, unit expiryUnit) error {
 		}
 		when += c.Now
 	}
-	k := c.Keys[0]
 	if o != (expireIf{}) {
-		e, ok := c.Write(k)
+		e, ok := c.Write(c.Keys[0])
 		if !ok || !o.allows(e.ExpireAt(), when) {
 			c.Out.Int(0)
 			return nil
 		}
 	}
-	var done bool
-	if when <= c.Now {
-		done = c.Delete(k)
-	} else {
-		done = c.SetExpire(k, when)
-	}
-	replyDone(c, done)
+	replyDone(c, expireAt(c, when, c.Args[3:]...))
 	return nil
+}
+
+// expireAt gives the command's key its expiry time, or deletes the key if that has
+// passed, and says so to the log, with the options that EXPIRE was given. It tells
+// whether the key was there. A log that is replayed deletes nothing before it says
+// so itself.
+func expireAt(c *engine.Ctx, when int64, options ...[]byte) bool {
+	if when <= c.Now && !c.Loading {
+		return deleteKey(c)
+	}
+	k := c.Keys[0]
+	if !c.SetExpire(k, when) {
+		return false
+	}
+	var digits [20]byte
+	text := strconv.AppendInt(digits[:0], when, 10)
+	switch len(options) { // words of a known number stay on the stack
+	case 0:
+		c.Effect([]byte("PEXPIREAT"), k.Name, text)
+	case 1:
+		c.Effect([]byte("PEXPIREAT"), k.Name, text, options[0])
+	default:
+		c.Effect(slices.Concat([][]byte{[]byte("PEXPIREAT"), k.Name, slices.Clone(text)}, options)...)
+	}
+	return true
+}
+
+// deleteKey deletes the command's key for a command that is not DEL.
+func deleteKey(c *engine.Ctx) bool {
+	deleted := c.Delete(c.Keys[0])
+	if deleted {
+		c.Effect([]byte("DEL"), c.Keys[0].Name)
+	}
+	return deleted
 }
 
 // replyDone answers 1 or 0.

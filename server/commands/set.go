@@ -2,6 +2,7 @@ package commands
 
 import (
 	"math"
+	"slices"
 
 	"github.com/larderkv/larder/server/engine"
 )
@@ -152,7 +153,10 @@ func cmdSpop(c *engine.Ctx) error {
 		c.Out.Null()
 		return nil
 	}
-	s.Pop(1, c.Out.Bulk)
+	s.Pop(1, func(member []byte) {
+		c.Out.Bulk(member)
+		c.Effect([]byte("SREM"), c.Args[1], member)
+	})
 	return nil
 }
 
@@ -176,8 +180,48 @@ func popMembers(c *engine.Ctx) error {
 	}
 	n := int(min(count, int64(s.Len())))
 	c.Out.Set(n)
-	s.Pop(n, c.Out.Bulk)
+	switch {
+	case n == s.Len():
+		c.Effect([]byte("DEL"), c.Args[1])
+		s.Pop(n, c.Out.Bulk)
+	case c.Logged():
+		var popped memberList
+		s.Pop(n, func(member []byte) {
+			c.Out.Bulk(member)
+			popped.add(member)
+		})
+		popped.effect(c)
+	default:
+		s.Pop(n, c.Out.Bulk)
+	}
 	return nil
+}
+
+// memberList is members that a set no longer has, one behind the other.
+type memberList struct {
+	bytes []byte
+	ends  []int
+}
+
+func (l *memberList) add(member []byte) {
+	l.bytes = append(l.bytes, member...)
+	l.ends = append(l.ends, len(l.bytes))
+}
+
+// removedAtOnce is the most members that one logged SREM has, as in Redis.
+const removedAtOnce = 1024
+
+// effect says that the members have been removed from the command's set.
+func (l *memberList) effect(c *engine.Ctx) {
+	from := 0
+	for ends := range slices.Chunk(l.ends, removedAtOnce) {
+		words := append(make([][]byte, 0, 2+len(ends)), []byte("SREM"), c.Args[1])
+		for _, end := range ends {
+			words = append(words, l.bytes[from:end])
+			from = end
+		}
+		c.Effect(words...)
+	}
 }
 
 func cmdSrandmember(c *engine.Ctx) error {

@@ -126,6 +126,7 @@ func cmdSintercard(c *engine.Ctx) error {
 }
 
 func cmdSinterstore(c *engine.Ctx) error {
+	c.Expire(c.Keys[1:])
 	sets, missing, _, err := readSets(c, c.Keys[1:])
 	if err != nil {
 		return err
@@ -181,6 +182,7 @@ func replyCombined(c *engine.Ctx, combine combination) error {
 }
 
 func storeCombined(c *engine.Ctx, combine combination) error {
+	c.Expire(c.Keys[1:])
 	result, err := combine(c, c.Keys[1:])
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"bytes"
 	"math"
+	"strconv"
 
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/store"
@@ -138,11 +140,38 @@ func cmdSet(c *engine.Ctx) error {
 		}
 		expireAt = at
 	}
-	return o.set(c, expireAt)
+	done, err := o.set(c, expireAt)
+	switch {
+	case err != nil || !done:
+	case o.unit != noExpiry:
+		setEffect(c, c.Args[2], expireAt)
+	case o.get:
+		effectWithoutGet(c)
+	}
+	return err
 }
 
-// set does what SET does once its options are known to be right.
-func (o *setOptions) set(c *engine.Ctx, expireAt int64) error {
+// setEffect says that the key has got a value and a time to live.
+func setEffect(c *engine.Ctx, value []byte, at int64) {
+	var digits [20]byte
+	c.Effect([]byte("SET"), c.Keys[0].Name, value, []byte("PXAT"), strconv.AppendInt(digits[:0], at, 10))
+}
+
+// effectWithoutGet drops the option that only concerns the reply.
+func effectWithoutGet(c *engine.Ctx) {
+	var room [8][]byte
+	words := append(room[:0], c.Args[:3]...)
+	for _, a := range c.Args[3:] {
+		if !bytes.EqualFold(a, []byte("GET")) {
+			words = append(words, a)
+		}
+	}
+	c.Effect(words...)
+}
+
+// set does what SET does once its options are known to be right, and tells
+// whether it set the key.
+func (o *setOptions) set(c *engine.Ctx, expireAt int64) (done bool, err error) {
 	k := c.Keys[0]
 	var found bool
 	switch {
@@ -151,7 +180,7 @@ func (o *setOptions) set(c *engine.Ctx, expireAt int64) error {
 		// it is overwritten.
 		old, ok, err := c.GetString(k)
 		if err != nil {
-			return err
+			return false, err
 		}
 		replyValue(c, old, ok)
 		found = ok
@@ -162,13 +191,13 @@ func (o *setOptions) set(c *engine.Ctx, expireAt int64) error {
 		if !o.get {
 			c.Out.Null()
 		}
-		return nil
+		return false, nil
 	}
 	c.SetString(k, c.Args[2], expireAt)
 	if !o.get {
 		c.Out.OK()
 	}
-	return nil
+	return true, nil
 }
 
 func cmdSetnx(c *engine.Ctx) error {
@@ -190,13 +219,18 @@ func setFor(c *engine.Ctx, unit expiryUnit) error {
 		return err
 	}
 	c.SetString(c.Keys[0], c.Args[3], at)
+	setEffect(c, c.Args[3], at)
 	c.Out.OK()
 	return nil
 }
 
 func cmdGetset(c *engine.Ctx) error {
 	o := setOptions{get: true}
-	return o.set(c, 0)
+	done, err := o.set(c, 0)
+	if done {
+		c.Effect([]byte("SET"), c.Args[1], c.Args[2])
+	}
+	return err
 }
 
 func cmdGetdel(c *engine.Ctx) error {
@@ -206,7 +240,7 @@ func cmdGetdel(c *engine.Ctx) error {
 	}
 	replyValue(c, v, ok)
 	if ok {
-		c.Delete(c.Keys[0])
+		deleteKey(c)
 	}
 	return nil
 }
@@ -238,11 +272,11 @@ func cmdGetex(c *engine.Ctx) error {
 	c.Out.Bulk(v)
 	switch {
 	case o.persist:
-		c.Persist(k)
-	case at != 0 && at <= c.Now:
-		c.Delete(k)
+		if c.Persist(k) {
+			c.Effect([]byte("PERSIST"), k.Name)
+		}
 	case at != 0:
-		c.SetExpire(k, at)
+		expireAt(c, at)
 	}
 	return nil
 }

@@ -1,0 +1,200 @@
+package commands
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/server/netloop"
+)
+
+// writes are the forms of all writes. Words in capitals are sent as they are; the
+// others are drawn: k a key, m a member or field, v a value, n a number, ms a few
+// milliseconds, at a Unix time around now, db a database.
+var writes = []string{
+	"SET k v", "SET k v PX ms", "SET k v PXAT at", "SET k v KEEPTTL", "SET k v GET", "SET k v NX PX ms", "SET k v XX GET", "SET k n",
+	"SETNX k v", "PSETEX k ms v", "GETSET k v", "GETDEL k", "GETEX k PX ms", "GETEX k PXAT at", "GETEX k PERSIST",
+	"MSET k v k v", "MSETNX k v k v", "SETRANGE k n v", "APPEND k v", "INCR k", "INCRBY k n", "DECR k", "INCRBYFLOAT k 0.1",
+	"DEL k k", "UNLINK k", "PEXPIRE k ms", "PEXPIRE k ms NX", "PEXPIRE k ms GT", "PEXPIREAT k at", "EXPIRE k 0", "PERSIST k",
+	"RENAME k k", "RENAMENX k k", "COPY k k", "COPY k k REPLACE", "COPY k k DB db REPLACE", "MOVE k db", "SELECT db", "SWAPDB db db",
+	"HSET k m v m v", "HSETNX k m v", "HINCRBY k m n", "HINCRBYFLOAT k m 0.1", "HDEL k m m", "HMSET k m v",
+	"SADD k m m m", "SREM k m m", "SPOP k", "SPOP k 2", "SPOP k 20", "SMOVE k k m", "SINTERSTORE k k k", "SUNIONSTORE k k k", "SDIFFSTORE k k k",
+	"SUNIONSTORE k k k k", "GET k", "TTL k",
+}
+
+// rare writes would leave little behind if they came as often as the others.
+var rareWrites = []string{"FLUSHDB", "FLUSHALL"}
+
+// script draws requests.
+type script struct {
+	*rand.Rand
+	now *atomic.Int64
+}
+
+func (s script) request() []byte {
+	form := writes[s.IntN(len(writes))]
+	if s.IntN(400) == 0 {
+		form = rareWrites[s.IntN(len(rareWrites))]
+	}
+	words := strings.Fields(form)
+	for i, w := range words {
+		switch w {
+		case "k":
+			words[i] = "key" + strconv.Itoa(s.IntN(8))
+		case "m":
+			words[i] = []string{"1", "2", "-3", "a", "b", "c", "d", strings.Repeat("long", 30)}[s.IntN(8)]
+		case "v":
+			words[i] = []string{"", "7", "value", strings.Repeat("x", 100)}[s.IntN(4)]
+		case "n":
+			words[i] = strconv.Itoa(s.IntN(20))
+		case "ms":
+			words[i] = strconv.Itoa(1 + s.IntN(20))
+		case "at":
+			words[i] = strconv.FormatInt(s.now.Load()+int64(s.IntN(30)-10), 10)
+		case "db":
+			words[i] = strconv.Itoa(s.IntN(2))
+		}
+	}
+	return encode(words)
+}
+
+// batch is some requests, now and then a transaction.
+func (s script) batch() []byte {
+	var b []byte
+	txn := s.IntN(4) == 0
+	if txn {
+		b = append(b, encode([]string{"MULTI"})...)
+	}
+	for range 1 + s.IntN(6) {
+		b = append(b, s.request()...)
+	}
+	if txn {
+		b = append(b, encode([]string{"EXEC"})...)
+	}
+	return b
+}
+
+// TestReplayedLogEqualsTheData runs random writes of many clients at once, with
+// keys that expire all the time, while the janitor removes what it finds. The log,
+// replayed much later, gives the same data set.
+func TestReplayedLogEqualsTheData(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	const clients, batches = 4, 1500
+	live := newLogRig(t, "no")
+	var wg sync.WaitGroup
+	for n := range clients {
+		wg.Go(func() {
+			session := live.connect()
+			defer session.Closed(netloop.ClientClosed)
+			s := script{rand.New(rand.NewPCG(seed, uint64(n))), &live.now}
+			var out []byte
+			for range batches {
+				in := s.batch()
+				for len(in) > 0 {
+					taken, o, next := session.Data(in, out[:0])
+					if taken == 0 && next == netloop.Wait {
+						t.Errorf("incomplete: %q", in)
+						return
+					}
+					in, out = in[taken:], o
+				}
+				live.now.Add(int64(s.IntN(3)))
+			}
+		})
+	}
+	stop := make(chan struct{})
+	janitor := make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				janitor <- nil
+				return
+			default:
+			}
+			if _, err := live.store.Maintain(live.now.Load()); err != nil {
+				janitor <- err
+				return
+			}
+		}
+	}()
+	wg.Wait()
+	close(stop)
+	if err := <-janitor; err != nil {
+		t.Fatal(err)
+	}
+
+	later := newTestClient(t)
+	later.now = time.UnixMilli(live.now.Load() + 1_000_000)
+	replayer := later.kernel.NewReplayer()
+	live.readLog(replayer.Replay)
+	want, got := contents(live.store, live.now.Load()), contents(later.kernel.Store, live.now.Load())
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("seed %d: the replayed log differs (-live +replayed):\n%s", seed, d)
+	}
+	if len(want) == 0 {
+		t.Error("nothing is left to compare")
+	}
+}
+
+// TestReplayRefuses: a log with what no server wrote is not loaded.
+func TestReplayRefuses(t *testing.T) {
+	command := func(line string) aof.Command {
+		return aof.Command{Args: bytes.Fields([]byte(line)), Offset: 77}
+	}
+	for line, want := range map[string]string{
+		"NOPE a":          "Unknown command 'NOPE' reading the append only file (offset 77)",
+		"CONFIG NOPE":     "Unknown command 'CONFIG' reading the append only file (offset 77)",
+		"SET k":           "Wrong number of arguments for command 'set' reading the append only file (offset 77)",
+		"OBJECT ENCODING": "Wrong number of arguments for command 'object|encoding' reading the append only file (offset 77)",
+	} {
+		c := newTestClient(t)
+		err := c.kernel.NewReplayer().Replay([]aof.Command{command("SET a 1"), command(line), command("SET b 1")})
+		var refused *engine.ReplayError
+		if !errors.As(err, &refused) || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", line, err, want)
+		}
+		c.expect("GET a", `"1"`)
+		c.expect("GET b", "nil")
+	}
+}
+
+// TestReplayTakesForeignLogs: other servers wrote other things at other times.
+func TestReplayTakesForeignLogs(t *testing.T) {
+	c := newTestClient(t)
+	replayer := c.kernel.NewReplayer()
+	var batch []aof.Command
+	for _, line := range []string{
+		"SELECT 1", "SET a 1", "MULTI", "SET b 2", "INCR b", "EXEC", "GET a", "PING", "CONFIG GET dir", "INCR b", "SELECT 0",
+		"SET text x", "INCR text", "SETEX relative 100 v", "SET k v", "EXPIRE k 100", "SHUTDOWN NOSAVE",
+		"SET gone v", "PEXPIREAT gone 1000", "COPY gone copy", "PERSIST copy",
+	} {
+		batch = append(batch, aof.Command{Args: bytes.Fields([]byte(line))})
+	}
+	if err := replayer.Replay(batch[:5]); err != nil {
+		t.Fatal(err)
+	}
+	if err := replayer.Replay(batch[5:]); err != nil {
+		t.Fatal(err)
+	}
+	c.expect("GET text", `"x"`)
+	c.expect("TTL relative", ":100")
+	c.expect("TTL k", ":100")
+	c.expect("GET gone", "nil")
+	c.expect("GET copy", `"v"`)
+	c.expect("OBJECT IDLETIME k", ":0")
+	c.expect("SELECT 1", "+OK")
+	c.expect("GET a", `"1"`)
+	c.expect("GET b", `"4"`)
+}
