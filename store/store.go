@@ -103,12 +103,12 @@ type Store struct {
 }
 
 type shard struct {
-	mu  sync.Mutex
-	ar  *arena.Arena
-	dbs []*table // nil until the database is used
-
-	watched map[watchKey][]watch // looked at by every write, so on the lock's cache line
-	cut     cutState             // and so is the beginning of this
+	// One cache line: what every command looks at.
+	mu      sync.Mutex
+	ar      *arena.Arena
+	dbs     []*table // nil until the database is used
+	watched map[watchKey][]watch
+	cut     cutState // its first two words
 
 	nested     []*table // big collections, by handle
 	freeNested []uint32
@@ -118,7 +118,7 @@ type shard struct {
 
 	digits [20]byte // an integer member of a set, printed for its reader
 
-	_ [64]byte // keeps the locks of neighbours on different cache lines
+	_ [92]byte // shards begin on cache lines, and neighbours share none
 }
 
 // Open makes an empty store.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"unsafe"
 
 	"github.com/larderkv/larder/store/arena"
 )
@@ -100,6 +101,17 @@ func (t *table) testRemove(key string) bool {
 		t.ar.Free(ref)
 	}
 	return ok
+}
+
+// What every command looks at in a shard is one cache line.
+func TestShardIsAligned(t *testing.T) {
+	var sh shard
+	if size := unsafe.Sizeof(sh); size%64 != 0 {
+		t.Errorf("a shard has %d bytes, no multiple of 64", size)
+	}
+	if end := unsafe.Offsetof(sh.cut) + unsafe.Offsetof(sh.cut.sn) + unsafe.Sizeof(sh.cut.sn); end != 64 {
+		t.Errorf("the first cache line ends at %d", end)
+	}
 }
 
 func TestTableAgainstMap(t *testing.T) {
