@@ -138,7 +138,7 @@ func (c *checker) selected(db int, offset int64) { c.info(offset, "Selecting DB 
 
 func (c *checker) exchange(b *batch) *batch {
 	if b == nil {
-		return &batch{block: make([]byte, blockSize)}
+		b = new(batch)
 	}
 	for i := range b.entries {
 		if c.failure == nil {
@@ -152,9 +152,7 @@ func (c *checker) exchange(b *batch) *batch {
 	}
 	c.progress()
 	b.entries, b.pieces = b.entries[:0], b.pieces[:0]
-	if len(b.block) != blockSize {
-		b.block = make([]byte, blockSize)
-	}
+	b.fit(c.sp.size)
 	return b
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"testing"
 
 	"github.com/larderkv/larder/store"
@@ -180,10 +179,4 @@ func lzfString(s string) []byte {
 	dst := make([]byte, len(s))
 	n := new(lzf).compress(dst, []byte(s))
 	return append(appendLZFHead(nil, n, len(s)), dst[:n]...)
-}
-
-func sortedStrings(list []string) []string {
-	list = slices.Clone(list)
-	slices.Sort(list)
-	return list
 }

@@ -58,7 +58,7 @@ func Load(r io.Reader, size int64, st *store.Store, o LoadOptions) (Summary, err
 		o.Clock = o.Now
 	}
 	l := &loader{
-		st: st, o: o, full: make(chan *batch, o.Workers), free: make(chan *batch, 2*o.Workers+1),
+		st: st, o: o, size: size, full: make(chan *batch, o.Workers), free: make(chan *batch, 2*o.Workers+1),
 		reserved: map[int]bool{},
 		sum:      Summary{Types: map[string]int64{}, Aux: map[string]string{}},
 	}
@@ -88,6 +88,7 @@ func Load(r io.Reader, size int64, st *store.Store, o LoadOptions) (Summary, err
 type loader struct {
 	st   *store.Store
 	o    LoadOptions
+	size int64       // of the file
 	full chan *batch // from the splitter
 	free chan *batch // back to it
 	read func() int64
@@ -128,9 +129,7 @@ func (l *loader) exchange(b *batch) *batch {
 		l.report()
 	}
 	b = <-l.free
-	if len(b.block) != blockSize {
-		b.block = make([]byte, blockSize)
-	}
+	b.fit(l.size)
 	b.entries, b.pieces = b.entries[:0], b.pieces[:0]
 	return b
 }

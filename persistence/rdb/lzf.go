@@ -263,7 +263,7 @@ func putLiterals(dst, s []byte) int {
 
 // lzfPlausible tells whether n compressed bytes can stand for size bytes, to be
 // asked before size bytes are allocated.
-func lzfPlausible(n, size uint64) bool { return size <= n*lzfMaxRatio }
+func lzfPlausible(n, size uint64) bool { return size == 0 || (size-1)/lzfMaxRatio < n }
 
 // decompress fills dst from src and tells whether src stands for exactly that
 // many bytes. It reads and writes nothing outside of the two.

@@ -64,6 +64,13 @@ type handler interface {
 	stopped() bool
 }
 
+// fit gives the batch a block of the usual length, for a file of size bytes.
+func (b *batch) fit(size int64) {
+	if n := int(min(max(size, 1), blockSize)); len(b.block) != n {
+		b.block = make([]byte, n)
+	}
+}
+
 // foreign is a value of a type that larder does not have. Key is nil for functions
 // and for what modules keep beside the keys.
 type foreign struct {

@@ -92,7 +92,7 @@ func (w *window) shift(size int) {
 	old, from := w.buf, w.keep
 	if w.renew == nil || !w.renew(size) {
 		if size > len(w.buf) {
-			w.buf = make([]byte, max(size, blockSize))
+			w.buf = make([]byte, size)
 		}
 	}
 	w.base += int64(from)
