@@ -100,7 +100,7 @@ func (s *Server) open() (err error) {
 	if s.listeners, err = listen(v, s.log); err != nil {
 		return err
 	}
-	s.janitor = startJanitor(s.store, s.persist.Tick, s.kernel, s.cfg, s.log)
+	s.janitor = startJanitor(s.store, s.persist, s.kernel, s.cfg, s.log)
 	return nil
 }
 
@@ -212,6 +212,9 @@ func (s *Server) close() error {
 	}
 	if s.net != nil {
 		errs = append(errs, s.net.Close())
+	}
+	if s.kernel != nil {
+		s.kernel.Close()
 	}
 	if s.janitor != nil {
 		s.janitor.close()

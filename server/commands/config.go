@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/store/lex"
@@ -62,6 +63,9 @@ func cmdConfigSet(c *engine.Ctx) error {
 	settings := make([]config.Setting, 0, len(c.Args)/2-1)
 	for i := 2; i < len(c.Args); i += 2 {
 		settings = append(settings, config.Setting{Name: string(c.Args[i]), Value: string(c.Args[i+1])})
+	}
+	if m := c.Kernel.Persist; m != nil && m.State()&persistence.Loading != 0 && c.Kernel.Config.DeniedWhileLoading(settings) {
+		return engine.ErrLoading
 	}
 	if err := c.Kernel.Config.Set(settings, c.Session.Local()); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/stats"
@@ -63,6 +64,7 @@ type infoWriter struct {
 	v       *config.Values
 	store   store.Stats
 	process stats.Process
+	disk    persistence.Status
 	now     time.Time
 }
 
@@ -83,7 +85,7 @@ func cmdInfo(c *engine.Ctx) error {
 	}
 	w := &infoWriter{
 		c: c, k: c.Kernel, v: c.Kernel.Config.Values(),
-		store: c.StoreStats(), process: stats.ReadProcess(), now: c.Kernel.Now(),
+		store: c.StoreStats(), process: stats.ReadProcess(), disk: diskStatus(c.Kernel), now: c.Kernel.Now(),
 	}
 	for _, s := range infoSections() {
 		if !chosen[strings.ToLower(s.name)] && !(named && s.level <= level) {
@@ -233,7 +235,8 @@ func (w *infoWriter) memory() {
 	w.put("mem_fragmentation_bytes", rss-used)
 	w.zero("mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves")
 	w.put("mem_clients_normal", w.clientMemory())
-	w.zero("mem_cluster_links", "mem_aof_buffer")
+	w.zero("mem_cluster_links")
+	w.put("mem_aof_buffer", w.disk.Log.PendingBytes)
 	w.put("mem_allocator", "larder")
 	w.zero("active_defrag_running")
 	w.put("lazyfree_pending_objects", w.store.Garbage)
@@ -245,21 +248,6 @@ func (w *infoWriter) clientMemory() (n int64) {
 		n += clientBytes(s.Info())
 	}
 	return n
-}
-
-func (w *infoWriter) persistence() {
-	w.zero("loading", "async_loading", "current_cow_peak", "current_cow_size", "rdb_changes_since_last_save", "rdb_bgsave_in_progress")
-	w.put("rdb_last_save_time", w.k.Started.Unix())
-	w.put("rdb_last_bgsave_status", "ok")
-	w.put("rdb_last_bgsave_time_sec", -1)
-	w.put("rdb_current_bgsave_time_sec", -1)
-	w.zero("rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded")
-	w.zero("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
-	w.put("aof_last_rewrite_time_sec", -1)
-	w.put("aof_current_rewrite_time_sec", -1)
-	w.put("aof_last_bgrewrite_status", "ok")
-	w.put("aof_last_write_status", "ok")
-	w.zero("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size")
 }
 
 func (w *infoWriter) stats() {

@@ -44,12 +44,6 @@ func serverCommands() []engine.Spec {
 			Group: "server", Categories: danger, Since: "4.0.0", Syntax: "index1 index2",
 			Summary:    "Exchanges two databases.",
 			Complexity: "O(N) where N is the count of keys that clients watch in both databases."},
-		{Name: "shutdown", Handler: cmdShutdown, Arity: -1,
-			Flags: engine.Admin | engine.NoScript | engine.Loading | engine.Stale | engine.NoMulti | engine.AllowBusy,
-			Group: "server", Since: "1.0.0", Syntax: "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
-			Summary:    "Stops the server.",
-			Complexity: "O(N) where N is the number of connections",
-			History:    []string{"7.0.0: `NOW`, `FORCE` and `ABORT`."}},
 	}
 }
 
@@ -70,7 +64,8 @@ func cmdFlushdb(c *engine.Ctx) error {
 	if err := parseFlush(c); err != nil {
 		return err
 	}
-	c.Store.FlushLocked(c.DB, c.Now)
+	flush(c, c.DB)
+	c.Effect(c.Args...)
 	c.Out.OK()
 	return nil
 }
@@ -80,10 +75,17 @@ func cmdFlushall(c *engine.Ctx) error {
 		return err
 	}
 	for db := range c.Store.Databases() {
-		c.Store.FlushLocked(db, c.Now)
+		flush(c, db)
 	}
+	c.Effect(c.Args...)
 	c.Out.OK()
 	return nil
+}
+
+// flush empties a database. Its keys count as changes; the log is told in any case,
+// as by Redis, whose replicas may have keys where there are none here.
+func flush(c *engine.Ctx, db int) {
+	c.Dirty += int64(c.Store.FlushLocked(db, c.Now))
 }
 
 // parseFlush checks the option. SYNC and ASYNC are the same here: the keys are
@@ -112,42 +114,8 @@ func cmdSwapdb(c *engine.Ctx) error {
 	if first != second {
 		c.Store.SwapLocked(int(first), int(second), c.Now)
 	}
+	c.Dirty++ // even if they are the same one
 	c.Out.OK()
-	return nil
-}
-
-// cmdShutdown stops the server without a reply, as Redis does. There is nowhere
-// to save to: SAVE is refused unless FORCE says that this does not matter.
-func cmdShutdown(c *engine.Ctx) error {
-	var nosave, save, now, force, abort bool
-	for a := c.Parse(1); !a.Done(); {
-		switch {
-		case a.Match("NOSAVE"):
-			nosave = true
-		case a.Match("SAVE"):
-			save = true
-		case a.Match("NOW"):
-			now = true
-		case a.Match("FORCE"):
-			force = true
-		case a.Match("ABORT"):
-			abort = true
-		default:
-			return engine.ErrSyntax
-		}
-	}
-	switch {
-	case nosave && save, abort && (nosave || save || now || force):
-		return engine.ErrSyntax
-	case abort:
-		return engine.ErrNoShutdown
-	case save && !force:
-		c.Kernel.Log.Error("SHUTDOWN SAVE refused: nothing is saved to disk, use SHUTDOWN NOSAVE")
-		return engine.ErrServerDown
-	}
-	c.Kernel.Log.Info("SHUTDOWN received", "addr", c.Session.Conn().RemoteAddr(), "now", now)
-	c.Session.CloseAfterReply()
-	c.Kernel.Shutdown(now)
 	return nil
 }
 

@@ -1,0 +1,9 @@
+package migrate
+
+import (
+	"testing"
+
+	"github.com/larderkv/larder/tests/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
