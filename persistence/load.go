@@ -175,7 +175,11 @@ func (m *Manager) loadLogFile(ctx context.Context, path string, last bool, v *co
 	r := &meter{ctx: ctx, r: io.NewSectionReader(f, from, size-from), done: &m.load.done}
 	res, err := aof.ReadCommands(r, size-from, aof.ReadOptions{File: path, Offset: from}, replay)
 	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+		var corrupt *aof.CorruptError
+		if errors.As(err, &corrupt) { // it names the file
+			return err
+		}
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	m.load.done.Store(before + size - from)
 	m.log.Info("log replayed", "file", path, "commands", res.Commands)
@@ -250,6 +254,10 @@ func (m *Manager) loadFile(ctx context.Context, path string, now int64, v *confi
 		},
 	})
 	if err = errors.Join(err, f.Close()); err != nil {
+		var unknown *rdb.UnknownTypeError
+		if errors.As(err, &unknown) {
+			err = fmt.Errorf("%w; rdb-skip-unknown-types yes leaves such keys out", err)
+		}
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	m.load.done.Store(before + sum.Bytes)
