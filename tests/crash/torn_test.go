@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -30,7 +31,7 @@ func TestTornTail(t *testing.T) {
 		}
 		before := lastFile(t, s)
 		least := fileSize(t, before)
-		killOnce(t, s, l, rng, "")
+		killOnce(t, s, l, time.Duration(rng.IntN(250))*time.Millisecond, "")
 		after := lastFile(t, s)
 		if after != before { // the log was rewritten: the models reach back to its new base
 			least = 0

@@ -35,7 +35,7 @@ func TestLogTravels(t *testing.T) {
 	seed := harness.Seed(t)
 	for _, d := range directions {
 		for i, form := range logForms {
-			if d.name == "to itself" && i > 2 {
+			if d.name == "to itself" && i > 1 {
 				continue
 			}
 			t.Run(d.name+"/"+form.name, func(t *testing.T) {
@@ -239,19 +239,32 @@ func TestOldLogIsUpgraded(t *testing.T) {
 	}
 }
 
-// TestSnapshotIsNotReadBesideTheLog: with appendonly yes a missing log means an empty data set, whatever dump.rdb holds, as in Redis.
-func TestSnapshotIsNotReadBesideTheLog(t *testing.T) {
+// TestFirstLog: appendonly yes where there is a snapshot and no log. Redis starts with an empty data set, and the snapshot is lost with the next save;
+// larder begins the log with it, which is one of its deliberate differences.
+func TestFirstLog(t *testing.T) {
 	first := harness.StartSubject(t)
 	c := first.Dial(t)
 	c.MustOK("SET", "k", "v")
 	c.MustOK("SAVE")
 	first.Terminate(t)
-	for _, s := range []*harness.Server{
-		harness.StartRedis(t, "appendonly yes", "dir "+harness.CopyFolder(t, first.Dir)),
-		harness.StartSubject(t, "appendonly yes", "dir "+harness.CopyFolder(t, first.Dir)),
-	} {
-		if r := s.Dial(t).Do("DBSIZE"); r.Raw != ":0\r\n" {
-			t.Errorf("%s: %v", s.Name, r)
-		}
+	redis := harness.StartRedis(t, "appendonly yes", "dir "+harness.CopyFolder(t, first.Dir))
+	if r := redis.Dial(t).Do("DBSIZE"); r.Raw != ":0\r\n" {
+		t.Errorf("redis: %v", r)
 	}
+	if !harness.SubjectIsLarder() {
+		return
+	}
+	s := harness.StartSubject(t, "appendonly yes", "dir "+first.Dir)
+	s.Dial(t).MustOK("SET", "more", "v")
+	want := harness.Contents(t, s)
+	if len(want) != 2 {
+		t.Errorf("loaded: %v", want)
+	}
+	s.Kill(t)
+	if err := os.Remove(filepath.Join(s.Dir, "dump.rdb")); err != nil {
+		t.Fatal(err)
+	}
+	checkAOF(t, s.Dir, nil)
+	harness.SameContents(t, "from the log alone", want, harness.Contents(t, harness.StartRedis(t, "appendonly yes", "dir "+harness.CopyFolder(t, s.Dir))))
+	harness.SameContents(t, "restarted", want, harness.Contents(t, s.Restart(t)))
 }

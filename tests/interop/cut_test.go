@@ -276,7 +276,7 @@ func exchange(c *harness.Conn, r *requests) error {
 
 // TestSnapshotIsOnePointInTime loads every snapshot taken under load with larder and with Redis.
 func TestSnapshotIsOnePointInTime(t *testing.T) {
-	const snapshots = 8
+	const snapshots = 4
 	seed := harness.Seed(t)
 	for _, params := range [][]string{{"io-threads 1"}, {"io-threads 2"}, {"io-threads 2", "appendonly yes"}} {
 		t.Run(strings.Join(params, ","), func(t *testing.T) {
@@ -301,7 +301,7 @@ func TestSnapshotIsOnePointInTime(t *testing.T) {
 // TestBaseIsOnePointInTime does the same with the base files of rewrites, in both forms; in the end, the whole log, cut off by a kill, must
 // have the sum as well, for a transaction is logged whole.
 func TestBaseIsOnePointInTime(t *testing.T) {
-	const rewrites = 4
+	const rewrites = 3
 	seed := harness.Seed(t)
 	for _, preamble := range []string{"yes", "no"} {
 		t.Run("preamble "+preamble, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hdt3213/rdb/parser"
 
@@ -32,7 +33,10 @@ var forms = []struct {
 func TestSnapshotTravels(t *testing.T) {
 	seed := harness.Seed(t)
 	for _, d := range directions {
-		for _, form := range forms {
+		for i, form := range forms {
+			if d.name == "to itself" && i > 0 {
+				continue
+			}
 			t.Run(d.name+"/"+form.name, func(t *testing.T) {
 				set := newDataset(rand.New(rand.NewPCG(seed, 0)), form.params == nil)
 				from := d.from(t, form.params...)
@@ -115,6 +119,11 @@ func TestSecondReader(t *testing.T) {
 			want := settled(t, s)
 			s.Dial(t).MustOK("SAVE")
 			got, aux := readRDB(t, filepath.Join(s.Dir, "dump.rdb"))
+			for key, v := range got { // a file may hold what has expired and is not removed yet
+				if _, ok := want[key]; !ok && v.ExpireAt >= 0 && v.ExpireAt < time.Now().UnixMilli() {
+					delete(got, key)
+				}
+			}
 			harness.SameContents(t, "in the file", want, got)
 			for _, name := range []string{"redis-ver", "redis-bits", "ctime", "used-mem", "aof-base"} {
 				if aux[name] == "" {
