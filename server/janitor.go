@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/stats"
@@ -31,21 +32,21 @@ const (
 )
 
 type janitor struct {
-	store  *store.Store
-	tick   func()
-	kernel *engine.Kernel
-	cfg    *config.Config
-	log    *slog.Logger
-	stop   chan struct{}
-	done   chan struct{}
+	store   *store.Store
+	persist *persistence.Manager
+	kernel  *engine.Kernel
+	cfg     *config.Config
+	log     *slog.Logger
+	stop    chan struct{}
+	done    chan struct{}
 
 	sampled time.Time // when the rates were
 	trimmer trimmer
 	failed  bool // the last unit of work reported an error
 }
 
-func startJanitor(st *store.Store, tick func(), k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
-	j := &janitor{store: st, tick: tick, kernel: k, cfg: cfg, log: log, stop: make(chan struct{}), done: make(chan struct{})}
+func startJanitor(st *store.Store, p *persistence.Manager, k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
+	j := &janitor{store: st, persist: p, kernel: k, cfg: cfg, log: log, stop: make(chan struct{}), done: make(chan struct{})}
 	go j.run()
 	return j
 }
@@ -79,9 +80,10 @@ func (j *janitor) round() time.Duration {
 		j.kernel.SampleRates()
 		j.kernel.SampleMemory(j.store.Memory() + stats.GoMemory())
 		j.trimmer.trim(start)
-		j.tick()
+		j.persist.Tick()
 	}
-	more, worked := true, time.Duration(0)
+	// While the data are loaded, commands of the log may refer to expired keys.
+	more, worked := j.persist.State()&persistence.Loading == 0, time.Duration(0)
 	for more && worked < sliceBudget {
 		var err error
 		more, err = j.store.Maintain(start.Add(worked).UnixMilli())

@@ -36,7 +36,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func load(t *testing.T, args ...string) *config.Config {
 	t.Helper()
-	cfg, err := config.Load("", append([]string{"--port", "0", "--bind", "127.0.0.1"}, args...))
+	cfg, err := config.Load("", append([]string{"--port", "0", "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", ""}, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,13 +197,20 @@ func TestBindSkipsWhatIsOptional(t *testing.T) {
 
 func TestShutdown(t *testing.T) {
 	each(t, func(t *testing.T, driver string) {
-		s, err := Open(load(t, "--network-driver", driver), quiet)
+		dir := filepath.Join(t.TempDir(), "gone")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(load(t, "--network-driver", driver, "--dir", dir), quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(context.Background()) }()
 		p := dial(t, "tcp", s.Addrs()[0])
+		if err := os.Remove(dir); err != nil {
+			t.Fatal(err)
+		}
 		p.expect("shutdown save", "-ERR Errors trying to SHUTDOWN. Check logs.")
 		p.send("set k v\r\nshutdown nosave\r\nset k w")
 		if got := p.line(); got != "+OK" {
