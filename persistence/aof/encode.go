@@ -1,33 +1,59 @@
 package aof
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // AppendCommand appends a command as the log has it: an array of bulk strings.
 func AppendCommand(dst []byte, args ...[]byte) []byte {
-	dst = appendHeader(dst, '*', len(args))
+	room := maxHeader
 	for _, a := range args {
-		dst = appendBulk(dst, a)
+		room += len(a) + maxHeader + len("\r\n")
 	}
-	return dst
+	dst = slices.Grow(dst, room)
+	at := len(dst)
+	b := dst[:at+room] // one check of the room for all that follows
+	at += putHeader(b[at:], '*', len(args))
+	for _, a := range args {
+		at += putHeader(b[at:], '$', len(a))
+		at += copy(b[at:], a)
+		b[at], b[at+1] = '\r', '\n'
+		at += 2
+	}
+	return b[:at]
+}
+
+// maxHeader is the room that putHeader needs.
+const maxHeader = len("$") + 19 + len("\r\n")
+
+// putHeader writes the line that says how many arguments or bytes follow, and returns its length.
+func putHeader(b []byte, kind byte, n int) int {
+	_ = b[maxHeader-1]
+	b[0] = kind
+	switch {
+	case n < 10:
+		b[1], b[2], b[3] = '0'+byte(n), '\r', '\n'
+		return 4
+	case n < 100:
+		b[1], b[2], b[3], b[4] = '0'+byte(n/10), '0'+byte(n%10), '\r', '\n'
+		return 5
+	}
+	end := len(strconv.AppendInt(b[:1], int64(n), 10))
+	b[end], b[end+1] = '\r', '\n'
+	return end + 2
+}
+
+// appendHeader is putHeader behind a slice.
+func appendHeader(dst []byte, kind byte, n int) []byte {
+	var b [maxHeader]byte
+	return append(dst, b[:putHeader(b[:], kind, n)]...)
 }
 
 // appendBulk appends one argument.
 func appendBulk(dst, arg []byte) []byte {
 	dst = appendHeader(dst, '$', len(arg))
 	dst = append(dst, arg...)
-	return append(dst, '\r', '\n')
-}
-
-// appendHeader appends the line that says how many arguments or bytes follow.
-func appendHeader(dst []byte, kind byte, n int) []byte {
-	if n < 10 {
-		return append(dst, kind, '0'+byte(n), '\r', '\n')
-	}
-	if n < 100 {
-		return append(dst, kind, '0'+byte(n/10), '0'+byte(n%10), '\r', '\n')
-	}
-	dst = append(dst, kind)
-	dst = strconv.AppendInt(dst, int64(n), 10)
 	return append(dst, '\r', '\n')
 }
 

@@ -189,7 +189,7 @@ func (l *Log) writePart(p []byte, durable bool) error {
 	seg := l.io.seg
 	var err error
 	switch {
-	case seg.lost && l.io.flight.next != nil:
+	case seg.lost && l.cutFollows():
 		// The base that the rewrite is making includes it.
 	case durable && (len(p) > 0 || seg.synced < seg.size):
 		l.waitSync()
@@ -206,6 +206,13 @@ func (l *Log) writePart(p []byte, durable bool) error {
 	l.inFlight.Add(-int64(len(p)))
 	l.current.Add(int64(len(p)))
 	return nil
+}
+
+// cutFollows tells whether the present file is to be left.
+func (l *Log) cutFollows() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.io.flight.next != nil || l.next != nil
 }
 
 // changeFile goes on to the file of the cut once all of the present one is durable: the log must not have a hole in its
@@ -227,6 +234,7 @@ func (l *Log) changeFile(wait bool) (done bool, err error) {
 		}
 	}
 	l.waitSync()
+	l.io.syncErr = nil // of a file that was given up, if there is one
 	if err := old.f.Close(); err != nil {
 		l.log.Warn("closing a file of the log", "file", old.file.Name, "error", err) // all of it is synced
 	}
