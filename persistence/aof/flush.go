@@ -220,14 +220,13 @@ func (l *Log) cutFollows() bool {
 func (l *Log) changeFile(wait bool) (done bool, err error) {
 	old := l.io.seg
 	if !old.lost && (old.synced < old.size || old.suspect) {
-		if !wait && l.io.syncing == nil {
-			if err := old.mend(); err != nil {
+		if !wait {
+			if err := l.syncSoon(old); err != nil {
 				return false, err
 			}
-			l.startSync(l.clock())
-		}
-		if !wait && l.waits() {
-			return false, nil
+			if l.waits() {
+				return false, nil
+			}
 		}
 		if err := l.syncSegment(); err != nil {
 			return false, err
@@ -240,6 +239,34 @@ func (l *Log) changeFile(wait bool) (done bool, err error) {
 	}
 	l.io.seg, l.io.flight.next = l.io.flight.next, nil
 	return true, nil
+}
+
+// cutWait is how long a commit waits for the sync of the file that a rewrite has closed. There is little left to sync, the
+// rewrite has seen to that; what waited longer in memory would be lost if the process were killed.
+const cutWait = 50 * time.Millisecond
+
+// syncSoon syncs a file, or leaves that under way if it takes longer than cutWait.
+func (l *Log) syncSoon(seg *segment) error {
+	timeout := time.NewTimer(cutWait)
+	defer timeout.Stop()
+	for seg.synced < seg.size || seg.suspect {
+		if l.io.syncing == nil {
+			if err := seg.mend(); err != nil {
+				return err
+			}
+			l.startSync(l.clock())
+		}
+		select {
+		case <-l.io.syncing.done:
+			l.collectSync()
+			if l.io.syncErr != nil {
+				return l.io.syncErr
+			}
+		case <-timeout.C:
+			return nil
+		}
+	}
+	return nil
 }
 
 // waits tells whether a write has to wait for the sync under way: as Redis' flushAppendOnlyFile does, two seconds at most.
