@@ -49,8 +49,8 @@ const reservedFill = 900
 
 // Reserve makes tables for keys that are about to come, so that they need not be
 // grown step by step, which is a third of the cost of an insertion. It does
-// nothing to shards that have keys in the database. It takes one shard lock at a
-// time. The memory is 8.5 bytes per key, whether they come or not.
+// nothing to shards that have a table for the database. It takes one shard lock at
+// a time. The memory is 8.5 bytes per key; EndReserve gives back what was too much.
 func (s *Store) Reserve(db, keys int) {
 	n := keys / len(s.shards)
 	for i := range s.shards {
@@ -59,6 +59,20 @@ func (s *Store) Reserve(db, keys int) {
 		if t := sh.dbs[db]; t == nil && n > 0 {
 			sh.dbs[db] = newTable(sh, s.seed)
 			sh.dbs[db].reserve(n)
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// EndReserve is called when the keys of Reserve have come.
+func (s *Store) EndReserve(db int) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		if t := sh.dbs[db]; t != nil {
+			for sub := range t.subs {
+				t.shrink(uint32(sub))
+			}
 		}
 		sh.mu.Unlock()
 	}

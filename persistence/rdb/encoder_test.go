@@ -91,19 +91,19 @@ func mixed(t testing.TB, keys int) *store.Store {
 }
 
 func TestRoundTrip(t *testing.T) {
-	s := mixed(t, 5000)
+	s := mixed(t, 1500)
 	want := contents(t, s)
 	for _, o := range []Options{{}, {Compress: true}, {Compress: true, Checksum: true, Access: true}} {
 		b := save(t, s, o)
 		for workers := range 3 {
 			again := open(t)
 			sum, err := load(b, again, LoadOptions{Clock: 1, Workers: workers})
-			if err != nil || sum.Keys != 5000 || sum.Bytes != int64(len(b)) || sum.Checksum != o.Checksum {
+			if err != nil || sum.Keys != 1500 || sum.Bytes != int64(len(b)) || sum.Checksum != o.Checksum {
 				t.Fatalf("%+v, %v", sum, err)
 			}
 			compare(t, contents(t, again), want)
 		}
-		if rep, err := check(b); err != nil || rep.Keys != 5000 {
+		if rep, err := check(b); err != nil || rep.Keys != 1500 {
 			t.Fatalf("%+v, %v", rep, err)
 		}
 	}
@@ -162,7 +162,7 @@ func TestLargeValues(t *testing.T) {
 	s := open(t)
 	v := &store.View{Store: s, Now: 1}
 	s.LockAll()
-	text := strings.Repeat("compressible ", 1<<17)
+	text := strings.Repeat("compressible ", 1<<15)
 	r := seeded(t)
 	noise := make([]byte, 3*blockSize+77)
 	for i := range noise {
@@ -173,7 +173,7 @@ func TestLargeValues(t *testing.T) {
 	v.SetString(s.Key([]byte("beyond compression")), bytes.Repeat([]byte("z"), compressMax+1), 0)
 	v.SetString(s.Key(noise[:blockSize+5]), []byte("long name"), 0)
 	hash, set, few := s.Key([]byte("hash")), s.Key([]byte("set")), s.Key([]byte("few"))
-	for i := range 60000 {
+	for i := range 30000 {
 		if _, err := v.SetFields(hash, [][]byte{fmt.Append(nil, "field", i), fmt.Append(nil, "value of ", i)}); err != nil {
 			t.Fatal(err)
 		}
@@ -200,11 +200,11 @@ func TestLargeValues(t *testing.T) {
 		}
 		compare(t, contents(t, again), want)
 		rep, err := check(b)
-		if err != nil || rep.Keys != 1007 || rep.LargestElements[0].Elements != 60000 {
+		if err != nil || rep.Keys != 1007 || rep.LargestElements[0].Elements != 30000 {
 			t.Fatalf("%+v, %v", rep, err)
 		}
 		// A field of a later piece comes twice.
-		twice := bytes.Replace(b, []byte("\x0afield59998"), []byte("\x0afield59999"), 1)
+		twice := bytes.Replace(b, []byte("\x0afield29998"), []byte("\x0afield29999"), 1)
 		clear(twice[len(twice)-8:])
 		if _, err := load(twice, open(t), LoadOptions{Clock: 1}); err == nil || !strings.Contains(err.Error(), "duplicate field") {
 			t.Errorf("compress %v: %v", compress, err)

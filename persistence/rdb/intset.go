@@ -26,12 +26,3 @@ func checkIntset(b []byte) (width int, members []byte, err error) {
 	}
 	return width, members, nil
 }
-
-// addIntset adds the members of an intset after checking it.
-func (it *items) addIntset(b []byte) error {
-	width, members, err := checkIntset(b)
-	for i := 0; i < len(members); i += width {
-		it.addInt(littleInt(members[i : i+width]))
-	}
-	return err
-}

@@ -74,6 +74,9 @@ func Load(r io.Reader, size int64, st *store.Store, o LoadOptions) (Summary, err
 	checked, err := sp.run()
 	close(l.full)
 	done.Wait()
+	for db := range l.reserved {
+		st.EndReserve(db)
+	}
 	l.sum.Version, l.sum.Bytes, l.sum.Checksum = sp.version, sp.offset(), checked == sumGood
 	l.sum.Keys, l.sum.Empty = l.keys.Load(), l.empty.Load()
 	l.sum.Expired += l.expiredFields.Load()
@@ -166,22 +169,6 @@ func (l *loader) unknown(f *foreign) error {
 	l.sum.Types[f.Type]++
 	l.mu.Unlock()
 	return nil
-}
-
-// bigKey is a hash or set that comes in pieces, inserted one by one by whoever
-// gets them.
-type bigKey struct {
-	entry
-	name     []byte
-	n        uint64
-	offset   int64
-	firstTTL uint64
-	pieces   atomic.Int32 // not yet inserted, and one until the last was cut
-
-	// The lock of the key's shard protects what follows.
-	begun bool
-	bad   error // further pieces are left out
-	left  bool  // some fields had expired
 }
 
 // duplicate is the error for a name that comes twice.

@@ -1,1 +1,77 @@
+// Package rdb reads and writes Redis' RDB files and DUMP payloads.
+//
+// # The format
+//
+// A file is "REDIS" and four digits of version, then records, then an end mark
+// and a checksum of everything in front of it (8 bytes, little-endian, 0 for
+// none). A record is an opcode with its operands, or a type with a key's name and
+// value; format.go lists both. What stands before a key in opcodes (expiry time,
+// idle time or access counter) belongs to that key, the database to all that
+// follow. Numbers are lengths of 6, 14, 32 or 64 bits; strings have a length, or
+// are an integer of 8, 16 or 32 bits, or LZF-compressed. Collections are a count
+// and strings, or one string that is a listpack, ziplist, zipmap or intset.
+//
+// Written is version 10, the version of Redis 7.0, since no value of larder needs
+// more: strings, hashes as listpack or field by field, sets of integers as intset,
+// other sets member by member. Strings are integers or compressed under the
+// conditions that Redis has, listpacks have the integers where Redis has them, and
+// LZF takes the same decisions as the code in Redis: a payload of DUMP is the same
+// to the byte. Read are versions 6 (Redis 2.6) to 12 (7.4), every form of strings,
+// hashes and sets. Other types are skipped by their grammar (skip.go) when asked.
+//
+// # Writing
+//
+//	store.Snapshot ──Key, Begin, Element, End──> Encoder ──chunks──> writer ──> io.Writer
+//	                 the caller's goroutine                 a goroutine: checksum, write, sync
+//
+// Four chunks of 256 KB go round between the two. No value is copied as a whole
+// but for compression (up to 32 MB; longer strings stay as they are) and for
+// listpacks (up to 1 MB; longer ones are written field by field). Encoding does
+// not allocate.
+//
+// # Reading
+//
+//	io.Reader ──blocks──> splitter ──batches──> inserters (one per processor) ──> store
+//	                      the caller's goroutine: checksum,
+//	                      opcodes, the ends of keys and values
+//
+// Finding where a value ends takes its lengths only, a tenth of the work. So one
+// goroutine cuts the file into batches of whole keys, about a block of 256 KB each
+// (splitter), and the others decode and insert. An inserter sorts the keys of its
+// batch by shard, so that a lock is taken once for some tens of keys and the
+// buckets of the next ones are on their way from memory. The number of keys that
+// the file announces makes the tables in advance. A hash or set longer than a block
+// is cut into pieces that are inserted one by one, by whoever gets them; a string
+// longer than a block gets a block of its own length.
+//
+// Rejected: a reader that decodes into objects and hands those on. It allocates per
+// key, and its one goroutine does nine tenths of the work.
+//
+// # Invariants
+//
+//   - A length is compared with what is left of the file before memory is taken for
+//     it, and the length of a decompressed string with what its compressed form can
+//     stand for at most (88 times as much). A file cannot make the reader take more.
+//   - Blobs are checked byte by byte while they are taken apart, so a malformed one
+//     is an error and never a wrong item or a panic.
+//   - Every error of a file has an offset; of several the first in the file is
+//     reported, whoever found it first.
+//   - What is read is checked against the checksum only at the end: the store holds
+//     keys before that. Whoever loads must not serve them until Load returns nil.
+//
+// # Measured
+//
+// On 2 cores of a Xeon that were shared with other work, 5 million keys of 16 bytes
+// with values of 64, checksum on; CPU seconds of both goroutines, and Redis 7.0.15
+// on the same machine, file and setting:
+//
+//	                              larder          Redis
+//	save, random values           0.87            4.8
+//	save, random, compression on  1.46            7.5
+//	save, text, compression on    1.87            5.6
+//	load, random values           1.3 (wall 1.3)  5.4 (wall 5.5)
+//
+// The walk over the store is part of these. The encoder alone takes 65 ns per key,
+// 170 with compression. Checksum: 2.5 GB/s, the standard library 1.5 (crc64.go).
+// Compression of short strings: lzf.go.
 package rdb

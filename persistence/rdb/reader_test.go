@@ -54,7 +54,7 @@ func parsed(t *testing.T, file []byte) map[string]string {
 
 // What larder writes, others read.
 func TestIndependentReader(t *testing.T) {
-	s := mixed(t, 3000)
+	s := mixed(t, 1000)
 	want := contents(t, s)
 	for _, o := range []Options{{}, {Compress: true}, {Checksum: true, Access: true}} {
 		o.Aux = []Aux{{"redis-ver", "7.4.0"}, {"redis-bits", "64"}}

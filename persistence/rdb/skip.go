@@ -9,9 +9,9 @@ func (w *window) skipValue(typ byte, s shape) (elements uint64, ok bool) {
 	case shapeString:
 		return 0, w.skipString()
 	case shapeStrings:
-		return w.skipElements(1, func() bool { return w.skipString() })
+		return w.skipElements(1, w.skipString)
 	case shapePairs:
-		return w.skipElements(2, func() bool { return w.skipString() && w.skipString() })
+		return w.skipElements(2, func() bool { return w.skipStrings(2) })
 	case shapeZset:
 		return w.skipElements(2, func() bool { return w.skipString() && w.skipScore() })
 	case shapeZset2:
@@ -60,7 +60,16 @@ func (w *window) skipNumbers(n int) bool {
 	return true
 }
 
-func (w *window) skipTTLField() bool { return w.skipNumber() && w.skipString() && w.skipString() }
+func (w *window) skipStrings(n int) bool {
+	for ; n > 0; n-- {
+		if !w.skipString() {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *window) skipTTLField() bool { return w.skipNumber() && w.skipStrings(2) }
 
 // skipScore passes over a number in text: its length, or 253 to 255 for nan and
 // the infinities.
@@ -132,7 +141,7 @@ const (
 // entries, the last ID, since version 2 three numbers more about IDs and one of
 // entries, and consumer groups.
 func (w *window) skipStream(typ byte) (elements uint64, ok bool) {
-	if _, ok = w.skipElements(2, func() bool { return w.skipString() && w.skipString() }); !ok {
+	if _, ok = w.skipElements(2, func() bool { return w.skipStrings(2) }); !ok {
 		return 0, false
 	}
 	if elements, ok = w.number(); !ok {

@@ -7,70 +7,6 @@ import (
 	"strconv"
 )
 
-// entry is a key of a batch. Its strings are not yet decoded.
-type entry struct {
-	at     int   // of the key in the batch's block
-	value  int   // of the value
-	end    int   // behind it
-	expire int64 // unix milliseconds, 0 for none
-	access int64 // idle seconds or access counter
-	db     int32
-	typ    byte
-	kind   accessKind
-}
-
-// accessKind tells what entry.access is.
-type accessKind uint8
-
-const (
-	accessNone accessKind = iota
-	accessIdle
-	accessFreq
-)
-
-// piece is a part of a hash or set that is too large for one entry.
-type piece struct {
-	of      *bigKey
-	at, end int // in the batch's block
-	n       int // elements
-	last    bool
-}
-
-// batch is a block of the file with what the splitter found in it. Entries and
-// pieces refer to its bytes.
-type batch struct {
-	block   []byte
-	base    int64 // offset of the block in the file
-	entries []entry
-	pieces  []piece
-}
-
-// handler takes what a splitter finds. All but batches happens in the
-// splitter's goroutine.
-type handler interface {
-	// exchange takes a filled batch and returns an empty one.
-	exchange(b *batch) *batch
-	aux(name, value string)
-	// selected is called for every change of the database.
-	selected(db int, offset int64)
-	// announced is called with the number of keys that a database is said to
-	// have.
-	announced(db, keys int)
-	// unknown is called for what larder has no type for. An error ends the file.
-	unknown(f *foreign) error
-	// expired is called for a key that is left out because it has expired.
-	expired()
-	// stopped tells that the rest of the file is of no use.
-	stopped() bool
-}
-
-// fit gives the batch a block of the usual length, for a file of size bytes.
-func (b *batch) fit(size int64) {
-	if n := int(min(max(size, 1), blockSize)); len(b.block) != n {
-		b.block = make([]byte, n)
-	}
-}
-
 // foreign is a value of a type that larder does not have. Key is nil for functions
 // and for what modules keep beside the keys.
 type foreign struct {
@@ -297,7 +233,7 @@ func (s *splitter) foreign(op byte) bool {
 // skipOldFunction passes over a function as previews of Redis 7.0 wrote it: name,
 // engine, description after a count, code.
 func (s *splitter) skipOldFunction() bool {
-	if !s.skipString() || !s.skipString() {
+	if !s.skipStrings(2) {
 		return false
 	}
 	described, ok := s.number()
@@ -387,80 +323,6 @@ func (s *splitter) keyName() ([]byte, bool) {
 		return nil, s.fail(s.base+int64(s.keep), err.Error())
 	}
 	return append([]byte{}, name...), true
-}
-
-// elements passes over the elements of a hash or set. One that gets longer than
-// a block is cut into pieces; whole tells that it was not.
-func (s *splitter) elements(e *entry, sh shape) (whole, ok bool) {
-	first, size, strings, numbers := 0, uint64(1), 1, 0
-	switch sh {
-	case shapePairs:
-		size, strings = 2, 2
-	case shapeTTL:
-		size, strings, numbers = 3, 2, 1
-	case shapeFirstTTL:
-		size, strings, numbers, first = 3, 2, 1, 8
-	}
-	if !s.skip(uint64(first)) {
-		return false, false
-	}
-	n, ok := s.count(size)
-	if !ok {
-		return false, false
-	}
-	start := s.pos - s.keep // of the elements that are not yet in a piece
-	held := 0
-	for i := uint64(0); i < n; i++ {
-		if s.pos-s.keep > blockSize && held > 0 {
-			if s.cut == nil && !s.beginCut(e, n) {
-				return false, false
-			}
-			s.cutPiece(start, held, false)
-			start, held = 0, 0
-		}
-		for range numbers {
-			if !s.skipNumber() {
-				return false, false
-			}
-		}
-		for range strings {
-			if !s.skipString() {
-				return false, false
-			}
-		}
-		held++
-	}
-	if s.cut != nil {
-		s.cutPiece(start, held, true)
-		s.cut, s.name = nil, nil
-		return false, true
-	}
-	return true, true
-}
-
-// beginCut decodes what all pieces of a collection have in common.
-func (s *splitter) beginCut(e *entry, n uint64) bool {
-	b := &bigKey{entry: *e, n: n, offset: s.base + int64(s.keep)}
-	var ok bool
-	if b.name, ok = s.keyName(); !ok {
-		return false
-	}
-	s.name = b.name
-	if e.typ == typeHashTTL {
-		b.firstTTL = binary.LittleEndian.Uint64(s.buf[s.keep+e.value:])
-	}
-	b.pieces.Store(1)
-	s.cut = b
-	return true
-}
-
-// cutPiece makes a piece of what was read from start, relative to keep, up to pos.
-func (s *splitter) cutPiece(start, n int, last bool) {
-	if !last {
-		s.cut.pieces.Add(1)
-	}
-	s.batch.pieces = append(s.batch.pieces, piece{of: s.cut, at: s.keep + start, end: s.pos, n: n, last: last})
-	s.keep = s.pos
 }
 
 // renewBlock hands the batch over, if there is anything in it, and gives the

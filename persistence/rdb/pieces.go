@@ -1,0 +1,89 @@
+package rdb
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+)
+
+// bigKey is a hash or set that comes in pieces, inserted one by one by whoever
+// gets them.
+type bigKey struct {
+	entry
+	name     []byte
+	n        uint64
+	offset   int64
+	firstTTL uint64
+	pieces   atomic.Int32 // not yet inserted, and one until the last was cut
+
+	// The lock of the key's shard protects what follows.
+	begun bool
+	bad   error // further pieces are left out
+	left  bool  // some fields had expired
+}
+
+// elements passes over the elements of a hash or set. One that gets longer than
+// a block is cut into pieces; whole tells that it was not.
+func (s *splitter) elements(e *entry, sh shape) (whole, ok bool) {
+	first, size, strings, numbers := 0, uint64(1), 1, 0
+	switch sh {
+	case shapePairs:
+		size, strings = 2, 2
+	case shapeTTL:
+		size, strings, numbers = 3, 2, 1
+	case shapeFirstTTL:
+		size, strings, numbers, first = 3, 2, 1, 8
+	}
+	if !s.skip(uint64(first)) {
+		return false, false
+	}
+	n, ok := s.count(size)
+	if !ok {
+		return false, false
+	}
+	start := s.pos - s.keep // of the elements that are not yet in a piece
+	held := 0
+	for i := uint64(0); i < n; i++ {
+		if s.pos-s.keep > blockSize && held > 0 {
+			if s.cut == nil && !s.beginCut(e, n) {
+				return false, false
+			}
+			s.cutPiece(start, held, false)
+			start, held = 0, 0
+		}
+		if !s.skipNumbers(numbers) || !s.skipStrings(strings) {
+			return false, false
+		}
+		held++
+	}
+	if s.cut != nil {
+		s.cutPiece(start, held, true)
+		s.cut, s.name = nil, nil
+		return false, true
+	}
+	return true, true
+}
+
+// beginCut decodes what all pieces of a collection have in common.
+func (s *splitter) beginCut(e *entry, n uint64) bool {
+	b := &bigKey{entry: *e, n: n, offset: s.base + int64(s.keep)}
+	var ok bool
+	if b.name, ok = s.keyName(); !ok {
+		return false
+	}
+	s.name = b.name
+	if e.typ == typeHashTTL {
+		b.firstTTL = binary.LittleEndian.Uint64(s.buf[s.keep+e.value:])
+	}
+	b.pieces.Store(1)
+	s.cut = b
+	return true
+}
+
+// cutPiece makes a piece of what was read from start, relative to keep, up to pos.
+func (s *splitter) cutPiece(start, n int, last bool) {
+	if !last {
+		s.cut.pieces.Add(1)
+	}
+	s.batch.pieces = append(s.batch.pieces, piece{of: s.cut, at: s.keep + start, end: s.pos, n: n, last: last})
+	s.keep = s.pos
+}
