@@ -25,8 +25,8 @@ func TestEffects(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			larder := harness.Start(t, "enable-debug-command yes", "appendonly yes")
-			redis := harness.StartRedis(t, "appendonly yes")
+			larder := harness.Start(t, "enable-debug-command yes", "appendonly yes", "appendfsync no")
+			redis := harness.StartRedis(t, "appendonly yes", "appendfsync no")
 			compareEffects(t, readScript(t, file), larder, redis)
 		})
 	}
@@ -55,7 +55,8 @@ func compareEffects(t *testing.T, lines []line, larder, redis *harness.Server) {
 	}
 }
 
-// logTail reads the incremental file of a log as it grows. Effects are there before the reply is.
+// logTail reads the incremental file of a log as it grows. Effects are there before the reply is, since nobody waits for a sync under
+// "appendfsync no".
 type logTail struct{ r *bufio.Reader }
 
 func openLogTail(t *testing.T, s *harness.Server) *logTail {
@@ -130,7 +131,7 @@ func nearTimes(a, b string) bool {
 // data sets.
 func TestEffectsReplayed(t *testing.T) {
 	seed := harness.Seed(t)
-	larder := harness.Start(t, "enable-debug-command yes", "appendonly yes")
+	larder := harness.Start(t, "enable-debug-command yes", "appendonly yes", "appendfsync no")
 	g := &generator{
 		t: t, d: &drawer{rand.New(rand.NewPCG(seed, 0)), time.Now()},
 		duel: duel{larder.Dial(t), harness.StartRedis(t).Dial(t)},
