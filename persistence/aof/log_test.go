@@ -40,6 +40,11 @@ func newFixture(t testing.TB, fsys vfs.FS, serverDir string, policy Policy) *fix
 	return x
 }
 
+// newFixtureOff is a log that has not been started.
+func newFixtureOff(fsys vfs.FS, dir string) *Log {
+	return NewLog(Options{FS: fsys, Dir: dir, Prefix: testPrefix, Logger: slog.New(slog.DiscardHandler), Clock: time.Now})
+}
+
 func newMemFixture(t testing.TB, policy Policy) (*fixture, *vfs.Faulty) {
 	faulty := vfs.NewFaulty(vfs.NewMem())
 	return newFixture(t, faulty, "/", policy), faulty

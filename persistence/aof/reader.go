@@ -104,11 +104,10 @@ func (c *reader) run() error {
 		if c.pos == len(c.buf) && c.left == 0 {
 			break
 		}
-		err := c.next()
-		if wrong := (*bad)(nil); errors.As(err, &wrong) {
-			return c.corrupt(wrong)
-		}
-		if err != nil {
+		if err := c.next(); err != nil {
+			if wrong := (*bad)(nil); errors.As(err, &wrong) {
+				return c.corrupt(wrong)
+			}
 			return err
 		}
 	}
@@ -149,7 +148,7 @@ func (c *reader) need(n int) error {
 			return err
 		}
 	}
-	want := max(n, readBuffer)
+	want := max(n, readBuffer, 2*have) // a command of many arguments is begun again each time
 	to := c.buf[:cap(c.buf)]
 	if c.multi >= 0 || len(to) < want || len(to) > 8*want {
 		to = make([]byte, min(int64(want), int64(have)+c.left))
@@ -199,11 +198,6 @@ func (c *reader) parse() (end, missing int, err error) {
 	}
 	if n < 1 {
 		return 0, 0, &bad{c.pos, fmt.Sprintf("Expected at least one argument, got %d", n)}
-	}
-	const shortest = len("$0\r\n\r\n")
-	if rest := int64(len(c.buf)-at) + c.left; n > rest/int64(shortest) {
-		c.res.Reason = fmt.Sprintf("Expected to read %d arguments, got %d bytes", n, rest)
-		return 0, 0, errEnd
 	}
 	for range n {
 		size, text, missing, err := c.header(at, '$')

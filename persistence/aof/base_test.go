@@ -1,0 +1,114 @@
+package aof
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/larderkv/larder/store"
+)
+
+// TestBaseEncoder writes a store as commands and reads them back.
+func TestBaseEncoder(t *testing.T) {
+	s := newStore(t)
+	view := func(db int) *store.View { return &store.View{Store: s, DB: db} }
+	key := func(name string) store.Key { return s.Key([]byte(name)) }
+	var want []string
+	v := view(0)
+	v.SetString(key("text"), []byte("a\r\nb"), 0)
+	want = append(want, "0 SET text a\r\nb")
+	v.SetString(key("number"), []byte("12"), 1_900_000_000_123)
+	want = append(want, "0 SET number 12", "0 PEXPIREAT number 1900000000123")
+	v = view(9)
+	add := func(name string, n int) {
+		var members [][]byte
+		for i := range n {
+			members = append(members, []byte(fmt.Sprintf("m%d", i)))
+			want = append(want, fmt.Sprintf("9 SADD %s m%d", name, i))
+		}
+		if _, err := v.AddMembers(key(name), members); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("packed", 3)
+	add("full", 64)
+	add("table", 1000)
+	if _, err := v.AddMembers(key("integers"), [][]byte{[]byte("-5"), []byte("70000")}); err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, "9 SADD integers -5", "9 SADD integers 70000")
+	fields := func(name string, n int) {
+		var pairs [][]byte
+		for i := range n {
+			pairs = append(pairs, []byte(fmt.Sprintf("f%d", i)), []byte(fmt.Sprintf("v%d", i)))
+			want = append(want, fmt.Sprintf("9 HMSET %s f%d v%d", name, i, i))
+		}
+		if _, err := v.SetFields(key(name), pairs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fields("hash", 65)
+	fields("large", 900)
+	v.SetExpire(key("large"), 1_900_000_000_000)
+	want = append(want, "9 PEXPIREAT large 1900000000000")
+
+	var out bytes.Buffer
+	e := NewBaseEncoder(&out)
+	must(t, e.Timestamp(1_800_000_000))
+	s.LockAll()
+	snap, err := s.CutLocked(0)
+	s.UnlockAll()
+	must(t, err)
+	must(t, snap.Run(e))
+	must(t, e.Close())
+	if !strings.HasPrefix(out.String(), "#TS:1800000000\r\n*2\r\n$6\r\nSELECT\r\n") {
+		t.Errorf("it begins with %.60q", out.String())
+	}
+	got := singly(t, readText(out.String()))
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d commands, want %d", len(got), len(want))
+		for i := range min(len(got), len(want)) {
+			if got[i] != want[i] {
+				t.Fatalf("%q, want %q", got[i], want[i])
+			}
+		}
+	}
+}
+
+// singly takes commands of several elements apart, and puts the database in front.
+func singly(t *testing.T, r replayed) (all []string) {
+	t.Helper()
+	must(t, r.err)
+	db := "-"
+	for _, c := range r.commands {
+		words := strings.Split(c, " ")
+		step := len(words) - 2
+		switch words[0] {
+		case "SELECT":
+			db = words[1]
+			continue
+		case "SADD":
+			step = 1
+		case "HMSET":
+			step = 2
+		}
+		if n := (len(words) - 2) / step; n > itemsPerCommand {
+			t.Errorf("%s %s has %d elements", words[0], words[1], n)
+		}
+		for items := range slices.Chunk(words[2:], step) {
+			all = append(all, strings.Join(append([]string{db, words[0], words[1]}, items...), " "))
+		}
+	}
+	return all
+}
+
+func newStore(t *testing.T) *store.Store {
+	s, err := store.Open(store.Options{Shards: 1})
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close()) })
+	return s
+}
