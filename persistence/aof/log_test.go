@@ -252,6 +252,21 @@ func TestRewriteWithoutLog(t *testing.T) {
 	x.wantNames(".2.base.rdb", ".manifest")
 }
 
+// TestStartCleansUp: what an interrupted rewrite has left does not stay until the next one.
+func TestStartCleansUp(t *testing.T) {
+	x, _ := newMemFixture(t, Always)
+	must(t, x.log.Stop())
+	must(t, writeFile(x.fs, x.dir+"/temp-"+testPrefix+".base", []byte("half")))
+	must(t, writeFile(x.fs, x.dir+"/temp-"+testPrefix+".manifest", nil))
+	must(t, writeFile(x.fs, x.dir+"/"+testPrefix+".old", nil))
+	must(t, writeFile(x.fs, x.dir+"/"+testPrefix+".manifest", []byte("file "+testPrefix+".old seq 1 type h\n"+x.read(testPrefix+".manifest"))))
+	m, err := Find(x.fs, "/", x.dir, testPrefix)
+	must(t, err)
+	must(t, x.log.Start(m))
+	x.wantNames(".1.base.aof", ".1.incr.aof", ".manifest")
+	x.wantFile(testPrefix+".manifest", "file log.aof.1.base.aof seq 1 type b\nfile log.aof.1.incr.aof seq 1 type i\n")
+}
+
 // TestForeignFilesStay: a folder that has lost its manifest keeps its files.
 func TestForeignFilesStay(t *testing.T) {
 	mem := vfs.NewMem()

@@ -118,6 +118,9 @@ func (l *Log) Start(m *Manifest) error {
 	l.mu.Unlock()
 	l.io.Unlock()
 	l.manifest = l.removeHistory(m)
+	if err := removeFiles(l.fs, l.dir, tempPrefix+l.prefix+baseSuffix, tempPrefix+l.prefix+manifestSuffix); err != nil {
+		l.log.Warn("removing what a crash has left of a rewrite", "error", err)
+	}
 	return nil
 }
 
