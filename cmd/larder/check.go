@@ -25,7 +25,7 @@ func checkCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(checkRDBCommand())
+	cmd.AddCommand(checkRDBCommand(), checkAOFCommand())
 	return cmd
 }
 
@@ -87,19 +87,20 @@ func (p *progress) set(read int64) {
 func (p *progress) remove() {
 	if p.bar != nil {
 		_ = p.bar.Clear() // likewise
+		p.bar = nil
 	}
 }
 
 // errNoTerminal: changes have to be confirmed, and there is nobody to ask.
 var errNoTerminal = errors.New("standard input is no terminal on which to confirm that: add --yes")
 
-// confirmed asks on the terminal.
-func confirmed(in io.Reader, out io.Writer) (bool, error) {
+// confirmed says on the terminal what is to happen, and asks.
+func confirmed(in io.Reader, out io.Writer, what string) (bool, error) {
 	f, ok := in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return false, errNoTerminal
 	}
-	if _, err := fmt.Fprint(out, "Continue? [y/N] "); err != nil {
+	if _, err := fmt.Fprint(out, what+"\nContinue? [y/N] "); err != nil {
 		return false, err
 	}
 	return readYes(f)

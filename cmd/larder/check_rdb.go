@@ -52,23 +52,25 @@ func checkRDB(name string, stdout, stderr io.Writer) (err error) {
 	bar.remove()
 	if rep.Version != 0 { // otherwise it is no RDB file at all
 		out := fmt.Sprintf("%s: %s\n", name, plural(size, "byte")) + rdbReport(&rep, size, bad)
+		if bad == nil {
+			out += "the file is good\n"
+		}
 		if _, err := io.WriteString(stdout, out); err != nil {
 			return err
 		}
 	}
-	return rdbVerdict(name, &rep, bad)
+	if bad != nil {
+		return fmt.Errorf("%s is not good: %w", name, inKey(&rep, bad))
+	}
+	return nil
 }
 
-// rdbVerdict says in one line what is wrong; nil if nothing is.
-func rdbVerdict(name string, rep *rdb.Report, bad error) error {
-	if bad == nil {
-		return nil
+// inKey adds to what is wrong with a file the key it was found in.
+func inKey(rep *rdb.Report, bad error) error {
+	if bad == nil || rep.Key == nil {
+		return bad
 	}
-	var where string
-	if rep.Key != nil {
-		where = fmt.Sprintf(", in key %s of type %s", shortName(rep.Key), rep.KeyType)
-	}
-	return fmt.Errorf("%s is not good: %w%s", name, bad, where)
+	return fmt.Errorf("%w, in key %s of type %s", bad, shortName(rep.Key), rep.KeyType)
 }
 
 // rdbReport is everything that was found, as text; size is that of the file.
@@ -99,7 +101,6 @@ func rdbReport(rep *rdb.Report, size int64, bad error) string {
 	} else {
 		b.WriteString("there is no checksum\n")
 	}
-	b.WriteString("the file is good\n")
 	return b.String()
 }
 

@@ -14,7 +14,10 @@ func TestCheckRefusals(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text")
 	empty := filepath.Join(dir, "empty")
-	for name, content := range map[string]string{text: "root:x:0:0:root:/root:/bin/bash\n", empty: ""} {
+	missing := filepath.Join(dir, "manifest")
+	for name, content := range map[string]string{
+		text: "root:x:0:0:root:/root:/bin/bash\n", empty: "", missing: "file none.aof seq 1 type i\n",
+	} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -27,6 +30,14 @@ func TestCheckRefusals(t *testing.T) {
 		{"rdb", "one file is to be named, not 0"},
 		{"rdb a b", "one file is to be named, not 2"},
 		{"rdb --fix a", "unknown flag: --fix"},
+		{"aof " + text, text + " is no log: it begins neither"},
+		{"aof --fix --yes " + text, text + " is no log"},
+		{"aof " + missing, missing + " is not good: the log's manifest names a file that cannot be read"},
+		{"aof " + dir, "cannot read " + dir + ": not a regular file"},
+		{"aof " + filepath.Join(dir, "none"), "no such file or directory"},
+		{"aof", "one file is to be named, not 0"},
+		{"aof --truncate-to-timestamp x " + text, `invalid argument "x"`},
+		{"aof --truncate-to-timestamp 0 " + text, "--truncate-to-timestamp takes a time in seconds since 1970"},
 		{"dump a", `unknown command "dump"`},
 	} {
 		t.Run(test.args, func(t *testing.T) {
@@ -55,7 +66,7 @@ func TestReadYes(t *testing.T) {
 			t.Errorf("readYes(%q) = %v, %v", in, got, err)
 		}
 	}
-	if _, err := confirmed(strings.NewReader("y\n"), io.Discard); !errors.Is(err, errNoTerminal) {
+	if _, err := confirmed(strings.NewReader("y\n"), io.Discard, ""); !errors.Is(err, errNoTerminal) {
 		t.Errorf("confirmed without a terminal: %v", err)
 	}
 }
