@@ -1,9 +1,15 @@
 package store
 
+import (
+	"encoding/binary"
+
+	"github.com/larderkv/larder/store/lex"
+)
+
 // What reading a file into the store needs beyond the operations of commands:
 // insertions that look for the key once and tell when it is there already, and a
-// prefetch that fits them. They tell no watcher and count no change. The caller
-// holds the key's shard, and has set Loading in the View.
+// prefetch that fits them. They tell no watcher, count no change, and take a key
+// for existing also when it has expired. The caller holds the key's shard.
 
 // InsertString adds a string, unless the key exists. expire is in unix
 // milliseconds, 0 for none.
@@ -33,6 +39,53 @@ func (v *View) InsertIntegers(k Key, width int, members []byte) bool {
 		s.convertToTable()
 	}
 	return true
+}
+
+// InsertDistinct adds a hash or set, unless the key exists: fields and values in
+// turn, or members, of which none comes twice. There is at least one.
+func (v *View) InsertDistinct(k Key, typ Type, items [][]byte) bool {
+	t := v.tableForWrite(k)
+	if _, _, exists := t.find(k.hash, k.Name); exists {
+		return false
+	}
+	if typ == TypeHash {
+		v.insertItems(t, k, typ, items, 2, v.Store.enc.HashMaxEntries.Load(), v.Store.enc.HashMaxValue.Load())
+		return true
+	}
+	if _, integer := lex.ParseInt(items[0]); integer { // it may have to be an intset
+		s := Set{v: v, k: k}
+		for _, m := range items[s.create(t, items):] {
+			s.add(m)
+		}
+		return true
+	}
+	v.insertItems(t, k, typ, items, 1, v.Store.enc.SetMaxEntries.Load(), v.Store.enc.SetMaxValue.Load())
+	return true
+}
+
+// insertItems adds a collection as a pack if it is within the limits, else as a
+// table.
+func (v *View) insertItems(t *table, k Key, typ Type, items [][]byte, stride int, entries, longest int64) {
+	size, fit := packItems(items, longest)
+	if !fit || int64(len(items)/stride) > entries {
+		e := v.newNestedEntry(t, k, typ)
+		nested := e.nested()
+		nested.reserve(len(items) / stride)
+		for i := 0; i < len(items); i += stride {
+			var value []byte
+			if stride == 2 {
+				value = items[i+1]
+			}
+			nested.addElement(items[i], value)
+		}
+		return
+	}
+	e := v.insertCollection(t, k, v.newMeta(typ, encPack), size)
+	b := e.value()
+	at := binary.PutUvarint(b, uint64(len(items)))
+	for _, s := range items {
+		at += putPacked(b[at:], s)
+	}
 }
 
 // PrefetchInsertLocked begins to load the bucket that an insertion will look at.

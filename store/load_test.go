@@ -3,6 +3,8 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"strings"
 	"testing"
 )
 
@@ -68,4 +70,54 @@ func TestInsertIntegers(t *testing.T) {
 			t.Errorf("%d members as %s, %v; want %d as %s", set.Len(), set.e.Encoding(), err, n, encoding)
 		}
 	}
+}
+
+// Collections that are inserted whole are as those that commands make.
+func TestInsertDistinct(t *testing.T) {
+	s := testStore(t)
+	s.LockAll()
+	defer s.UnlockAll()
+	v := &View{Store: s, Now: 1, Loading: true}
+	for _, n := range []int{1, 2, 128, 129, 512, 513, 3000} {
+		for _, first := range []string{"word", "0", strings.Repeat("long", 20)} {
+			for _, rest := range []string{"m", "1"} {
+				items := [][]byte{[]byte(first)}
+				for i := 1; i < n; i++ {
+					items = append(items, fmt.Append(nil, rest, i))
+				}
+				a, b := s.Key([]byte("a")), s.Key([]byte("b"))
+				if !v.InsertDistinct(a, TypeSet, items) || v.InsertDistinct(a, TypeSet, items) {
+					t.Fatal("inserted twice, or not at all")
+				}
+				if _, err := v.AddMembers(b, items); err != nil {
+					t.Fatal(err)
+				}
+				sameCollections(t, v, a, b)
+				if n%2 == 0 {
+					v.InsertDistinct(a, TypeHash, items)
+					if _, err := v.SetFields(b, items); err != nil {
+						t.Fatal(err)
+					}
+					sameCollections(t, v, a, b)
+				}
+			}
+		}
+	}
+}
+
+// sameCollections compares two keys and removes them.
+func sameCollections(t *testing.T, v *View, a, b Key) {
+	t.Helper()
+	one, _ := v.Peek(a)
+	two, _ := v.Peek(b)
+	got, want := map[string]string{}, map[string]string{}
+	value := one.Content()
+	value.Each(func(item, value []byte) bool { got[string(item)] = string(value); return true })
+	value = two.Content()
+	value.Each(func(item, value []byte) bool { want[string(item)] = string(value); return true })
+	if one.Encoding() != two.Encoding() || !maps.Equal(got, want) || one.Type() != two.Type() {
+		t.Errorf("%s of %d, want %s of %d", one.Encoding(), len(got), two.Encoding(), len(want))
+	}
+	v.Delete(a)
+	v.Delete(b)
 }

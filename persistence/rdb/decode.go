@@ -20,6 +20,8 @@ type decoder struct {
 	// can be taken over as it is
 	width   int
 	members []byte
+
+	names distinct
 }
 
 // What a value may turn out to be.
@@ -78,6 +80,15 @@ func (d *decoder) value(typ byte, b []byte, now int64) error {
 		return err
 	}
 	return d.blob(typ, blob, now)
+}
+
+// repeats tells whether a field or member comes twice. Integers of an intset are
+// in order, so that decoding them has found out already.
+func (d *decoder) repeats() bool {
+	if d.typ == store.TypeHash {
+		return d.names.repeats(d.list, 2)
+	}
+	return d.names.repeats(d.list, 1)
 }
 
 // elements decodes n elements of a hash or set at the cursor.

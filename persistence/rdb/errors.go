@@ -22,18 +22,18 @@ type CorruptError struct {
 
 func (e *CorruptError) Error() string { return fmt.Sprintf("%s (offset %d)", e.Reason, e.Offset) }
 
-// UnknownTypeError: the file has a key of a type that larder does not have, or
-// functions (a type of its own, without a key).
+// UnknownTypeError: the file has a key of a type that larder does not have, or,
+// without a key, functions or what a module keeps.
 type UnknownTypeError struct {
 	Key    []byte
-	Type   string // as TYPE says it; "function"; "hash with field TTLs"
+	Type   string // as TYPE says it; "function"; "hash with field TTLs"; of a module its name
 	DB     int
 	Offset int64
 }
 
 func (e *UnknownTypeError) Error() string {
-	if e.Type == typeNameFunction {
-		return fmt.Sprintf("the file has functions, which are not supported (offset %d)", e.Offset)
+	if e.Key == nil {
+		return fmt.Sprintf("a %s beside the keys is not supported (offset %d)", e.Type, e.Offset)
 	}
 	return fmt.Sprintf("key %q in database %d is a %s, which is not supported (offset %d)", e.Key, e.DB, e.Type, e.Offset)
 }

@@ -161,14 +161,10 @@ func (in *inserter) insert(k store.Key, e *entry) error {
 		done = v.InsertString(k, d.str, e.expire)
 	case d.width != 0:
 		done = v.InsertIntegers(k, d.width, d.members)
+	case d.repeats():
+		return repeated(d.typ, k.Name, e.db)
 	default:
-		if _, done = v.Peek(k); done {
-			return duplicate("key", k.Name, e.db)
-		}
-		if err := in.addElements(k, e); err != nil {
-			return err
-		}
-		done = true
+		done = v.InsertDistinct(k, d.typ, d.list)
 	}
 	if !done {
 		return duplicate("key", k.Name, e.db)
@@ -177,18 +173,17 @@ func (in *inserter) insert(k store.Key, e *entry) error {
 	return nil
 }
 
-// addElements adds the decoded elements to the key.
-func (in *inserter) addElements(k store.Key, e *entry) error {
-	n, what, err := 0, "field in hash", error(nil)
+// addElements adds the decoded elements to a key that has some already.
+func (in *inserter) addElements(k store.Key, e *entry) (err error) {
+	n := 0
 	if in.d.typ == store.TypeHash {
 		n, err = in.view.SetFields(k, in.d.list)
 		n *= 2
 	} else {
-		what = "member in set"
 		n, err = in.view.AddMembers(k, in.d.list)
 	}
 	if err == nil && n != len(in.d.list) {
-		err = duplicate(what, k.Name, e.db)
+		err = repeated(in.d.typ, k.Name, e.db)
 	}
 	return err
 }

@@ -175,3 +175,11 @@ func (l *loader) unknown(f *foreign) error {
 func duplicate(what string, name []byte, db int32) error {
 	return corruption(fmt.Sprintf("duplicate %s %q in database %d", what, name, db))
 }
+
+// repeated is the error for a collection with a name that comes twice.
+func repeated(typ store.Type, key []byte, db int32) error {
+	if typ == store.TypeHash {
+		return duplicate("field in hash", key, db)
+	}
+	return duplicate("member in set", key, db)
+}

@@ -3,6 +3,7 @@ package rdb
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"slices"
@@ -312,5 +313,48 @@ func TestStopsAtTheEndMark(t *testing.T) {
 	sum, err := load(append(b, strings.Repeat("*1\r\n$4\r\nPING\r\n", 100)...), open(t), LoadOptions{Clock: 1})
 	if err != nil || sum.Bytes != int64(n) || !sum.Checksum {
 		t.Fatalf("%+v, %v", sum, err)
+	}
+}
+
+// faulty is a disk that cannot be read beyond a point.
+type faulty struct {
+	data []byte
+	err  error
+}
+
+func (f *faulty) Read(p []byte) (int, error) {
+	if len(f.data) == 0 {
+		return 0, f.err
+	}
+	n := copy(p[:min(len(p), 10)], f.data)
+	f.data = f.data[n:]
+	return n, nil
+}
+
+func TestFailedReads(t *testing.T) {
+	b := file(10, op(typeString), "k", strings.Repeat("v", 100))
+	s := open(t)
+	if _, err := Load(&faulty{b, io.EOF}, int64(len(b)), s, LoadOptions{Clock: 1}); err != nil {
+		t.Fatal(err)
+	}
+	empty(s)
+	broken := errors.New("broken")
+	for n := range b {
+		for _, fn := range []func(io.Reader) error{
+			func(r io.Reader) error { _, err := Check(r, int64(len(b)), CheckOptions{}); return err },
+			func(r io.Reader) error {
+				defer empty(s)
+				_, err := Load(r, int64(len(b)), s, LoadOptions{Clock: 1})
+				return err
+			},
+		} {
+			if err := fn(&faulty{b[:n], broken}); !errors.Is(err, broken) || !strings.Contains(err.Error(), fmt.Sprintf("offset %d:", n)) {
+				t.Fatalf("a disk that fails at %d: %v", n, err)
+			}
+			// A file that is shorter than it was when its size was asked for.
+			if err := fn(&faulty{b[:n], io.EOF}); !expected(err, n) {
+				t.Fatalf("a file that ends at %d: %v", n, err)
+			}
+		}
 	}
 }

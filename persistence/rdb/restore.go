@@ -2,6 +2,7 @@ package rdb
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/larderkv/larder/store"
 )
@@ -34,42 +35,28 @@ func Decode(payload []byte, now int64) (*Decoded, error) {
 		return nil, ErrBadFormat
 	}
 	v := new(Decoded)
-	if err := v.d.value(payload[0], payload[1:len(payload)-footerSize], now); err != nil || v.repeats() {
+	if err := v.d.value(payload[0], payload[1:len(payload)-footerSize], now); err != nil || v.d.repeats() {
 		return nil, ErrBadFormat
 	}
 	return v, nil
 }
 
-// repeats tells whether a field or a member is there twice. The integers of an
-// intset are in order, so that decoding it has found out already.
-func (v *Decoded) repeats() bool {
-	step := 1
-	if v.d.typ == store.TypeHash {
-		step = 2
-	}
-	seen := make(map[string]struct{}, len(v.d.list)/step)
-	for i := 0; i < len(v.d.list); i += step {
-		seen[string(v.d.list[i])] = struct{}{}
-	}
-	return len(seen) != len(v.d.list)/step
-}
-
 // Store gives the value to a key that is absent and whose shard the caller holds.
 // The new key has no expiry time. It counts as one change.
 func (v *Decoded) Store(view *store.View, k store.Key) error {
-	dirty := view.Dirty
-	var err error
+	done := false
 	switch d := &v.d; {
 	case d.typ == store.TypeString:
-		view.SetString(k, d.str, 0)
-	case d.typ == store.TypeHash:
-		_, err = view.SetFields(k, d.list)
+		done = view.InsertString(k, d.str, 0)
 	case d.width != 0:
-		view.InsertIntegers(k, d.width, d.members)
-		view.Changed(k)
+		done = view.InsertIntegers(k, d.width, d.members)
 	default:
-		_, err = view.AddMembers(k, d.list)
+		done = view.InsertDistinct(k, d.typ, d.list)
 	}
-	view.Dirty = dirty + 1
-	return err
+	if !done {
+		return fmt.Errorf("BUG: the key %q to be restored exists", k.Name)
+	}
+	view.Dirty++
+	view.Changed(k)
+	return nil
 }

@@ -3,6 +3,7 @@ package rdb
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -82,7 +83,7 @@ func (w *window) more(n int) bool {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return w.fail(w.base+int64(w.end), errTruncated)
 	}
-	w.err = err
+	w.err = fmt.Errorf("read at offset %d: %w", w.base+int64(w.end), err)
 	return false
 }
 
