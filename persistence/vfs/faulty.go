@@ -1,7 +1,6 @@
 package vfs
 
 import (
-	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -149,9 +148,6 @@ func (f *Faulty) SyncDir(name string) error {
 	}
 	return f.FS.SyncDir(name)
 }
-
-// Lock implements FS.
-func (f *Faulty) Lock(name string) (io.Closer, error) { return f.FS.Lock(name) }
 
 type faultyFile struct {
 	File
