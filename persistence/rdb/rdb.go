@@ -51,7 +51,8 @@
 //
 //   - A length is compared with what is left of the file before memory is taken for
 //     it, and the length of a decompressed string with what its compressed form can
-//     stand for at most (88 times as much). A file cannot make the reader take more.
+//     stand for at most (88 times as much). The items of a blob are 24 bytes each
+//     while it is being decoded. A file cannot make the reader take more.
 //   - Blobs are checked byte by byte while they are taken apart, so a malformed one
 //     is an error and never a wrong item or a panic.
 //   - Every error of a file has an offset; of several the first in the file is
@@ -72,6 +73,8 @@
 //	load, random values           1.3 (wall 1.3)  5.4 (wall 5.5)
 //
 // The walk over the store is part of these. The encoder alone takes 65 ns per key,
-// 170 with compression. Checksum: 2.5 GB/s, the standard library 1.5 (crc64.go).
+// 170 with compression. Where Redis copies blobs as they are larder takes them
+// apart: 50,000 hashes of 100 fields and as many sets of 100 integers load in 0.48
+// CPU seconds, of all processors, against Redis' 0.28 of one. Checksum: 2.5 GB/s, the standard library 1.5 (crc64.go).
 // Compression of short strings: lzf.go.
 package rdb
