@@ -124,8 +124,8 @@ func disturb(c *harness.Conn, command string, l *load) {
 }
 
 // lossWindow: under everysec a write waits while a sync is under way, for up to two seconds, and its reply does not: Redis' flushAppendOnlyFile.
-// What was acknowledged in that time can be missing after a kill. Larder waits so at the cut of a rewrite too, under no as well: it writes to the
-// new file when the old one is durable, so that a power failure leaves no hole in the middle of the log.
+// What was acknowledged in that time can be missing after a kill. At the cut of a rewrite larder may wait so under no, too: it waits for the sync
+// of the file that it leaves, so that a power failure makes no hole in the middle of the log, but not for longer than 50 ms.
 const lossWindow = 3 * time.Second
 
 // oldEnough is how many operations of each client were acknowledged longer than the window ago.

@@ -215,7 +215,7 @@ func (o *operation) replies() int {
 // generate draws an operation of client id; n makes its values different from all others.
 func generate(rng *rand.Rand, id, n int) *operation {
 	o := &operation{commands: [][]string{command(rng, id, n)}}
-	if rng.IntN(6) == 0 {
+	if rng.IntN(4) == 0 {
 		o.transaction = true
 		for range rng.IntN(4) {
 			o.commands = append(o.commands, command(rng, id, n))

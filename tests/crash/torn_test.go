@@ -40,7 +40,9 @@ func TestTornTail(t *testing.T) {
 		params := slices.Concat(params, variation(rng))
 		copied := harness.CopyFolder(t, s.Dir)
 		s = harness.StartSubject(t, append(params, "dir "+s.Dir)...)
-		want := harness.Contents(t, harness.StartRedis(t, append(params, "dir "+copied)...))
+		redis := harness.StartRedis(t, append(params, "dir "+copied)...)
+		want := harness.Contents(t, redis)
+		redis.Kill(t)
 		got := harness.Contents(t, s)
 		for _, all := range []map[harness.Key]harness.Value{want, got} {
 			for key := range all {
