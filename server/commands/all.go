@@ -23,6 +23,7 @@ func All() []engine.Spec {
 		persistenceCommands(),
 		dumpCommands(),
 		migrateCommands(),
+		waitCommands(),
 		configCommands(),
 		commandCommands(),
 		objectCommands(),

@@ -31,6 +31,7 @@ var exceptions = []exception{
 	}},
 	{"CLIENT NO-TOUCH", "came with 7.2", nil},
 	{"CLIENT SETINFO", "came with 7.2", nil},
+	{"WAITAOF", "came with 7.2", nil},
 }
 
 // generatedExceptions hold for generated calls alone, where fields and members are doubled at will; the scripts have no such differences.
@@ -65,6 +66,7 @@ func excused(table []exception, args []string, larder, redis harness.Reply) bool
 // newCommands came after 7.0, so the oracle cannot say anything about them.
 var newCommands = map[string]bool{
 	"client|setinfo":  true, // 7.2
+	"waitaof":         true, // 7.2
 	"client|no-touch": true, // 7.2
 }
 
