@@ -201,6 +201,39 @@ func TestRewriteChangesFiles(t *testing.T) {
 	}
 }
 
+// TestFinishCompletesTheCut: after it nothing goes to the old file any more, and the sizes are the new ones'.
+func TestFinishCompletesTheCut(t *testing.T) {
+	x, _ := newMemFixture(t, No)
+	x.set(0, "a")
+	r, err := x.log.PrepareRewrite(RewriteOptions{})
+	must(t, err)
+	x.set(0, "b")
+	r.CutLocked()
+	x.set(0, "c")
+	x.finish(r)
+	x.wantFile(testPrefix+".2.incr.aof", select0+setText("c"))
+	if st := x.log.Status(); st.CurrentSize != int64(len(select0+setText("c"))) {
+		t.Fatalf("%+v", st)
+	}
+}
+
+// TestStartSyncsWhatWasWritten: a process that was killed may have left its last bytes to the system alone.
+func TestStartSyncsWhatWasWritten(t *testing.T) {
+	mem := vfs.NewMem()
+	x := newFixture(t, mem, "/", No)
+	x.set(0, "a")
+	must(t, x.log.Commit())
+	m, err := Find(mem, "/", x.dir, testPrefix)
+	must(t, err)
+	next := newFixtureOff(mem, x.dir)
+	must(t, next.Start(m))
+	rng := newRand(seed(t))
+	for range 50 {
+		x.fs = mem.Crash(rng)
+		x.wantFile(testPrefix+".1.incr.aof", select0+setText("a"))
+	}
+}
+
 // TestCancelBeforeCut: the manifest names the new file as the last, so only that may be written to, or servers that let
 // no other file have a torn end would not start.
 func TestCancelBeforeCut(t *testing.T) {
