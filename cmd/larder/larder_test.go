@@ -125,10 +125,10 @@ func ping(t *testing.T, network, addr string) {
 
 func TestServeAndStop(t *testing.T) {
 	dir := t.TempDir()
-	p := start(t, "port 0\nbind 127.0.0.1\ndir "+dir+"\npidfile larder.pid\nunixsocket larder.sock\nunixsocketperm 700\nappendonly yes\n",
+	p := start(t, "port 0\nbind 127.0.0.1\ndir "+dir+"\npidfile larder.pid\nunixsocket larder.sock\nunixsocketperm 700\nappendonly yes\ndaemonize yes\n",
 		"serve", "-", "--loglevel", "notice")
 	addr := p.address()
-	p.line("the data set is not saved")
+	p.line("daemonize")
 	ping(t, "tcp", addr)
 	ping(t, "unix", filepath.Join(dir, "larder.sock"))
 	if pid, err := os.ReadFile(filepath.Join(dir, "larder.pid")); err != nil || strings.TrimSpace(string(pid)) != strconv.Itoa(p.Process.Pid) {
@@ -147,9 +147,9 @@ func TestServeAndStop(t *testing.T) {
 
 func TestLogFileAndLevel(t *testing.T) {
 	dir := t.TempDir()
-	p := start(t, "", "serve", "--port", "0", "--bind", "127.0.0.1", "--dir", dir, "--logfile", "larder.log", "--loglevel", "warning", "--save", "60", "1")
+	p := start(t, "", "serve", "--port", "0", "--bind", "127.0.0.1", "--dir", dir, "--logfile", "larder.log", "--loglevel", "warning", "--daemonize", "yes")
 	var content []byte
-	for deadline := time.Now().Add(patience); !strings.Contains(string(content), "not saved"); {
+	for deadline := time.Now().Add(patience); !strings.Contains(string(content), "daemonize"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("nothing in the log: %s\n%s", content, p.stderr.String())
 		}
