@@ -16,28 +16,26 @@ type folder struct {
 	lock io.Closer
 }
 
-// follow locks the folder that v names, if v asks for anything to be written, and
-// lets go of another.
-func (f *folder) follow(fs vfs.FS, v *config.Values) error {
-	want := ""
+// follow locks the folder that v names, if v asks for anything to be written. It
+// returns the lock of another that was held before, for the caller to release when
+// nothing is written there any more. After an error all is as before.
+func (f *folder) follow(fs vfs.FS, v *config.Values) (old folder, err error) {
+	var next folder
 	if v.AppendOnly || len(v.SavePoints) > 0 {
-		want = v.Dir
+		next.name = v.Dir
 	}
-	if want == f.name {
-		return nil
+	if next.name == f.name {
+		return folder{}, nil
 	}
-	var lock io.Closer
-	if want != "" {
-		var err error
-		if lock, err = fs.Lock(want); errors.Is(err, vfs.ErrLocked) {
-			return fmt.Errorf("another server keeps its data in %s: choose another dir, or switch off save and appendonly", want)
+	if next.name != "" {
+		if next.lock, err = fs.Lock(next.name); errors.Is(err, vfs.ErrLocked) {
+			return folder{}, fmt.Errorf("another server keeps its data in %s: choose another dir, or switch off save and appendonly", next.name)
 		} else if err != nil {
-			return fmt.Errorf("lock the folder of the data: %w", err)
+			return folder{}, fmt.Errorf("lock the folder of the data: %w", err)
 		}
 	}
-	err := f.release()
-	f.name, f.lock = want, lock
-	return err
+	old, *f = *f, next
+	return old, nil
 }
 
 func (f *folder) release() error {

@@ -19,14 +19,16 @@ const (
 
 // job is a snapshot on its way to disk.
 type job struct {
-	kind     kind
-	startLog bool // the rewrite is the one that switches the log on
-	started  time.Time
-	dirty    int64 // changes that the cut includes
-	waiting  []func(error)
-	snap     atomic.Pointer[store.Snapshot] // nil until the cut
-	aborted  atomic.Bool
-	done     chan struct{} // closed when all is over
+	kind       kind
+	background bool // a save that is not for SAVE alone: its failure is remembered
+	startLog   bool // the rewrite is the one that switches the log on
+	started    time.Time
+	dirty      int64 // changes that the cut includes
+	waiting    []func(error)
+	snap       atomic.Pointer[store.Snapshot] // nil until the cut
+	aborted    atomic.Bool
+	done       chan struct{} // closed when all is over
+	err        error         // the outcome, read after done
 }
 
 // errAborted is the outcome of a job that was told to stop.
@@ -52,7 +54,7 @@ func (j *job) setSnapshot(s *store.Snapshot) {
 type queue struct {
 	save     bool
 	rewrite  bool
-	startLog bool          // the rewrite is the one that switches the log on
+	startLog bool          // the log is wanted and has no base yet: the next rewrite switches it on
 	waiting  []func(error) // of SAVE
 }
 
@@ -76,6 +78,7 @@ type record struct {
 func (m *Manager) begin(j *job) {
 	m.job = j
 	m.debtPeak.Store(0)
+	m.aof.SetSuspendSync(m.cfg.Values().NoAppendfsyncOnRewrite)
 }
 
 // limitDebt sets what writers may owe while the snapshot is walked.
@@ -86,7 +89,9 @@ func (m *Manager) limitDebt() {
 // end takes the running job off and tells those who wait for it. It returns the
 // bytes that writers owed at most.
 func (m *Manager) end(j *job, err error, note func(took time.Duration, debt int64)) {
+	j.err = err
 	m.debtLimit.Store(math.MaxInt64)
+	m.aof.SetSuspendSync(false)
 	m.mu.Lock()
 	m.job = nil
 	note(m.clock().Sub(j.started), m.debtPeak.Load())

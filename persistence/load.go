@@ -71,7 +71,7 @@ func (m *Manager) Load(ctx context.Context) error {
 	}
 	m.log.Info("data loaded", "keys", m.keys(), "expired", m.load.expired.Load(),
 		"bytes", m.load.done.Load(), "took", m.clock().Sub(started))
-	return m.startLog(v)
+	return m.startLog(ctx, v)
 }
 
 // keys counts the keys of all databases.
@@ -83,9 +83,9 @@ func (m *Manager) keys() (n int) {
 }
 
 // startLog ends the loading: effects are logged from here on, if v says so.
-func (m *Manager) startLog(v *config.Values) error {
+func (m *Manager) startLog(ctx context.Context, v *config.Values) error {
 	if v.AppendOnly {
-		if err := m.continueLog(v); err != nil {
+		if err := m.continueLog(ctx, v); err != nil {
 			return err
 		}
 	}
@@ -94,10 +94,10 @@ func (m *Manager) startLog(v *config.Values) error {
 	return nil
 }
 
-func (m *Manager) continueLog(v *config.Values) error {
+func (m *Manager) continueLog(ctx context.Context, v *config.Values) error {
 	manifest := m.source.manifest
 	if manifest == nil {
-		if err := m.firstBase(); err != nil {
+		if err := m.firstBase(ctx); err != nil {
 			return fmt.Errorf("begin the log: %w", err)
 		}
 		return nil
@@ -113,15 +113,17 @@ func (m *Manager) continueLog(v *config.Values) error {
 
 // firstBase gives a new log a base of what has been loaded, before any client may
 // change it.
-func (m *Manager) firstBase() error {
+func (m *Manager) firstBase(ctx context.Context) error {
 	m.mu.Lock()
 	m.queue.startLog = true
 	j := m.startRewrite(m.clock())
 	m.mu.Unlock()
+	stop := context.AfterFunc(ctx, j.abort)
 	<-j.done
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.record.rewriteErr
+	if !stop() && j.err != nil {
+		return ctx.Err()
+	}
+	return j.err
 }
 
 func (m *Manager) loadSource(ctx context.Context, v *config.Values) error {
@@ -138,13 +140,13 @@ func (m *Manager) loadSource(ctx context.Context, v *config.Values) error {
 
 // loadLog loads the base and replays the incremental files.
 func (m *Manager) loadLog(ctx context.Context, v *config.Values) error {
-	replay := m.replay()
 	tail, err := m.source.manifest.Tail(m.fs)
 	if err != nil {
 		return err
 	}
 	for i, path := range m.source.manifest.Paths() {
-		if err := m.loadLogFile(ctx, path, i == tail, v, replay); err != nil {
+		// Each file begins in database 0.
+		if err := m.loadLogFile(ctx, path, i == tail, v, m.replay()); err != nil {
 			return err
 		}
 	}

@@ -38,6 +38,7 @@
 package persistence
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math"
@@ -104,12 +105,18 @@ type Manager struct {
 	load      loading
 	source    source // until it is loaded
 
-	mu      sync.Mutex // after the shard locks; protects what follows
-	job     *job       // nil: none
-	queue   queue
-	record  record
-	folder  folder
-	closing bool // no job begins any more
+	shutdown sync.Mutex // held by PrepareShutdown, before all others
+
+	mu         sync.Mutex // after the shard locks; protects what follows
+	job        *job       // nil: none
+	queue      queue
+	record     record
+	folder     folder
+	logDir     string // where the log is or would be
+	logWanted  bool   // appendonly, as agreed by Apply
+	stopWrites bool   // a failed save is to stop writes, likewise
+	closing    bool   // no job begins any more
+	stopped    bool   // PrepareShutdown has succeeded
 }
 
 // New makes a Manager that loads nothing yet and writes nothing. It takes the
@@ -124,15 +131,19 @@ func New(o Options) (*Manager, error) {
 	m.debtLimit.Store(math.MaxInt64)
 	m.record = record{lastSave: m.clock(), saveTook: -1, rewriteTook: -1}
 	v := o.Config.Values()
-	if err := m.folder.follow(m.fs, v); err != nil {
+	if _, err := m.folder.follow(m.fs, v); err != nil {
 		return nil, err
 	}
+	m.logDir, m.logWanted = logFolder(v), v.AppendOnly
 	m.aof = aof.NewLog(aof.Options{
-		FS: m.fs, Dir: logFolder(v), Prefix: v.AppendFilename, Logger: m.log, Clock: m.clock,
+		FS: m.fs, Dir: m.logDir, Prefix: v.AppendFilename, Logger: m.log, Clock: m.clock,
 		OnFailure: func(failing bool) { m.setState(LogFailing, failing) },
 	})
-	m.follow(v)
-	return m, m.plan(v)
+	m.followLocked(v)
+	if err := m.plan(v); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
 }
 
 // plan finds out what Load has to do. With nothing to load it is done at once.
@@ -144,7 +155,7 @@ func (m *Manager) plan(v *config.Values) (err error) {
 	m.load.started.Store(m.clock().UnixNano())
 	m.load.total.Store(m.source.bytes)
 	if m.source.empty() {
-		return m.startLog(v)
+		return m.startLog(context.Background(), v)
 	}
 	return nil
 }
@@ -205,42 +216,66 @@ func (m *Manager) Apply(v *config.Values) error {
 	if m.closing {
 		return ErrStopping
 	}
-	if err := m.folder.follow(m.fs, v); err != nil {
+	if err := m.mayMoveLocked(v); err != nil {
 		return err
 	}
-	if m.state.Load()&Loading == 0 {
-		if err := m.switchLog(v); err != nil {
-			return err
-		}
+	old, err := m.folder.follow(m.fs, v)
+	if err != nil {
+		return err
 	}
-	m.follow(v)
+	if v.AppendOnly != m.logWanted {
+		m.switchLogLocked(v.AppendOnly)
+	}
+	if dir := logFolder(v); dir != m.logDir {
+		m.logDir = dir
+		err = m.aof.SetDir(dir) // never on, as mayMoveLocked has seen
+	}
+	m.followLocked(v)
+	return errors.Join(err, old.release())
+}
+
+// mayMoveLocked refuses to change the log's folder while the log is written there:
+// what is in the old folder would not be found after the next start.
+func (m *Manager) mayMoveLocked(v *config.Values) error {
+	switch {
+	case logFolder(v) == m.logDir:
+	case v.AppendOnly && m.logWanted:
+		return errors.New("the log is written there: switch appendonly off before")
+	case m.job != nil && m.job.kind == rewriteJob:
+		return ErrRewriteRunning
+	}
 	return nil
 }
 
-// follow passes on what others read for themselves.
-func (m *Manager) follow(v *config.Values) {
+// followLocked passes on what others read for themselves.
+func (m *Manager) followLocked(v *config.Values) {
 	m.aof.SetPolicy(policies[v.AppendFsync])
 	m.aof.SetTimestamps(v.AOFTimestampEnabled)
-	m.setState(SaveFailing, m.record.saveErr != nil && v.StopWritesOnBgsaveError && len(v.SavePoints) > 0)
+	m.stopWrites = v.StopWritesOnBgsaveError && len(v.SavePoints) > 0
+	m.tellSaveLocked()
 }
+
+// tellSaveLocked brings the State in line with the outcome of the last save. It
+// goes by what Apply has agreed to, as the configuration may be a moment behind.
+func (m *Manager) tellSaveLocked() { m.setState(SaveFailing, m.record.saveErr != nil && m.stopWrites) }
 
 var policies = map[string]aof.Policy{"always": aof.Always, "everysec": aof.EverySec, "no": aof.No}
 
-// switchLog turns the log on or off as v says.
-func (m *Manager) switchLog(v *config.Values) error {
-	switch on := m.aof.On() || m.queue.startLog; {
-	case v.AppendOnly && !on:
-		m.queue.startLog = true
-		m.queue.rewrite = true
+// switchLogLocked turns the log on or off.
+func (m *Manager) switchLogLocked(on bool) {
+	m.logWanted = on
+	m.queue.startLog, m.queue.rewrite = on, on
+	if on {
+		m.record.nextTry = time.Time{}
 		m.log.Info("the log is switched on; it begins with a base file of all data")
-	case !v.AppendOnly && on:
-		m.queue.startLog, m.queue.rewrite = false, false
-		if m.job != nil && m.job.kind == rewriteJob {
-			m.job.abort()
-		}
-		return m.aof.Stop()
+		return
 	}
-	return nil
+	if m.job != nil && m.job.kind == rewriteJob {
+		m.job.abort()
+	}
+	if err := m.aof.Stop(); err != nil { // it is off all the same
+		m.log.Warn("the log is switched off, but its end may be missing", "error", err)
+	}
 }
 
 // Tick does what is due: scheduled jobs, save points, growth of the log. The
@@ -280,23 +315,21 @@ func (m *Manager) Close() error {
 	return errors.Join(err, m.folder.release())
 }
 
-// stopJobs aborts the running job, waits for its end and allows no other.
+// stopJobs aborts the running job, waits for its end and allows no other. Clients
+// that wait for a save get their answer.
 func (m *Manager) stopJobs() {
 	m.mu.Lock()
 	m.closing = true
-	j := m.job
+	j, waiting := m.job, m.queue.waiting
+	m.queue.waiting = nil
 	m.mu.Unlock()
+	for _, tell := range waiting {
+		tell(ErrStopping)
+	}
 	if j != nil {
 		j.abort()
 		<-j.done
 	}
-}
-
-// resumeJobs takes stopJobs back.
-func (m *Manager) resumeJobs() {
-	m.mu.Lock()
-	m.closing = false
-	m.mu.Unlock()
 }
 
 // logFolder is the absolute name of the log's folder.

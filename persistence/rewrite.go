@@ -78,10 +78,7 @@ func (m *Manager) startRewrite(now time.Time) *job {
 }
 
 func (m *Manager) runRewrite(j *job) {
-	v := m.cfg.Values()
-	m.aof.SetSuspendSync(v.NoAppendfsyncOnRewrite)
-	err := m.rewrite(j, v)
-	m.aof.SetSuspendSync(false)
+	err := m.rewrite(j, m.cfg.Values())
 	m.end(j, err, func(took time.Duration, debt int64) {
 		m.record.rewriteTook, m.record.rewriteDebt = took, debt
 		if j.aborted.Load() && err != nil {
@@ -91,7 +88,8 @@ func (m *Manager) runRewrite(j *job) {
 		if err == nil {
 			m.record.rewrites++
 			m.record.failures, m.record.nextTry = 0, time.Time{}
-			m.queue.startLog = false
+			// By now it may have been switched off, and on again.
+			m.queue.startLog = m.queue.startLog && !(j.startLog && m.aof.On())
 			return
 		}
 		m.record.failures++
@@ -116,12 +114,7 @@ func (m *Manager) rewrite(j *job, v *config.Values) error {
 		return err
 	}
 	m.store.LockAll()
-	snap, err := m.store.CutLocked(m.clock().UnixMilli())
-	if err == nil {
-		rw.CutLocked()
-		j.setSnapshot(snap)
-		m.limitDebt()
-	}
+	snap, err := m.cutLocked(j, rw)
 	m.store.UnlockAll()
 	if err != nil {
 		return errors.Join(err, rw.Cancel())
@@ -134,6 +127,24 @@ func (m *Manager) rewrite(j *job, v *config.Values) error {
 		return errors.Join(err, rw.Cancel())
 	}
 	return rw.Finish(size)
+}
+
+// cutLocked begins the snapshot of a rewrite. All shard locks are held. Under m.mu a
+// log that has just been switched off is not switched on by this.
+func (m *Manager) cutLocked(j *job, rw *aof.Rewrite) (*store.Snapshot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if j.aborted.Load() {
+		return nil, errAborted
+	}
+	snap, err := m.store.CutLocked(m.clock().UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	rw.CutLocked()
+	j.setSnapshot(snap)
+	m.limitDebt()
+	return snap, nil
 }
 
 // writeBase writes the log's base file, in the form that v asks for.

@@ -34,6 +34,7 @@ func (m *Manager) BackgroundSaveLocked(schedule bool) (scheduled bool, err error
 	case m.closing:
 		return false, ErrStopping
 	case m.job == nil:
+		m.queue.save = true
 		m.startSaveLocked()
 		return false, nil
 	case m.job.kind == saveJob:
@@ -60,6 +61,21 @@ func (m *Manager) ScheduleSave() error {
 	return nil
 }
 
+// Flushed is called when FLUSHALL has emptied all databases, with or without locks.
+// If there are save points a save begins soon, so that a start does not bring back
+// what has just been flushed. Redis saves at once and has everybody wait. A save
+// that is running goes on: somebody may be waiting for the state at its cut.
+func (m *Manager) Flushed() {
+	if m.state.Load()&Loading != 0 {
+		return // the log says so, and goes on
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closing && len(m.cfg.Values().SavePoints) > 0 {
+		m.queue.save = true
+	}
+}
+
 // SaveLocked begins a save and has done called with its outcome, from another
 // goroutine. While a rewrite is running it waits for its turn; the cut is then
 // later. All shard locks are held.
@@ -73,11 +89,9 @@ func (m *Manager) SaveLocked(done func(error)) error {
 		return ErrSaveRunning
 	}
 	m.queue.waiting = append(m.queue.waiting, done)
-	if m.job != nil {
-		m.queue.save = true
-		return nil
+	if m.job == nil {
+		m.startSaveLocked()
 	}
-	m.startSaveLocked()
 	return nil
 }
 
@@ -94,7 +108,7 @@ func (m *Manager) saveIsDue(now time.Time, v *config.Values) bool {
 	if m.job != nil || m.closing {
 		return false
 	}
-	if m.queue.save {
+	if m.queue.save || len(m.queue.waiting) > 0 {
 		return true
 	}
 	if m.record.saveErr != nil && now.Sub(m.record.lastTry) <= retryDelay {
@@ -104,18 +118,25 @@ func (m *Manager) saveIsDue(now time.Time, v *config.Values) bool {
 	for _, p := range v.SavePoints {
 		if dirty >= p.Changes && since > p.Seconds {
 			m.log.Info("save point reached", "changes", dirty, "seconds", since)
+			m.queue.save = true
 			return true
 		}
 	}
 	return false
 }
 
-// startSaveLocked cuts and begins to write. m.mu is held, and all shard locks.
+// startSaveLocked makes the queued save: it cuts and begins to write. m.mu is held,
+// and all shard locks.
 func (m *Manager) startSaveLocked() {
 	now := m.clock()
-	j := &job{kind: saveJob, started: now, dirty: m.dirty.Load(), done: make(chan struct{}), waiting: m.queue.waiting}
+	j := &job{
+		kind: saveJob, background: m.queue.save, started: now, dirty: m.dirty.Load(),
+		done: make(chan struct{}), waiting: m.queue.waiting,
+	}
 	m.queue.save, m.queue.waiting = false, nil
-	m.record.lastTry = now
+	if j.background {
+		m.record.lastTry = now
+	}
 	m.begin(j)
 	snap, err := m.store.CutLocked(now.UnixMilli())
 	if err == nil {
@@ -132,30 +153,33 @@ func (m *Manager) runSave(j *job, err error) {
 		size, err = m.writeDump(j.snap.Load(), v, (*store.Snapshot).Run)
 	}
 	m.end(j, err, func(took time.Duration, debt int64) {
-		m.record.saveTook, m.record.saveDebt = took, debt
-		if j.aborted.Load() && err != nil {
-			return // asked for: not a failure
+		m.record.saveDebt = debt
+		if j.background {
+			m.record.saveTook = took
 		}
-		m.record.saveErr = err
-		if err == nil {
-			m.saved(j.dirty)
+		switch {
+		case err == nil:
+			m.savedLocked(j.dirty)
+		case j.background && !j.aborted.Load(): // an abort was asked for
+			m.record.saveErr = err
+			m.tellSaveLocked()
 		}
-		m.follow(m.cfg.Values())
 	})
 	if err != nil {
-		m.log.Error("background save failed", "error", err)
+		m.log.Error("the save failed", "error", err)
 		return
 	}
 	keys, _ := j.snap.Load().Progress()
 	m.log.Info("snapshot saved", "file", v.Path(v.DBFilename), "keys", keys, "bytes", size, "took", m.clock().Sub(j.started))
 }
 
-// saved notes a successful save that includes dirty changes. m.mu is held.
-func (m *Manager) saved(dirty int64) {
+// savedLocked notes a successful save that includes dirty changes.
+func (m *Manager) savedLocked(dirty int64) {
 	m.dirty.Add(-dirty)
 	m.record.lastSave = m.clock()
 	m.record.saveErr = nil
 	m.record.saves++
+	m.tellSaveLocked()
 }
 
 // writeDump writes a snapshot to the file that the configuration names, by way of

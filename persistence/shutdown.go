@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/store"
 )
 
@@ -18,51 +19,97 @@ type ShutdownMode struct {
 // it cannot and the server has to stay. The caller holds no lock. All shards are
 // locked while the final snapshot is written, as a Redis that shuts down answers
 // nobody; a write that comes after it finds the State Stopping unless it is logged.
+// Once it has succeeded the decision stands: further calls do nothing.
 func (m *Manager) PrepareShutdown(mode ShutdownMode) error {
+	m.shutdown.Lock()
+	defer m.shutdown.Unlock()
 	if m.state.Load()&Loading != 0 {
 		return nil // what is on disk is complete, what is in memory is not
 	}
-	m.mu.Lock()
-	starting := m.queue.startLog && !m.aof.On()
-	m.mu.Unlock()
-	if starting && !mode.Force {
-		return errors.New("the log has no base file yet; wait for it or use FORCE")
+	if !mode.Force {
+		m.awaitBase()
+	}
+	if done, err := m.beginShutdown(mode); done || err != nil {
+		return err
 	}
 	m.stopJobs()
 	err := m.finalFiles(mode)
-	if err == nil {
-		return nil
-	}
-	if mode.Force {
+	if err != nil && mode.Force {
 		m.log.Error("stopping although this could not be written", "error", err)
-		return nil
+		err = nil
 	}
-	m.setState(Stopping, false)
-	m.resumeJobs()
+	m.mu.Lock()
+	m.stopped, m.closing = err == nil, err == nil
+	m.mu.Unlock()
 	return err
 }
 
+// awaitBase waits for the base of a log that is being switched on, in good outcome
+// or bad.
+func (m *Manager) awaitBase() {
+	for {
+		m.mu.Lock()
+		starting, j := m.queue.startLog && !m.closing, m.job
+		if starting && j == nil {
+			j = m.startRewrite(m.clock())
+		}
+		m.mu.Unlock()
+		if !starting {
+			return
+		}
+		<-j.done
+		if j.kind == rewriteJob {
+			return
+		}
+	}
+}
+
+// beginShutdown lets no job begin and nothing be configured any more, unless the log
+// is in a state in which it would be lost.
+func (m *Manager) beginShutdown(mode ShutdownMode) (done bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.queue.startLog && !m.stopped && !mode.Force {
+		return false, errors.New("the log could not be given its base file")
+	}
+	m.closing = true
+	return m.stopped, nil
+}
+
+// finalFiles syncs the log and makes the final save, that of a forced shutdown also
+// if the log fails.
 func (m *Manager) finalFiles(mode ShutdownMode) error {
-	if err := m.aof.Sync(); err != nil {
-		return fmt.Errorf("write the log: %w", err)
+	err := m.aof.Sync()
+	if err != nil {
+		err = fmt.Errorf("write the log: %w", err)
+	}
+	if err != nil && !mode.Force {
+		return err
 	}
 	v := m.cfg.Values()
 	if !mode.Save && (mode.NoSave || len(v.SavePoints) == 0) {
-		return nil
+		return err
 	}
+	if saveErr := m.finalSave(v); saveErr != nil {
+		err = errors.Join(err, fmt.Errorf("final save: %w", saveErr))
+	}
+	return err
+}
+
+func (m *Manager) finalSave(v *config.Values) error {
 	m.store.LockAll()
 	defer m.store.UnlockAll()
 	snap, err := m.store.CutLocked(m.clock().UnixMilli())
 	if err != nil {
-		return fmt.Errorf("final save: %w", err)
+		return err
 	}
 	size, err := m.writeDump(snap, v, (*store.Snapshot).RunLocked)
 	if err != nil {
-		return fmt.Errorf("final save: %w", err)
+		return err
 	}
 	m.setState(Stopping, !m.aof.On())
 	m.mu.Lock()
-	m.saved(m.dirty.Load())
+	m.savedLocked(m.dirty.Load())
 	m.mu.Unlock()
 	m.log.Info("snapshot saved before the end", "file", v.Path(v.DBFilename), "bytes", size)
 	return nil

@@ -57,7 +57,7 @@ func (m *Manager) Status() Status {
 	s.LastSave, s.LastSaveOK, s.LastSaveTook, s.Saves, s.SaveDebt = r.lastSave, r.saveErr == nil, r.saveTook, r.saves, r.saveDebt
 	s.LastRewriteOK, s.LastRewriteTook, s.Rewrites, s.RewriteFailures, s.RewriteDebt =
 		r.rewriteErr == nil, r.rewriteTook, r.rewrites, r.failures, r.rewriteDebt
-	s.LogOn = m.aof.On() || m.queue.startLog
+	s.LogOn = m.logWanted
 	if j := m.job; j != nil {
 		s.Debt, s.DebtPeak = m.store.Debt(), m.debtPeak.Load()
 		took := m.clock().Sub(j.started)

@@ -86,6 +86,20 @@ func NewLog(o Options) *Log {
 // On tells whether effects are to be appended. One atomic load.
 func (l *Log) On() bool { return l.on.Load() }
 
+// SetDir moves the log to another folder, for its next start. Nothing may be under way: the errors are ErrOn and ErrRewriting.
+func (l *Log) SetDir(dir string) error {
+	l.manage.Lock()
+	defer l.manage.Unlock()
+	switch {
+	case l.on.Load():
+		return ErrOn
+	case l.rewriting != nil:
+		return ErrRewriting
+	}
+	l.dir, l.baseSeq = dir, 0
+	return nil
+}
+
 // SetPolicy changes the policy for the commits to come. What was written before under a weaker one is synced by the
 // first Commit or Tick under Always.
 func (l *Log) SetPolicy(p Policy) { l.policy.Store(uint32(p)) }
