@@ -78,6 +78,9 @@ func cmdFlushall(c *engine.Ctx) error {
 		flush(c, db)
 	}
 	c.Effect(c.Args...)
+	if p := c.Kernel.Persist; p != nil {
+		p.Flushed()
+	}
 	c.Out.OK()
 	return nil
 }

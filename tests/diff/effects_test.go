@@ -55,6 +55,24 @@ func compareEffects(t *testing.T, lines []line, larder, redis *harness.Server) {
 	}
 }
 
+// TestFlushallSaves: with save points the snapshot file follows FLUSHALL, or the next start would bring the data back.
+func TestFlushallSaves(t *testing.T) {
+	for _, s := range []*harness.Server{harness.StartSubject(t, "save 3600 1000"), harness.StartRedis(t, "save 3600 1000")} {
+		c := s.Dial(t)
+		c.MustOK("SET", "k", "v")
+		c.BackgroundWork("BGSAVE")
+		c.MustOK("FLUSHALL")
+		harness.Eventually(t, 10*time.Second, "the empty data set is saved", func() bool {
+			return c.Info("persistence", "rdb_changes_since_last_save") == "0"
+		})
+		c.WaitBackgroundWork()
+		s.Kill(t)
+		if n := s.Restart(t).Dial(t).Do("DBSIZE").Text; n != "0" {
+			t.Errorf("%s: %s keys after FLUSHALL and a restart", s.Name, n)
+		}
+	}
+}
+
 // logTail reads the incremental file of a log as it grows. Effects are there before the reply is, since nobody waits for a sync under
 // "appendfsync no".
 type logTail struct{ r *bufio.Reader }
