@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 const clients = 4
@@ -152,7 +153,7 @@ func TestKillUnderLoad(t *testing.T) {
 		{"snapshots", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			seed := harness.Seed(t)
+			seed := randtest.Seed(t)
 			rng := rand.New(rand.NewPCG(seed, 1000))
 			s := harness.StartSubject(t, test.params...)
 			addBallast(t, s, rng)

@@ -5,7 +5,7 @@
 // some number of that client's operations:
 //
 //	log, appendfsync always or no    not fewer than were acknowledged, not more than were sent
-//	log, appendfsync everysec        the same, but for what Redis and larder owe to an fsync under way: see lossWindow
+//	log, appendfsync everysec        the same, but for what waits for an fsync under way, as in Redis: see lossWindow
 //	snapshots only                   not fewer than were acknowledged when the last snapshot that was completed began
 //
 // The numbers of all clients together must be one point in time: there has to be a moment before which everything that survived was sent, and

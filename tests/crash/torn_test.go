@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // TestTornTail kills the server, cuts random bytes off the end of its log, as a power failure may, and starts it again: it must hold what the rest
 // of the log says, which is one point in time, and the same as redis-server makes of the same files. Then it goes on.
 func TestTornTail(t *testing.T) {
-	seed := harness.Seed(t)
+	seed := randtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 1000))
 	params := []string{"appendonly yes", "appendfsync no"}
 	s := harness.StartSubject(t, params...)
