@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,20 +30,6 @@ const (
 )
 
 var quiet = slog.New(slog.DiscardHandler)
-
-// seed is random, printed, and taken from SEED to repeat a run.
-func seed(t testing.TB) uint64 {
-	t.Helper()
-	n := rand.Uint64() >> 1
-	if s := os.Getenv("SEED"); s != "" {
-		var err error
-		if n, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("SEED=%d", n)
-	return n
-}
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -207,9 +192,6 @@ func (r *rig) set(name, value string) {
 }
 
 func (r *rig) trySet(name, value string) error {
-	if name == "dir" {
-		r.cfg.Values() // a protected parameter: the rig's configuration allows it
-	}
 	return r.cfg.Set([]config.Setting{{Name: name, Value: value}}, true)
 }
 

@@ -58,7 +58,7 @@ func (m *Manager) awaitBase() {
 			return
 		}
 		<-j.done
-		if j.kind == rewriteJob {
+		if j.startLog {
 			return
 		}
 	}
