@@ -17,6 +17,7 @@ import (
 	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/store"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // Every change of these tests makes a version of the data set: it sets, beside what it does, the key "ver" to a number
@@ -469,7 +470,7 @@ func history(t testing.TB, seed uint64, n int64, args ...string) (calls int64) {
 }
 
 func TestCrashAtEveryCall(t *testing.T) {
-	seed := seed(t)
+	seed := randtest.Seed(t)
 	for _, args := range [][]string{
 		{"--appendonly", "no"},
 		{"--appendonly", "yes", "--appendfsync", "always"},
@@ -487,7 +488,7 @@ func TestCrashAtEveryCall(t *testing.T) {
 
 // Jobs run beside the commands, so a seed does not tell all of what happens: other seeds, other calls.
 func TestCrashAtRandom(t *testing.T) {
-	seed := seed(t)
+	seed := randtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 2))
 	for i := range uint64(200) {
 		args := []string{"--appendonly", []string{"yes", "no"}[rng.IntN(2)], "--appendfsync", []string{"always", "everysec", "no"}[rng.IntN(3)],

@@ -3,6 +3,7 @@ package persistence
 import (
 	"errors"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -318,6 +319,29 @@ func TestAbortBeforeCut(t *testing.T) {
 	if j.err == nil {
 		t.Fatal("the aborted rewrite succeeded")
 	}
+	r.settle()
+	if !r.m.Log().On() {
+		t.Fatal("the log is not on")
+	}
+}
+
+// A log that is switched off and on again after its first base is complete, but before the rewrite has come to its end,
+// gets another base.
+func TestSwitchAtTheEnd(t *testing.T) {
+	r := newRig(t)
+	r.fill(5)
+	r.set("appendonly", "yes")
+	r.disk.stall()
+	r.m.Tick()
+	<-r.disk.held
+	r.m.mu.Lock() // the rewrite waits at its end
+	r.disk.release()
+	for r.m.aof.Status().BaseSize == 0 {
+		runtime.Gosched()
+	}
+	r.m.switchLogLocked(false)
+	r.m.switchLogLocked(true)
+	r.m.mu.Unlock()
 	r.settle()
 	if !r.m.Log().On() {
 		t.Fatal("the log is not on")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,22 @@ func TestLoadLogAndDump(t *testing.T) {
 	if st := r.m.Status(); st.Dirty == 0 {
 		t.Fatal("what was replayed counts as changed, as the snapshot file may not have it")
 	}
+}
+
+// A time to live in the base may have been changed by a command that follows.
+func TestLoadDropsNothingOfALog(t *testing.T) {
+	r := newRig(t, "--appendonly", "yes")
+	at := func(d time.Duration) string { return strconv.FormatInt(r.clock.Now().Add(d).UnixMilli(), 10) }
+	r.do(0, "SET", "k", "v")
+	r.do(0, "PEXPIREAT", "k", at(time.Second))
+	must(t, r.rewrite())
+	late := at(time.Hour)
+	r.do(0, "PEXPIREAT", "k", late)
+	r.clock.add(time.Minute)
+	must(t, r.restart())
+	expire, err := strconv.ParseInt(late, 10, 64)
+	must(t, err)
+	r.holds(model{"0 k": {text: "v", expire: expire}})
 }
 
 // Redis would begin an empty log.

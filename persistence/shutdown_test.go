@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -64,6 +65,11 @@ func TestShutdownModes(t *testing.T) {
 			}
 			r.m.Tick()
 			r.expect(false, false)
+			r.faulty.Fail(vfs.OpCreate, 0, vfs.Forever, errDisk)
+			before := r.m.State()
+			if err := r.m.PrepareShutdown(ShutdownMode{Save: true}); err != nil || r.m.State() != before {
+				t.Fatalf("the decision does not stand: %v, state %b", err, r.m.State())
+			}
 			want := r.contents()
 			if !c.saved {
 				want = model{}
@@ -214,6 +220,29 @@ func TestShutdownWithoutBase(t *testing.T) {
 		t.Fatal("the log would be lost")
 	}
 	must(t, r.m.PrepareShutdown(ShutdownMode{NoSave: true, Force: true}))
+}
+
+// One whose save fails must not take back the success of one that saves nothing.
+func TestShutdownsTakeTurns(t *testing.T) {
+	r := newRig(t)
+	r.fill(10)
+	r.faulty.Fail(vfs.OpRename, 0, vfs.Forever, errDisk)
+	r.disk.stall()
+	saving, other := make(chan error), make(chan error, 1)
+	go func() { saving <- r.m.PrepareShutdown(ShutdownMode{Save: true}) }()
+	<-r.disk.held
+	go func() { other <- r.m.PrepareShutdown(ShutdownMode{NoSave: true}) }()
+	for range 1000 {
+		runtime.Gosched()
+	}
+	r.disk.release()
+	if err := <-saving; !errors.Is(err, errDisk) {
+		t.Fatal(err)
+	}
+	must(t, <-other)
+	if _, err := r.background(true); !errors.Is(err, ErrStopping) {
+		t.Fatal(err)
+	}
 }
 
 // Several clients may ask for the end at once; a failure of one does not take back the success of another.
