@@ -24,6 +24,28 @@ func AppendCommand(dst []byte, args ...[]byte) []byte {
 	return b[:at]
 }
 
+// isCommand tells whether wire, from which args were parsed, is what AppendCommand makes of them. A request that may be
+// written in several ways is shortest in this one, so its length tells.
+func isCommand(wire []byte, args [][]byte) bool {
+	if len(wire) == 0 || wire[0] != '*' {
+		return false
+	}
+	size := headerSize(len(args))
+	for _, a := range args {
+		size += headerSize(len(a)) + len(a) + len("\r\n")
+	}
+	return size == len(wire)
+}
+
+// headerSize is the length of the line that putHeader writes.
+func headerSize(n int) int {
+	size := len("$0\r\n")
+	for ; n >= 10; n /= 10 {
+		size++
+	}
+	return size
+}
+
 // maxHeader is the room that putHeader needs.
 const maxHeader = len("$") + 19 + len("\r\n")
 

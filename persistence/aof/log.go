@@ -123,6 +123,23 @@ func (l *Log) Append(db int, args [][]byte) {
 	l.mu.Unlock()
 }
 
+// AppendWire is Append for a command that may be at hand in the log's own form: wire is the request that args were parsed
+// from.
+func (l *Log) AppendWire(db int, wire []byte, args [][]byte) {
+	if !isCommand(wire, args) {
+		l.Append(db, args)
+		return
+	}
+	l.mu.Lock()
+	if l.on.Load() {
+		before := len(l.buf)
+		l.beginLocked(db)
+		l.buf = append(l.buf, wire...)
+		l.endLocked(before)
+	}
+	l.mu.Unlock()
+}
+
 // AppendEffects appends commands that a reader takes all or none: in MULTI and EXEC if they are several.
 func (l *Log) AppendEffects(e *Effects) {
 	if len(e.ends) == 0 {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/persistence/vfs"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // fixture is a log that is on, in memory or on disk, with a clock of its own.
@@ -227,7 +228,7 @@ func TestStartSyncsWhatWasWritten(t *testing.T) {
 	must(t, err)
 	next := newFixtureOff(mem, x.dir)
 	must(t, next.Start(m))
-	rng := newRand(seed(t))
+	rng := randtest.New(t)
 	for range 50 {
 		x.fs = mem.Crash(rng)
 		x.wantFile(testPrefix+".1.incr.aof", select0+setText("a"))
@@ -580,7 +581,7 @@ func TestSyncFailsInBackground(t *testing.T) {
 		x.tick(time.Second)
 	}
 	must(t, x.log.Err())
-	rng := newRand(seed(t))
+	rng := randtest.New(t)
 	x.fs = mem.Crash(rng)
 	x.wantFile(testPrefix+".1.incr.aof", select0+strings.Repeat(setText("a"), 100)+setText("b"))
 }
@@ -661,5 +662,24 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(1, round); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestAppendWire: what is not in the log's own form is put into it.
+func TestAppendWire(t *testing.T) {
+	args := [][]byte{[]byte("SET"), []byte("k"), []byte("0123456789ab")}
+	want := AppendCommand(nil, args...)
+	for _, wire := range []string{
+		string(want), "SET k 0123456789ab\r\n", "*0\r\n" + string(want), "*03\r\n" + string(want[4:]),
+		"*3\r\n$3\r\nSET\r\n$01\r\nk\r\n$12\r\n0123456789ab\r\n", "",
+	} {
+		if got := isCommand([]byte(wire), args); got != (wire == string(want)) {
+			t.Errorf("%q: %v", wire, got)
+		}
+	}
+	for n := range 1200 {
+		if got, want := headerSize(n), len(appendHeader(nil, '$', n)); got != want {
+			t.Errorf("%d: %d, want %d", n, got, want)
+		}
 	}
 }

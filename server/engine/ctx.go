@@ -22,6 +22,7 @@ type Ctx struct {
 	Kernel  *Kernel
 	Spec    *Spec
 
+	wire   []byte // the request as it came, behind Args
 	parser Args
 	writer protocol.Writer
 	locks  store.Lockset
@@ -103,7 +104,7 @@ func newCtx() *Ctx {
 // put takes c back and lets go of everything it refers to.
 func (p *ctxPool) put(c *Ctx) {
 	c.writer.Reset(nil, false)
-	c.Args, c.Session, c.Spec, c.parser = nil, nil, nil, Args{}
+	c.Args, c.wire, c.Session, c.Spec, c.parser = nil, nil, nil, nil, Args{}
 	c.row, c.key, c.keyed = nil, store.Key{}, false
 	c.ahead.letGo()
 	clear(c.Keys)

@@ -39,7 +39,7 @@
 // # Cost
 //
 // With the log off a write costs one atomic load more than without any. With the
-// log on a SET is appended from its own arguments: no allocation, one copy.
+// log on a SET is appended as it came from the client: no allocation, one copy.
 
 package engine
 
@@ -67,7 +67,7 @@ func (c *Ctx) run(s *Spec) error {
 	err := s.Handler(c)
 	changed := c.Dirty != dirty && !c.said
 	if changed && c.effects.Len() == 0 {
-		c.Kernel.aof.Append(c.DB, c.Args)
+		c.Kernel.aof.AppendWire(c.DB, c.wire, c.Args)
 		c.Session.logged = true
 	} else if changed {
 		c.effects.Add(c.DB, c.Args...)

@@ -85,6 +85,7 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 			s.protocolError(c, err)
 			break
 		}
+		c.wire = in[taken-used : taken]
 		if c.Args == nil {
 			s.want = s.parser.Want(in[taken:])
 			break
