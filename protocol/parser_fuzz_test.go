@@ -3,10 +3,10 @@ package protocol
 import (
 	"bytes"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // FuzzSplits: the same requests and the same error come out however the bytes are cut.
@@ -47,15 +47,7 @@ func randomCuts(r *rand.Rand, n int) (ends []int) {
 
 // TestRandomStreams makes streams of valid requests with some noise, which the fuzzer needs long to come up with.
 func TestRandomStreams(t *testing.T) {
-	n := rand.Uint64()
-	if s := os.Getenv("SEED"); s != "" {
-		var err error
-		if n, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("SEED=%d", n)
-	r := rand.New(rand.NewPCG(n, 1))
+	r := randtest.New(t)
 	for range 100 {
 		var data []byte
 		var want [][]string

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 func openStore(t *testing.T, o Options) *Store {
@@ -23,7 +25,7 @@ func openStore(t *testing.T, o Options) *Store {
 // The estimate is exact for few keys, close for many, and only keys that have
 // a TTL and are not expired count.
 func TestAverageTTL(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	now := int64(1_700_000_000_000)
 	for _, c := range []struct {
 		keys, every int     // every n-th key gets a TTL

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // hashModel is a hash as Redis describes it: the fields in the order in which
@@ -157,7 +159,7 @@ func (m *hashModel) step(t *testing.T, r *rand.Rand, v *View, k Key) {
 // A long random history of hash commands, with the encodings' limits changing
 // from round to round, gives what a map and a list give.
 func TestHashAgainstModel(t *testing.T) {
-	r := seeded(t)
+	r := randtest.New(t)
 	s := testStore(t)
 	v := &View{Store: s, Now: 1}
 	for round := range 60 {
@@ -253,7 +255,7 @@ func bigHash(t testing.TB, v *View, k Key, n int) {
 // What is in a hash from the first step of a scan to the last is visited,
 // however much is added and removed between the steps.
 func TestHashScanWhileChanging(t *testing.T) {
-	r := seeded(t)
+	r := randtest.New(t)
 	s := testStore(t)
 	v := &View{Store: s, Now: 1}
 	k := s.Key([]byte("h"))

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 func randomInteger(r *rand.Rand) int64 {
@@ -23,7 +25,7 @@ func randomInteger(r *rand.Rand) int64 {
 }
 
 func TestIntsetAgainstSlice(t *testing.T) {
-	r := seeded(t)
+	r := randtest.New(t)
 	for round := 0; round < 50; round++ {
 		s := intset{2}
 		var model []int64

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // elements lists a pack and checks that it ends where its bytes end.
@@ -53,7 +55,7 @@ func randomElement(r *rand.Rand) []byte {
 }
 
 func TestPackAgainstSlice(t *testing.T) {
-	r := seeded(t)
+	r := randtest.New(t)
 	for round := 0; round < 30; round++ {
 		p := pack{0}
 		var model [][]byte

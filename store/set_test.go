@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // setModel is a set with the encoding that Redis 7.4 would give it.
@@ -193,7 +195,7 @@ func (m *setModel) pop(t *testing.T, s *Set, v *View, k Key, n int) {
 // A long random history of set commands, with the encodings' limits changing
 // from round to round, gives what a list gives.
 func TestSetAgainstModel(t *testing.T) {
-	r := seeded(t)
+	r := randtest.New(t)
 	s := testStore(t)
 	v := &View{Store: s, Now: 1}
 	for round := range 80 {
@@ -276,7 +278,7 @@ func (a *algebraRound) sets(t *testing.T, v *View) (sets []Set) {
 // Intersections, unions and differences of random sets in all encodings equal
 // those of maps, and what is stored replaces what was there.
 func TestSetAlgebraAgainstMaps(t *testing.T) {
-	r := seeded(t)
+	r := randtest.New(t)
 	s := testStore(t)
 	v := &View{Store: s, Now: 1}
 	destination := s.Key([]byte("destination"))
@@ -383,7 +385,7 @@ func checkSetRandom(t *testing.T, v *View, prefix string, size int) {
 }
 
 func TestSetScanWhileChanging(t *testing.T) {
-	r := seeded(t)
+	r := randtest.New(t)
 	s := testStore(t)
 	v := &View{Store: s, Now: 1}
 	k := s.Key([]byte("s"))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/larderkv/larder/store/arena"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // dump is the content of all databases: database and name to type, expiry time
@@ -196,7 +197,7 @@ func checkParity(t *testing.T, sh *shard, tb *table) (used int64) {
 // each of its steps is followed by changes of every kind. Some snapshots are
 // aborted or fail; nothing is left of them.
 func TestSnapshotAgainstModel(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	s := testStore(t)
 	s.Encodings().SetMaxIntset.Store(100)
 	m := &mutator{t: t, rng: rng, s: s, now: 1_700_000_000_000}

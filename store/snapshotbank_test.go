@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // bank has accounts in strings and in the fields of big hashes; transfers
@@ -116,7 +118,7 @@ func (a *auditor) End() error                         { return nil }
 // While several goroutines move money between keys of all shards, every
 // snapshot of the bank is balanced.
 func TestSnapshotsAreConsistent(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	b := &bank{s: testStore(t), strings: 2000, hashes: 3, fields: 1500}
 	if err := b.open(); err != nil {
 		t.Fatal(err)

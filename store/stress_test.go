@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // Several goroutines change keys of their own in every way, across shards and
@@ -16,7 +18,7 @@ import (
 // what its keys must hold. Afterwards the whole store is emptied, and nothing
 // is left in use.
 func TestStoreUnderConcurrency(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	s := testStore(t)
 	var now atomic.Int64
 	now.Store(1_700_000_000_000)

@@ -4,29 +4,12 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
-	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 	"unsafe"
 
 	"github.com/larderkv/larder/store/arena"
+	"github.com/larderkv/larder/tests/randtest"
 )
-
-// seeded returns a random source whose seed is printed, and taken from SEED.
-func seeded(t testing.TB) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if s := os.Getenv("SEED"); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seed = n
-	}
-	t.Logf("SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
-}
 
 func testTable(t testing.TB) *table {
 	t.Helper()
@@ -115,7 +98,7 @@ func TestShardIsAligned(t *testing.T) {
 }
 
 func TestTableAgainstMap(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	tb := testTable(t)
 	model := map[string]string{}
 	for phase, target := range []int{5, 20, 3000, 200, 20000, 0} {
@@ -156,7 +139,7 @@ func TestTableAgainstMap(t *testing.T) {
 // What is there from the first scan step to the last is visited, however the
 // table grows and shrinks in between.
 func TestScanSeesWhatStays(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	for _, stay := range []int{1, 9, 12, 500, 5000} {
 		tb := testTable(t)
 		want := map[string]bool{}
@@ -211,7 +194,7 @@ func TestRandomIsFair(t *testing.T) {
 }
 
 func TestSweep(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	tb := testTable(t)
 	const start = int64(1_700_000_000_000)
 	at := map[string]int64{}

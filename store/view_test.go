@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 func testStore(t testing.TB) *Store {
@@ -31,7 +33,7 @@ type modelValue struct {
 // A long random history of string and key commands gives the same state as a
 // Go map, with expiry, maintenance, three databases and all sizes of values.
 func TestKeyspaceAgainstModel(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	s := testStore(t)
 	model := make([]map[string]modelValue, s.Databases())
 	for i := range model {
@@ -279,7 +281,7 @@ func TestWatch(t *testing.T) {
 
 // Mixed sizes come and go; what is held stays near what is used.
 func TestMemoryIsGivenBack(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	s := testStore(t)
 	v := &View{Store: s, Now: 1}
 	const keys = 40000

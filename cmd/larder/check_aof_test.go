@@ -19,6 +19,7 @@ import (
 
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 const manifest = "appendonly.aof.manifest"
@@ -80,7 +81,7 @@ func redisCheckAOF(t *testing.T, args ...string) (string, error) {
 // TestCheckAOFAsRedis damages each file of a log in turn, and compares verdicts, and what a repair leaves, with redis-check-aof.
 func TestCheckAOFAsRedis(t *testing.T) {
 	good := redisLog(t, "no")
-	rnd := rand.New(rand.NewPCG(harness.Seed(t), 2))
+	rnd := rand.New(rand.NewPCG(randtest.Seed(t), 2))
 	names, contents := logFiles(t, good)
 	compare := func(what, name string, content []byte, fix bool) {
 		t.Helper()

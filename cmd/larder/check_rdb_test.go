@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // mixed.rdb was written by redis-server 7.0.15: strings, hashes and sets in several encodings, a list, a sorted set, a stream and a function.
@@ -44,7 +45,7 @@ func TestCheckRDBReport(t *testing.T) {
 // changed bytes Redis overlooks, such as a version that is no number; without a checksum there are more of them.
 func TestCheckRDBAsRedis(t *testing.T) {
 	tool := harness.Tool(t, "redis-check-rdb", harness.InstallRedis)
-	rnd := rand.New(rand.NewPCG(harness.Seed(t), 1))
+	rnd := rand.New(rand.NewPCG(randtest.Seed(t), 1))
 	for _, checksum := range []string{"yes", "no"} {
 		good := redisDump(t, "rdbchecksum "+checksum)
 		name := filepath.Join(t.TempDir(), "dump.rdb")

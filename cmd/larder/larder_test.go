@@ -330,6 +330,38 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
+// TestSignalAfterRefusal: a signal that cannot be obeyed, since the data cannot be saved, does not make the next one that
+// which stops at once and saves nothing.
+func TestSignalAfterRefusal(t *testing.T) {
+	dir := t.TempDir()
+	p := start(t, "", "serve", "--port", "0", "--bind", "127.0.0.1", "--dir", dir, "--save", "3600 1", "--dbfilename", "data.rdb")
+	p.address()
+	dump := filepath.Join(dir, "data.rdb")
+	if err := os.Mkdir(dump, 0o755); err != nil { // a file cannot take the place of a folder
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		p.line("not stopping")
+	}
+	if err := os.Remove(dump); err != nil {
+		t.Fatal(err)
+	}
+	for code := -1; code != 0; { // the refusal may not have been noted yet
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if _, code = p.end(); code != 0 {
+			t.Fatalf("exit code %d\n%s", code, p.stderr.String())
+		}
+	}
+	if info, err := os.Stat(dump); err != nil || info.IsDir() {
+		t.Errorf("nothing was saved: %v", err)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	for _, arg := range []string{"version", "--version", "-v"} {
 		out, code := start(t, "", arg).end()

@@ -16,25 +16,12 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/persistence/vfs"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // The effects of these tests are numbered: SET k 1, SET k 2 ... A base file is one command, BASE n, and stands for the
 // effects up to n. So a log read back must give BASE n, n+1, n+2 ... without a gap, and the last number says how much of
 // history has survived.
-
-// seed is random, printed, and taken from SEED to repeat a run.
-func seed(t testing.TB) uint64 {
-	t.Helper()
-	n := rand.Uint64()
-	if s := os.Getenv("SEED"); s != "" {
-		var err error
-		if n, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("SEED=%d", n)
-	return n
-}
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
@@ -359,7 +346,7 @@ var allPolicies = map[string]Policy{"always": Always, "everysec": EverySec, "no"
 
 // TestCrashAtEveryCall stops the world at each call of a random life that changes the disk, and lives on from what is left.
 func TestCrashAtEveryCall(t *testing.T) {
-	base := seed(t)
+	base := randtest.Seed(t)
 	for name, policy := range allPolicies {
 		t.Run(name, func(t *testing.T) {
 			for life := range uint64(4) {
@@ -411,7 +398,7 @@ var faults = []func(f *vfs.Faulty, rng *rand.Rand){
 
 // TestFailingDisk lets a disk fail at times, and checks that the log recovers by itself and has lost nothing.
 func TestFailingDisk(t *testing.T) {
-	base := seed(t)
+	base := randtest.Seed(t)
 	for name, policy := range allPolicies {
 		t.Run(name, func(t *testing.T) {
 			for life := range uint64(400) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/larderkv/larder/persistence/vfs"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 func TestParseManifest(t *testing.T) {
@@ -179,7 +180,7 @@ func TestFind(t *testing.T) {
 
 // TestAdoptAtEveryCall stops the world at each call of the move of a single file into the folder.
 func TestAdoptAtEveryCall(t *testing.T) {
-	rng := newRand(seed(t))
+	rng := randtest.New(t)
 	for n := int64(0); ; n++ {
 		mem := vfs.NewMem()
 		must(t, writeFile(mem, "/"+testPrefix, []byte("text")))

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // replayed is what a reading gave.
@@ -190,7 +192,7 @@ func TestBombs(t *testing.T) {
 
 // TestLongCommandsAndTransactions: longer than the buffer.
 func TestLongCommandsAndTransactions(t *testing.T) {
-	rng := newRand(seed(t))
+	rng := randtest.New(t)
 	var text strings.Builder
 	var want []string
 	add := func(args ...string) {

@@ -5,25 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/larderkv/larder/store"
+	"github.com/larderkv/larder/tests/randtest"
 )
-
-// seeded is a random generator whose seed is printed; SEED= repeats a run.
-func seeded(t testing.TB) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if s := os.Getenv("SEED"); s != "" {
-		if _, err := fmt.Sscan(s, &seed); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
-}
 
 // randomText is often short, sometimes a number, sometimes compressible, rarely
 // long.
@@ -46,7 +33,7 @@ func randomText(r *rand.Rand) []byte {
 // mixed is a store with keys of all types, forms and sizes in several databases.
 func mixed(t testing.TB, keys int) *store.Store {
 	t.Helper()
-	r := seeded(t)
+	r := randtest.New(t)
 	s := open(t)
 	s.LockAll()
 	defer s.UnlockAll()
@@ -163,7 +150,7 @@ func TestLargeValues(t *testing.T) {
 	v := &store.View{Store: s, Now: 1}
 	s.LockAll()
 	text := strings.Repeat("compressible ", 1<<15)
-	r := seeded(t)
+	r := randtest.New(t)
 	noise := make([]byte, 3*blockSize+77)
 	for i := range noise {
 		noise[i] = byte(r.Uint32())

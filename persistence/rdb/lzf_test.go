@@ -5,6 +5,8 @@ import (
 	"hash/crc64"
 	"math"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 func TestChecksum(t *testing.T) {
@@ -12,7 +14,7 @@ func TestChecksum(t *testing.T) {
 	if got := updateCRC(0, []byte("123456789")); got != 0xe9c6d914c4b8d9ca {
 		t.Errorf("%x", got)
 	}
-	r := seeded(t)
+	r := randtest.New(t)
 	b := make([]byte, 1000)
 	for i := range b {
 		b[i] = byte(r.Uint32())
@@ -31,7 +33,7 @@ func TestChecksum(t *testing.T) {
 
 // Both sets of tables give the same, and what is compressed comes back.
 func TestLZF(t *testing.T) {
-	r := seeded(t)
+	r := randtest.New(t)
 	short, long := new(lzf), &lzf{base: 1}
 	src, back := make([]byte, lzfShort), make([]byte, lzfShort)
 	dst, other := make([]byte, lzfShort), make([]byte, lzfShort)

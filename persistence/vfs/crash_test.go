@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // outcomes lets prepare work on a new file system, crashes it often, and counts what describe says of what is left.
 func outcomes(t *testing.T, prepare func(m *Mem), describe func(m *Mem) string) map[string]int {
 	t.Helper()
-	rng := seed(t)
+	rng := randtest.New(t)
 	seen := map[string]int{}
 	for range 2000 {
 		m := NewMem()
@@ -226,7 +228,7 @@ func TestFailedSyncLosesForGood(t *testing.T) {
 	lost := false
 	for range 100 {
 		lose(losing, false)
-		s, _ := content(t, losing.Crash(seed(t)), "/a")
+		s, _ := content(t, losing.Crash(randtest.New(t)), "/a")
 		lost = lost || s != "AB"
 		losing.crashed = false
 	}
@@ -262,7 +264,7 @@ func TestCrashAtStopsTheWorld(t *testing.T) {
 		if !m.Crashed() || !errors.Is(statErr, ErrCrashed) || !errors.Is(lockErr, ErrCrashed) {
 			t.Fatalf("the world goes on: %v, %v", statErr, lockErr)
 		}
-		after := m.Crash(seed(t))
+		after := m.Crash(randtest.New(t))
 		if after.Calls() != 0 || after.Crashed() {
 			t.Fatal("the next world is not new")
 		}
@@ -273,7 +275,7 @@ func TestCrashAtStopsTheWorld(t *testing.T) {
 // TestCrashAnywhere checks the model's promises over random work: what was synced is there, sector by sector unless it
 // was written again, and a name that was synced is.
 func TestCrashAnywhere(t *testing.T) {
-	rng := seed(t)
+	rng := randtest.New(t)
 	for range 300 {
 		m := NewMem()
 		synced, named := map[string]string{}, map[string]bool{}

@@ -5,27 +5,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
-)
 
-// seed is random, printed, and taken from SEED to repeat a run.
-func seed(t *testing.T) *rand.Rand {
-	t.Helper()
-	n := rand.Uint64()
-	if s := os.Getenv("SEED"); s != "" {
-		var err error
-		if n, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("SEED=%d", n)
-	return rand.New(rand.NewPCG(n, 0))
-}
+	"github.com/larderkv/larder/tests/randtest"
+)
 
 // all has each file system with a folder to work in.
 func all(t *testing.T) map[string]struct {
@@ -158,7 +144,7 @@ func TestLockExcludes(t *testing.T) {
 
 // TestMemIsAFileSystem compares Mem with the real one over random calls.
 func TestMemIsAFileSystem(t *testing.T) {
-	rng := seed(t)
+	rng := randtest.New(t)
 	mem, dir := NewMem(), t.TempDir()
 	must(t, mem.Mkdir("/sub", 0o755))
 	must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))

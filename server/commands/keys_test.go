@@ -6,12 +6,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // TestScanFindsAll walks with several counts while keys come and go: what is
 // there from start to end is found.
 func TestScanFindsAll(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	c := newTestClient(t)
 	const stay = 5000
 	for i := range stay {

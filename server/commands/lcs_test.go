@@ -3,15 +3,15 @@ package commands
 import (
 	"bytes"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // TestLCSAgainstTable compares with the textbook's table of lengths and Redis'
 // walk over it, on random strings of few different bytes.
 func TestLCSAgainstTable(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	for range 3000 {
 		a, b := randomBytes(rng), randomBytes(rng)
 		length, pairs := modelLCS(a, b)
@@ -68,20 +68,6 @@ func randomBytes(rng *rand.Rand) []byte {
 		b[i] = byte(rng.IntN(kinds)) + 'a'
 	}
 	return b
-}
-
-// seeded is a source of random numbers whose seed is logged and can be given as SEED.
-func seeded(t testing.TB) *rand.Rand {
-	seed := rand.Uint64()
-	if s := os.Getenv("SEED"); s != "" {
-		v, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seed = v
-	}
-	t.Logf("SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
 }
 
 func BenchmarkLCS(b *testing.B) {

@@ -16,6 +16,7 @@ import (
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // writes are the forms of all writes. Words in capitals are sent as they are; the
@@ -88,8 +89,7 @@ func (s script) batch() []byte {
 // keys that expire all the time, while the janitor removes what it finds. The log,
 // replayed much later, gives the same data set.
 func TestReplayedLogEqualsTheData(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := randtest.Seed(t)
 	const clients, batches = 4, 1500
 	live := newLogRig(t, "no")
 	var wg sync.WaitGroup

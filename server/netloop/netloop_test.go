@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
@@ -14,20 +13,9 @@ import (
 	"sync"
 	"testing"
 	"time"
-)
 
-// seed returns SEED, or a new one, and prints it.
-func seed(t *testing.T) *rand.Rand {
-	n := rand.Uint64()
-	if s := os.Getenv("SEED"); s != "" {
-		var err error
-		if n, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("SEED=%d", n)
-	return rand.New(rand.NewPCG(n, 0))
-}
+	"github.com/larderkv/larder/tests/randtest"
+)
 
 func TestEcho(t *testing.T) {
 	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
@@ -70,7 +58,7 @@ func TestIdentity(t *testing.T) {
 
 // TestSplits sends a pipeline cut anywhere.
 func TestSplits(t *testing.T) {
-	r := seed(t)
+	r := randtest.New(t)
 	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
 		c := s.connect()
 		var in, want bytes.Buffer

@@ -2,25 +2,10 @@ package arena
 
 import (
 	"bytes"
-	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
-)
 
-func seeded(t testing.TB) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if s := os.Getenv("SEED"); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seed = n
-	}
-	t.Logf("SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
-}
+	"github.com/larderkv/larder/tests/randtest"
+)
 
 func testHeap(t testing.TB) *Heap {
 	t.Helper()
@@ -77,7 +62,7 @@ func (b block) check(t *testing.T, a *Arena) {
 }
 
 func TestAllocFree(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	h := testHeap(t)
 	arenas := []*Arena{h.NewArena(), h.NewArena()}
 	blocks := make([][]block, 2)
@@ -132,7 +117,7 @@ func TestAllocFree(t *testing.T) {
 }
 
 func TestCompaction(t *testing.T) {
-	rng := seeded(t)
+	rng := randtest.New(t)
 	a := testHeap(t).NewArena()
 	var blocks []block
 	for i := range 20000 {

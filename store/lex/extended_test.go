@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 func TestExtendedAdd(t *testing.T) {
@@ -77,16 +79,7 @@ func TestExtendedAgainstRedis(t *testing.T) {
 
 // TestExtendedAgainstBig compares random sums with math/big carried out at 64 bits.
 func TestExtendedAgainstBig(t *testing.T) {
-	seed := rand.Uint64()
-	if s := os.Getenv("SEED"); s != "" {
-		v, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seed = v
-	}
-	t.Logf("SEED=%d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := randtest.New(t)
 	for range 50_000 {
 		a, b := randomNumber(rng), randomNumber(rng)
 		x, xok := ParseExtended([]byte(a))

@@ -20,6 +20,7 @@ import (
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
@@ -55,7 +56,7 @@ func TestManifestsAreRefusedAlike(t *testing.T) {
 		"file a seq 1 type b " + strings.Repeat("x", 1004) + "\n", "file a seq 1 type b k " + strings.Repeat("x", 1002) + "\n",
 		"file a seq 1 type b k " + strings.Repeat("x", 1001) + "\n", "file a seq 1 type b\n#" + strings.Repeat("x", 2000) + "\n",
 	}
-	rng := rand.New(rand.NewPCG(harness.Seed(t), 0))
+	rng := rand.New(rand.NewPCG(randtest.Seed(t), 0))
 	const alphabet = "filesqty pb1029-\"'\\x/#\n\t\r"
 	for range 150 {
 		b := []byte(good)
@@ -108,7 +109,7 @@ var analyzed = regexp.MustCompile(`ok_up_to=(\d+), ok_up_to_line=(\d+),`)
 
 // TestFilesAreGoodUpToTheSameByte compares verdicts over files that are cut or damaged anywhere.
 func TestFilesAreGoodUpToTheSameByte(t *testing.T) {
-	rng := rand.New(rand.NewPCG(harness.Seed(t), 0))
+	rng := rand.New(rand.NewPCG(randtest.Seed(t), 0))
 	cmd := func(args ...string) string {
 		var list [][]byte
 		for _, a := range args {

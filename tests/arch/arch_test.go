@@ -17,16 +17,18 @@ const module = "github.com/larderkv/larder/"
 // is a level, its packages, and after a bar what they own. A name ending in /... stands for everything below it.
 //
 // What must not know of what follows from the levels: the data types (store) and the network (server/netloop) cannot
-// import protocol's users, and the rules below keep them from protocol itself.
+// import protocol's users, and the rules below keep them from protocol itself. Level 0 is what packages of level 1 share:
+// requests, redis.conf and manifests are quoted alike, and tests of every level want random numbers that can be repeated.
 const levels = `
-0 protocol eviction store/lex store/arena server/config server/stats persistence/vfs | requests and replies; policies; lexical rules; memory; parameters; counters; the file system
-1 store          | keyspace, records, data types
-2 server/netloop persistence/rdb persistence/aof | event loops and connections; file formats
-3 persistence    | what is loaded, saved and logged when
-4 server/engine  | the kernel: rows, sessions, admission, transactions
-5 server/commands | one file per family of commands
-6 server         | composition root
-7 cmd/larder tests/... | the program; black-box tests
+0 tests/randtest | random numbers of tests
+1 protocol eviction store/lex store/arena server/config server/stats persistence/vfs | requests and replies; policies; lexical rules; memory; parameters; counters; the file system
+2 store          | keyspace, records, data types
+3 server/netloop persistence/rdb persistence/aof | event loops and connections; file formats
+4 persistence    | what is loaded, saved and logged when
+5 server/engine  | the kernel: rows, sessions, admission, transactions
+6 server/commands | one file per family of commands
+7 server         | composition root
+8 cmd/larder tests/... | the program; black-box tests
 `
 
 // forbidden: arrows that the levels would allow and the design does not.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // TestEffects runs scripts on servers that keep a log and compares, after each call, what it has appended, and how many changes it
@@ -148,7 +149,7 @@ func nearTimes(a, b string) bool {
 // TestEffectsReplayed draws calls as TestGenerated does, sends what larder has logged of them to a second redis-server, and compares the
 // data sets.
 func TestEffectsReplayed(t *testing.T) {
-	seed := harness.Seed(t)
+	seed := randtest.Seed(t)
 	larder := harness.Start(t, "enable-debug-command yes", "appendonly yes", "appendfsync no")
 	g := &generator{
 		t: t, d: &drawer{rand.New(rand.NewPCG(seed, 0)), time.Now()},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // steps is the number of generated calls per run; a run exists for each protocol and driver.
@@ -17,7 +18,7 @@ const steps = 12000
 
 // TestGenerated draws calls from the grammar and sends each to both servers.
 func TestGenerated(t *testing.T) {
-	seed := harness.Seed(t)
+	seed := randtest.Seed(t)
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		for proto := 2; proto <= 3; proto++ {
 			t.Run(fmt.Sprintf("RESP%d", proto), func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // logForms are the settings that change what a log's folder holds.
@@ -32,7 +33,7 @@ var logForms = []struct {
 // TestLogTravels: a log that one server wrote, with a data set and a random history in it, is replayed by the other to the same contents; that
 // one goes on writing, and the first one takes the log back.
 func TestLogTravels(t *testing.T) {
-	seed := harness.Seed(t)
+	seed := randtest.Seed(t)
 	for _, d := range directions {
 		for i, form := range logForms {
 			if d.name == "to itself" && i > 1 {
@@ -184,7 +185,7 @@ func TestLogFormsAreAsAsked(t *testing.T) {
 // TestOldLogIsUpgraded: the single file of Redis before 7, as commands or with an RDB preamble, becomes the base of a new folder, in the same way
 // as Redis does it.
 func TestOldLogIsUpgraded(t *testing.T) {
-	seed := harness.Seed(t)
+	seed := randtest.Seed(t)
 	for _, preamble := range []string{"yes", "no"} {
 		t.Run("preamble "+preamble, func(t *testing.T) {
 			params := []string{"appendonly yes", "aof-use-rdb-preamble " + preamble}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // Money moves between accounts: strings in two databases and the fields of a hash of thousands. Every transfer takes from one and gives to the
@@ -277,7 +278,7 @@ func exchange(c *harness.Conn, r *requests) error {
 // TestSnapshotIsOnePointInTime loads every snapshot taken under load with larder and with Redis.
 func TestSnapshotIsOnePointInTime(t *testing.T) {
 	const snapshots = 4
-	seed := harness.Seed(t)
+	seed := randtest.Seed(t)
 	for _, params := range [][]string{{"io-threads 1"}, {"io-threads 2"}, {"io-threads 2", "appendonly yes"}} {
 		t.Run(strings.Join(params, ","), func(t *testing.T) {
 			s := harness.StartSubject(t, params...)
@@ -302,7 +303,7 @@ func TestSnapshotIsOnePointInTime(t *testing.T) {
 // have the sum as well, for a transaction is logged whole.
 func TestBaseIsOnePointInTime(t *testing.T) {
 	const rewrites = 3
-	seed := harness.Seed(t)
+	seed := randtest.Seed(t)
 	for _, preamble := range []string{"yes", "no"} {
 		t.Run("preamble "+preamble, func(t *testing.T) {
 			s := harness.StartSubject(t, "io-threads 2", "appendonly yes", "aof-use-rdb-preamble "+preamble)

@@ -15,6 +15,7 @@ import (
 	"github.com/hdt3213/rdb/parser"
 
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // forms are the settings that change what an RDB file looks like, or what is in memory before it is written.
@@ -31,7 +32,7 @@ var forms = []struct {
 
 // TestSnapshotTravels: what one server saves, the other one loads, key by key.
 func TestSnapshotTravels(t *testing.T) {
-	seed := harness.Seed(t)
+	seed := randtest.Seed(t)
 	for _, d := range directions {
 		for i, form := range forms {
 			if d.name == "to itself" && i > 0 {
@@ -113,7 +114,7 @@ func checkRDB(t *testing.T, s *harness.Server) {
 func TestSecondReader(t *testing.T) {
 	for _, form := range forms {
 		t.Run(form.name, func(t *testing.T) {
-			set := newDataset(rand.New(rand.NewPCG(harness.Seed(t), 0)), form.params == nil)
+			set := newDataset(rand.New(rand.NewPCG(randtest.Seed(t), 0)), form.params == nil)
 			s := harness.StartSubject(t, form.params...)
 			fill(t, s, set.calls)
 			want := settled(t, s)

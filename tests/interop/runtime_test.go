@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // TestLogSwitchedAtRunTime: CONFIG SET appendonly yes writes what there is into a new log and then everything that follows; no ends the log where it is.
 func TestLogSwitchedAtRunTime(t *testing.T) {
-	seed := harness.Seed(t)
+	seed := randtest.Seed(t)
 	s := harness.StartSubject(t)
 	c := s.Dial(t)
 	fill(t, s, newDataset(rand.New(rand.NewPCG(seed, 3)), false).calls)
@@ -65,7 +66,7 @@ func TestLogSwitchedAtRunTime(t *testing.T) {
 func TestLogSwitchedOnAndKilled(t *testing.T) {
 	for range 3 {
 		s := harness.StartSubject(t)
-		fill(t, s, newDataset(rand.New(rand.NewPCG(harness.Seed(t), 4)), false).calls)
+		fill(t, s, newDataset(rand.New(rand.NewPCG(randtest.Seed(t), 4)), false).calls)
 		want := settled(t, s)
 		c := s.Dial(t)
 		c.MustOK("SAVE")
@@ -135,7 +136,7 @@ func TestWaysToStop(t *testing.T) {
 	t.Run("with a log", func(t *testing.T) {
 		for _, stop := range []func(t *testing.T, s *harness.Server){terminate, command(), command("NOSAVE")} {
 			s := harness.StartSubject(t, "appendonly yes", "appendfsync no")
-			churn(t, s, harness.Seed(t), 2, 100)
+			churn(t, s, randtest.Seed(t), 2, 100)
 			want := settled(t, s)
 			stop(t, s)
 			if code := s.Wait(t, 30*time.Second); code != 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // call is one operation on one key; result is what came back.
@@ -121,7 +122,7 @@ func TestLinearizable(t *testing.T) {
 		calls   = 250 // per client
 		keys    = 4
 	)
-	seed := harness.Seed(t)
+	seed := randtest.Seed(t)
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		for threads := 1; threads <= 2; threads++ {
 			t.Run(fmt.Sprintf("io-threads %d", threads), func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // fuzzParams make the worst that arguments can ask for small, so that a fuzzer finds bugs and not the size of the machine.
@@ -126,7 +127,7 @@ var odd = []string{"", "k", "h", "s", "t", "0", "-1", "1", "2", "10", "-0", "+1"
 
 // TestRandomArguments calls every command with random odd arguments.
 func TestRandomArguments(t *testing.T) {
-	seed := harness.Seed(t)
+	seed := randtest.Seed(t)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	rounds := 25
 	if harness.Race {
