@@ -91,7 +91,7 @@ func (f *memFile) Write(p []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if f.flag&os.O_APPEND != 0 {
+	if f.flag&os.O_APPEND != 0 && len(p) > 0 { // POSIX: a write of nothing moves nothing
 		f.off = int64(len(f.node.data))
 	}
 	f.node.write(f.off, p)
