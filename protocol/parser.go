@@ -1,6 +1,10 @@
 package protocol
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/larderkv/larder/words"
+)
 
 // The bounds that Redis puts on a request before it looks at the command.
 const (
@@ -273,7 +277,7 @@ func (p *Parser) inline(b []byte) (int, error) {
 	if end > 0 && b[end-1] == '\r' {
 		line = b[:end-1]
 	}
-	args, ok := SplitWords(p.args[:0], line)
+	args, ok := words.Split(p.args[:0], line)
 	if !ok {
 		return 0, errQuotes
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/larderkv/larder/persistence/vfs"
-	"github.com/larderkv/larder/protocol"
+	"github.com/larderkv/larder/words"
 )
 
 // The names that Redis gives to the files of a log.
@@ -187,15 +187,15 @@ func (m *Manifest) parseLine(line []byte) (reason string) {
 	if line[len(line)-1] != '\n' || bytes.IndexByte(line, 0) >= 0 {
 		return "The AOF manifest file contains too long line"
 	}
-	words, ok := protocol.SplitWords(nil, bytes.Trim(bytes.Clone(line), " \t\r\n"))
-	if !ok || len(words) < 6 || len(words)%2 != 0 {
+	pairs, ok := words.Split(nil, bytes.Trim(bytes.Clone(line), " \t\r\n"))
+	if !ok || len(pairs) < 6 || len(pairs)%2 != 0 {
 		return badFormat // more than three pairs are left to later versions
 	}
 	var f File
 	kind := byte(0)
-	for i := 0; i < len(words); i += 2 {
-		value := words[i+1]
-		switch strings.ToLower(string(words[i])) {
+	for i := 0; i < len(pairs); i += 2 {
+		value := pairs[i+1]
+		switch strings.ToLower(string(pairs[i])) {
 		case "file":
 			if f.Name = cString(value); strings.ContainsAny(f.Name, `/\`) {
 				return "File can't be a path, just a filename"
@@ -285,7 +285,7 @@ func appendName(dst []byte, name string) []byte {
 	plain := func(c byte) bool { return c > ' ' && c < 0x7f && c != '\\' && c != '"' && c != '\'' }
 	for i := range len(name) {
 		if !plain(name[i]) {
-			return protocol.AppendQuoted(dst, name)
+			return words.AppendQuoted(dst, name)
 		}
 	}
 	return append(dst, name...)

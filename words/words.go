@@ -1,30 +1,39 @@
-package protocol
+// Package words cuts lines into words by Redis' quoting rules, those of sdssplitargs and sdscatrepr in sds.c. Three kinds of
+// text follow them, and nothing else ties these together: inline requests, redis.conf and the manifest of a log.
+package words
 
-// SplitWords is Redis' sdssplitargs: it appends the words of a line to args, or returns false if a quote is not closed or
-// is closed in the middle of a word. "..." knows \n \r \t \b \a and \xHH, any other escaped byte stands for itself; '...'
-// knows \' only. A quote may open in the middle of a word (foo"bar" is foobar), and an unquoted word ends at a blank, tab,
-// \r or \n, while every byte of C's isspace is skipped between words. Words that change under unescaping are rewritten in
-// place: they only get shorter. The line holds no NUL byte.
-func SplitWords(args [][]byte, line []byte) ([][]byte, bool) {
+import "bytes"
+
+// Split is sdssplitargs: it appends the words of a line to dst, or returns false if a quote is not closed or is closed in
+// the middle of a word. "..." knows \n \r \t \b \a and \xHH, any other escaped byte stands for itself; '...' knows \'
+// only. A quote may open in the middle of a word (foo"bar" is foobar), and an unquoted word ends at a blank, tab, \r or \n,
+// while every byte of C's isspace is skipped between words. A NUL byte ends the line, as it is a C string there.
+//
+// The words alias the line, which is overwritten: words that change under unescaping are rewritten in place, as they only
+// get shorter.
+func Split(dst [][]byte, line []byte) ([][]byte, bool) {
+	if end := bytes.IndexByte(line, 0); end >= 0 {
+		line = line[:end]
+	}
 	i := 0
 	for {
 		for i < len(line) && isSpace(line[i]) {
 			i++
 		}
 		if i == len(line) {
-			return args, true
+			return dst, true
 		}
-		word, next := takeWord(line, i)
+		word, next := take(line, i)
 		if next < 0 {
 			return nil, false
 		}
-		args = append(args, word)
+		dst = append(dst, word)
 		i = next
 	}
 }
 
-// takeWord returns the word that starts at line[i] and the offset behind it, or -1.
-func takeWord(line []byte, i int) (word []byte, next int) {
+// take returns the word that starts at line[i] and the offset behind it, or -1.
+func take(line []byte, i int) (word []byte, next int) {
 	start, w := i, i
 	for i < len(line) {
 		c := line[i]
@@ -32,9 +41,9 @@ func takeWord(line []byte, i int) (word []byte, next int) {
 		case ' ', '\n', '\r', '\t':
 			return line[start:w:w], i + 1
 		case '"':
-			w, i = takeDoubleQuoted(line, w, i+1)
+			w, i = doubleQuoted(line, w, i+1)
 		case '\'':
-			w, i = takeSingleQuoted(line, w, i+1)
+			w, i = singleQuoted(line, w, i+1)
 		default:
 			line[w] = c
 			w++
@@ -49,9 +58,9 @@ func takeWord(line []byte, i int) (word []byte, next int) {
 	return line[start:w:w], i
 }
 
-// takeDoubleQuoted writes what stands from line[i] to the closing quote at line[w:], and returns the ends of both; next is
+// doubleQuoted writes what stands from line[i] to the closing quote at line[w:], and returns the ends of both; next is
 // -1 if there is no closing quote.
-func takeDoubleQuoted(line []byte, w, i int) (end, next int) {
+func doubleQuoted(line []byte, w, i int) (end, next int) {
 	for i < len(line) {
 		c := line[i]
 		i++
@@ -73,8 +82,8 @@ func takeDoubleQuoted(line []byte, w, i int) (end, next int) {
 	return w, -1
 }
 
-// takeSingleQuoted is takeDoubleQuoted for '...'.
-func takeSingleQuoted(line []byte, w, i int) (end, next int) {
+// singleQuoted is doubleQuoted for '...'.
+func singleQuoted(line []byte, w, i int) (end, next int) {
 	for i < len(line) {
 		c := line[i]
 		i++
@@ -122,8 +131,8 @@ func hexValue(c byte) byte {
 	return c&^0x20 - 'A' + 10
 }
 
-// AppendQuoted is Redis' sdscatrepr, the inverse of SplitWords: it appends s in double quotes, all bytes that are not
-// printable ASCII escaped.
+// AppendQuoted is sdscatrepr, the inverse of Split: it appends s in double quotes, with everything escaped that is not
+// printable ASCII.
 func AppendQuoted(dst []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"
 	dst = append(dst, '"')
