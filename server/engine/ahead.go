@@ -130,16 +130,21 @@ func (s *Session) lookAhead(c *Ctx, buf []byte, size int) {
 	l := &c.ahead
 	l.drop()
 	l.args, l.keys, l.elements, l.nested = l.args[:0], l.keys[:0], l.elements[:0], false
-	args := c.Args
+	r := request{args: c.Args, size: size, row: c.row, key: c.key, keyed: c.keyed}
+	if r.row == nil { // no Preview has looked at it
+		r = s.look(c.Args, size)
+	}
 	for {
-		s.remember(l, args, size)
-		buf = buf[size:]
+		l.remember(&r)
+		buf = buf[r.size:]
 		if l.n == lookWindow {
 			break
 		}
-		if args, size = s.parser.Ahead(buf, &s.limits); size == 0 || len(args) > lookArgs {
+		args, size := s.parser.Ahead(buf, &s.limits)
+		if size == 0 || len(args) > lookArgs {
 			break
 		}
+		r = s.look(args, size)
 	}
 	if l.n > 1 {
 		elements := l.elements
@@ -150,18 +155,19 @@ func (s *Session) lookAhead(c *Ctx, buf []byte, size int) {
 	}
 }
 
-// remember copies a request out of the parser.
-func (s *Session) remember(l *lookahead, args [][]byte, size int) {
-	from := len(l.args)
-	l.args = append(l.args, args...)
+// remember keeps a request whose arguments are the parser's until its next.
+func (l *lookahead) remember(from *request) {
+	start := len(l.args)
+	l.args = append(l.args, from.args...)
 	r := &l.requests[l.n]
-	*r = s.look(l.args[from:len(l.args):len(l.args)], size)
+	*r = *from
+	r.args = l.args[start:len(l.args):len(l.args)]
 	l.n++
 	if r.keyed {
 		l.keys = append(l.keys, r.key)
 		var element []byte
-		if i := r.row.elementPos; i > 0 && i < len(args) {
-			element, l.nested = args[i], true
+		if i := r.row.elementPos; i > 0 && i < len(r.args) {
+			element, l.nested = r.args[i], true
 		}
 		l.elements = append(l.elements, element)
 	}
