@@ -86,8 +86,8 @@ func (m *Manager) limitDebt() {
 	m.debtLimit.Store(max(leastDebt, m.store.Memory()/debtShare))
 }
 
-// end takes the running job off and tells those who wait for it. It returns the
-// bytes that writers owed at most.
+// end takes the running job off, has note write down how it went, under m.mu, and
+// tells those who wait for it. note gets the bytes that writers owed at most.
 func (m *Manager) end(j *job, err error, note func(took time.Duration, debt int64)) {
 	j.err = err
 	m.debtLimit.Store(math.MaxInt64)

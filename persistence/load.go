@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"time"
@@ -211,7 +210,7 @@ func (m *Manager) cutTail(path string, size, valid int64, last bool, v *config.V
 }
 
 func (m *Manager) manifestPath(v *config.Values) string {
-	return filepath.Join(logFolder(v), v.AppendFilename+".manifest")
+	return aof.ManifestPath(logFolder(v), v.AppendFilename)
 }
 
 func (m *Manager) open(path string) (vfs.File, int64, error) {
@@ -232,12 +231,12 @@ func (m *Manager) isRDB(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var magic [5]byte
+	var magic [len(rdb.Magic)]byte
 	n, err := f.ReadAt(magic[:], 0)
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return string(magic[:n]) == "REDIS", errors.Join(err, f.Close())
+	return string(magic[:n]) == rdb.Magic, errors.Join(err, f.Close())
 }
 
 // loadFile loads an RDB file and returns where its RDB part ends. now is as in

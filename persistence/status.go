@@ -73,6 +73,15 @@ func (m *Manager) Status() Status {
 	return s
 }
 
+// LogReady tells whether what the log has synced would be found by the next start:
+// it is on, and its base file is there. The first is true before the second while
+// the log is being switched on.
+func (m *Manager) LogReady() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.aof.On() && !m.queue.startLog
+}
+
 // loading is the progress of the load that runs, or of the last one.
 type loading struct {
 	started atomic.Int64 // unix nanoseconds

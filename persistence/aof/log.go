@@ -90,13 +90,21 @@ func (l *Log) On() bool { return l.on.Load() }
 func (l *Log) SetDir(dir string) error {
 	l.manage.Lock()
 	defer l.manage.Unlock()
+	if err := l.idleLocked(); err != nil {
+		return err
+	}
+	l.dir, l.baseSeq = dir, 0
+	return nil
+}
+
+// idleLocked returns ErrOn or ErrRewriting while the log is in use. l.manage is held.
+func (l *Log) idleLocked() error {
 	switch {
 	case l.on.Load():
 		return ErrOn
 	case l.rewriting != nil:
 		return ErrRewriting
 	}
-	l.dir, l.baseSeq = dir, 0
 	return nil
 }
 

@@ -135,8 +135,11 @@ func (e *ManifestError) Error() string {
 // ReadManifest reads the manifest of the log with these names from its folder. The error is a *ManifestError, or wraps
 // fs.ErrNotExist if there is no manifest.
 func ReadManifest(fsys vfs.FS, dir, prefix string) (*Manifest, error) {
-	return readManifestFile(fsys, filepath.Join(dir, prefix+manifestSuffix))
+	return readManifestFile(fsys, ManifestPath(dir, prefix))
 }
+
+// ManifestPath is where the manifest of the log with these names is.
+func ManifestPath(dir, prefix string) string { return filepath.Join(dir, prefix+manifestSuffix) }
 
 func readManifestFile(fsys vfs.FS, path string) (*Manifest, error) {
 	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)

@@ -85,11 +85,8 @@ func makeFolder(fsys vfs.FS, dir string) error {
 func (l *Log) Start(m *Manifest) error {
 	l.manage.Lock()
 	defer l.manage.Unlock()
-	switch {
-	case l.on.Load():
-		return ErrOn
-	case l.rewriting != nil:
-		return ErrRewriting
+	if err := l.idleLocked(); err != nil {
+		return err
 	}
 	size, err := m.Size(l.fs)
 	if err != nil {
