@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/larderkv/larder/persistence"
@@ -59,10 +58,10 @@ func (s *Server) startLoading(ctx context.Context, failed chan<- error) <-chan s
 }
 
 // prepareSignal does what a signal asks for before the end.
-func (s *Server) prepareSignal(ctx context.Context) error {
+func (s *Server) prepareSignal(interrupt bool) error {
 	v := s.cfg.Values()
 	on := v.ShutdownOnSigterm
-	if errors.Is(context.Cause(ctx), ErrInterrupt) {
+	if interrupt {
 		on = v.ShutdownOnSigint
 	}
 	if on.Now {

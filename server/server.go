@@ -43,6 +43,8 @@ type Server struct {
 	listeners []net.Listener
 	janitor   *janitor
 
+	requests  chan stopRequest
+	ended     chan struct{} // closed when Serve asks nobody any more
 	stop      chan struct{} // closed when SHUTDOWN asks to stop
 	stopOnce  sync.Once
 	stopNow   chan struct{} // closed when it does not want to wait for clients
@@ -53,7 +55,10 @@ type Server struct {
 
 // Open builds a server and its listeners. cfg and log stay in use until Close.
 func Open(cfg *config.Config, log *slog.Logger) (*Server, error) {
-	s := &Server{cfg: cfg, log: log, stop: make(chan struct{}), stopNow: make(chan struct{})}
+	s := &Server{
+		cfg: cfg, log: log, requests: make(chan stopRequest), ended: make(chan struct{}),
+		stop: make(chan struct{}), stopNow: make(chan struct{}),
+	}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -137,14 +142,10 @@ func followConfig(cfg *config.Config, enc *store.Encodings, evict *store.Evictio
 	apply(cfg.Values())
 }
 
-// ErrInterrupt is the cause of a context's end that tells SIGINT from SIGTERM.
-var ErrInterrupt = errors.New("interrupted")
-
-// Serve accepts connections, loads the data set, and serves until ctx ends or a
-// client sends SHUTDOWN. Then it makes durable what the configuration says, stops
-// accepting, sends what clients are owed, and returns. If ctx ends and the final
-// save fails, it goes on, as Redis does: the data would be lost. An error is a
-// listener's or that of loading.
+// Serve accepts connections, loads the data set, and serves until ctx ends, Stop
+// succeeds, or a client sends SHUTDOWN. Then it stops accepting, sends what clients
+// are owed, and returns. The end of ctx is a Stop: if that fails it goes on. An
+// error is a listener's or that of loading.
 func (s *Server) Serve(ctx context.Context) error {
 	failed := make(chan error, len(s.listeners)+1)
 	for _, ln := range s.listeners {
@@ -153,6 +154,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	loaded := s.startLoading(ctx, failed)
 	defer func() { <-loaded }()
 	err := s.untilStop(ctx, failed)
+	close(s.ended)
 	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	go func() {
@@ -174,17 +176,43 @@ func (s *Server) untilStop(ctx context.Context, failed <-chan error) error {
 	for {
 		select {
 		case <-asked:
-			err := s.prepareSignal(ctx)
+			err := s.prepareSignal(false)
 			if err == nil {
 				return nil
 			}
 			s.log.Error("not stopping: this would lose data", "error", err)
 			asked = nil
+		case r := <-s.requests:
+			err := s.prepareSignal(r.interrupt)
+			r.outcome <- err
+			if err == nil {
+				return nil
+			}
 		case <-s.stop:
 			return nil
 		case err := <-failed:
 			return err
 		}
+	}
+}
+
+// stopRequest is a call of Stop.
+type stopRequest struct {
+	interrupt bool
+	outcome   chan error // of room for one
+}
+
+// Stop asks Serve to make durable what the configuration says for SIGINT, if it is
+// an interrupt, or for SIGTERM, and to end. It returns when that is about to happen,
+// or with an error if data would be lost: as Redis, the server stays then, and may
+// be asked again.
+func (s *Server) Stop(interrupt bool) error {
+	r := stopRequest{interrupt, make(chan error, 1)}
+	select {
+	case s.requests <- r:
+		return <-r.outcome
+	case <-s.ended:
+		return nil
 	}
 }
 

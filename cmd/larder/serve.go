@@ -99,8 +99,9 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 	defer func() { err = errors.Join(err, closeLog()) }()
 
 	pid := values.Path(values.PIDFile)
-	ctx, stop := untilSignal(log, func() { removePID(pid, log) })
-	defer stop()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
 	if err := fitClients(cfg, log); err != nil {
 		return err
 	}
@@ -113,7 +114,8 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 	writePID(pid, log)
 	defer removePID(pid, log)
 	announce(cfg, log, srv.Addrs())
-	err = srv.Serve(ctx)
+	defer obey(signals, srv, log, func() { removePID(pid, log) })()
+	err = srv.Serve(context.Background())
 	log.Info("larder stops")
 	return err
 }
@@ -132,37 +134,41 @@ func announce(cfg *config.Config, log *slog.Logger, addrs []string) {
 	}
 }
 
-// untilSignal gives a context that ends with the first SIGTERM or SIGINT. A second one ends the process at once, after
-// last has been called.
-func untilSignal(log *slog.Logger, last func()) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+// obey has each signal stop the server, until the function that it returns is called. One that comes while an earlier
+// one is being obeyed ends the process at once, after last has been called; one that comes after the server had to stay,
+// as data would have been lost, is a new try.
+func obey(signals <-chan os.Signal, srv *server.Server, log *slog.Logger, last func()) (stop func()) {
 	done := make(chan struct{})
 	go func() {
-		select {
-		case s := <-signals:
-			log.Warn("stopping; a second signal stops at once", "signal", s.String())
-			if s == syscall.SIGINT {
-				cancel(server.ErrInterrupt)
+		stayed := make(chan error)
+		stopping := false
+		for {
+			select {
+			case s := <-signals:
+				if stopping {
+					log.Warn("stopped at once", "signal", s.String())
+					last()
+					os.Exit(1)
+				}
+				stopping = true
+				log.Warn("stopping; a second signal stops at once", "signal", s.String())
+				go func() {
+					if err := srv.Stop(s == syscall.SIGINT); err != nil {
+						select {
+						case stayed <- err:
+						case <-done: // something else has ended it meanwhile
+						}
+					}
+				}()
+			case err := <-stayed:
+				stopping = false
+				log.Error("not stopping: this would lose data", "error", err)
+			case <-done:
+				return
 			}
-			cancel(nil)
-		case <-done:
-			return
-		}
-		select {
-		case s := <-signals:
-			log.Warn("stopped at once", "signal", s.String())
-			last()
-			os.Exit(1)
-		case <-done:
 		}
 	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(done)
-		cancel(nil)
-	}
+	return func() { close(done) }
 }
 
 // checkDir makes sure that data can be kept in the folder that the configuration names. The current folder, which nobody
