@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/larderkv/larder/persistence"
+	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/server/engine"
 )
 
@@ -42,25 +42,34 @@ func cmdWaitaof(c *engine.Ctx) error {
 		replyWaited(c, synced)
 		return nil
 	}
-	var synced atomic.Bool
+	w := &waiting{kernel: c.Kernel, local: local == 1, replicas: replicas > 0}
 	return c.WaitFor(func(resume func()) {
 		if m == nil {
 			return
 		}
-		c.Kernel.Go(func(ctx context.Context) {
-			ctx, cancel := withTimeout(ctx, timeout)
-			defer cancel()
-			if syncLog(ctx, m); ctx.Err() == nil {
-				synced.Store(true)
-				if replicas == 0 {
-					resume() // else there is nobody to wait for but the time
-				}
+		ctx, cancel := context.WithCancel(context.Background())
+		c.AfterWait(cancel)
+		w.kernel.Go(func(end context.Context) {
+			defer context.AfterFunc(end, cancel)()
+			if w.follow(ctx, m.LogReady, m.Log()) {
+				resume()
 			}
 		})
 	}, timeout, func(c *engine.Ctx) error {
-		replyWaited(c, synced.Load())
+		if w.off.Load() {
+			return engine.ErrWaitAOFOff
+		}
+		replyWaited(c, w.synced.Load())
 		return nil
 	})
+}
+
+// waiting is one WAITAOF that waits.
+type waiting struct {
+	kernel          *engine.Kernel
+	local, replicas bool // what for
+	synced          atomic.Bool
+	off             atomic.Bool // the log was switched off, so that it cannot be waited for
 }
 
 // parseWaitaof reads the arguments. A timeout of 0 is none.
@@ -78,19 +87,24 @@ func parseWaitaof(c *engine.Ctx) (local, replicas int64, timeout time.Duration, 
 	return local, replicas, time.Duration(min(ms, most)) * time.Millisecond, a.Err()
 }
 
-func withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	if d == 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, d)
-}
-
-// syncLog returns when the log has been synced or ctx has ended.
-func syncLog(ctx context.Context, m *persistence.Manager) {
-	for !m.LogReady() || m.Log().Sync() != nil {
+// follow has the log synced, again and again if that fails, and tells whether the
+// wait is over by that or because the log has been switched off. For replicas it
+// goes on until ctx ends: there are none.
+func (w *waiting) follow(ctx context.Context, ready func() bool, log *aof.Log) (over bool) {
+	for {
+		switch {
+		case !w.synced.Load() && ready() && log.Sync() == nil:
+			w.synced.Store(true)
+			if !w.replicas {
+				return true
+			}
+		case w.local && !w.kernel.Config.Values().AppendOnly:
+			w.off.Store(true)
+			return true
+		}
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-time.After(waitRetry):
 		}
 	}

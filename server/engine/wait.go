@@ -20,6 +20,7 @@ import (
 type wait struct {
 	over  atomic.Bool
 	timer *time.Timer // nil: no time limit
+	after func()      // nil, or what AfterWait has been given
 	spec  *Spec
 	reply func(c *Ctx) error
 }
@@ -53,6 +54,10 @@ func (c *Ctx) WaitFor(start func(resume func()), d time.Duration, reply func(c *
 	start(resume)
 	return nil
 }
+
+// AfterWait has f called when the wait is over, with its reply or with its client.
+// It is for the start of a WaitFor, once; f must not wait for anything.
+func (c *Ctx) AfterWait(f func()) { c.Session.wait.after = f }
 
 // block makes the session wait.
 func (c *Ctx) block(reply func(c *Ctx) error) *wait {
@@ -101,6 +106,9 @@ func (s *Session) endWait() {
 	}
 	if s.wait.timer != nil {
 		s.wait.timer.Stop()
+	}
+	if s.wait.after != nil {
+		s.wait.after()
 	}
 	s.wait = nil
 	s.kernel.Clients.blocked.Add(-1)

@@ -1,7 +1,10 @@
 package clients
 
 import (
+	"bytes"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -34,4 +37,43 @@ func TestWaitaof(t *testing.T) {
 			})
 		})
 	}
+}
+
+// patience is how long something may take that is to happen soon.
+const patience = 20 * time.Second
+
+// TestWaitaofLogGoes: who waits for a log that is switched off is told so.
+func TestWaitaofLogGoes(t *testing.T) {
+	harness.EachDriver(t, func(t *testing.T, driver string) {
+		s := harness.Start(t, "appendonly yes", "network-driver "+driver)
+		waiter, c := s.Dial(t), s.Dial(t)
+		waiter.Send("WAITAOF", "1", "1", "0")
+		harness.Eventually(t, patience, "the client waits", func() bool { return c.Info("clients", "blocked_clients") == "1" })
+		c.MustOK("CONFIG", "SET", "appendonly", "no")
+		const want = "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.\r\n"
+		if r := waiter.Read(); r.Raw != want {
+			t.Errorf("%v, want %q", r, want)
+		}
+	})
+}
+
+// TestWaitaofClientGoes: nothing is left of a wait whose client has gone.
+func TestWaitaofClientGoes(t *testing.T) {
+	const clients = 50
+	s := harness.Start(t)
+	c := s.Dial(t)
+	waits := func() int {
+		stacks := make([]byte, 4<<20)
+		return bytes.Count(stacks[:runtime.Stack(stacks, true)], []byte("engine.(*Kernel).Go.func1"))
+	}
+	for range clients {
+		waiter := s.Dial(t)
+		waiter.Send("WAITAOF", "0", "1", "0")
+		harness.Eventually(t, patience, "the client waits", func() bool { return c.Info("clients", "blocked_clients") == "1" })
+		if err := waiter.Close(); err != nil {
+			t.Fatal(err)
+		}
+		harness.Eventually(t, patience, "the client is gone", func() bool { return c.Info("clients", "blocked_clients") == "0" })
+	}
+	harness.Eventually(t, patience, "nobody waits", func() bool { return waits() == 0 })
 }
