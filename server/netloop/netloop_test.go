@@ -376,6 +376,7 @@ func TestHalfOpen(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	t.Run("query", func(t *testing.T) {
+		t.Parallel()
 		eachDriver(t, Limits{QueryBuffer: 1 << 20}, func(t *testing.T, s *testServer) {
 			c := s.connect()
 			c.send("len 900000\n%s", strings.Repeat("x", 900000))
@@ -388,6 +389,7 @@ func TestLimits(t *testing.T) {
 		})
 	})
 	t.Run("hard", func(t *testing.T) {
+		t.Parallel()
 		eachDriver(t, Limits{OutputHard: 1 << 20}, func(t *testing.T, s *testServer) {
 			c := s.connect()
 			c.send("big 20000000\n")
@@ -395,6 +397,7 @@ func TestLimits(t *testing.T) {
 		})
 	})
 	t.Run("soft", func(t *testing.T) {
+		t.Parallel()
 		eachDriver(t, Limits{OutputSoft: 1 << 20}, func(t *testing.T, s *testServer) {
 			c := s.connect()
 			c.send("big 20000000\n")
@@ -402,6 +405,7 @@ func TestLimits(t *testing.T) {
 		})
 	})
 	t.Run("held back", func(t *testing.T) {
+		t.Parallel()
 		eachDriver(t, Limits{OutputPause: pause, OutputSoft: 100 << 20}, func(t *testing.T, s *testServer) {
 			c := s.connect()
 			c.send("%s", strings.Repeat("big 1000000\n", 200))
@@ -409,12 +413,14 @@ func TestLimits(t *testing.T) {
 		})
 	})
 	t.Run("idle", func(t *testing.T) {
+		t.Parallel()
 		eachDriver(t, Limits{IdleTimeout: time.Nanosecond}, func(t *testing.T, s *testServer) {
 			c := s.connect()
 			c.expectEOF(IdleTimeout)
 		})
 	})
 	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
 		eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
 			s.refuse.Store(true)
 			c := s.dial()
