@@ -21,7 +21,7 @@ func snapshotParams() []Param {
 		}, {
 			Name: "rdbchecksum", Default: "yes", Change: Immutable,
 			Kind:    yesNo(func(v *Values) *bool { return &v.RDBChecksum }),
-			Meaning: "end snapshots with a CRC64, and check it when loading",
+			Meaning: "end snapshots with a CRC64; one that a file has is checked in any case",
 		}, {
 			Name: "rdb-save-incremental-fsync", Default: "yes",
 			Kind:    yesNo(func(v *Values) *bool { return &v.RDBSaveIncrementalFsync }),
