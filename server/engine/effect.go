@@ -38,8 +38,9 @@
 //
 // # Cost
 //
-// With the log off a write costs one atomic load more than without any. With the
-// log on a SET is appended as it came from the client: no allocation, one copy.
+// With the log off a command costs one atomic load more than without persistence
+// (admit asks for its state), a write three (Ctx.run asks again, and for the log).
+// With the log on a SET is appended as it came from the client: no allocation, one copy.
 
 package engine
 
