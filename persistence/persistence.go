@@ -26,9 +26,9 @@
 //
 // While a snapshot is walked, writers hand over what they overwrite (store.Debt).
 // Disk and encoder may be slower than they are. Once the debt passes one per
-// cent of the data, each round of a loop that wrote waits for a moment (Throttle),
-// never longer than maxThrottle: memory is what grows when the disk is
-// too slow, not the time of a request.
+// cent of the data, each round of a loop waits for a moment (Throttle), that of
+// readers too, and never longer than maxThrottle: memory is what grows when the
+// disk is too slow, not the time of a request.
 //
 // # Failures
 //
