@@ -214,6 +214,11 @@ func (m *Manager) manifestPath(v *config.Values) string {
 }
 
 func (m *Manager) open(path string) (vfs.File, int64, error) {
+	if info, err := m.fs.Stat(path); err != nil {
+		return nil, 0, err
+	} else if !info.Mode().IsRegular() { // opening a pipe would wait for ever
+		return nil, 0, fmt.Errorf("%s is not a file that data can be loaded from", path)
+	}
 	f, err := m.fs.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, 0, err
