@@ -142,6 +142,7 @@ func (m *Manager) cutLocked(j *job, rw *aof.Rewrite) (*store.Snapshot, error) {
 		return nil, err
 	}
 	rw.CutLocked()
+	m.pace(snap)
 	j.setSnapshot(snap)
 	m.limitDebt()
 	return snap, nil
