@@ -14,7 +14,7 @@ import (
 //
 // Measured with 2 processors, one of them taken by the client, 10M keys and 20,000
 // requests a second: p99.9 during BGSAVE 7.9 to 10.8 ms without rests, 6.0 to 6.3
-// with them (3.5 with no BGSAVE at all); BGSAVE took 4 and 6.7 s. Bursts of 200 us
+// with them (GETs alone, with no BGSAVE: 3.5); BGSAVE took 4 and 6.7 s. Bursts of 200 us
 // gave 5.1 ms and 18 s. A lower priority of the thread gave 4.7 to 11.6 ms; the
 // system's idle class gave up to 140, when it lost the processor holding a lock.
 const (
