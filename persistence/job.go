@@ -81,8 +81,11 @@ func (m *Manager) begin(j *job) {
 	m.aof.SetSuspendSync(m.cfg.Values().NoAppendfsyncOnRewrite)
 }
 
-// limitDebt sets what writers may owe while the snapshot is walked.
-func (m *Manager) limitDebt() {
+// cut gives the job its snapshot, a rhythm, and a limit to what writers may owe while
+// it is walked. All shard locks are held.
+func (m *Manager) cut(j *job, snap *store.Snapshot) {
+	m.pace(snap)
+	j.setSnapshot(snap)
 	m.debtLimit.Store(max(leastDebt, m.store.Memory()/debtShare))
 }
 

@@ -87,7 +87,8 @@ type Options struct {
 }
 
 // Manager is the persistence of one server. Its methods are safe from any
-// goroutine; those ending in Locked expect all shard locks to be held.
+// goroutine; exported ones that end in Locked expect all shard locks to be held,
+// others that do expect mu.
 type Manager struct {
 	store  *store.Store
 	fs     vfs.FS

@@ -142,9 +142,7 @@ func (m *Manager) cutLocked(j *job, rw *aof.Rewrite) (*store.Snapshot, error) {
 		return nil, err
 	}
 	rw.CutLocked()
-	m.pace(snap)
-	j.setSnapshot(snap)
-	m.limitDebt()
+	m.cut(j, snap)
 	return snap, nil
 }
 

@@ -140,9 +140,7 @@ func (m *Manager) startSaveLocked() {
 	m.begin(j)
 	snap, err := m.store.CutLocked(now.UnixMilli())
 	if err == nil {
-		m.pace(snap)
-		j.setSnapshot(snap)
-		m.limitDebt()
+		m.cut(j, snap)
 	}
 	go m.runSave(j, err)
 }

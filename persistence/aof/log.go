@@ -120,29 +120,21 @@ func (l *Log) SetSuspendSync(on bool) { l.suspended.Store(on) }
 
 // Append appends one command. The caller holds the locks that give the effects their order. Nothing happens if the log is
 // off. The arguments are copied.
-func (l *Log) Append(db int, args [][]byte) {
-	l.mu.Lock()
-	if l.on.Load() {
-		before := len(l.buf)
-		l.beginLocked(db)
-		l.buf = AppendCommand(l.buf, args...)
-		l.endLocked(before)
-	}
-	l.mu.Unlock()
-}
+func (l *Log) Append(db int, args [][]byte) { l.AppendWire(db, nil, args) }
 
 // AppendWire is Append for a command that may be at hand in the log's own form: wire is the request that args were parsed
 // from.
 func (l *Log) AppendWire(db int, wire []byte, args [][]byte) {
-	if !isCommand(wire, args) {
-		l.Append(db, args)
-		return
-	}
+	asItCame := isCommand(wire, args)
 	l.mu.Lock()
 	if l.on.Load() {
 		before := len(l.buf)
 		l.beginLocked(db)
-		l.buf = append(l.buf, wire...)
+		if asItCame {
+			l.buf = append(l.buf, wire...)
+		} else {
+			l.buf = AppendCommand(l.buf, args...)
+		}
 		l.endLocked(before)
 	}
 	l.mu.Unlock()
