@@ -20,45 +20,71 @@ const (
 	// next victim before it had a chance.
 	lfuInitial = 5
 	lfuMax     = 255
+
+	// An access up to future seconds, or futureMinutes, after now counts as
+	// one just now: a goroutine may rank with a moment that it took before
+	// another one's access, and clocks are set back. Without it the keys in
+	// use would look the oldest.
+	future        = 1 << 20
+	futureMinutes = 1 << 12
+
+	// maxIdle is the longest idle time that a clock tells, in seconds.
+	maxIdle = wordMask - future
 )
 
 // Clock is the LRU word for a time in unix milliseconds.
 func Clock(nowMs int64) uint32 { return uint32(nowMs/1000) & wordMask }
 
-// Idle is the number of seconds since the access that word records.
+// Idle is the number of seconds since the access that word records, up to
+// maxIdle.
 func Idle(word uint32, nowMs int64) int64 {
-	return int64((Clock(nowMs) - word) & wordMask)
+	idle := int64((Clock(nowMs) - word) & wordMask)
+	if idle > maxIdle {
+		return 0
+	}
+	return idle
 }
 
-// LFU holds the parameters of the frequency counter.
-type LFU struct {
+// Counter holds the parameters of the frequency counter.
+type Counter struct {
 	LogFactor int64 // lfu-log-factor: higher needs more accesses per step
 	DecayTime int64 // lfu-decay-time: minutes per step down, 0 for never
 }
 
 // New is the word of a new entry.
-func (LFU) New(nowMs int64) uint32 { return minutes(nowMs)<<8 | lfuInitial }
+func (Counter) New(nowMs int64) uint32 { return lfuWord(lfuInitial, nowMs) }
 
 // Frequency is the counter after the decay that is due.
-func (l LFU) Frequency(word uint32, nowMs int64) uint32 {
+func (c Counter) Frequency(word uint32, nowMs int64) uint32 {
 	counter := word & lfuMax
-	if l.DecayTime <= 0 {
+	if c.DecayTime <= 0 {
 		return counter
 	}
-	steps := int64((minutes(nowMs)-word>>8)&0xFFFF) / l.DecayTime
+	steps := int64(sinceMinutes(word, nowMs)) / c.DecayTime
 	return uint32(max(int64(counter)-steps, 0))
 }
 
 // Touch is the word after an access. random is uniform in [0, 1).
-func (l LFU) Touch(word uint32, nowMs int64, random float64) uint32 {
-	counter := l.Frequency(word, nowMs)
+func (c Counter) Touch(word uint32, nowMs int64, random float64) uint32 {
+	counter := c.Frequency(word, nowMs)
 	if counter < lfuMax {
 		above := max(int64(counter)-lfuInitial, 0)
-		if random < 1/float64(above*l.LogFactor+1) {
+		if random < 1/float64(above*c.LogFactor+1) {
 			counter++
 		}
 	}
-	return minutes(nowMs)<<8 | counter
+	return lfuWord(counter, nowMs)
+}
+
+func lfuWord(counter uint32, nowMs int64) uint32 { return minutes(nowMs)<<8 | counter }
+
+// sinceMinutes is the time since the access that an LFU word records.
+func sinceMinutes(word uint32, nowMs int64) uint32 {
+	since := (minutes(nowMs) - word>>8) & 0xFFFF
+	if since > 0xFFFF-futureMinutes {
+		return 0
+	}
+	return since
 }
 
 func minutes(nowMs int64) uint32 { return uint32(nowMs/60000) & 0xFFFF }

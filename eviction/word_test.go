@@ -9,9 +9,14 @@ import (
 const now = int64(1_700_000_000_000)
 
 func TestIdle(t *testing.T) {
-	for _, seconds := range []int64{0, 1, 59, 100_000, 1<<WordBits - 1} {
+	for _, seconds := range []int64{0, 1, 59, 100_000, maxIdle} {
 		if got := Idle(Clock(now), now+seconds*1000); got != seconds {
 			t.Errorf("idle for %d seconds reads as %d", seconds, got)
+		}
+	}
+	for _, seconds := range []int64{1, 60, 86_400} {
+		if got := Idle(Clock(now), now-seconds*1000); got != 0 {
+			t.Errorf("an access %d seconds ahead of the clock reads as idle for %d", seconds, got)
 		}
 	}
 	if w := Clock(math.MaxInt64); w >= 1<<WordBits {
@@ -20,7 +25,7 @@ func TestIdle(t *testing.T) {
 }
 
 func TestLFUDecay(t *testing.T) {
-	l := LFU{LogFactor: 10, DecayTime: 2}
+	l := Counter{LogFactor: 10, DecayTime: 2}
 	word := minutes(now)<<8 | 100
 	for _, step := range []struct {
 		minutes int64
@@ -30,7 +35,7 @@ func TestLFUDecay(t *testing.T) {
 			t.Errorf("after %d minutes: %d, want %d", step.minutes, got, step.want)
 		}
 	}
-	if got := (LFU{}).Frequency(word, now+1e9); got != 100 {
+	if got := (Counter{}).Frequency(word, now+1e9); got != 100 {
 		t.Errorf("decayed to %d though the decay time is 0", got)
 	}
 }
@@ -39,7 +44,7 @@ func TestLFUDecay(t *testing.T) {
 // as 10, 1000 as 18 to 20, 100,000 as 142 for the factor 10.
 func TestLFUGrowth(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	l := LFU{LogFactor: 10, DecayTime: 1}
+	l := Counter{LogFactor: 10, DecayTime: 1}
 	for hits, want := range map[int]float64{1000: 18, 100_000: 142} {
 		var sum float64
 		const rounds = 20

@@ -79,8 +79,8 @@ type Eviction struct {
 	LogFactor, DecayTime atomic.Int64
 }
 
-func (e *Eviction) lfu() eviction.LFU {
-	return eviction.LFU{LogFactor: e.LogFactor.Load(), DecayTime: e.DecayTime.Load()}
+func (e *Eviction) lfu() eviction.Counter {
+	return eviction.Counter{LogFactor: e.LogFactor.Load(), DecayTime: e.DecayTime.Load()}
 }
 
 // Store is the data of one server. See the package comment for locking.
@@ -98,6 +98,8 @@ type Store struct {
 	onRemove func(db int, key []byte, why Removal)
 
 	expired      atomic.Int64
+	evicted      atomic.Int64
+	samples      atomic.Int64
 	activeExpire atomic.Bool
 	maint        maintenance
 }

@@ -1,0 +1,70 @@
+package eviction
+
+import "slices"
+
+// Rule is how a policy chooses among the keys that it may evict.
+type Rule uint8
+
+const (
+	NoEviction Rule = iota
+	LRU             // least recently used
+	LFU             // least frequently used
+	LRM             // least recently modified
+	Random
+	TTL // the next to expire
+	Adaptive
+)
+
+// Policy is a value of maxmemory-policy.
+type Policy struct {
+	Rule     Rule
+	Volatile bool // only keys with an expiry time are candidates
+}
+
+// policies holds every policy under its name, in Redis' order and larder's own
+// at the end.
+var policies = []struct {
+	name string
+	Policy
+}{
+	{"volatile-lru", Policy{LRU, true}},
+	{"volatile-lfu", Policy{LFU, true}},
+	{"volatile-random", Policy{Random, true}},
+	{"volatile-ttl", Policy{TTL, true}},
+	{"volatile-lrm", Policy{LRM, true}},
+	{"allkeys-lru", Policy{LRU, false}},
+	{"allkeys-lfu", Policy{LFU, false}},
+	{"allkeys-random", Policy{Random, false}},
+	{"allkeys-lrm", Policy{LRM, false}},
+	{"noeviction", Policy{}},
+	{"allkeys-adaptive", Policy{Adaptive, false}},
+}
+
+// ParsePolicy finds the policy of a name in lower case.
+func ParsePolicy(name string) (Policy, bool) {
+	i := slices.Index(Names(), name)
+	if i < 0 {
+		return Policy{}, false
+	}
+	return policies[i].Policy, true
+}
+
+// String is the name in maxmemory-policy, empty for a policy that does not
+// exist.
+func (p Policy) String() string {
+	for _, row := range policies {
+		if row.Policy == p {
+			return row.name
+		}
+	}
+	return ""
+}
+
+// Names lists all policies.
+func Names() []string {
+	names := make([]string, len(policies))
+	for i, row := range policies {
+		names[i] = row.name
+	}
+	return names
+}

@@ -1,0 +1,57 @@
+package eviction
+
+// Pool keeps the best candidates of those it was offered. It belongs to one
+// goroutine and allocates nothing after NewPool.
+//
+// Ranks stand in rising order, so that most offers to a full pool end at a
+// look at the first one. With the few places that a burst needs, shifting is
+// cheaper than a heap.
+type Pool[T any] struct {
+	ranks      []uint64
+	candidates []T
+}
+
+// NewPool returns a pool of n places, 0 < n.
+func NewPool[T any](n int) *Pool[T] {
+	return &Pool[T]{ranks: make([]uint64, 0, n), candidates: make([]T, 0, n)}
+}
+
+// Offer adds a candidate. A full pool drops the lowest rank for it, or the
+// offer itself when it is no better; of equals the first offer stays.
+func (p *Pool[T]) Offer(rank uint64, c T) {
+	n := len(p.ranks)
+	if n == cap(p.ranks) {
+		if rank <= p.ranks[0] {
+			return
+		}
+		i := 1
+		for ; i < n && p.ranks[i] < rank; i++ {
+			p.ranks[i-1], p.candidates[i-1] = p.ranks[i], p.candidates[i]
+		}
+		p.ranks[i-1], p.candidates[i-1] = rank, c
+		return
+	}
+	p.ranks, p.candidates = p.ranks[:n+1], p.candidates[:n+1]
+	i := n
+	for ; i > 0 && p.ranks[i-1] >= rank; i-- {
+		p.ranks[i], p.candidates[i] = p.ranks[i-1], p.candidates[i-1]
+	}
+	p.ranks[i], p.candidates[i] = rank, c
+}
+
+// Take removes the candidate of the highest rank; ok is false without one.
+func (p *Pool[T]) Take() (c T, ok bool) {
+	n := len(p.ranks) - 1
+	if n < 0 {
+		return c, false
+	}
+	c = p.candidates[n]
+	p.ranks, p.candidates = p.ranks[:n], p.candidates[:n]
+	return c, true
+}
+
+// Len is the number of candidates.
+func (p *Pool[T]) Len() int { return len(p.ranks) }
+
+// Reset drops all candidates.
+func (p *Pool[T]) Reset() { p.ranks, p.candidates = p.ranks[:0], p.candidates[:0] }
