@@ -126,6 +126,9 @@ func announce(cfg *config.Config, log *slog.Logger, addrs []string) {
 	log.Info("larder serves", "version", config.Version, "pid", os.Getpid(), "listen", strings.Join(addrs, " "), "config", cfg.File(),
 		"dir", v.Dir, "maxclients", v.MaxClients, "maxmemory", v.MaxMemory, "databases", v.Databases, "loops", v.IOThreads,
 		"driver", v.NetworkDriver, "max-argument", v.ProtoMaxBulkLen, "query-buffer", v.ClientQueryBufferLimit)
+	if v.MaxMemory == 0 {
+		log.Info("maxmemory is not set: keys may take all the memory there is")
+	}
 	if names := cfg.Ignored(); len(names) > 0 {
 		log.Info("parameters accepted without effect: see `larder config print`", "names", strings.Join(names, " "))
 	}

@@ -27,8 +27,9 @@ import (
 // Config is the parameters of one server. All methods are safe for concurrent use.
 type Config struct {
 	table    *table
-	defaults []string // canonical texts of the defaults, by row
-	file     string   // absolute name of the configuration file; "" if there is none that could be rewritten
+	defaults []string     // canonical texts of the defaults, by row
+	file     string       // absolute name of the configuration file; "" if there is none that could be rewritten
+	machine  func() int64 // machineMemory of this system
 	now      atomic.Pointer[Values]
 
 	mu          sync.Mutex // serialises changes, rewrites and the calls of subscribers and hooks
@@ -48,8 +49,11 @@ func New() (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("current folder: %w", err)
 	}
-	c := &Config{table: newTable(Params()), subscribers: make(map[int][]func(*Values))}
-	v := &Values{Dir: wd, texts: make([]string, len(c.table.rows))}
+	c := &Config{
+		table: newTable(Params()), subscribers: make(map[int][]func(*Values)),
+		machine: func() int64 { return machineMemory(os.DirFS("/")) },
+	}
+	v := &Values{Dir: wd, machine: c.machine(), texts: make([]string, len(c.table.rows))}
 	for i, row := range c.table.rows {
 		words, err := splitWords(row.Default)
 		if err == nil && len(words) > 1 && !row.Kind.multi {
@@ -126,7 +130,7 @@ func (c *Config) Get(patterns []string, match func(pattern, name string) bool) [
 	add := func(name string, row int) {
 		if key := strings.ToLower(name); !seen[key] {
 			seen[key] = true
-			found = append(found, [2]string{name, v.texts[row]})
+			found = append(found, [2]string{name, c.table.rows[row].Kind.said(v, v.texts[row])})
 		}
 	}
 	for _, pattern := range patterns {
@@ -156,6 +160,7 @@ func (c *Config) Set(settings []Setting, local bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := c.Values().clone()
+	v.machine = c.machine() // its control group may have got another limit
 	rows, err := c.admit(v, settings, local)
 	if err != nil {
 		return err
@@ -256,7 +261,7 @@ func setError(name string, err error) error {
 // assign sets one parameter in v, which nobody else can see yet.
 func (c *Config) assign(v *Values, row int, in input) error {
 	kind := c.table.rows[row].Kind
-	in.prev, in.dir = v.texts[row], v.Dir
+	in.prev, in.dir, in.machine = v.texts[row], v.Dir, v.machine
 	text, err := kind.parse(in)
 	if err != nil {
 		return err

@@ -13,18 +13,28 @@ type Kind struct {
 	Expects string
 
 	multi  bool                                      // the value is a list of words
-	parse  func(in input) (string, error)            // words to canonical text, which is what CONFIG GET answers
+	parse  func(in input) (string, error)            // words to canonical text
 	assign func(v *Values, text string)              // canonical text to the typed field; nil: there is none
+	answer func(v *Values, text string) string       // what CONFIG GET says; nil: the canonical text
 	lines  func(name, text, byDefault string) []line // what CONFIG REWRITE writes; nil: the name and the text
+}
+
+// said is what CONFIG GET answers for a canonical text.
+func (k *Kind) said(v *Values, text string) string {
+	if k.answer == nil {
+		return text
+	}
+	return k.answer(v, text)
 }
 
 // input is one assignment to a parameter.
 type input struct {
-	args  []string // exactly one unless the kind is multi
-	prev  string   // canonical text in force
-	dir   string   // what relative names start from
-	start bool     // from a file or a flag, where directives of one name may add up
-	again bool     // the directive was seen before, in this file or flags
+	args    []string // exactly one unless the kind is multi
+	prev    string   // canonical text in force
+	dir     string   // what relative names start from
+	machine int64    // bytes that shares of the machine's memory are of, 0 unknown
+	start   bool     // from a file or a flag, where directives of one name may add up
+	again   bool     // the directive was seen before, in this file or flags
 }
 
 // line is what CONFIG REWRITE wants in the file. Without force it only takes the place of a line that is there.
@@ -120,8 +130,9 @@ func memory(lo, hi uint64, to func(*Values) *int64) Kind {
 	return k
 }
 
-// memoryOrPercent is an amount of bytes or a share of maxmemory.
-func memoryOrPercent() Kind {
+// memoryOrPercent is an amount of bytes or a share of maxmemory. The typed field holds a share as a number below zero, as
+// Redis does: -5 is 5%.
+func memoryOrPercent(to func(*Values) *int64) Kind {
 	k := memory(0, math.MaxInt64, nil)
 	bytes := k.parse
 	k.Expects = "bytes, an amount such as 100mb, or a share of maxmemory such as 5%"
@@ -135,9 +146,58 @@ func memoryOrPercent() Kind {
 		case err != nil || n < 0:
 			return "", problem("argument must be a memory or percent value")
 		case n > 100:
-			return "", problem("percentage argument must be less or equal to 100")
+			return "", errPercent
 		}
 		return in.args[0], nil
+	}
+	k.assign = func(v *Values, text string) {
+		if digits, ok := strings.CutSuffix(text, "%"); ok {
+			*to(v) = -saturated(digits)
+			return
+		}
+		*to(v) = saturated(text)
+	}
+	return k
+}
+
+const errPercent = problem("percentage argument must be less or equal to 100")
+
+// memoryOfMachine is an amount of bytes, or a share of the memory of the machine or of the process's control group. What
+// is written stays a share; the typed field and CONFIG GET say the bytes that it came to when it was set.
+func memoryOfMachine(to func(*Values) *int64) Kind {
+	k := memory(0, math.MaxUint64, to)
+	bytes, assignBytes := k.parse, k.assign
+	k.Expects = "bytes, an amount such as 100mb, or a share such as 75% of the memory of the machine or its control group"
+	k.parse = func(in input) (string, error) {
+		digits, ok := strings.CutSuffix(in.args[0], "%")
+		if !ok {
+			return bytes(in)
+		}
+		n, err := strictInt(digits)
+		switch {
+		case err != nil || n < 1: // 0 would be no cap
+			return "", problem("argument must be a memory value")
+		case n > 100:
+			return "", errPercent
+		case in.machine == 0:
+			return "", problem("the system does not say how much memory there is: give an amount")
+		}
+		return in.args[0], nil
+	}
+	k.assign = func(v *Values, text string) {
+		digits, ok := strings.CutSuffix(text, "%")
+		if !ok {
+			assignBytes(v, text)
+			return
+		}
+		share := saturated(digits)
+		*to(v) = v.machine/100*share + v.machine%100*share/100
+	}
+	k.answer = func(v *Values, text string) string {
+		if strings.HasSuffix(text, "%") {
+			return strconv.FormatInt(*to(v), 10)
+		}
+		return text
 	}
 	return k
 }

@@ -7,7 +7,7 @@ import (
 
 // activeParams are the parameters that larder acts on.
 func activeParams() []Param {
-	return slices.Concat(networkParams(), processParams(), dataParams(), snapshotParams(), logParams())
+	return slices.Concat(networkParams(), processParams(), dataParams(), memoryParams(), snapshotParams(), logParams())
 }
 
 func networkParams() []Param {
@@ -118,29 +118,6 @@ func processParams() []Param {
 func dataParams() []Param {
 	return []Param{
 		{
-			Name: "maxmemory", Default: "0",
-			Kind:    memory(0, math.MaxUint64, func(v *Values) *int64 { return &v.MaxMemory }),
-			Meaning: "memory past which commands that need more are refused; 0 no cap. No key is evicted yet",
-			Caution: func(v *Values, _ string) string {
-				if v.MaxMemory == 0 || v.MaxMemoryPolicy == "noeviction" {
-					return ""
-				}
-				return "keys are not evicted yet: at maxmemory, commands that need memory are refused as with noeviction"
-			},
-		}, {
-			Name: "maxmemory-policy", Default: "noeviction",
-			Kind: enum(func(v *Values) *string { return &v.MaxMemoryPolicy }, "volatile-lru", "volatile-lfu", "volatile-random",
-				"volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"),
-			Meaning: "chooses what is noted of each access (last use, or frequency with *-lfu). No key is evicted yet",
-		}, {
-			Name: "lfu-log-factor", Default: "10",
-			Kind:    integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.LFULogFactor }),
-			Meaning: "how slowly the frequency counter of a key saturates",
-		}, {
-			Name: "lfu-decay-time", Default: "1",
-			Kind:    integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.LFUDecayTime }),
-			Meaning: "minutes without access after which the frequency counter of a key goes down by one",
-		}, {
 			Name: "active-expire-effort", Default: "1",
 			Kind:    integer(1, 10, func(v *Values) *int64 { return &v.ActiveExpireEffort }),
 			Meaning: "how much time removing expired keys may take",

@@ -9,7 +9,7 @@ import (
 // The reasons why parameters are accepted without effect.
 const (
 	noReplication = "larder does not replicate"
-	alwaysLazy    = "memory is always freed in the background"
+	alwaysLazy    = "memory is always freed in slices"
 	noSuchType    = "larder does not have this data type"
 	ownAllocator  = "larder has an allocator of its own"
 	noScripts     = "larder does not run scripts"
@@ -17,7 +17,6 @@ const (
 	noTitle       = "larder keeps its process title"
 	foreground    = "larder stays in the foreground"
 	noTLS         = "larder does not speak TLS"
-	noEviction    = "no key is evicted yet"
 	noCluster     = "larder is no cluster"
 	systemsTask   = "left to the system's service manager"
 )
@@ -105,9 +104,6 @@ func tuningParams() []Param {
 	return []Param{
 		{Name: "notify-keyspace-events", Default: "", Kind: nothing(noEvents), Meaning: "events to publish", Inert: noEvents},
 		{Name: "sanitize-dump-payload", Default: "no", Kind: enum(nil, "no", "yes", "clients"), Meaning: "check what is loaded and restored in full", Inert: "what is loaded and restored is always checked in full"},
-		{Name: "maxmemory-samples", Default: "5", Kind: integer(1, math.MaxInt32, nil), Meaning: "keys to compare for an eviction", Inert: noEviction},
-		{Name: "maxmemory-eviction-tenacity", Default: "10", Kind: integer(0, 100, nil), Meaning: "time that evictions may take", Inert: noEviction},
-		{Name: "maxmemory-clients", Default: "0", Kind: memoryOrPercent(), Meaning: "memory of all clients' buffers", Inert: "clients are bounded one by one"},
 		{Name: "lazyfree-lazy-eviction", Default: "no", Kind: yesNo(nil), Meaning: "free evicted keys in the background", Inert: alwaysLazy},
 		{Name: "lazyfree-lazy-expire", Default: "no", Kind: yesNo(nil), Meaning: "free expired keys in the background", Inert: alwaysLazy},
 		{Name: "lazyfree-lazy-server-del", Default: "no", Kind: yesNo(nil), Meaning: "free overwritten keys in the background", Inert: alwaysLazy},
@@ -115,7 +111,7 @@ func tuningParams() []Param {
 		{Name: "lazyfree-lazy-user-flush", Default: "no", Kind: yesNo(nil), Meaning: "FLUSHALL and FLUSHDB free in the background", Inert: alwaysLazy},
 		{Name: "dynamic-hz", Default: "yes", Kind: yesNo(nil), Meaning: "more background rounds with more clients", Inert: "background rounds do not walk over clients"},
 		{Name: "activerehashing", Default: "yes", Kind: yesNo(nil), Meaning: "rehash in idle time", Inert: "tables grow in small parts, when they need to"},
-		{Name: "activedefrag", Default: "no", Kind: yesNo(nil), Meaning: "compact memory", Inert: ownAllocator},
+		{Name: "active-defrag-max-scan-fields", Default: "1000", Kind: integer(1, math.MaxInt64, nil), Meaning: "fields of a collection to move at once", Inert: ownAllocator},
 		{Name: "jemalloc-bg-thread", Default: "yes", Kind: yesNo(nil), Meaning: "a thread for the allocator", Inert: ownAllocator},
 		{Name: "io-threads-do-reads", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "threads read as well", Inert: "every event loop reads, executes and writes"},
 		{Name: "slowlog-log-slower-than", Default: "10000", Kind: integer(-1, math.MaxInt64, nil), Meaning: "microseconds from which a command is slow", Inert: noSlowLog},

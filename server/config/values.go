@@ -3,6 +3,8 @@ package config
 import (
 	"path/filepath"
 	"strings"
+
+	"github.com/larderkv/larder/eviction"
 )
 
 // Values is one consistent state of all parameters, with typed fields for those that larder acts on. A published
@@ -41,11 +43,22 @@ type Values struct {
 	SetMaxIntsetEntries    int64
 	SetMaxListpackEntries  int64
 	SetMaxListpackValue    int64 // bytes
-	MaxMemory              int64 // bytes, 0 no cap
-	MaxMemoryPolicy        string
-	LFULogFactor           int64
-	LFUDecayTime           int64 // minutes
 	ActiveExpireEffort     int64 // 1..10
+
+	// Memory.
+	MaxMemory            int64 // bytes, 0 no cap
+	MaxMemoryPolicy      string
+	MaxMemorySamples     int64 // keys compared for an eviction
+	EvictionTenacity     int64 // 0..100
+	MaxMemoryClients     int64 // bytes, 0 no bound, below it percent of MaxMemory; see ClientsLimit
+	LFULogFactor         int64
+	LFUDecayTime         int64 // minutes
+	ActiveDefrag         bool
+	DefragIgnoreBytes    int64 // bytes of fragmentation
+	DefragThresholdLower int64 // percent of fragmentation
+	DefragThresholdUpper int64 // percent of fragmentation
+	DefragCycleMin       int64 // percent of a core
+	DefragCycleMax       int64 // percent of a core
 
 	// Snapshots.
 	SavePoints              []SavePoint // none: no save unless asked for
@@ -75,7 +88,9 @@ type Values struct {
 	EnableDebugCommand     string // "no", "yes", "local"
 	EnableProtectedConfigs string // "no", "yes", "local"
 
-	texts []string // what CONFIG GET answers, one per row of the table
+	texts   []string // canonical, one per row of the table
+	policy  eviction.Policy
+	machine int64 // bytes that shares of the machine's memory are of, 0 unknown
 }
 
 // The values of network-driver.
@@ -148,9 +163,25 @@ type OutputLimit struct {
 	SoftSeconds int64
 }
 
-// LFU reports whether the policy counts how often keys are used; otherwise the time of last use is kept.
-func (v *Values) LFU() bool {
-	return strings.HasSuffix(v.MaxMemoryPolicy, "-lfu")
+// Policy is MaxMemoryPolicy, read.
+func (v *Values) Policy() eviction.Policy { return v.policy }
+
+// LFU reports whether the policy counts how often keys are used in Redis' way, so that OBJECT FREQ can tell.
+func (v *Values) LFU() bool { return v.policy.Rule == eviction.LFU }
+
+// leastForClients is the smallest bound on the memory of all clients, as in Redis: with less nobody could raise it.
+const leastForClients = 128 << 10
+
+// ClientsLimit is maxmemory-clients in bytes, 0 for no bound.
+func (v *Values) ClientsLimit() int64 {
+	limit := v.MaxMemoryClients
+	if limit < 0 {
+		limit = int64(float64(v.MaxMemory) / 100 * float64(-limit))
+	}
+	if limit == 0 {
+		return 0
+	}
+	return max(limit, leastForClients)
 }
 
 // Path resolves the name of a file given in the configuration against dir. "" stays "".

@@ -18,10 +18,11 @@ const module = "github.com/larderkv/larder/"
 //
 // What must not know of what follows from the levels: the data types (store) and the network (server/netloop) cannot
 // import protocol's users, and the rules below keep them from protocol itself. Level 0 is what packages of level 1 share:
-// requests, redis.conf and manifests are quoted alike, and tests of every level want random numbers that can be repeated.
+// requests, redis.conf and manifests are quoted alike, parameters name eviction policies, and tests of every level want
+// random numbers that can be repeated.
 const levels = `
-0 words tests/randtest | quoted words; random numbers of tests
-1 protocol eviction store/lex store/arena server/config server/stats persistence/vfs | requests and replies; policies; lexical rules; memory; parameters; counters; the file system
+0 words eviction tests/randtest | quoted words; policies; random numbers of tests
+1 protocol store/lex store/arena server/config server/stats persistence/vfs | requests and replies; lexical rules; memory; parameters; counters; the file system
 2 store          | keyspace, records, data types
 3 server/netloop persistence/rdb persistence/aof | event loops and connections; file formats
 4 persistence    | what is loaded, saved and logged when
