@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/server/commands"
 	"github.com/larderkv/larder/server/config"
@@ -67,11 +68,10 @@ func Open(cfg *config.Config, log *slog.Logger) (*Server, error) {
 
 func (s *Server) open() (err error) {
 	v := s.cfg.Values()
-	enc, evict := store.NewEncodings(), new(store.Eviction)
-	if s.store, err = store.Open(store.Options{Databases: int(v.Databases), Encodings: enc, Eviction: evict}); err != nil {
+	if s.store, err = store.Open(store.Options{Databases: int(v.Databases)}); err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
-	followConfig(s.cfg, enc, evict)
+	followConfig(s.cfg, s.store)
 	if err = s.openPersistence(); err != nil {
 		return err
 	}
@@ -121,25 +121,30 @@ func limits(v *config.Values) netloop.Limits {
 }
 
 // followConfig keeps what the store reads for itself equal to the parameters.
-func followConfig(cfg *config.Config, enc *store.Encodings, evict *store.Eviction) {
+func followConfig(cfg *config.Config, st *store.Store) {
+	enc := st.Encodings()
 	apply := func(v *config.Values) {
 		enc.HashMaxEntries.Store(v.HashMaxListpackEntries)
 		enc.HashMaxValue.Store(v.HashMaxListpackValue)
 		enc.SetMaxIntset.Store(v.SetMaxIntsetEntries)
 		enc.SetMaxEntries.Store(v.SetMaxListpackEntries)
 		enc.SetMaxValue.Store(v.SetMaxListpackValue)
-		evict.LFU.Store(v.LFU())
-		evict.LogFactor.Store(v.LFULogFactor)
-		evict.DecayTime.Store(v.LFUDecayTime)
+	}
+	policy := func(v *config.Values) {
+		st.SetMeter(eviction.NewMeter(v.Policy(), eviction.Params{LogFactor: v.LFULogFactor, DecayTime: v.LFUDecayTime}))
+		st.SetSamples(int(v.MaxMemorySamples))
 	}
 	for _, name := range []string{
 		"hash-max-listpack-entries", "hash-max-listpack-value",
 		"set-max-intset-entries", "set-max-listpack-entries", "set-max-listpack-value",
-		"maxmemory-policy", "lfu-log-factor", "lfu-decay-time",
 	} {
 		cfg.OnChange(name, apply)
 	}
+	for _, name := range []string{"maxmemory-policy", "maxmemory-samples", "lfu-log-factor", "lfu-decay-time"} {
+		cfg.OnChange(name, policy)
+	}
 	apply(cfg.Values())
+	policy(cfg.Values())
 }
 
 // Serve accepts connections, loads the data set, and serves until ctx ends, Stop

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/larderkv/larder/eviction"
 )
 
 // Dirty grows as server.dirty of Redis 7 does, which INFO shows as
@@ -128,9 +130,17 @@ func TestRemovals(t *testing.T) {
 	}
 }
 
+// meterOf makes the Meter of a policy's name with Redis' parameters.
+func meterOf(policy string) *eviction.Meter {
+	p, ok := eviction.ParsePolicy(policy)
+	if !ok {
+		panic(policy)
+	}
+	return eviction.NewMeter(p, eviction.Params{LogFactor: 10, DecayTime: 1})
+}
+
 func TestSetEvictionWord(t *testing.T) {
-	evict := new(Eviction)
-	s, err := Open(Options{Shards: 1, Eviction: evict})
+	s, err := Open(Options{Shards: 1, Meter: meterOf("allkeys-lru")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,10 +151,10 @@ func TestSetEvictionWord(t *testing.T) {
 	v.SetIdle(k, 77)
 	v.SetFrequency(k, 9)
 	v.SetIdle(s.Key([]byte("nothing")), 1)
-	if e, _ := v.Peek(k); e.IdleSeconds(v.Now) != 77 {
-		t.Errorf("idle for %d seconds", e.IdleSeconds(v.Now))
+	if e, _ := v.Peek(k); e.IdleSeconds(v) != 77 {
+		t.Errorf("idle for %d seconds", e.IdleSeconds(v))
 	}
-	evict.LFU.Store(true)
+	s.SetMeter(meterOf("allkeys-lfu"))
 	v.SetFrequency(k, 200)
 	v.SetIdle(k, 5)
 	if e, _ := v.Peek(k); e.Frequency(v) != 200 {
@@ -154,8 +164,7 @@ func TestSetEvictionWord(t *testing.T) {
 
 // A snapshot tells idle times and frequencies as they were at the cut.
 func TestSnapshotEviction(t *testing.T) {
-	evict := new(Eviction)
-	s, err := Open(Options{Shards: 1, Eviction: evict})
+	s, err := Open(Options{Shards: 1, Meter: meterOf("allkeys-lru")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +175,7 @@ func TestSnapshotEviction(t *testing.T) {
 	}
 	v.Now += 50_000
 	for _, lfu := range []bool{false, true} {
-		evict.LFU.Store(lfu)
+		s.SetMeter(meterOf(map[bool]string{false: "allkeys-lru", true: "allkeys-lfu"}[lfu]))
 		v.SetFrequency(s.Key([]byte("idle")), 33)
 		sn, err := s.CutLocked(v.Now)
 		if err != nil {

@@ -20,9 +20,9 @@ type cutTable struct {
 // scanner is what Run works with.
 type scanner struct {
 	sink   Sink
-	locked bool  // the caller of Run holds the locks
-	err    error // the first one; from then on records are marked and not written
-	lfu    bool  // how the eviction words are to be read
+	locked bool            // the caller of Run holds the locks
+	err    error           // the first one; from then on records are marked and not written
+	meter  *eviction.Meter // reads the eviction words
 
 	at     int    // place in the list of tables
 	cursor uint64 // and in the table
@@ -170,8 +170,8 @@ func (sn *Snapshot) write() {
 func (sn *Snapshot) writeKey(it *item, mem []byte) error {
 	r, v, k := &it.rec, it.rec.value(), &sn.key
 	k.DB, k.Name, k.Type, k.ExpireAt = int(it.db), mem[r.key:v:v], r.typ(), r.expire
-	if word := r.meta >> wordShift; sn.lfu {
-		k.Idle, k.Freq = -1, int(sn.s.evict.lfu().Frequency(word, sn.now))
+	if word := r.meta >> wordShift; sn.meter.Policy().Rule == eviction.LFU {
+		k.Idle, k.Freq = -1, int(sn.meter.Frequency(word, sn.now))
 	} else {
 		k.Idle, k.Freq = idleAt(word, sn.now), -1
 	}

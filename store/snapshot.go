@@ -106,7 +106,7 @@ type SnapshotKey struct {
 	Type     Type
 	ExpireAt int64 // unix milliseconds, 0 for none; it may have passed
 	Idle     int64 // seconds since the last access, -1 under an LFU policy
-	Freq     int   // the access counter, -1 under an LRU policy
+	Freq     int   // the access counter, -1 under any other
 }
 
 // Sink takes the keys of a snapshot. Its methods are called by the goroutine
@@ -157,7 +157,7 @@ func (s *Store) CutLocked(now int64) (*Snapshot, error) {
 	if s.snapshot.Load() != nil {
 		return nil, ErrSnapshotRunning
 	}
-	sn := &Snapshot{s: s, now: now, scanner: scanner{lfu: s.evict.LFU.Load()}}
+	sn := &Snapshot{s: s, now: now, scanner: scanner{meter: s.Meter()}}
 	for i := range s.shards {
 		s.shards[i].cutLocked(sn, i)
 	}
@@ -228,7 +228,8 @@ type Removal uint8
 
 // The reasons.
 const (
-	Expired Removal = iota
+	Expired Removal = iota // its time had come
+	Evicted                // memory was short
 )
 
 // OnRemove sets what is called for every removal by the store itself, under

@@ -45,10 +45,10 @@ var (
 
 // Options configure a Store. The zero value of a field takes its default.
 type Options struct {
-	Databases int        // default 16
-	Shards    int        // a power of two up to MaxShards, default 64
-	Encodings *Encodings // shared with the configuration, default NewEncodings()
-	Eviction  *Eviction  // shared with the configuration
+	Databases int             // default 16
+	Shards    int             // a power of two up to MaxShards, default 64
+	Encodings *Encodings      // shared with the configuration, default NewEncodings()
+	Meter     *eviction.Meter // default one for noeviction; SetMeter replaces it
 }
 
 // MaxShards is the largest number of shards.
@@ -72,17 +72,6 @@ func NewEncodings() *Encodings {
 	return e
 }
 
-// Eviction tells what an entry's word means. It may change at any time; words
-// written before are then misread until the next access, as in Redis.
-type Eviction struct {
-	LFU                  atomic.Bool
-	LogFactor, DecayTime atomic.Int64
-}
-
-func (e *Eviction) lfu() eviction.Counter {
-	return eviction.Counter{LogFactor: e.LogFactor.Load(), DecayTime: e.DecayTime.Load()}
-}
-
 // Store is the data of one server. See the package comment for locking.
 type Store struct {
 	heap   *arena.Heap
@@ -90,7 +79,7 @@ type Store struct {
 	mask   uint64
 	seed   maphash.Seed
 	enc    *Encodings
-	evict  *Eviction
+	meter  atomic.Pointer[eviction.Meter]
 	nDBs   int
 
 	snapshot atomic.Pointer[Snapshot] // nil when none runs
@@ -137,8 +126,8 @@ func Open(o Options) (*Store, error) {
 	if o.Encodings == nil {
 		o.Encodings = NewEncodings()
 	}
-	if o.Eviction == nil {
-		o.Eviction = new(Eviction)
+	if o.Meter == nil {
+		o.Meter = eviction.NewMeter(eviction.Policy{}, eviction.Params{})
 	}
 	heap, err := arena.NewHeap()
 	if err != nil {
@@ -146,12 +135,14 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		heap: heap, shards: make([]shard, o.Shards), mask: uint64(o.Shards - 1), seed: maphash.MakeSeed(),
-		enc: o.Encodings, evict: o.Eviction, nDBs: o.Databases,
+		enc: o.Encodings, nDBs: o.Databases,
 	}
 	for i := range s.shards {
 		s.shards[i].ar = heap.NewArena()
 		s.shards[i].dbs = make([]*table, o.Databases)
 	}
+	s.meter.Store(o.Meter)
+	s.samples.Store(defaultSamples)
 	s.activeExpire.Store(true)
 	return s, nil
 }
@@ -161,6 +152,14 @@ func (s *Store) Close() error { return s.heap.Close() }
 
 // Databases is the number of databases.
 func (s *Store) Databases() int { return s.nDBs }
+
+// SetMeter changes the eviction policy or its parameters. Words that the Meter
+// before wrote are misread until the next access, as in Redis. Any goroutine may
+// call it.
+func (s *Store) SetMeter(m *eviction.Meter) { s.meter.Store(m) }
+
+// Meter is the eviction policy in force.
+func (s *Store) Meter() *eviction.Meter { return s.meter.Load() }
 
 // Encodings are the limits in force.
 func (s *Store) Encodings() *Encodings { return s.enc }

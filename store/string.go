@@ -59,17 +59,15 @@ func (v *View) insertString(t *table, k Key, value []byte, expire int64) {
 
 func (v *View) overwriteString(e *Entry, k Key, value []byte, expire int64) {
 	v.Dirty++
-	word := v.newMeta(TypeString, encPlain)
-	if v.Store.evict.LFU.Load() { // an overwritten key keeps its frequency
-		word = word&(1<<wordShift-1) | e.rec.meta>>wordShift<<wordShift
-	}
+	size := int64(recordSize(len(k.Name), len(value), e.rec.expire != 0))
+	meta := metaOf(TypeString, encPlain) | v.Store.meter.Load().Write(e.word(), size, v.Now)<<wordShift
 	if e.unsaved() {
-		v.renewString(e, word, value, expire)
+		v.renewString(e, meta, value, expire)
 		v.Changed(k)
 		return
 	}
 	e.sh.dropOwned(&e.rec)
-	e.rec.meta = word | e.rec.meta&flagExpire
+	e.rec.meta = meta | e.rec.meta&flagExpire
 	if expire != KeepTTL && (expire != 0) != (e.rec.expire != 0) {
 		e.setExpire(expire, v.Now)
 		expire = KeepTTL

@@ -2,9 +2,7 @@ package store
 
 import (
 	"encoding/binary"
-	"math/rand/v2"
 
-	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/store/arena"
 )
 
@@ -77,7 +75,7 @@ func (v *View) Read(k Key) (Entry, bool) {
 		return e, false
 	}
 	v.Hits++
-	v.touch(&e.rec, e.t.mem)
+	v.touchRead(&e)
 	return e, true
 }
 
@@ -97,7 +95,7 @@ func (v *View) Lookup(k Key) (Entry, bool) {
 func (v *View) Write(k Key) (Entry, bool) {
 	e, ok := v.Peek(k)
 	if ok {
-		v.touch(&e.rec, e.t.mem)
+		v.touchWrite(&e)
 		return e, true
 	}
 	if e.rec.expire != 0 {
@@ -123,52 +121,56 @@ func (e *Entry) remove() {
 	e.sh.releaseRecord(e.t, &e.rec, e.ref, parity)
 }
 
-// touch marks a record as used now.
-func (v *View) touch(r *record, mem []byte) {
-	if v.NoTouch {
-		return
+// touchRead marks an entry as read now.
+func (v *View) touchRead(e *Entry) {
+	if !v.NoTouch {
+		e.setWord(v.Store.meter.Load().Read(e.word(), e.sh.weight(&e.rec), v.Now))
 	}
-	old := r.meta >> wordShift
-	word := eviction.Clock(v.Now)
-	if v.Store.evict.LFU.Load() {
-		word = v.Store.evict.lfu().Touch(old, v.Now, rand.Float64())
+}
+
+// touchWrite marks an entry as one that is changed now.
+func (v *View) touchWrite(e *Entry) {
+	if !v.NoTouch {
+		e.setWord(v.Store.meter.Load().Write(e.word(), e.sh.weight(&e.rec), v.Now))
 	}
-	if word != old { // spare the cache line when nothing changes
-		r.meta = r.meta&(1<<wordShift-1) | word<<wordShift
-		binary.LittleEndian.PutUint32(mem[r.off:], r.meta)
+}
+
+// word is the entry's eviction word.
+func (e *Entry) word() uint32 { return e.rec.meta >> wordShift }
+
+// setWord changes the eviction word in the record.
+func (e *Entry) setWord(word uint32) {
+	if word != e.word() { // spare the cache line when nothing changes
+		e.rec.meta = e.rec.meta&(1<<wordShift-1) | word<<wordShift
+		binary.LittleEndian.PutUint32(e.t.mem[e.rec.off:], e.rec.meta)
 	}
 }
 
 // SetIdle makes a key one that was last used some seconds ago, 0 <= seconds. It
-// does nothing under an LFU policy, or without the key.
+// does nothing under a policy that keeps no such time, or without the key.
 func (v *View) SetIdle(k Key, seconds int64) {
-	if !v.Store.evict.LFU.Load() {
-		v.setWord(k, eviction.Clock(v.Now-seconds*1000))
+	if word, ok := v.Store.Meter().WithIdle(seconds, v.Now); ok {
+		v.setWord(k, word)
 	}
 }
 
 // SetFrequency sets a key's access counter, 0 <= f < 256. It does nothing under
-// an LRU policy, or without the key.
+// a policy that keeps none, or without the key.
 func (v *View) SetFrequency(k Key, f int) {
-	if v.Store.evict.LFU.Load() {
-		v.setWord(k, v.Store.evict.lfu().New(v.Now)&^0xFF|uint32(f)&0xFF)
+	if word, ok := v.Store.Meter().WithFrequency(uint32(f), v.Now); ok {
+		v.setWord(k, word)
 	}
 }
 
 func (v *View) setWord(k Key, word uint32) {
 	if e, ok := v.Peek(k); ok {
-		meta := e.rec.meta&(1<<wordShift-1) | word<<wordShift
-		binary.LittleEndian.PutUint32(e.t.mem[e.rec.off:], meta)
+		e.setWord(word)
 	}
 }
 
 // newMeta is the word of a new record.
 func (v *View) newMeta(t Type, e encoding) uint32 {
-	word := eviction.Clock(v.Now)
-	if v.Store.evict.LFU.Load() {
-		word = v.Store.evict.lfu().New(v.Now)
-	}
-	return metaOf(t, e) | word<<wordShift
+	return metaOf(t, e) | v.Store.meter.Load().New(v.Now)<<wordShift
 }
 
 // Delete removes a key and tells whether it was there. What a big collection
@@ -206,13 +208,12 @@ func (e *Entry) value() []byte {
 // ExpireAt is the expiry time in unix milliseconds, 0 for none.
 func (e *Entry) ExpireAt() int64 { return e.rec.expire }
 
-// IdleSeconds is the time since the last access, for LRU policies.
-func (e *Entry) IdleSeconds(now int64) int64 { return eviction.Idle(e.rec.meta>>wordShift, now) }
+// IdleSeconds is the time since the last access, as exactly as the policy keeps
+// it.
+func (e *Entry) IdleSeconds(v *View) int64 { return v.Store.Meter().Idle(e.word(), v.Now) }
 
-// Frequency is the logarithmic access counter, for LFU policies.
-func (e *Entry) Frequency(v *View) int64 {
-	return int64(v.Store.evict.lfu().Frequency(e.rec.meta>>wordShift, v.Now))
-}
+// Frequency is the logarithmic access counter, 0 under a policy without one.
+func (e *Entry) Frequency(v *View) int64 { return int64(v.Store.Meter().Frequency(e.word(), v.Now)) }
 
 // Memory is the number of bytes the entry takes: its record, its slot in the
 // table, and all that a big collection holds.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/store"
 )
 
@@ -122,7 +123,7 @@ func TestOpcodes(t *testing.T) {
 	v := &store.View{Store: s, DB: 3, Now: now}
 	s.LockAll()
 	e, _ := v.Peek(s.Key([]byte("idle")))
-	if idle := e.IdleSeconds(now); idle != 1000 {
+	if idle := e.IdleSeconds(v); idle != 1000 {
 		t.Errorf("idle for %d s, want 1000", idle)
 	}
 	s.UnlockAll()
@@ -135,10 +136,8 @@ func TestOpcodes(t *testing.T) {
 }
 
 func TestAccessCounter(t *testing.T) {
-	evict := new(store.Eviction)
-	evict.LFU.Store(true)
-	evict.LogFactor.Store(10)
-	s, err := store.Open(store.Options{Eviction: evict})
+	lfu := eviction.NewMeter(eviction.Policy{Rule: eviction.LFU}, eviction.Params{LogFactor: 10})
+	s, err := store.Open(store.Options{Meter: lfu})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,6 +64,6 @@ func debugObject(c *engine.Ctx, name []byte) error {
 		return engine.ErrNoSuchKey
 	}
 	c.Out.Status(fmt.Sprintf("Value at:0x%x refcount:1 encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d",
-		c.Store.ShardOf(name), e.Encoding(), e.Memory(), c.Now/1000-e.IdleSeconds(c.Now), e.IdleSeconds(c.Now)))
+		c.Store.ShardOf(name), e.Encoding(), e.Memory(), c.Now/1000-e.IdleSeconds(&c.View), e.IdleSeconds(&c.View)))
 	return nil
 }

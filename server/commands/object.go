@@ -78,7 +78,7 @@ func cmdObjectIdletime(c *engine.Ctx) error {
 		if c.Kernel.Config.Values().LFU() {
 			return engine.ErrNotLRU
 		}
-		c.Out.Int(e.IdleSeconds(c.Now))
+		c.Out.Int(e.IdleSeconds(&c.View))
 		return nil
 	})
 }
