@@ -254,17 +254,17 @@ func (w *infoWriter) stats() {
 	t := w.k.Totals()
 	ops, in, out := w.k.Rates()
 	hits, misses := w.k.Stats.Keyspace()
-	w.put("total_connections_received", t.Connections)
+	w.put("total_connections_received", t[engine.CountConnections])
 	w.put("total_commands_processed", w.k.Stats.Total())
 	w.put("instantaneous_ops_per_sec", ops)
-	w.put("total_net_input_bytes", t.BytesIn)
-	w.put("total_net_output_bytes", t.BytesOut)
+	w.put("total_net_input_bytes", t[engine.CountBytesIn])
+	w.put("total_net_output_bytes", t[engine.CountBytesOut])
 	w.zero("total_net_repl_input_bytes", "total_net_repl_output_bytes")
 	w.put("instantaneous_input_kbps", fmt.Sprintf("%.2f", float64(in)/1024))
 	w.put("instantaneous_output_kbps", fmt.Sprintf("%.2f", float64(out)/1024))
-	w.put("rejected_connections", t.Refused)
+	w.put("rejected_connections", t[engine.CountRefused])
 	w.zero("sync_full", "sync_partial_ok", "sync_partial_err")
-	w.put("expired_keys", t.Expired)
+	w.put("expired_keys", t[engine.CountExpired])
 	w.put("expired_stale_perc", "0.00")
 	w.zero("expired_time_cap_reached_count", "evicted_keys", "evicted_clients", "evicted_scripts",
 		"total_eviction_exceeded_time", "current_eviction_exceeded_time")
@@ -276,8 +276,8 @@ func (w *infoWriter) stats() {
 		"tracking_total_keys", "tracking_total_items", "tracking_total_prefixes")
 	w.zero("unexpected_error_replies")
 	w.put("total_error_replies", w.k.Errors.Total())
-	w.put("total_reads_processed", t.Reads)
-	w.put("total_writes_processed", t.Writes)
+	w.put("total_reads_processed", t[engine.CountReads])
+	w.put("total_writes_processed", t[engine.CountWrites])
 }
 
 func (w *infoWriter) replication() {

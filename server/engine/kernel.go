@@ -172,55 +172,6 @@ func (k *Kernel) Connect(conn netloop.Conn) (netloop.Session, []byte) {
 
 func refusal(e Error) []byte { return []byte("-" + string(e) + "\r\n") }
 
-// SampleMemory records the memory in use for used_memory_peak. The background
-// worker calls it.
-func (k *Kernel) SampleMemory(used int64) {
-	if used > k.peakMemory.Load() {
-		k.peakMemory.Store(used)
-	}
-}
-
-// PeakMemory is the most memory seen in use, in bytes.
-func (k *Kernel) PeakMemory() int64 { return k.peakMemory.Load() }
-
-// Totals are counters that others keep and never reset.
-type Totals struct {
-	Connections, Refused int64
-	BytesIn, BytesOut    int64
-	Reads, Writes        int64
-	Expired              int64 // keys
-}
-
-func (k *Kernel) totals() Totals {
-	n := k.network()
-	return Totals{
-		Connections: n.Accepted, Refused: n.Rejected, BytesIn: n.BytesIn, BytesOut: n.BytesOut,
-		Reads: n.Reads, Writes: n.Writes, Expired: k.Store.Expired(),
-	}
-}
-
-// Totals counts since the start or the last CONFIG RESETSTAT.
-func (k *Kernel) Totals() Totals {
-	t, base := k.totals(), k.base.Load()
-	if base == nil {
-		return t
-	}
-	return Totals{
-		Connections: t.Connections - base.Connections, Refused: t.Refused - base.Refused,
-		BytesIn: t.BytesIn - base.BytesIn, BytesOut: t.BytesOut - base.BytesOut,
-		Reads: t.Reads - base.Reads, Writes: t.Writes - base.Writes, Expired: t.Expired - base.Expired,
-	}
-}
-
-// ResetStats does what CONFIG RESETSTAT does.
-func (k *Kernel) ResetStats() {
-	k.Stats.Reset()
-	k.Errors.Reset()
-	t := k.totals()
-	k.base.Store(&t)
-	k.peakMemory.Store(0)
-}
-
 // SampleRates records the counters whose growth per second INFO reports. The
 // background worker calls it about ten times a second.
 func (k *Kernel) SampleRates() {
