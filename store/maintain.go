@@ -24,17 +24,6 @@ type expireCursor struct {
 	sub uint32
 }
 
-// compaction is a shard's walk over its tables.
-type compaction struct {
-	active bool
-	table  int // databases first, nested tables after them
-	sub    int
-	held   int64 // memory after the last walk, so that a walk without effect is not repeated at once
-}
-
-// compactAtLeast is how many bytes must be gained for a walk to be worth it.
-const compactAtLeast = 64 << 10
-
 // Maintain does one unit of work and reports whether there may be more. It
 // returns false once it has gone round all shards without finding any. One
 // goroutine calls it. now is in unix milliseconds.
@@ -71,7 +60,7 @@ func (s *Store) Maintain(now int64) (more bool, err error) {
 
 // maintain does one unit for a shard, the most urgent.
 func (sh *shard) maintain(s *Store, at *expireCursor, now int64) bool {
-	return s.activeExpire.Load() && sh.expireStep(s, at, now) || sh.collectGarbage() || sh.compactStep()
+	return s.activeExpire.Load() && sh.expireStep(s, at, now) || sh.collectGarbage() || sh.compactStep(s, now)
 }
 
 // expireStep sweeps one sub-table that is due. Sub-tables are visited in
@@ -108,60 +97,4 @@ func (sh *shard) sweep(s *Store, db int, t *table, sub uint32, now int64) {
 		sh.releaseRecord(t, &r, ref, raw&parityBit)
 	})
 	s.expired.Add(int64(n))
-}
-
-// compactStep begins a walk where it pays, or goes on with one.
-func (sh *shard) compactStep() bool {
-	c := &sh.compact
-	if !c.active {
-		if held := sh.ar.Held(); held < c.held+c.held/32 && held > c.held-c.held/32 {
-			return false
-		}
-		if gain := sh.ar.Fragmented(); gain < compactAtLeast || gain < sh.ar.Held()/16 || !sh.ar.BeginCompaction() {
-			return false
-		}
-		*c = compaction{active: true}
-	}
-	for ; c.table < len(sh.dbs)+len(sh.nested); c.table, c.sub = c.table+1, 0 {
-		t := sh.tableAt(c.table)
-		if t != nil && c.sub < len(t.subs) {
-			t.evacuate(uint32(c.sub))
-			c.sub++
-			return true
-		}
-	}
-	sh.ar.EndCompaction()
-	*c = compaction{held: sh.ar.Held()}
-	return true
-}
-
-func (sh *shard) tableAt(i int) *table {
-	if i < len(sh.dbs) {
-		return sh.dbs[i]
-	}
-	return sh.nested[i-len(sh.dbs)]
-}
-
-// evacuate moves the records and the buckets of a sub-table that lie in
-// spans marked by BeginCompaction.
-func (t *table) evacuate(sub uint32) {
-	s := &t.subs[sub]
-	t.eachSlot(s, func(b *bucket, _ uint32, slot uint8, _ bool) {
-		ref := b.ref(slot)
-		if !t.ar.Evacuating(ref) {
-			return
-		}
-		r := readRecord(t.mem, ref)
-		b.setRef(slot, t.relocate(ref, r.size()))
-	})
-	if s.buckets > 0 && t.ar.Evacuating(arena.Ref(s.base>>3)) {
-		s.base = t.relocate(arena.Ref(s.base>>3), int(s.buckets)*bucketSize).Off()
-	}
-}
-
-func (t *table) relocate(ref arena.Ref, n int) arena.Ref {
-	moved := t.ar.Alloc(n)
-	copy(t.ar.Bytes(moved, n), t.ar.Bytes(ref, n))
-	t.ar.Free(ref)
-	return moved
 }

@@ -90,8 +90,8 @@ func (m *mutator) maintain() {
 // would gain.
 func (m *mutator) compact() {
 	sh := &m.s.shards[m.rng.IntN(len(m.s.shards))]
-	if !sh.compact.active && sh.ar.BeginCompaction() {
-		sh.compact = compaction{active: true}
+	if !sh.compact.active {
+		sh.beginWalk(m.s, 0, 1, m.now)
 	}
 }
 

@@ -84,6 +84,8 @@ type Store struct {
 
 	snapshot atomic.Pointer[Snapshot] // nil when none runs
 	debt     atomic.Int64
+	orphans  atomic.Int64 // bytes of removed tables that only the snapshot waits for
+	littered shardBits    // shards that have garbage
 	onRemove func(db int, key []byte, why Removal)
 
 	expired      atomic.Int64
@@ -91,6 +93,11 @@ type Store struct {
 	samples      atomic.Int64
 	activeExpire atomic.Bool
 	maint        maintenance
+
+	compaction atomic.Pointer[CompactionParams] // nil: the built-in rule alone
+	pressed    atomic.Int32                     // 1 + the shard that compactUnit is at; 0: none
+	walksMu    sync.Mutex                       // protects walks; no lock is taken under it
+	walks      walks
 }
 
 type shard struct {
@@ -107,9 +114,12 @@ type shard struct {
 
 	compact compaction
 
+	s  *Store
+	id int32 // index of the shard
+
 	digits [20]byte // an integer member of a set, printed for its reader
 
-	_ [92]byte // shards begin on cache lines, and neighbours share none
+	_ [36]byte // shards begin on cache lines, and neighbours share none
 }
 
 // Open makes an empty store.
@@ -138,6 +148,7 @@ func Open(o Options) (*Store, error) {
 		enc: o.Encodings, nDBs: o.Databases,
 	}
 	for i := range s.shards {
+		s.shards[i].s, s.shards[i].id = s, int32(i)
 		s.shards[i].ar = heap.NewArena()
 		s.shards[i].dbs = make([]*table, o.Databases)
 	}
@@ -285,8 +296,13 @@ func (sh *shard) addStatsLocked(st *Stats) {
 // Expired is the number of keys removed because their time had come.
 func (s *Store) Expired() int64 { return s.expired.Load() }
 
-// Memory is the number of bytes taken for data. It is one atomic load, for
-// the check before every write; Stats has the details.
+// Used is the number of bytes that records and tables use, counted in whole
+// slots. It is one atomic load, for the check before every write; the error is at
+// most 2 KiB for each shard.
+func (s *Store) Used() int64 { return max(0, s.heap.Used()) }
+
+// Memory is the number of bytes taken for data, free slots included. It is
+// one atomic load; Stats has the details.
 func (s *Store) Memory() int64 { return s.heap.Stats().Spans }
 
 // Exhausted reports that the address range is nearly used up: commands that
@@ -343,11 +359,11 @@ func (s *Store) FlushLocked(db int, now int64) (removed int) {
 		removed += t.n
 		switch {
 		case sh.unfinished(t):
-			t.orphan = true
+			sh.makeOrphan(t)
 		case sh.cut.sn == nil && sh.emptyLocked():
-			sh.resetLocked()
+			sh.resetLocked(s, now)
 		case t.n > 0:
-			sh.garbage = append(sh.garbage, garbage{t: t, keyspace: true, epoch: sh.cut.epoch})
+			sh.addGarbage(garbage{t: t, keyspace: true, epoch: sh.cut.epoch})
 		}
 	}
 	return removed
@@ -364,11 +380,14 @@ func (sh *shard) emptyLocked() bool {
 
 // resetLocked drops everything the shard has, in time proportional to its
 // spans.
-func (sh *shard) resetLocked() {
+func (sh *shard) resetLocked(s *Store, now int64) {
+	if sh.compact.active {
+		sh.endWalk(s, now)
+	}
 	sh.ar.Reset()
 	clear(sh.dbs)
 	sh.nested, sh.freeNested, sh.garbage = nil, nil, nil
-	sh.compact = compaction{}
+	sh.s.littered.clear(sh.id)
 }
 
 // SwapLocked exchanges two databases. All locks are held.

@@ -2,6 +2,7 @@ package arena
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +16,13 @@ type Arena struct {
 
 	used int64 // bytes of slots and large blocks in use
 	held int64 // bytes of spans and large blocks taken from the heap
+	told int64 // what the heap knows of used
+
+	// floor is how many bytes of free slots the last compaction could not
+	// gain, or less if they have been used since; gain is what there is
+	// beyond it. Any goroutine may read gain.
+	floor int64
+	gain  atomic.Int64
 
 	large []uint32 // first pages of large blocks, so that Reset finds them
 }
@@ -46,6 +54,18 @@ func (a *Arena) Used() int64 { return a.used }
 // Held is the number of bytes of spans and large blocks the arena has.
 func (a *Arena) Held() int64 { return a.held }
 
+// tellAt is by how many bytes Used may differ from what the heap was told.
+const tellAt = 2 << 10
+
+// tell publishes how much is in use, and what compaction may gain.
+func (a *Arena) tell() {
+	a.h.used.Add(a.used - a.told)
+	a.told = a.used
+	slack := a.held - a.used
+	a.floor = min(a.floor, slack)
+	a.gain.Store(slack - a.floor)
+}
+
 // RoundUp is the capacity a block of n bytes would get.
 func RoundUp(n int) int {
 	if n > maxSmall {
@@ -64,12 +84,12 @@ func (a *Arena) Alloc(n int) Ref {
 		return a.allocLarge(n, largeRound(n))
 	}
 	c := sizeClasses.of[(n+unitSize-1)>>unitShift]
+	page := a.spans[c].head
+	if page == 0 {
+		c, page = a.open(c)
+	}
 	cl := &sizeClasses.class[c]
 	l := &a.spans[c]
-	page := l.head
-	if page == 0 {
-		page = a.grow(c)
-	}
 	d := &a.desc[page]
 	base := uint64(page) << descShift
 	var slot uint64
@@ -83,7 +103,9 @@ func (a *Arena) Alloc(n int) Ref {
 	}
 	d.live++
 	l.live++
-	a.used += int64(cl.size)
+	if a.used += int64(cl.size); a.used-a.told > tellAt {
+		a.tell()
+	}
 	if d.live == cl.slots {
 		a.unlist(l, page)
 	}
@@ -97,6 +119,17 @@ func (a *Arena) AllocRoom(n, room int) Ref {
 		return a.allocLarge(n, largeRound(max(n, room)))
 	}
 	return a.Alloc(n)
+}
+
+// open finds a span with room for a block of class c, of which no span has
+// any: one of the next classes if they have, else a new one.
+func (a *Arena) open(c uint8) (class uint8, page uint32) {
+	for _, w := range sizeClasses.class[c].wider {
+		if page := a.spans[w].head; page != 0 {
+			return w, page
+		}
+	}
+	return c, a.grow(c)
 }
 
 func (a *Arena) grow(c uint8) uint32 {
@@ -133,7 +166,11 @@ func (a *Arena) Free(r Ref) {
 	d.live--
 	if d.live == 0 {
 		a.release(l, page)
+		a.tell()
 		return
+	}
+	if a.told-a.used > tellAt {
+		a.tell()
 	}
 	slot := (off - uint64(page)<<descShift) / uint64(cl.size)
 	binary.LittleEndian.PutUint16(a.mem[off:], d.free)
@@ -200,6 +237,7 @@ func (a *Arena) charge(bytes int64) {
 	a.used += bytes
 	a.held += bytes
 	a.h.spanBytes.Add(bytes)
+	a.tell()
 }
 
 // Resize tells that a large block now uses n bytes of its capacity. Memory
@@ -228,6 +266,7 @@ func (a *Arena) freeLarge(page uint32) {
 	a.held -= used
 	a.drop(&a.large, d.index)
 	a.h.giveLarge(page, d.next, used)
+	a.tell()
 }
 
 // Reset frees every block at once, in time proportional to the spans.
@@ -245,6 +284,7 @@ func (a *Arena) Reset() {
 	}
 	a.large = nil
 	a.used, a.held = 0, 0
+	a.tell()
 }
 
 func (a *Arena) listFirst(l *list, page uint32) {

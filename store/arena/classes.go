@@ -20,13 +20,18 @@ package arena
 // 64, 128, 256, 512, 1024 and every class above 1024 are multiples of 64
 // bytes, so that a bucket array whose length is the class size begins on a
 // cache line.
+//
+// A block may get a slot of the next classes, up to a quarter larger, when its
+// own class has no room and they have: with 64 shards and values of all sizes a
+// span that is hardly used costs more than the larger slot.
 
 const (
 	unitShift = 3 // a Ref counts units of eight bytes
 	unitSize  = 1 << unitShift
 
 	kinds    = 3
-	maxSmall = 16 << 10 // larger blocks come from the large region
+	maxSlots = 1 << 13 / unitSize // in a span of any kind
+	maxSmall = 16 << 10           // larger blocks come from the large region
 )
 
 // spanShift is the span size of each kind, as a power of two.
@@ -37,6 +42,7 @@ type class struct {
 	size  uint32
 	slots uint16 // slots per span
 	kind  uint8
+	wider []uint8 // the classes that may stand in for this one, the next first
 }
 
 // classTable is built once and never changes.
@@ -74,6 +80,9 @@ func buildClasses() *classTable {
 	divide(0, 1<<10, 8)
 	divide(1, 4<<10, 64)
 	divide(2, maxSmall, 64)
+	for c := range t.class {
+		t.class[c].wider = t.widerThan(c)
+	}
 	c := 0
 	for i := range t.of {
 		for int(t.class[c].size) < i*unitSize {
@@ -82,6 +91,18 @@ func buildClasses() *classTable {
 		t.of[i] = uint8(c)
 	}
 	return t
+}
+
+// widerThan finds what may stand in for a class. Where slots begin on cache
+// lines, they do so there as well.
+func (t *classTable) widerThan(c int) (wider []uint8) {
+	size := t.class[c].size
+	for w := c + 1; w < len(t.class) && t.class[w].size <= size+size/4; w++ {
+		if size%64 != 0 || t.class[w].size%64 == 0 {
+			wider = append(wider, uint8(w))
+		}
+	}
+	return wider
 }
 
 // largeRound gives the virtual size of a large block: eight steps per

@@ -1,77 +1,111 @@
 package arena
 
-import "slices"
-
 // Compaction.
 //
 // Survivors of a mass deletion sit one here and one there, and no span is
 // empty. Their owner, the store, walks its tables: BeginCompaction marks the
-// sparse spans, Evacuating tells for each block met on the walk whether it
+// emptiest spans, Evacuating tells for each block met on the walk whether it
 // lies in one, the store allocates anew, copies, frees, and the emptied spans
 // go back to the heap. EndCompaction lifts the marks that are left. The walk
 // needs no map from blocks to owners, at the price of passing over blocks
-// which stay; it is begun only when a class has a quarter of its slots free.
+// which stay.
+//
+// The blocks of a marked span go into free slots of others. So a byte is moved
+// at most once for a byte that is gained, however full the spans are: what grows
+// as they become fuller is the number of blocks that are looked at and stay.
 
-// sparseShare is the share of free slots, in percent, from which a class is
-// worth compacting.
-const sparseShare = 25
+// Gain is how many bytes of free slots there are that no compaction has tried to
+// gain yet. Any goroutine may call it. It may be more than a compaction brings.
+func (a *Arena) Gain() int64 { return a.gain.Load() }
 
-// Fragmented returns the bytes that compaction could give back. A caller
-// weighs it against Held.
-func (a *Arena) Fragmented() int64 {
+// room is the number of free slots of a class.
+func (a *Arena) room(c int) int64 {
+	l := &a.spans[c]
+	return int64(len(l.all))*int64(sizeClasses.class[c].slots) - int64(l.live)
+}
+
+// Fragmented returns the bytes that compaction could give back from classes of
+// which at least share percent of the slots are free.
+func (a *Arena) Fragmented(share int) int64 {
 	var sum int64
 	for c := range a.spans {
-		if free := a.sparse(c); free > 0 {
-			sum += free * int64(sizeClasses.class[c].size)
+		cl := &sizeClasses.class[c]
+		slots, room := int64(len(a.spans[c].all))*int64(cl.slots), a.room(c)
+		if room >= int64(cl.slots) && room*100 >= slots*int64(share) {
+			sum += room / int64(cl.slots) << spanShift[cl.kind]
 		}
 	}
 	return sum
 }
 
-// sparse is the number of free slots of a class beyond one span's worth, or 0
-// when they are too few to bother.
-func (a *Arena) sparse(c int) int64 {
-	l, cl := &a.spans[c], &sizeClasses.class[c]
-	slots := int64(len(l.all)) * int64(cl.slots)
-	free := slots - int64(l.live) - int64(cl.slots)
-	if len(l.all) < 3 || free*100 < slots*sparseShare {
-		return 0
-	}
-	return free
-}
-
-// BeginCompaction marks the emptiest spans of each sparse class, as many as
-// fit into the free slots of the others. It reports whether any was marked.
-func (a *Arena) BeginCompaction() bool {
-	marked := false
+// BeginCompaction marks the emptiest spans of each class of which at least share
+// percent of the slots are free, as many as fit into the free slots of the others
+// and of the classes that may stand in. It returns the bytes of the marked spans:
+// what is gained if all of them become empty.
+func (a *Arena) BeginCompaction(share int) (bytes int64) {
+	// Free slots that wider classes have promised to narrower ones.
+	var promised [256]int64
 	for c := range a.spans {
-		if a.sparse(c) > 0 && a.markSparse(c) {
-			marked = true
+		cl := &sizeClasses.class[c]
+		slots := int64(len(a.spans[c].all)) * int64(cl.slots)
+		room := a.room(c) - promised[c]
+		if slots == 0 || room <= 0 || room*100 < slots*int64(share) {
+			continue
+		}
+		spare := int64(0)
+		for _, w := range cl.wider {
+			spare += a.room(int(w)) - promised[w]
+		}
+		spans, moved := a.markEmptiest(c, room, spare)
+		bytes += spans << spanShift[cl.kind]
+		room -= spans * int64(cl.slots)
+		for _, w := range cl.wider {
+			// room below zero is what goes to the wider classes.
+			n := min(max(-room, 0), a.room(int(w))-promised[w], moved)
+			promised[w] += n
+			room += n
 		}
 	}
-	return marked
+	return bytes
 }
 
-func (a *Arena) markSparse(c int) (marked bool) {
-	l, cl := &a.spans[c], &sizeClasses.class[c]
-	slices.SortFunc(l.all, func(x, y uint32) int { return int(a.desc[x].live) - int(a.desc[y].live) })
-	for i, page := range l.all {
-		a.desc[page].index = uint32(i)
+// markEmptiest marks spans of a class that has room free slots, and may use spare
+// of others. It returns how many, and how many blocks they hold.
+func (a *Arena) markEmptiest(c int, room, spare int64) (spans, blocks int64) {
+	l, slots := &a.spans[c], sizeClasses.class[c].slots
+	var counts [maxSlots]int32 // by live blocks
+	hist := counts[:slots]
+	for _, page := range l.all {
+		if live := a.desc[page].live; live < slots {
+			hist[live]++
+		}
 	}
-	room := int64(len(l.all))*int64(cl.slots) - int64(l.live)
+	// Those with fewer than most live blocks are marked, and last of those with
+	// most.
+	most, last := 0, int32(0)
+	for room += spare; most < len(hist); most++ {
+		n := min(int64(hist[most]), room/int64(slots))
+		room -= n * int64(slots)
+		if last = int32(n); last < hist[most] {
+			break
+		}
+	}
 	for _, page := range l.all {
 		d := &a.desc[page]
-		room -= int64(cl.slots) // its free slots are lost, its blocks need places
-		if room < 0 || d.live == cl.slots {
-			break
+		switch live := int(d.live); {
+		case live > most || live == int(slots) || live == most && last == 0:
+			continue
+		case live == most:
+			last--
 		}
 		if d.flags&flagListed != 0 {
 			a.unlist(l, page)
 		}
 		d.flags |= flagEvacuating
-		marked = true
+		spans++
+		blocks += int64(d.live)
 	}
-	return marked
+	return spans, blocks
 }
 
 // Evacuating reports whether the block r should be moved.
@@ -84,7 +118,8 @@ func (a *Arena) Evacuating(r Ref) bool {
 	return a.desc[off>>spanShift[kind]<<(spanShift[kind]-descShift)].flags&flagEvacuating != 0
 }
 
-// EndCompaction lifts the marks of the spans that did not empty.
+// EndCompaction lifts the marks of the spans that did not empty. What is free now
+// no longer counts in Gain.
 func (a *Arena) EndCompaction() {
 	for c := range a.spans {
 		l := &a.spans[c]
@@ -99,4 +134,6 @@ func (a *Arena) EndCompaction() {
 			}
 		}
 	}
+	a.floor = a.held - a.used
+	a.tell()
 }

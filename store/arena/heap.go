@@ -84,6 +84,7 @@ const (
 	largeMargin = 1 << 30
 
 	releaseSlice = 4 << 20 // bytes given back per step of a large block
+	releaseBatch = 512     // free spans given back per step
 )
 
 // desc describes the span (or large block) that begins at its page. Interior
@@ -124,6 +125,7 @@ type Heap struct {
 	exhausted  atomic.Bool
 	dirtyBytes atomic.Int64
 	spanBytes  atomic.Int64 // bytes of spans and large blocks handed out
+	used       atomic.Int64 // bytes in use in them, as far as arenas have told
 }
 
 type span struct{ page, pages, done uint32 }
@@ -180,6 +182,10 @@ func (h *Heap) Close() error {
 func (h *Heap) NewArena() *Arena {
 	return &Arena{h: h, mem: h.mem, desc: h.desc, spans: make([]list, len(sizeClasses.class))}
 }
+
+// Used is the number of bytes in use, counted in whole slots. It is one atomic
+// load; the error is at most 2 KiB for each arena.
+func (h *Heap) Used() int64 { return h.used.Load() }
 
 // Stats tells how a heap's memory is used, in bytes.
 type Stats struct {
@@ -328,12 +334,11 @@ func (h *Heap) scavengeLarge() (done, more bool, err error) {
 	return true, true, nil
 }
 
-// release gives up to n free spans of a kind back to the system. They are the
-// oldest of the free list, since the newest are still in the caches.
+// release gives up to n free spans of a kind back to the system, and no more than
+// releaseBatch. They are the oldest of the free list, since the newest are still in the caches.
 func (h *Heap) release(kind uint8, n int) error {
-	const batch = 512
 	h.mu.Lock()
-	n = min(n, batch, len(h.dirty[kind]))
+	n = min(n, releaseBatch, len(h.dirty[kind]))
 	victims := slices.Clone(h.dirty[kind][:n])
 	h.dirty[kind] = append(h.dirty[kind][:0], h.dirty[kind][n:]...)
 	h.mu.Unlock()
