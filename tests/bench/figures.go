@@ -2,7 +2,10 @@
 
 package main
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // A figure is one experiment: how to prepare a server, what one trial does, and which measures come out of it.
 type figure struct {
@@ -14,6 +17,7 @@ type figure struct {
 	files     uint64   // open files needed by one process, 0 for few
 	cores     int      // 0 for any
 	most      int      // pairs at most, for trials that take long; 0: as many as asked
+	note      string   // of its conditions, for the report; may be empty
 	measures  []measure
 	prepare   func(*server) error              // not measured; may be nil
 	trial     func(*server) ([]float64, error) // one value per measure, notMeasured where a server has none
@@ -33,17 +37,18 @@ type bar struct {
 	times  float64
 	least  float64
 	atMost float64
-	strict bool // below, not just not above
+	strict bool // meeting it exactly is not enough
 }
 
 func ratio(limit float64) bar { return bar{times: limit} }
 func atMost(v float64) bar    { return bar{atMost: v} }
 
-// belowRedis, notAboveRedis and notBelowRedis compare with Redis' own value of the same run.
+// belowRedis, notAboveRedis, notBelowRedis and aboveRedis compare with Redis' own value of the same run.
 var (
 	belowRedis    = bar{times: 1, strict: true}
 	notAboveRedis = bar{times: 1}
 	notBelowRedis = bar{least: 1}
+	aboveRedis    = bar{least: 1, strict: true}
 )
 
 // benchKeys is the number of keys, hashes and sets that the commands of the processor-time figures pick from at random.
@@ -58,7 +63,12 @@ func (b *bench) figures() []figure {
 	all = append(all, b.overwriteFigure(), b.latencyFigure(), b.idleFigure(), b.expiryFigure())
 	all = append(all, b.removalFigures()...)
 	all = append(all, b.snapshotFigures()...)
-	return append(all, b.logFigures()...)
+	all = append(all, b.logFigures()...)
+	all = append(all, b.hitFigures()...)
+	all = append(all, b.evictFigures()...)
+	all = append(all, b.overshootFigures()...)
+	all = append(all, b.churnFigures()...)
+	return append(all, b.bigPushFigure())
 }
 
 // stringFigures are GET and SET of 64 bytes over 50 connections at three depths of pipelining.
@@ -237,4 +247,123 @@ func (b *bench) logFigures() []figure {
 		{what: "the same: server CPU", unit: "s"},
 	}
 	return []figure{cost, always, replay}
+}
+
+// hitFigures use both servers as caches with a cap.
+func (b *bench) hitFigures() []figure {
+	var out []figure
+	for _, row := range []struct {
+		name, what     string
+		keys           sized
+		warm, measured int
+	}{
+		{"64B", "64 B", sized{b.size(8_000_000, 2_000_000), alwaysBytes(64)}, b.size(4_000_000, 300_000), b.size(2_000_000, 200_000)},
+		{"mixed", "16 B to 4 KB", sized{b.size(2_000_000, 400_000), mixedSize}, b.size(2_000_000, 200_000), b.size(1_000_000, 100_000)},
+	} {
+		data := row.keys.bytes()
+		for _, p := range []policyPair{bothPolicies("allkeys-lru"), bothPolicies("allkeys-lfu"), adaptivePolicies()} {
+			f := b.hitFigure("hits-"+row.name+"-"+p.name(), row.keys, data/capShare, p, row.warm, row.measured)
+			f.note = fmt.Sprintf("%d keys of %d bytes, with their values %d bytes; a tenth of that is maxmemory; %d GETs to warm up, %d counted",
+				row.keys.n, keySize, data, row.warm, row.measured)
+			f.measures = []measure{
+				{what: "hits, Zipf 0.9, values of " + row.what + ", " + p.what(), unit: "%", bars: []bar{aboveRedis}},
+				{what: "the same: keys there", unit: "keys"},
+				{what: "the same: GETs", unit: "/s"},
+			}
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+const megabyte = 1 << 20
+
+// evictFigures write new keys to servers that are full: the cost of it, and what clients notice.
+func (b *bench) evictFigures() []figure {
+	limit, full := int64(b.size(100, 20) * megabyte), b.size(1_500_000, 300_000)
+	var out []figure
+	for _, p := range []policyPair{bothPolicies("allkeys-lru"), adaptivePolicies()} {
+		cost := b.evictCostFigure("evict-cpu-"+p.name(), p, limit, full, b.size(2_000_000, 200_000))
+		cost.note = fmt.Sprintf("maxmemory %dmb; all keys are new; without a cap the server grows from nothing to 2M keys", limit/megabyte)
+		cost.measures = []measure{
+			{what: "CPU per SET 64 B, P=16, " + p.what() + ": each evicts / without a cap", unit: "x", bars: []bar{atMost(1.4)}},
+			{what: "the same: each evicts", unit: "us", bars: []bar{belowRedis}},
+			{what: "the same: without a cap", unit: "us"},
+		}
+		late := b.evictLatencyFigure("evict-latency-"+p.name(), p, limit, full, 20_000, b.duration(10*time.Second, time.Second))
+		late.note = fmt.Sprintf("maxmemory %dmb; all keys are new; %d connections", limit/megabyte, setConns)
+		late.measures = []measure{
+			{what: "SET at 20,000/s, each evicts, " + p.what() + ": median", unit: "us"},
+			{what: "the same: p99.9", unit: "us", bars: []bar{notAboveRedis}},
+			{what: "the same: longest", unit: "us"},
+		}
+		out = append(out, cost, late)
+	}
+	return out
+}
+
+// overshootFigures look at the memory of servers that are full.
+func (b *bench) overshootFigures() []figure {
+	limit := int64(b.size(100, 20) * megabyte)
+	var out []figure
+	for _, row := range []struct {
+		name, what string
+		size       func(int) int
+	}{
+		{"64B", "64 B", alwaysBytes(64)},
+		{"1KB", "1 KB", alwaysBytes(kilobyte)},
+		{"10KB", "10 KB", alwaysBytes(10 * kilobyte)},
+		{"any", "16 B to 32 KB", anySize},
+	} {
+		f := b.overshootFigure("evict-overshoot-"+row.name, limit, fillOf(row.size), b.duration(3*time.Second, 300*time.Millisecond))
+		f.note = fmt.Sprintf("maxmemory %dmb, allkeys-lru; %d connections, P=%d; all keys are new", limit/megabyte, loadConns, loadPipeline)
+		f.measures = []measure{
+			{what: "used_memory above maxmemory, SETs of " + row.what, unit: "MB", bars: []bar{atMost(4)}, worst: true},
+			{what: "the same: RSS above maxmemory", unit: "MB", worst: true},
+			{what: "the same: looked at", unit: "times"},
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// churnFigures change the sizes of what full servers hold.
+func (b *bench) churnFigures() []figure {
+	var doubling []int
+	for size := smallest; size <= widest; size *= 2 {
+		doubling = append(doubling, size)
+	}
+	const turnover = 1.5
+	limit := int64(b.size(200, 20) * megabyte)
+	var out []figure
+	for _, row := range []struct {
+		name, what string
+		sizes      []int
+	}{
+		{"shift", "100 B, 1 KB, 100 B ... in turn", []int{100, kilobyte, 100, kilobyte, 100, kilobyte, 100}},
+		{"doubling", "16 B, 32 B ... 32 KB in turn", doubling},
+	} {
+		f := b.churnFigure("evict-rss-"+row.name, limit, row.sizes, turnover)
+		f.note = fmt.Sprintf("maxmemory %dmb, allkeys-lru; of each of %d sizes as many new keys as fill the cap %s times", limit/megabyte, len(row.sizes), number(turnover))
+		f.measures = []measure{
+			{what: "RSS / maxmemory, values of " + row.what + ": highest", unit: "x", bars: []bar{atMost(1.1)}, worst: true},
+			{what: "the same: at the end", unit: "x", bars: []bar{atMost(1.1)}, worst: true},
+			{what: "the same: written", unit: "MB"},
+			{what: "the same: SETs", unit: "/s"},
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func (b *bench) bigPushFigure() figure {
+	limit := int64(b.size(512, 64) * megabyte)
+	f := b.bigValueFigure("evict-big", limit, b.size(5_000_000, 700_000), b.size(100, 10)*megabyte)
+	f.note = fmt.Sprintf("maxmemory %dmb, allkeys-lru, full of keys of 16 bytes with values of 84; another client asks every %v", limit/megabyte, pingEvery)
+	f.measures = []measure{
+		{what: "longest PING or GET while a value of 100 MB is pushed into a full cache", unit: "ms", bars: []bar{atMost(5)}},
+		{what: "the same: until its reply", unit: "ms"},
+		{what: "the same: stored (1) or refused (0)", unit: "x"},
+	}
+	return f
 }

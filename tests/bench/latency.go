@@ -24,7 +24,7 @@ import (
 
 type openLoop struct {
 	keys       int
-	gets, sets int     // per second
+	gets, sets int     // per second; 0: none
 	record     kinds   // whose latencies are of interest
 	fill       request // makes a key, and is what the SETs send
 }
@@ -82,24 +82,32 @@ func (l openLoop) run(s *server, over func(now time.Duration) bool) (*hdrhistogr
 	rnd := rand.New(rand.NewPCG(openSeed, openSeed))
 	hist := hdrhistogram.New(1, int64(longestSeen/latencyUnit), 3)
 	const bulkReply, okReply = len("$64\r\n") + 64 + len("\r\n"), len("+OK\r\n")
-	flows := []*flow{
-		{period: time.Second / time.Duration(l.gets), reply: bulkReply, mark: '$', request: func(b []byte) []byte {
-			return appendNamed(append(b, "*2\r\n$3\r\nGET\r\n"...), "key:", rnd.IntN(l.keys))
-		}},
-		{period: time.Second / time.Duration(l.sets), reply: okReply, mark: '+', request: func(b []byte) []byte {
-			return l.fill(b, rnd.IntN(l.keys))
-		}},
-	}
-	for i, kind := range []kinds{gets, sets} {
-		if l.record&kind != 0 {
-			flows[i].hist = hist
-		}
-	}
+	var flows []*flow
 	var g generator
 	defer g.close()
-	for i, n := range []int{getConns, setConns} {
-		for range n {
-			if err := g.open(addr, flows[i]); err != nil {
+	for _, row := range []struct {
+		kind        kinds
+		rate, conns int
+		flow        flow
+	}{
+		{gets, l.gets, getConns, flow{reply: bulkReply, mark: '$', request: func(b []byte) []byte {
+			return appendNamed(append(b, "*2\r\n$3\r\nGET\r\n"...), "key:", rnd.IntN(l.keys))
+		}}},
+		{sets, l.sets, setConns, flow{reply: okReply, mark: '+', request: func(b []byte) []byte {
+			return l.fill(b, rnd.IntN(l.keys))
+		}}},
+	} {
+		if row.rate == 0 {
+			continue
+		}
+		f := &row.flow
+		f.period = time.Second / time.Duration(row.rate)
+		if l.record&row.kind != 0 {
+			f.hist = hist
+		}
+		flows = append(flows, f)
+		for range row.conns {
+			if err := g.open(addr, f); err != nil {
 				return nil, err
 			}
 		}

@@ -11,6 +11,7 @@
 //	figures.go   the table: what is measured, on how much, against which bar
 //	runner.go    starts the servers a figure needs and interleaves its trials
 //	cpu.go memory.go latency.go idle.go stall.go    the trials, by kind
+//	hits.go capped.go                               the trials of servers at their maxmemory
 //	snapshot.go aof.go                              the trials of what is on disk
 //	servers.go proc.go load.go client.go            processes, /proc, filling a server, asking it
 //	report.go    medians, verdicts, the table and RESULTS.md
@@ -23,6 +24,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -36,7 +38,7 @@ import (
 // redisInstall is the line that gets what the program needs from outside.
 const redisInstall = "apt-get install -y redis-server redis-tools"
 
-// wholeRun bounds a run that hangs; a full one takes about three quarters of an hour.
+// wholeRun bounds a run that hangs; a full one takes about an hour.
 const wholeRun = 2 * time.Hour
 
 func main() {
@@ -58,6 +60,7 @@ func run(ctx context.Context) error {
 	only := flag.String("run", "", "measure only the figures whose name matches this `regexp`")
 	quick := flag.Bool("quick", false, "one pair of small sizes: shows that everything works, not how fast it is")
 	out := flag.String("out", "", "`file` for the report (default: tests/bench/RESULTS.md when everything was measured in full)")
+	section := flag.String("section", "", "write the report as the section of this `title` into the file; the rest of it stays")
 	ioThreads := flag.Int("io-threads", 1, "larder's io-threads")
 	list := flag.Bool("list", false, "print the names of the figures and stop")
 	flag.Parse()
@@ -97,40 +100,58 @@ func run(ctx context.Context) error {
 	if err := b.findPrograms(*larderPath, *redisPath); err != nil {
 		return err
 	}
-	report := *out
-	if report == "" && !*quick && *only == "" {
-		report = filepath.Join("tests", "bench", "RESULTS.md")
+	path := *out
+	if path == "" && !*quick && (*only == "" || *section != "") {
+		path = filepath.Join("tests", "bench", "RESULTS.md")
 	}
-	return b.measureAll(chosen, report)
-}
-
-// measureAll runs the figures in order, prints the table and writes the report to path unless that is empty. A figure that cannot be
-// measured is a line of the table; the rest is measured all the same, and the error is returned at the end.
-func (b *bench) measureAll(chosen []figure, path string) error {
-	began := time.Now()
-	facts, err := b.machineFacts()
+	rep, err := b.measureAll(chosen)
 	if err != nil {
 		return err
 	}
-	var results []result
-	for i, f := range chosen {
-		fmt.Fprintf(os.Stderr, "%6.1fs  %d/%d %s\n", time.Since(began).Seconds(), i+1, len(chosen), f.name)
-		results = append(results, b.measure(f)...)
-		if b.ctx.Err() != nil {
-			return fmt.Errorf("stopped: %w", context.Cause(b.ctx))
-		}
-	}
-	rep := report{facts: facts, quick: b.quick, pairs: b.pairs, took: time.Since(began), results: results}
 	fmt.Print(rep.text())
-	if path != "" {
-		if err := os.WriteFile(path, []byte(rep.markdown()), 0o644); err != nil {
-			return err
-		}
+	if err := rep.write(path, *section, *only); err != nil {
+		return err
 	}
 	if n := rep.failed(); n > 0 {
-		return fmt.Errorf("%d of %d figures could not be measured", n, len(results))
+		return fmt.Errorf("%d of %d figures could not be measured", n, len(rep.results))
 	}
 	return nil
+}
+
+// measureAll runs the figures in order. One that cannot be measured is a line of the report; the rest is measured all the same.
+func (b *bench) measureAll(chosen []figure) (*report, error) {
+	began := time.Now()
+	facts, err := b.machineFacts()
+	if err != nil {
+		return nil, err
+	}
+	rep := &report{facts: facts, quick: b.quick, pairs: b.pairs}
+	for i, f := range chosen {
+		fmt.Fprintf(os.Stderr, "%6.1fs  %d/%d %s\n", time.Since(began).Seconds(), i+1, len(chosen), f.name)
+		rep.results = append(rep.results, b.measure(f)...)
+		rep.note(f.name, f.note)
+		if b.ctx.Err() != nil {
+			return nil, fmt.Errorf("stopped: %w", context.Cause(b.ctx))
+		}
+	}
+	rep.took = time.Since(began)
+	return rep, nil
+}
+
+// write puts the report into the file at path, as a section of what is there if it has a title; an empty path writes nothing.
+func (r *report) write(path, title, chosen string) error {
+	if path == "" {
+		return nil
+	}
+	text := r.markdown()
+	if title != "" {
+		old, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		text = withSection(string(old), r.section(title, chosen))
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
 }
 
 // findPrograms fills in the paths of the four programs, building larder when larderPath is empty.

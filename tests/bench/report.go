@@ -26,6 +26,19 @@ type report struct {
 	pairs   int
 	took    time.Duration
 	results []result
+	notes   []fact // figures by name, and what is to be known of them
+}
+
+// note adds what is to be known of a figure, if there is anything; what is said of the last one too is said once.
+func (r *report) note(figure, text string) {
+	last := len(r.notes) - 1
+	switch {
+	case text == "":
+	case last >= 0 && r.notes[last].value == text:
+		r.notes[last].name += ", " + figure
+	default:
+		r.notes = append(r.notes, fact{figure, text})
+	}
 }
 
 // line is a row of the table, ready to be printed.
@@ -80,7 +93,7 @@ func (b bar) holds(larder, ratio float64) bool {
 		value, limit = larder, b.atMost
 	}
 	if b.least > 0 {
-		return value >= b.least
+		return value > b.least || value == b.least && !b.strict
 	}
 	return value < limit || value == limit && !b.strict
 }
@@ -90,6 +103,9 @@ func (b bar) text(unit string) string {
 		return "at most " + number(b.atMost) + unitSuffix(unit)
 	}
 	if b.least > 0 {
+		if b.strict {
+			return "above " + number(b.least)
+		}
 		return "at least " + number(b.least)
 	}
 	if b.strict {
@@ -195,6 +211,9 @@ func (r *report) text() string {
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	reached, all := r.tally()
+	for _, n := range r.notes {
+		fmt.Fprintf(&out, "%s: %s\n", n.name, n.value)
+	}
 	fmt.Fprintf(&out, "\n%d of %d bars reached; medians of %s, of fewer where a trial takes long; %.0f s\n",
 		reached, all, counted(r.pairs, "pair"), r.took.Seconds())
 	if r.quick {
@@ -211,11 +230,21 @@ func counted(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// markdown is RESULTS.md.
+// markdown is RESULTS.md after a full run.
 func (r *report) markdown() string {
+	return "# larder beside Redis\n\nWritten by `make bench`; tests/bench/main.go says how it measures. " + r.tables("##")
+}
+
+// section is the part of RESULTS.md under this title after a run of some figures, chosen by a regular expression.
+func (r *report) section(title, chosen string) string {
+	intro := fmt.Sprintf("## %s\n\nWritten by `go run ./tests/bench -run '%s' -section '%s' -pairs %d`. ", title, chosen, title, r.pairs)
+	return intro + r.tables("###")
+}
+
+// tables is what a report says, its headings marked by mark. The paragraph of its beginning is left open for it.
+func (r *report) tables(mark string) string {
 	var out strings.Builder
 	reached, all := r.tally()
-	out.WriteString("# larder beside Redis\n\nWritten by `make bench`; tests/bench/main.go says how it measures. ")
 	fmt.Fprintf(&out, "Medians of %s (of fewer where a trial takes long), interleaved in one run; ", counted(r.pairs, "pair"))
 	out.WriteString("the ratio is the median of the ratios of the pairs. ")
 	fmt.Fprintf(&out, "**%d of %d bars reached.**\n\n", reached, all)
@@ -231,7 +260,13 @@ func (r *report) markdown() string {
 		l := res.line()
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s |\n", cell(l.what), l.larder, l.redis, l.ratio, l.bar, l.verdict)
 	}
-	out.WriteString("\n## Every trial\n\n| figure | unit | larder | Redis |\n|---|---|---|---|\n")
+	if len(r.notes) > 0 {
+		out.WriteString("\n")
+	}
+	for _, n := range r.notes {
+		fmt.Fprintf(&out, "- %s: %s\n", n.name, n.value)
+	}
+	fmt.Fprintf(&out, "\n%s Every trial\n\n| figure | unit | larder | Redis |\n|---|---|---|---|\n", mark)
 	for _, res := range r.results {
 		if res.err != nil {
 			fmt.Fprintf(&out, "| %s | %s | not measured: %s | |\n", cell(res.what), res.unit, cell(res.err.Error()))
@@ -240,6 +275,23 @@ func (r *report) markdown() string {
 		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", cell(res.what), res.unit, series(res.pairs, larderSide), series(res.pairs, redisSide))
 	}
 	return out.String()
+}
+
+// withSection puts a section in the place of the one that begins with the same line, or behind everything. Text before its first line
+// and from the next "## " on stays as it is.
+func withSection(all, section string) string {
+	title, _, _ := strings.Cut(section, "\n")
+	before, rest, found := strings.Cut("\n"+all, "\n"+title+"\n")
+	if !found {
+		return strings.TrimLeft(strings.TrimRight(all, "\n")+"\n\n"+section, "\n")
+	}
+	if before != "" {
+		before = strings.TrimPrefix(before, "\n") + "\n"
+	}
+	if at := strings.Index(rest, "\n## "); at >= 0 {
+		section += rest[at:]
+	}
+	return before + section
 }
 
 func series(pairs [][2]float64, s side) string {

@@ -73,6 +73,9 @@ func TestLine(t *testing.T) {
 		{"more is better, and as much is enough",
 			result{measure: measure{what: "SET", unit: "/s", bars: []bar{notBelowRedis}}, pairs: [][2]float64{{100, 100}}},
 			line{"SET", "100 /s", "100 /s", "1", "at least 1", "reached"}},
+		{"above Redis means above",
+			result{measure: measure{what: "hits", unit: "%", bars: []bar{aboveRedis}}, pairs: [][2]float64{{50, 50}}},
+			line{"hits", "50 %", "50 %", "1", "above 1", "NOT reached"}},
 		{"without a bar there is no verdict",
 			result{measure: measure{what: "share", unit: "x"}, pairs: [][2]float64{{0.2, 0.4}}},
 			line{"share", "0.2", "0.4", "0.5", "-", "-"}},
@@ -104,6 +107,54 @@ func TestReport(t *testing.T) {
 	}
 	if !strings.Contains(r.text(), "1 of 2 bars reached; medians of 2 pairs") {
 		t.Errorf("the table lacks its last line:\n%s", r.text())
+	}
+}
+
+// TestWithSection: a section is replaced where it stands, with its parts, and nothing else is changed.
+func TestWithSection(t *testing.T) {
+	const section = "## Mine\n\nnew\n"
+	for _, tc := range []struct{ name, all, want string }{
+		{"empty file", "", "\n\n## Mine\n\nnew\n"},
+		{"behind the rest", "# All\n\n## Other\n\nkept\n", "# All\n\n## Other\n\nkept\n\n## Mine\n\nnew\n"},
+		{"in the middle", "# All\n\n## Mine\n\nold\n\n### Every trial\n\nold\n\n## Other\n\nkept\n", "# All\n\n## Mine\n\nnew\n\n## Other\n\nkept\n"},
+		{"at the end", "# All\n\n## Mine\n\nold\n", "# All\n\n## Mine\n\nnew\n"},
+		{"at the beginning", "## Mine\n\nold\n", "## Mine\n\nnew\n"},
+		{"a longer title is another", "# All\n\n## Mine too\n\nkept\n", "# All\n\n## Mine too\n\nkept\n\n## Mine\n\nnew\n"},
+	} {
+		got := withSection(tc.all, section)
+		if diff := cmp.Diff(strings.TrimLeft(tc.want, "\n"), got); diff != "" {
+			t.Errorf("%s:\n%s", tc.name, diff)
+		}
+		if again := withSection(got, section); again != got {
+			t.Errorf("%s: the second time it gives\n%s", tc.name, again)
+		}
+	}
+}
+
+func TestSection(t *testing.T) {
+	r := report{quick: true, pairs: 2, notes: []fact{{"hits", "of 100 keys"}}, results: []result{
+		{measure: measure{what: "GET", unit: "us"}, pairs: [][2]float64{{1, 2}}},
+	}}
+	got := r.section("Mine", "^hits")
+	for _, want := range []string{
+		"## Mine\n\nWritten by `go run ./tests/bench -run '^hits' -section 'Mine' -pairs 2`. ", "\n- hits: of 100 keys\n", "\n### Every trial\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the section lacks %q:\n%s", want, got)
+		}
+	}
+	if !strings.Contains(r.text(), "hits: of 100 keys") {
+		t.Errorf("the table lacks the note:\n%s", r.text())
+	}
+}
+
+func TestNotes(t *testing.T) {
+	var r report
+	for _, n := range []fact{{"a", "x"}, {"b", "x"}, {"c", ""}, {"d", "y"}} {
+		r.note(n.name, n.value)
+	}
+	if diff := cmp.Diff([]fact{{"a, b", "x"}, {"d", "y"}}, r.notes, cmp.AllowUnexported(fact{})); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/tidwall/redcon"
 )
 
-// How long others wait while a server gets rid of much at once: one client sends PING after PING, and the longest one counts.
+// How long others wait while a server gets rid of much at once, or takes much in: one client asks again and again, and the longest wait counts.
 
 const (
 	pingEvery   = 200 * time.Microsecond
@@ -22,14 +22,14 @@ const (
 	giveBack    = 0.75                   // of the memory counts as all of it: tables shrink later
 )
 
-// pinger measures PINGs until it is stopped.
+// pinger asks the same questions in turn until it is stopped, and measures how long it waits.
 type pinger struct {
 	cancel context.CancelFunc
 	done   chan error
 	worst  time.Duration // owned by the goroutine until done
 }
 
-func startPinger(s *server) (*pinger, error) {
+func startPinger(s *server, questions ...[]string) (*pinger, error) {
 	c, err := dial(s.addr)
 	if err != nil {
 		return nil, err
@@ -38,9 +38,9 @@ func startPinger(s *server) (*pinger, error) {
 	p := &pinger{cancel: cancel, done: make(chan error, 1)}
 	go func() {
 		defer c.close()
-		for ctx.Err() == nil {
+		for i := 0; ctx.Err() == nil; i++ {
 			began := time.Now()
-			if _, err := c.do("PING"); err != nil {
+			if _, err := c.do(questions[i%len(questions)]...); err != nil {
 				p.done <- err
 				return
 			}
@@ -52,7 +52,7 @@ func startPinger(s *server) (*pinger, error) {
 	return p, nil
 }
 
-// stop ends the pinging and returns the longest PING in milliseconds.
+// stop ends the asking and returns the longest wait in milliseconds.
 func (p *pinger) stop() (float64, error) {
 	p.cancel()
 	err := <-p.done
@@ -62,7 +62,7 @@ func (p *pinger) stop() (float64, error) {
 // quietFigure pings a server that has nothing else to do.
 func (b *bench) quietFigure(name string, length time.Duration) figure {
 	return figure{name: name, trial: func(s *server) ([]float64, error) {
-		p, err := startPinger(s)
+		p, err := startPinger(s, []string{"PING"})
 		if err != nil {
 			return nil, err
 		}
@@ -143,7 +143,7 @@ func fillExpiringAt(at time.Time) request {
 
 // watchExpiry starts shortly before the moment at.
 func watchExpiry(s *server, c *client, base, loaded int64, at time.Time) ([]float64, error) {
-	p, err := startPinger(s)
+	p, err := startPinger(s, []string{"PING"})
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func (b *bench) bigRemovalFigure(name string, kind bigValue, way removal, n int)
 		if err != nil {
 			return nil, err
 		}
-		p, err := startPinger(s)
+		p, err := startPinger(s, []string{"PING"})
 		if err != nil {
 			return nil, err
 		}
