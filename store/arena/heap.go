@@ -85,6 +85,7 @@ const (
 
 	releaseSlice = 4 << 20 // bytes given back per step of a large block
 	releaseBatch = 512     // free spans given back per step
+	releaseBatch = 512     // free spans given back per step
 )
 
 // desc describes the span (or large block) that begins at its page. Interior
