@@ -85,7 +85,6 @@ const (
 
 	releaseSlice = 4 << 20 // bytes given back per step of a large block
 	releaseBatch = 512     // free spans given back per step
-	releaseBatch = 512     // free spans given back per step
 )
 
 // desc describes the span (or large block) that begins at its page. Interior
@@ -336,7 +335,8 @@ func (h *Heap) scavengeLarge() (done, more bool, err error) {
 }
 
 // release gives up to n free spans of a kind back to the system, and no more than
-// releaseBatch. They are the oldest of the free list, since the newest are still in the caches.
+// releaseBatch. They are the oldest of the free list, since the newest are still
+// in the caches.
 func (h *Heap) release(kind uint8, n int) error {
 	h.mu.Lock()
 	n = min(n, releaseBatch, len(h.dirty[kind]))
