@@ -135,7 +135,7 @@ func capFlags(limit int64) []string {
 // hitFigure asks for warm keys, then for measured ones: hits in per cent of the latter, keys that are there at the end, GETs per second.
 func (b *bench) hitFigure(name string, keys sized, limit int64, p policyPair, warm, measured int) figure {
 	return figure{
-		name: name, fresh: true, most: 2, memory: 4 * limit, flags: capFlags(limit),
+		name: name, fresh: true, most: 1, memory: 4 * limit, flags: capFlags(limit),
 		prepare: p.apply,
 		trial: func(s *server) ([]float64, error) {
 			c, err := dial(s.addr)
