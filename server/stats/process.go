@@ -10,12 +10,14 @@ type Process struct {
 	User, System time.Duration // processor time
 	RSS          int64         // bytes, 0 if unknown
 	Go           int64         // bytes the Go runtime uses: heap, stacks and its own
+	GoResident   int64         // bytes it has taken from the system: Go, and free pages not given back yet
 	TotalMemory  int64         // bytes the machine has, 0 if unknown
 }
 
 // ReadProcess asks for the present values. It costs some tens of microseconds.
 func ReadProcess() Process {
-	p := Process{Go: GoMemory()}
+	var p Process
+	p.Go, p.GoResident = goMemory()
 	p.User, p.System = cpuTimes()
 	p.RSS, p.TotalMemory = residentMemory()
 	return p
@@ -24,22 +26,24 @@ func ReadProcess() Process {
 // GoMemory is what the runtime has taken, less what it has given back or could, in bytes.
 // It costs a few microseconds.
 func GoMemory() int64 {
-	s := []metrics.Sample{
-		{Name: "/memory/classes/total:bytes"},
-		{Name: "/memory/classes/heap/released:bytes"},
-		{Name: "/memory/classes/heap/free:bytes"},
-	}
-	metrics.Read(s)
-	return int64(s[0].Value.Uint64() - s[1].Value.Uint64() - s[2].Value.Uint64())
+	used, _ := goMemory()
+	return used
 }
 
 // GoResident is what the runtime has taken and not given back, in bytes: GoMemory
 // and what could be given back. It costs a few microseconds.
 func GoResident() int64 {
-	s := []metrics.Sample{
+	_, resident := goMemory()
+	return resident
+}
+
+func goMemory() (used, resident int64) {
+	s := [...]metrics.Sample{
 		{Name: "/memory/classes/total:bytes"},
 		{Name: "/memory/classes/heap/released:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
 	}
-	metrics.Read(s)
-	return int64(s[0].Value.Uint64() - s[1].Value.Uint64())
+	metrics.Read(s[:])
+	resident = int64(s[0].Value.Uint64() - s[1].Value.Uint64())
+	return resident - int64(s[2].Value.Uint64()), resident
 }
