@@ -1,24 +1,546 @@
 package store
 
-// defaultSamples is maxmemory-samples until it is set.
-const defaultSamples = 5
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+
+	"github.com/larderkv/larder/eviction"
+	"github.com/larderkv/larder/store/arena"
+)
+
+// Eviction: how keys are chosen and removed when memory is short. What is a good
+// victim is the business of package eviction, how much has to go that of the
+// caller of Relieve.
+//
+// # Problem
+//
+// A full cache evicts a key for each that it is given, so an eviction must cost a
+// fraction of a SET: Redis samples maxmemory-samples keys one by one, each a chain
+// of cache misses, and then looks the best of them up once more to delete it.
+//
+// # Bursts
+//
+// Keys are evicted up to 16 at a time, in one shard and under one lock. From a
+// random place in the table's hash order on, whole buckets are taken, which lie
+// side by side, until there are samples candidates for each victim. A bucket is
+// one cache line and refers to seven or eight records; the first lines of all
+// records are prefetched before the first is looked at, so that the misses
+// overlap. Neighbours in hash order are as random a choice as any other.
+//
+// The best are then removed all at once. Taking the best 16 of 80 is a better
+// choice than 16 times the best of 5, since it never falls on a group in which
+// even the best is in use; and it needs no memory of good candidates between
+// calls, as Redis keeps one. Buckets and slots of the victims are known, so
+// nothing is looked up again. A sub-table shrinks after the last removal, since
+// that moves slots.
+//
+// A burst frees at least what the caller wants if its 16 victims can, and some
+// more while entries are small: the writers that follow find the room made.
+//
+// # Few keys
+//
+// Shards take turns. Where one has fewer keys than there should be candidates
+// (values are large, or only few keys have an expiry time), candidates are
+// gathered from as many shards as it takes, one lock after the other. The best of
+// them are locked again and looked at again: the record must still be where it
+// was, and no better to keep than it was. If it is not, the next step will find
+// another. So a hundred values of a megabyte are evicted by their order in the
+// store and not by that in some shard. A value that takes long to write is worth
+// more candidates: one for each candidateBytes.
+//
+// # Keys with an expiry time
+//
+// The volatile policies look for them by the hints of expiry (expire.go): one word
+// per sub-table, then one per bucket, then the records. Hints are lower bounds
+// and may be left over from keys that have gone; a search that finds nothing
+// behind one corrects it, so that no key stays hidden behind wrong hints. A step
+// looks at a bounded number of places; the next begins at another one.
+//
+// A candidate whose time has come is the best victim there is under any policy. It
+// counts as expired.
+//
+// # Snapshots
+//
+// The evictor is a writer (preserve.go). Victims that a running snapshot has yet to
+// write are handed over to it, so evicting frees nothing at that moment: but the
+// Debt is not counted towards the limit, nor are the tables of collections that
+// only wait to be written, or one short snapshot would cost the whole cache. Nor is
+// a big collection free when its key has gone: it is garbage, which Relieve frees
+// before it evicts anything else.
+//
+// # Numbers
+//
+// See BenchmarkEvict.
+//
+// # Rejected
+//
+// Lists or queues through all entries (exact LRU, S3-FIFO, SIEVE): 8 to 16 bytes per
+// entry and a write to other entries' cache lines on each access, under a lock. A
+// pool of candidates that lives from call to call: it has to be checked against
+// everything that happens in between, and larger bursts do better.
+
+const (
+	defaultSamples = 5   // maxmemory-samples until it is set
+	maxSamples     = 256 // more are not worth the time under a lock
+
+	maxVictims = 16 // of one burst
+
+	// A burst goes on to burstBytes, or one part in burstPart of the store.
+	burstBytes = 4 << 10
+	burstPart  = 256
+
+	// A victim of this many bytes is chosen from two candidates at least, and so
+	// on, up to fewCandidates.
+	candidateBytes = 256
+	fewCandidates  = 64
+
+	// searchSteps bounds a step: buckets and sub-tables looked at, and records.
+	searchSteps = 1024
+
+	// maxPicks bounds the buckets with candidates of a burst, pickAhead is how
+	// many are prefetched together.
+	maxPicks  = 80
+	pickAhead = 16
+)
 
 // Evictor chooses keys whose memory others need more, and removes them. It is one
 // goroutine's tool at a time; a store may have many.
-type Evictor struct{ s *Store }
+type Evictor struct {
+	s     *Store
+	rng   rand.PCG
+	at    int    // the shard whose turn it is
+	steps uint32 // of Relieve, while memory is fragmented
+
+	// The step that is going on.
+	now     int64
+	meter   *eviction.Meter
+	policy  eviction.Policy
+	samples int
+	left    int // of searchSteps
+	picks   [maxPicks]pick
+	n       int // picks in use
+	near    *eviction.Pool[near]
+	far     *eviction.Pool[far]
+}
+
+// pick is a bucket with candidates. It is good while the shard is locked.
+type pick struct {
+	t       *table
+	db      int32
+	sub     uint32
+	bucket  uint16
+	victims uint16 // by slot
+}
+
+// near is a candidate in a pick.
+type near struct {
+	rank uint64
+	size int64
+	ref  arena.Ref
+	pick uint8
+	slot uint8
+}
+
+// far is a candidate in a shard whose lock has been given back.
+type far struct {
+	rank  uint64
+	hash  uint64
+	ref   arena.Ref
+	shard int32
+	db    int32
+}
 
 // NewEvictor makes an Evictor.
-func (s *Store) NewEvictor() *Evictor { return &Evictor{s: s} }
+func (s *Store) NewEvictor() *Evictor {
+	e := &Evictor{s: s, near: eviction.NewPool[near](maxVictims), far: eviction.NewPool[far](maxVictims)}
+	e.seed(rand.Uint64())
+	return e
+}
 
-// SetSamples sets how many keys are compared for each that is evicted, at least
-// 1: maxmemory-samples.
+func (e *Evictor) seed(seed uint64) {
+	e.rng.Seed(seed, 1)
+	e.at = int(e.rng.Uint64() & e.s.mask)
+}
+
+// SetSamples sets how many candidates there should be for each key that is
+// evicted: maxmemory-samples, at least 1. Any goroutine may call it.
 func (s *Store) SetSamples(n int) { s.samples.Store(int64(n)) }
 
-// weight is what a record takes, in bytes.
+// burst evicts up to maxVictims keys, of want bytes if they have as many. It
+// returns false if no key may be evicted.
+func (e *Evictor) burst(now, want int64) (progress bool) {
+	s := e.s
+	e.now, e.meter, e.left = now, s.Meter(), searchSteps
+	if e.policy = e.meter.Policy(); e.policy.Rule == eviction.NoEviction {
+		return false
+	}
+	e.samples = int(min(s.samples.Load(), maxSamples))
+	if e.policy.Rule == eviction.Random {
+		e.samples = 1
+	}
+	want = max(want, min(burstBytes, s.Used()/burstPart))
+	e.far.Reset()
+	gathered, each := 0, 1
+	for range s.shards {
+		sh := &s.shards[e.at]
+		shard := e.at
+		e.at = (e.at + 1) & int(s.mask)
+		sh.mu.Lock()
+		keys := e.evictable(sh)
+		if keys == 0 {
+			sh.mu.Unlock()
+			continue
+		}
+		progress = true
+		var victims int
+		victims, each = e.share(sh, want)
+		found := e.gather(sh, keys, victims*each)
+		if gathered == 0 && found >= each {
+			e.evictNear(sh, found/each, want)
+			sh.mu.Unlock()
+			return true
+		}
+		e.carry(sh, shard)
+		sh.mu.Unlock()
+		if gathered += found; gathered >= max(each, fewCandidates) || e.left <= 0 {
+			break
+		}
+	}
+	if gathered > 0 {
+		e.evictFar(max(1, gathered/each), want)
+	}
+	return progress
+}
+
+// evictable is the number of the shard's keys that the policy may evict.
+func (e *Evictor) evictable(sh *shard) (keys int) {
+	for _, t := range sh.dbs {
+		if t != nil {
+			keys += e.evictableOf(t)
+		}
+	}
+	return keys
+}
+
+func (e *Evictor) evictableOf(t *table) int {
+	if e.policy.Volatile {
+		return t.ttls
+	}
+	return t.n
+}
+
+// share says how many victims of the shard's average size make want bytes, and
+// from how many candidates each should be chosen.
+func (e *Evictor) share(sh *shard, want int64) (victims, each int) {
+	keys := int64(1)
+	for _, t := range sh.dbs {
+		if t != nil {
+			keys += int64(t.n)
+		}
+	}
+	size := max(1, sh.ar.Used()/keys)
+	if each = e.samples; e.policy.Rule != eviction.Random {
+		each = max(each, int(min(size/candidateBytes, fewCandidates)))
+	}
+	return max(1, min(int(want/size)+1, maxVictims, maxSamples/each)), each
+}
+
+// gather fills the near pool with the best of at least need candidates of the
+// shard, if it has as many. It returns how many there were.
+func (e *Evictor) gather(sh *shard, keys, need int) (found int) {
+	e.near.Reset()
+	e.n = 0
+	// Databases have their chance by the number of their keys.
+	db, skip := 0, int(e.rng.Uint64()%uint64(keys))
+	for ; ; db++ {
+		if t := sh.dbs[db]; t != nil {
+			if skip -= e.evictableOf(t); skip < 0 {
+				break
+			}
+		}
+	}
+	for range sh.dbs {
+		if t := sh.dbs[db]; t != nil && e.evictableOf(t) > 0 {
+			if found += e.gatherFrom(sh, int32(db), t, need-found); found >= need {
+				return found
+			}
+		}
+		if db++; db == len(sh.dbs) {
+			db = 0
+		}
+	}
+	return found
+}
+
+// gatherFrom is gather for one table.
+func (e *Evictor) gatherFrom(sh *shard, db int32, t *table, need int) (found int) {
+	w := newTour(t, e.rng.Uint64(), e.policy.Volatile)
+	for found < need && e.left > 0 && e.n <= maxPicks-pickAhead {
+		ahead := e.picks[e.n : e.n : e.n+pickAhead]
+		slots := 0
+		for len(ahead) < pickAhead && slots < need-found && e.left > 0 {
+			sub, i, ok := w.next(&e.left)
+			if !ok {
+				break
+			}
+			s := &t.subs[sub]
+			t.prefetchRefs(s, i)
+			ahead = append(ahead, pick{t: t, db: db, sub: sub, bucket: uint16(i)})
+			slots += int(t.bucket(s, i).count())
+		}
+		if len(ahead) == 0 {
+			return found
+		}
+		for _, p := range ahead {
+			if n := e.consider(sh, p); n > 0 {
+				found += n
+				e.picks[e.n] = p
+				e.n++
+			}
+		}
+	}
+	return found
+}
+
+// consider offers what a bucket has to the near pool, as that of the next pick.
+func (e *Evictor) consider(sh *shard, p pick) (found int) {
+	b := p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket))
+	count := b.count()
+	e.left -= int(count)
+	for slot := range count {
+		ref := b.ref(slot)
+		r := readRecord(p.t.mem, ref)
+		if e.policy.Volatile && r.expire == 0 {
+			continue
+		}
+		found++
+		size := sh.weight(&r)
+		rank := e.rank(&r, size)
+		e.near.Offer(rank, near{rank: rank, size: size, ref: ref, pick: uint8(e.n), slot: slot})
+	}
+	if found == 0 && e.policy.Volatile {
+		b.setHint(0)
+	}
+	return found
+}
+
+// rank is the Meter's, below that of every expired entry.
+func (e *Evictor) rank(r *record, size int64) uint64 {
+	if r.expire != 0 && r.expire <= e.now {
+		return math.MaxUint64
+	}
+	if e.policy.Rule == eviction.Random {
+		return e.rng.Uint64() >> 1
+	}
+	return min(e.meter.Rank(r.meta>>wordShift, size, r.expire, e.now), math.MaxUint64-1)
+}
+
+// weight is what a record and the collection it owns take, in bytes.
 func (sh *shard) weight(r *record) int64 {
+	size := int64(r.size())
 	if r.encoding() == encTable {
 		v := r.value()
-		return int64(r.size()) + int64(sh.nestedTable(sh.ar.Mem()[v:v+handleSize]).n)
+		size += int64(sh.nestedTable(sh.ar.Mem()[v : v+handleSize]).n) * bucketSize
 	}
-	return int64(r.size())
+	return size
+}
+
+// evictNear removes the best of the near pool: as many victims at most, and want
+// bytes. Expired ones are no victims.
+func (e *Evictor) evictNear(sh *shard, victims int, want int64) {
+	for want > 0 {
+		c, ok := e.near.Take()
+		if !ok || victims == 0 && c.rank != math.MaxUint64 {
+			break
+		}
+		if c.rank != math.MaxUint64 {
+			victims--
+		}
+		want -= c.size
+		e.picks[c.pick].victims |= 1 << c.slot
+	}
+	for i := range e.picks[:e.n] {
+		e.removeVictims(sh, &e.picks[i])
+	}
+	for i := range e.picks[:e.n] {
+		if p := &e.picks[i]; p.victims != 0 {
+			p.t.shrink(p.sub)
+		}
+	}
+}
+
+// removeVictims removes the victims in a bucket, from the last slot to the first,
+// since a removal moves later ones into the gap.
+func (e *Evictor) removeVictims(sh *shard, p *pick) {
+	for left := p.victims; left != 0; {
+		slot := uint8(bits.Len16(left) - 1)
+		left &^= 1 << slot
+		e.remove(sh, p, slot)
+	}
+}
+
+// remove removes the key in a slot. The sub-table does not shrink yet.
+func (e *Evictor) remove(sh *shard, at *pick, slot uint8) {
+	t := at.t
+	s := &t.subs[at.sub]
+	b := t.bucket(s, uint32(at.bucket))
+	raw := b.raw(slot)
+	r := readRecord(t.mem, raw&^parityBit)
+	why := Evicted
+	if r.expire != 0 && r.expire <= e.now {
+		why = Expired
+		e.s.expired.Add(1)
+	} else {
+		e.meter.Evicted(r.meta>>wordShift, sh.weight(&r), e.now)
+		e.s.evicted.Add(1)
+	}
+	p := pos{sub: at.sub, bucket: at.bucket, slot: slot}
+	if slot >= b.count()-b.guests() {
+		p.guests = t.guestsAt(s, &r, uint32(at.bucket))
+	}
+	t.unlink(p, r.expire != 0)
+	sh.removed(int(at.db), t, &r, raw, why)
+}
+
+// carry moves the near pool to the far one.
+func (e *Evictor) carry(sh *shard, shard int) {
+	for {
+		c, ok := e.near.Take()
+		if !ok {
+			return
+		}
+		p := &e.picks[c.pick]
+		e.far.Offer(c.rank, far{
+			rank: c.rank, hash: p.t.hash(recordKey(p.t.mem, c.ref)), ref: c.ref, shard: int32(shard), db: p.db,
+		})
+	}
+}
+
+// evictFar removes the best of the far pool: as many victims at most, and want
+// bytes. What has changed since it was ranked is left alone.
+func (e *Evictor) evictFar(victims int, want int64) {
+	for victims > 0 && want > 0 {
+		c, ok := e.far.Take()
+		if !ok {
+			return
+		}
+		sh := &e.s.shards[c.shard]
+		sh.mu.Lock()
+		if size, ok := e.evictAgain(sh, c); ok {
+			want -= size
+			victims--
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// evictAgain removes a candidate whose shard was unlocked meanwhile, if it is as
+// good a victim as before. It returns what it took.
+func (e *Evictor) evictAgain(sh *shard, c far) (size int64, ok bool) {
+	t := sh.dbs[c.db]
+	if t == nil {
+		return 0, false
+	}
+	p, ok := t.findRef(c.hash, c.ref)
+	if !ok {
+		return 0, false
+	}
+	r := readRecord(t.mem, c.ref)
+	size = sh.weight(&r)
+	if e.policy.Volatile && r.expire == 0 || e.policy.Rule != eviction.Random && e.rank(&r, size) < c.rank {
+		return 0, false
+	}
+	e.remove(sh, &pick{t: t, db: c.db, sub: p.sub, bucket: p.bucket}, p.slot)
+	t.shrink(p.sub)
+	return size, true
+}
+
+// findRef finds the slot that refers to a record whose key has the hash h.
+func (t *table) findRef(h uint64, ref arena.Ref) (p pos, ok bool) {
+	p.sub = t.subOf(h)
+	s := &t.subs[p.sub]
+	if s.buckets == 0 {
+		return p, false
+	}
+	for i := s.home(s.position(h)); int(p.guests) < int(s.buckets); p.guests++ {
+		b := t.bucket(s, i)
+		for slot := range b.count() {
+			if b.ref(slot) == ref {
+				p.bucket, p.slot = uint16(i), slot
+				return p, true
+			}
+		}
+		if b.overflow() == 0 {
+			break
+		}
+		if i++; i == uint32(s.buckets) {
+			i = 0
+		}
+	}
+	return p, false
+}
+
+// guestsAt is how many buckets from home a record is that lies in bucket i.
+func (t *table) guestsAt(s *subtable, r *record, i uint32) uint8 {
+	home := s.home(s.position(t.hash(t.mem[r.key : r.key+uint64(r.klen)])))
+	return uint8((i + uint32(s.buckets) - home) % uint32(s.buckets))
+}
+
+// tour goes once through the buckets of a table, from one of them on and round.
+// The table must not change meanwhile.
+type tour struct {
+	t        *table
+	volatile bool   // pass over buckets without records that expire
+	start    uint32 // sub-table where it began
+	first    uint32 // and bucket
+	sub      uint32 // the next bucket
+	bucket   uint32
+	round    bool // back in the sub-table where it began
+	empty    bool // no bucket of this sub-table, seen from its first on, has a hint
+}
+
+// newTour begins at the home of a hash.
+func newTour(t *table, h uint64, volatile bool) tour {
+	sub := t.subOf(h)
+	w := tour{t: t, volatile: volatile, start: sub, sub: sub}
+	if s := &t.subs[sub]; s.buckets > 0 {
+		w.first = s.home(s.position(h))
+		w.bucket = w.first
+	}
+	return w
+}
+
+// next returns the next bucket, and false at the end or when steps are used up.
+func (w *tour) next(steps *int) (sub, bucket uint32, ok bool) {
+	for ; *steps > 0; *steps-- {
+		s := &w.t.subs[w.sub]
+		end := uint32(s.buckets)
+		if w.round {
+			end = min(end, w.first)
+		}
+		if w.volatile && s.due == 0 {
+			end = 0
+		}
+		if w.bucket < end {
+			bucket = w.bucket
+			w.bucket++
+			if w.volatile && w.t.bucket(s, bucket).hint() == 0 {
+				continue
+			}
+			w.empty = false
+			return w.sub, bucket, true
+		}
+		if w.round {
+			return 0, 0, false
+		}
+		if w.volatile && w.empty {
+			s.due = 0 // it was left over
+		}
+		if w.sub++; int(w.sub) == len(w.t.subs) {
+			w.sub = 0
+		}
+		w.bucket, w.empty, w.round = 0, true, w.sub == w.start
+	}
+	return 0, 0, false
 }

@@ -55,7 +55,7 @@ func (sh *shard) dropNested(handle []byte) {
 	sh.nested[i] = nil
 	sh.freeNested = append(sh.freeNested, i)
 	if sh.unfinished(t) {
-		t.orphan = true
+		sh.makeOrphan(t)
 		return
 	}
 	sh.discard(garbage{t: t, epoch: sh.cut.epoch})
@@ -64,12 +64,26 @@ func (sh *shard) dropNested(handle []byte) {
 // discard frees a detached table, now or later.
 func (sh *shard) discard(g garbage) {
 	if t := g.t; t.n > freeNow {
-		sh.garbage = append(sh.garbage, g)
+		sh.addGarbage(g)
 		return
 	}
 	for i := range g.t.subs {
 		sh.freeSub(g, i)
 	}
+}
+
+// addGarbage leaves a detached table to the maintenance and to whoever needs
+// memory.
+func (sh *shard) addGarbage(g garbage) {
+	sh.garbage = append(sh.garbage, g)
+	sh.s.littered.set(sh.id)
+}
+
+// makeOrphan leaves a table that was removed to the snapshot that has yet to
+// write it.
+func (sh *shard) makeOrphan(t *table) {
+	t.orphan = true
+	sh.s.orphans.Add(t.memory())
 }
 
 // freeRecord frees a record that is no longer in its table, and what it owns.
@@ -120,7 +134,9 @@ func (sh *shard) collectGarbage() bool {
 	// up by position and taken off first.
 	last := len(g.t.subs) - 1
 	if last < 0 {
-		sh.garbage = sh.garbage[:n-1]
+		if sh.garbage = sh.garbage[:n-1]; n == 1 {
+			sh.s.littered.clear(sh.id)
+		}
 		return true
 	}
 	sh.freeSub(g, last)

@@ -1,27 +1,77 @@
 package store
 
-// Counted is the number of bytes that count towards a memory limit: what records
-// and tables use, without what only a running snapshot still keeps. It is some
-// atomic loads.
-func (s *Store) Counted(limit int64) int64 { return s.Memory() - s.Debt() }
+import (
+	"math/bits"
+	"sync/atomic"
+)
+
+// Counted is the number of bytes that count towards a memory limit of limit
+// bytes: what records and tables use, without what only a running snapshot still
+// keeps, and what fragmentation exceeds its allowance by. It is some atomic loads.
+func (s *Store) Counted(limit int64) int64 {
+	used := s.Used()
+	return used - s.debt.Load() - s.orphans.Load() + max(0, s.Memory()-used-fragmentAllowance(limit))
+}
+
+// fragmentAllowance is how many bytes of free slots in spans in use are not
+// counted. A span that is half empty is nobody's fault as long as there are few;
+// beyond that free slots count like data, so that the memory of the process is
+// bounded whatever sizes values have.
+func fragmentAllowance(limit int64) int64 { return min(4<<20+limit/64, limit/16) }
+
+// compactEvery is how many steps of Relieve go by for one that compacts, while
+// there is something to compact: a unit takes as long as several bursts.
+const compactEvery = 4
 
 // Evicted is the number of keys removed because memory was short.
 func (s *Store) Evicted() int64 { return s.evicted.Load() }
 
-// Relieve does one bounded step, some tens of microseconds, that brings Counted
-// down. It takes shard locks one at a time; the caller holds none. now is in unix
-// milliseconds, want the number of bytes to be gained if a step can, limit the
-// memory limit in bytes. It returns false when nothing is left that may be
-// evicted, freed or compacted.
-func (e *Evictor) Relieve(now int64, want, limit int64) (progress bool) {
-	for i := range e.s.shards {
-		sh := &e.s.shards[i]
+// Relieve does one bounded step, some microseconds to some tens of them, that
+// brings Counted down: it frees a part of what has been removed already, or
+// compacts, or evicts keys. want is the number of bytes to be gained if one step
+// can, limit the memory limit in bytes, now is in unix milliseconds. It takes
+// shard locks one at a time; the caller holds none. It returns false when nothing
+// is left that may be freed, compacted or evicted.
+//
+// A true may mean that the step has only searched: where few keys have an expiry
+// time and the policy is for those alone, several steps may be needed to find one.
+func (e *Evictor) Relieve(now, want, limit int64) (progress bool) {
+	s := e.s
+	if i := s.littered.first(e.at); i >= 0 {
+		sh := &s.shards[i]
 		sh.mu.Lock()
-		progress = sh.collectGarbage()
+		freed := sh.collectGarbage()
 		sh.mu.Unlock()
-		if progress {
+		if freed {
 			return true
 		}
 	}
-	return false
+	fragmented := s.Fragmented() > fragmentAllowance(limit)/4*3
+	if fragmented {
+		if e.steps++; e.steps%compactEvery == 0 && s.compactUnit(now) {
+			return true
+		}
+	}
+	return e.burst(now, want) || fragmented && s.compactUnit(now)
+}
+
+// shardBits is a set of shards that can be looked at without a lock.
+type shardBits [MaxShards / 64]atomic.Uint64
+
+func (b *shardBits) set(shard int32)   { b[shard>>6].Or(1 << (shard & 63)) }
+func (b *shardBits) clear(shard int32) { b[shard>>6].And(^uint64(1 << (shard & 63))) }
+
+// first is the first shard of the set from the given one on, going round; -1 if
+// the set is empty.
+func (b *shardBits) first(from int) int {
+	word := from >> 6
+	set := b[word].Load() >> (from & 63) << (from & 63)
+	for range len(b) + 1 {
+		if set != 0 {
+			return word<<6 + bits.TrailingZeros64(set)
+		}
+		word = (word + 1) % len(b)
+		set = b[word].Load()
+	}
+	return -1
 }

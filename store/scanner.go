@@ -107,7 +107,8 @@ func (sh *shard) finish(g garbage) {
 	g.epoch = sh.cut.epoch
 	g.t.epoch = g.epoch
 	if g.t.orphan {
-		sh.garbage = append(sh.garbage, g)
+		sh.s.orphans.Add(-g.t.memory())
+		sh.addGarbage(g)
 	}
 }
 
