@@ -26,7 +26,7 @@ import (
 // is the keyspace or a table of one detached collection. The key is absent.
 func (v *View) insertCollection(t *table, k Key, meta uint32, n int) Entry {
 	size := recordSize(len(k.Name), n, false)
-	ref := t.ar.Alloc(size)
+	ref := t.alloc(size)
 	b := t.ar.Bytes(ref, size)
 	copy(b[writeHeader(b, meta, len(k.Name), n, 0):], k.Name)
 	p := t.insert(k.hash, ref, 0, v.Now)
@@ -79,7 +79,7 @@ func (e *Entry) spent() bool { return e.t == nil }
 
 // addElement adds a field or member that t does not have.
 func (t *table) addElement(name, value []byte) {
-	t.insert(t.hash(name), newRecord(t.ar, metaOf(TypeString, encPlain), name, value, 0), 0, 0)
+	t.insert(t.hash(name), t.newRecord(metaOf(TypeString, encPlain), name, value, 0), 0, 0)
 }
 
 // fillPack writes items as a pack into b, which has room for all of them, until

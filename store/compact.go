@@ -279,8 +279,9 @@ func (t *table) evacuate(sub, from uint32, c *compaction) (next uint32, done boo
 	}
 	if s.buckets > 0 {
 		if t.ar.Evacuating(arena.Ref(s.base >> 3)) {
-			n := int(s.buckets) * bucketSize
+			n, before := int(s.buckets)*bucketSize, t.bytes
 			s.base = t.relocate(arena.Ref(s.base>>3), n).Off()
+			t.arrays += t.bytes - before
 			moved += int64(n)
 			c.arrays++
 		} else {
@@ -292,8 +293,8 @@ func (t *table) evacuate(sub, from uint32, c *compaction) (next uint32, done boo
 }
 
 func (t *table) relocate(ref arena.Ref, n int) arena.Ref {
-	moved := t.ar.Alloc(n)
+	moved := t.alloc(n)
 	copy(t.ar.Bytes(moved, n), t.ar.Bytes(ref, n))
-	t.ar.Free(ref)
+	t.free(ref)
 	return moved
 }

@@ -117,7 +117,7 @@ func (v *View) Copy(from Key, to *View, k Key) bool {
 // the arena: the new record is made before the old one is freed.
 func (v *View) put(k Key, meta uint32, value []byte, expire int64) {
 	t := v.tableForWrite(k)
-	ref := newRecord(t.ar, meta, k.Name, value, expire)
+	ref := t.newRecord(meta, k.Name, value, expire)
 	if e, ok := v.Write(k); ok {
 		e.remove()
 	}

@@ -18,7 +18,7 @@ func (v *View) InsertString(k Key, value []byte, expire int64) bool {
 	if _, _, exists := t.find(k.hash, k.Name); exists {
 		return false
 	}
-	ref := newRecord(t.ar, v.newMeta(TypeString, encPlain), k.Name, value, expire)
+	ref := t.newRecord(v.newMeta(TypeString, encPlain), k.Name, value, expire)
 	t.insert(k.hash, ref, expire, v.Now)
 	return true
 }

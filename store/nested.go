@@ -83,13 +83,13 @@ func (sh *shard) addGarbage(g garbage) {
 // write it.
 func (sh *shard) makeOrphan(t *table) {
 	t.orphan = true
-	sh.s.orphans.Add(t.memory())
+	sh.s.orphans.Add(t.bytes)
 }
 
 // freeRecord frees a record that is no longer in its table, and what it owns.
-func (sh *shard) freeRecord(r *record, ref arena.Ref) {
+func (sh *shard) freeRecord(t *table, r *record, ref arena.Ref) {
 	sh.dropOwned(r)
-	sh.ar.Free(ref)
+	t.free(ref)
 }
 
 // dropOwned gives up the nested table of a record that has one.
@@ -110,14 +110,14 @@ func (sh *shard) freeSub(g garbage, i int) {
 		}
 		ref := b.ref(slot)
 		if !g.keyspace {
-			sh.ar.Free(ref)
+			t.free(ref)
 			return
 		}
 		r := readRecord(t.mem, ref)
 		if r.encoding() == encTable && g.epoch != sh.cut.epoch {
 			sh.nestedTable(t.mem[r.value():]).epoch = sh.cut.epoch
 		}
-		sh.freeRecord(&r, ref)
+		sh.freeRecord(t, &r, ref)
 	})
 	t.freeArray(s.base, s.buckets)
 	*s = subtable{}
@@ -144,16 +144,6 @@ func (sh *shard) collectGarbage() bool {
 	return true
 }
 
-// footprint is the number of bytes of the table and all its records.
-func (t *table) footprint() int64 {
-	sum := t.memory()
-	t.each(func(ref arena.Ref) bool {
-		sum += int64(t.ar.Footprint(ref))
-		return true
-	})
-	return sum
-}
-
 // cloneInto copies a table and its records into another shard's arena.
 func (t *table) cloneInto(sh *shard, now int64) *table {
 	c := newTable(sh, t.seed)
@@ -161,7 +151,7 @@ func (t *table) cloneInto(sh *shard, now int64) *table {
 		r := readRecord(t.mem, ref)
 		key := t.mem[r.key : r.key+uint64(r.klen)]
 		v := r.value()
-		nr := newRecord(sh.ar, r.meta, key, t.mem[v:v+uint64(r.vlen)], r.expire)
+		nr := c.newRecord(r.meta, key, t.mem[v:v+uint64(r.vlen)], r.expire)
 		c.insert(c.hash(key), nr, r.expire, now)
 		return true
 	})

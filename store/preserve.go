@@ -115,7 +115,7 @@ func (e *Entry) detach() {
 // alias the old one.
 func (e *Entry) renew(meta uint32, value []byte, expire int64) {
 	key := e.t.mem[e.rec.key : e.rec.key+uint64(e.rec.klen)]
-	ref := newRecord(e.t.ar, meta, key, value, expire)
+	ref := e.t.newRecord(meta, key, value, expire)
 	e.release()
 	e.t.renew(e.p, ref)
 	e.ref, e.rec = ref, readRecord(e.t.mem, ref)
@@ -126,7 +126,7 @@ func (e *Entry) release() {
 	if e.unsaved() {
 		e.sh.handOver(e.t, e.ref)
 	} else {
-		e.sh.ar.Free(e.ref)
+		e.t.free(e.ref)
 	}
 }
 
@@ -134,7 +134,7 @@ func (e *Entry) release() {
 // owns. parity is that of the slot it had.
 func (sh *shard) releaseRecord(t *table, r *record, ref, parity arena.Ref) {
 	if sh.cut.sn == nil || parity == sh.cut.parity {
-		sh.freeRecord(r, ref)
+		sh.freeRecord(t, r, ref)
 		return
 	}
 	sh.handOver(t, ref)
@@ -144,6 +144,7 @@ func (sh *shard) releaseRecord(t *table, r *record, ref, parity arena.Ref) {
 // handOver gives the block of an unsaved record to the snapshot.
 func (sh *shard) handOver(t *table, ref arena.Ref) {
 	c := &sh.cut
+	t.disown(ref)
 	sh.owe(ref, +1)
 	if ref == c.pin {
 		c.lost = true

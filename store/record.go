@@ -148,10 +148,10 @@ func writeHeader(b []byte, meta uint32, klen, vlen int, expire int64) int {
 
 // newRecord allocates and fills a record. expire is in unix milliseconds, 0
 // for none. key and value are copied.
-func newRecord(a *arena.Arena, meta uint32, key, value []byte, expire int64) arena.Ref {
+func (t *table) newRecord(meta uint32, key, value []byte, expire int64) arena.Ref {
 	n := recordSize(len(key), len(value), expire != 0)
-	ref := a.Alloc(n)
-	b := a.Bytes(ref, n)
+	ref := t.alloc(n)
+	b := t.ar.Bytes(ref, n)
 	p := writeHeader(b, meta, len(key), len(value), expire)
 	p += copy(b[p:], key)
 	copy(b[p:], value)

@@ -107,7 +107,7 @@ func (sh *shard) finish(g garbage) {
 	g.epoch = sh.cut.epoch
 	g.t.epoch = g.epoch
 	if g.t.orphan {
-		sh.s.orphans.Add(-g.t.memory())
+		sh.s.orphans.Add(-g.t.bytes)
 		sh.addGarbage(g)
 	}
 }

@@ -149,7 +149,7 @@ func (s *Set) add(member []byte) bool {
 		if _, _, ok := t.find(h, member); ok {
 			return false
 		}
-		t.insert(h, newRecord(t.ar, metaOf(TypeString, encPlain), member, nil, 0), 0, 0)
+		t.insert(h, t.newRecord(metaOf(TypeString, encPlain), member, nil, 0), 0, 0)
 		return true
 	}
 }

@@ -73,7 +73,9 @@ func (n *NewSet) Discard() {
 func (n *NewSet) attach(expire int64) {
 	e, v, k := &n.set.e, n.set.v, n.set.k
 	n.t.remove(e.p, false)
+	n.t.disown(e.ref)
 	e.t = v.tableForWrite(k)
+	e.t.adopt(e.ref)
 	e.p = e.t.insert(k.hash, e.ref, 0, v.Now)
 	if expire != 0 {
 		e.setExpire(expire, v.Now)

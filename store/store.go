@@ -317,6 +317,18 @@ func (s *Store) SetActiveExpire(on bool) { s.activeExpire.Store(on) }
 type DBStats struct {
 	Keys    int // expired ones that are not yet removed included
 	Expires int // keys with a TTL
+
+	Bytes  int64 // of the arena: records, big collections excepted, and bucket arrays
+	Arrays int64 // of the bucket arrays among them
+	Index  int64 // of the tables without records: bucket arrays and directories
+}
+
+func (st *DBStats) add(t *table) {
+	st.Keys += t.n
+	st.Expires += t.ttls
+	st.Bytes += t.bytes
+	st.Arrays += t.arrays
+	st.Index += t.index()
 }
 
 // DB counts the keys of a database; it locks one shard after the other.
@@ -325,8 +337,7 @@ func (s *Store) DB(db int) (st DBStats) {
 		sh := &s.shards[i]
 		sh.mu.Lock()
 		if t := sh.dbs[db]; t != nil {
-			st.Keys += t.n
-			st.Expires += t.ttls
+			st.add(t)
 		}
 		sh.mu.Unlock()
 	}
@@ -337,8 +348,7 @@ func (s *Store) DB(db int) (st DBStats) {
 func (s *Store) DBLocked(db int) (st DBStats) {
 	for i := range s.shards {
 		if t := s.shards[i].dbs[db]; t != nil {
-			st.Keys += t.n
-			st.Expires += t.ttls
+			st.add(t)
 		}
 	}
 	return st

@@ -51,7 +51,7 @@ func (v *View) SetString(k Key, value []byte, expire int64) {
 }
 
 func (v *View) insertString(t *table, k Key, value []byte, expire int64) {
-	ref := newRecord(t.ar, v.newMeta(TypeString, encPlain), k.Name, value, expire)
+	ref := t.newRecord(v.newMeta(TypeString, encPlain), k.Name, value, expire)
 	t.insert(k.hash, ref, expire, v.Now)
 	v.Dirty++
 	v.Changed(k)

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"math/rand/v2"
+	"unsafe"
 
 	"github.com/larderkv/larder/store/arena"
 )
@@ -67,6 +68,9 @@ type table struct {
 	ttls  int // records with an expiry time
 
 	widest uint16 // no sub-table has more buckets
+
+	bytes  int64 // of the table's blocks in the arena: bucket arrays and records
+	arrays int64 // of the bucket arrays among them
 
 	tableCut
 }
@@ -283,16 +287,55 @@ func (t *table) newArray(n int) uint64 {
 	if n == 0 {
 		return 0
 	}
-	ref := t.ar.Alloc(n * bucketSize)
+	before := t.bytes
+	ref := t.alloc(n * bucketSize)
+	t.arrays += t.bytes - before
 	clear(t.ar.Bytes(ref, n*bucketSize))
 	return ref.Off()
 }
 
 func (t *table) freeArray(base uint64, n uint16) {
 	if n > 0 {
-		t.ar.Free(arena.Ref(base >> 3))
+		before := t.bytes
+		t.free(arena.Ref(base >> 3))
+		t.arrays += t.bytes - before
 	}
 }
+
+// Every block that a table refers to is taken and given up by the following
+// methods, so that bytes is always their sum. What the arena counts in whole slots
+// they read from the arena's own count, which costs less than asking for the size
+// of a block.
+
+// alloc takes a block of at least n bytes.
+func (t *table) alloc(n int) arena.Ref { return t.allocRoom(n, n) }
+
+// allocRoom is alloc for a block that is expected to grow.
+func (t *table) allocRoom(n, room int) arena.Ref {
+	before := t.ar.Used()
+	ref := t.ar.AllocRoom(n, room)
+	t.bytes += t.ar.Used() - before
+	return ref
+}
+
+// free frees a block.
+func (t *table) free(ref arena.Ref) {
+	before := t.ar.Used()
+	t.ar.Free(ref)
+	t.bytes += t.ar.Used() - before
+}
+
+// resized tells that a block now uses n bytes of its capacity.
+func (t *table) resized(ref arena.Ref, n int) {
+	before := t.ar.Used()
+	t.ar.Resize(ref, n)
+	t.bytes += t.ar.Used() - before
+}
+
+// disown gives a block up that stays allocated, adopt takes it: for blocks that
+// pass to a snapshot or to another table.
+func (t *table) disown(ref arena.Ref) { t.bytes -= int64(t.ar.Footprint(ref)) }
+func (t *table) adopt(ref arena.Ref)  { t.bytes += int64(t.ar.Footprint(ref)) }
 
 // resize gives a sub-table another number of buckets.
 func (t *table) resize(i uint32, buckets int) {
@@ -466,13 +509,8 @@ func (t *table) random() arena.Ref {
 	}
 }
 
-// memory is the number of bytes of the table itself, without its records.
-func (t *table) memory() int64 {
-	sum := int64(len(t.dir))*4 + int64(cap(t.subs))*24
-	for i := range t.subs {
-		if s := &t.subs[i]; s.buckets > 0 {
-			sum += int64(t.ar.Footprint(arena.Ref(s.base >> 3)))
-		}
-	}
-	return sum
+// index is the number of bytes of the table itself, without its records. The
+// directory is memory of Go.
+func (t *table) index() int64 {
+	return t.arrays + int64(cap(t.dir))*4 + int64(cap(t.subs))*int64(unsafe.Sizeof(subtable{}))
 }

@@ -74,14 +74,14 @@ func checkTable(t *testing.T, tb *table) {
 }
 
 func (t *table) testInsert(key, value string) {
-	t.insert(t.hash([]byte(key)), newRecord(t.ar, 0, []byte(key), []byte(value), 0), 0, 0)
+	t.insert(t.hash([]byte(key)), t.newRecord(0, []byte(key), []byte(value), 0), 0, 0)
 }
 
 func (t *table) testRemove(key string) bool {
 	p, ref, ok := t.find(t.hash([]byte(key)), []byte(key))
 	if ok {
 		t.remove(p, false)
-		t.ar.Free(ref)
+		t.free(ref)
 	}
 	return ok
 }
@@ -212,7 +212,7 @@ func TestSweep(t *testing.T) {
 		if expire != 0 {
 			at[key] = expire
 		}
-		tb.insert(tb.hash([]byte(key)), newRecord(tb.ar, 0, []byte(key), nil, expire), expire, start)
+		tb.insert(tb.hash([]byte(key)), tb.newRecord(0, []byte(key), nil, expire), expire, start)
 	}
 	for now := start; now < start+500_000_000; now += 1 + rng.Int64N(20_000_000) {
 		for sub, ok := tb.nextDue(0, now); ok; sub, ok = tb.nextDue(sub, now) {
@@ -222,7 +222,7 @@ func TestSweep(t *testing.T) {
 					t.Fatalf("%s went at %d, expires at %d", key, now, at[key])
 				}
 				delete(at, key)
-				tb.ar.Free(ref)
+				tb.free(ref)
 			})
 			if due := tb.subs[sub].due; due != 0 && int64(due)*1000 <= now {
 				t.Fatalf("sub-table %d is due again at once", sub)
@@ -251,12 +251,12 @@ func TestSweepAtTheEdges(t *testing.T) {
 			start := 1_700_000_000_000 + at*hour
 			for _, expire := range []int64{math.MaxInt64, start + hour, math.MaxInt64 - 500, start + hour/2, start + 1000*hour} {
 				key := []byte(fmt.Sprint(expire))
-				tb.insert(tb.hash(key), newRecord(tb.ar, 0, key, nil, expire), expire, start)
+				tb.insert(tb.hash(key), tb.newRecord(0, key, nil, expire), expire, start)
 			}
 			removed := 0
 			now := start + oversleep*hour
 			for sub, ok := tb.nextDue(0, now); ok; sub, ok = tb.nextDue(sub, now) {
-				removed += tb.sweep(sub, now, tb.ar.Free)
+				removed += tb.sweep(sub, now, tb.free)
 			}
 			if removed != 2 {
 				t.Fatalf("after %d hours, from hour %d: %d keys removed, want 2", oversleep, at, removed)

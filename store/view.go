@@ -189,7 +189,7 @@ func (v *View) Delete(k Key) bool {
 // insertRecord adds a record for a key that is known to be absent.
 func (v *View) insertRecord(k Key, meta uint32, value []byte, expire int64) Entry {
 	t := v.tableForWrite(k)
-	ref := newRecord(t.ar, meta, k.Name, value, expire)
+	ref := t.newRecord(meta, k.Name, value, expire)
 	p := t.insert(k.hash, ref, expire, v.Now)
 	return Entry{sh: v.shard(k), t: t, ref: ref, p: p, rec: readRecord(t.mem, ref)}
 }
@@ -215,13 +215,17 @@ func (e *Entry) IdleSeconds(v *View) int64 { return v.Store.Meter().Idle(e.word(
 // Frequency is the logarithmic access counter, 0 under a policy without one.
 func (e *Entry) Frequency(v *View) int64 { return int64(v.Store.Meter().Frequency(e.word(), v.Now)) }
 
-// Memory is the number of bytes the entry takes: its record, its slot in the
-// table, and all that a big collection holds.
-func (e *Entry) Memory() int64 {
-	const slot = bucketSize / slots * 5 / 4 // tables are four fifths full
-	sum := int64(e.t.ar.Footprint(e.ref)) + slot
-	if e.rec.encoding() == encTable {
-		sum += e.sh.nestedTable(e.value()).footprint()
+// Memory is the number of bytes the entry takes in the arena, in whole slots: its
+// record, and all that a big collection holds. With the bucket arrays of the
+// databases (DBStats) the sum over all keys is Used, but for what is being freed
+// or saved.
+func (e *Entry) Memory() int64 { return e.sh.bytesOf(e.t, &e.rec, e.ref) }
+
+// bytesOf is what a record of a table takes, with all that it owns.
+func (sh *shard) bytesOf(t *table, r *record, ref arena.Ref) int64 {
+	sum := int64(t.ar.Footprint(ref))
+	if r.encoding() == encTable {
+		sum += sh.nestedTable(t.mem[r.value():]).bytes
 	}
 	return sum
 }
@@ -248,7 +252,7 @@ func (e *Entry) resizeValue(n int, enc encoding, slack bool) []byte {
 			return e.value()
 		}
 	}
-	e.t.ar.Resize(e.ref, size)
+	e.t.resized(e.ref, size)
 	if lenSize(n) == lenSize(e.rec.vlen) {
 		var b [maxHeader]byte
 		h := writeHeader(b[:], meta, e.rec.klen, n, e.rec.expire)
@@ -280,14 +284,13 @@ func (e *Entry) move(meta uint32, n, size int, slack bool) {
 			room = size * 2 // address space only
 		}
 	}
-	ar := e.t.ar
 	var ref arena.Ref
 	if slack && size <= 16<<10 {
-		ref = ar.Alloc(min(room, 16<<10))
+		ref = e.t.alloc(min(room, 16<<10))
 	} else {
-		ref = ar.AllocRoom(size, room)
+		ref = e.t.allocRoom(size, room)
 	}
-	b := ar.Bytes(ref, size)
+	b := e.t.ar.Bytes(ref, size)
 	p := writeHeader(b, meta, e.rec.klen, n, e.rec.expire)
 	keep := e.rec.klen + min(n, e.rec.vlen)
 	copy(b[p:], e.t.mem[e.rec.key:e.rec.key+uint64(keep)])
