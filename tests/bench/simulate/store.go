@@ -1,0 +1,156 @@
+package main
+
+import (
+	"github.com/larderkv/larder/eviction"
+)
+
+// words keeps the words of entries and ranks them, as eviction.Meter does.
+type words interface {
+	New(nowMs int64) uint32
+	Read(word uint32, size, nowMs int64) uint32
+	Rank(word uint32, size, expireMs, nowMs int64) uint64
+	Evicted(word uint32, size, nowMs int64)
+}
+
+// layout is how larder's store draws candidates.
+type layout struct {
+	shards  int // at most
+	samples int // candidates per victim
+	burst   int // victims at once, at most
+}
+
+const (
+	storeShards = 64
+
+	// shardEntries is how many entries a shard of the simulated cache has at least. A cache of the size that is simulated would leave a
+	// few dozen to each of the store's 64 shards, where a cache of a size worth having has tens of thousands.
+	shardEntries = 512
+
+	// burstEntries is how many entries the cache has for each victim of a burst, so that a burst never empties a noticeable part of it.
+	burstEntries = 500
+
+	// Buckets of the store's tables have 10 slots, are 68 to 85 per cent full, and grow by steps of about a sixth.
+	bucketFull   = 8.5
+	bucketGrowth = 1.2
+)
+
+// store is larder's store as far as eviction goes: shards with tables of buckets; when an entry needs room, whole buckets of one shard are
+// candidates, some for each victim, and the best of them are evicted in one burst. Where a shard has too few, the next one gives the rest.
+type store struct {
+	s      setup
+	m      words
+	bytes  int64
+	n      int
+	words  []uint32
+	expire []int64 // by object, unix milliseconds, 0 for never; nil without TTLs
+	in     []bool
+	shards []dict
+	turn   int
+	pool   *eviction.Pool[uint32]
+}
+
+func newStore(s setup, m words) *store {
+	n := len(s.trace.cost)
+	c := &store{s: s, m: m, words: make([]uint32, n), in: make([]bool, n), pool: eviction.NewPool[uint32](s.layout.burst)}
+	if s.trace.ttl != nil {
+		c.expire = make([]int64, n)
+	}
+	mean := max(s.trace.distinct/int64(max(s.trace.objects, 1)), 1)
+	shards := s.layout.shards
+	for shards > 1 && s.capacity/mean/int64(shards) < shardEntries {
+		shards /= 2
+	}
+	next := make([]uint32, n)
+	c.shards = make([]dict, shards)
+	for i := range c.shards {
+		c.shards[i] = newDict(next, 1, bucketFull, bucketGrowth)
+	}
+	c.turn = s.rng.IntN(shards)
+	return c
+}
+
+func (c *store) used() int64 { return c.bytes }
+
+func (c *store) shard(id uint32) *dict { return &c.shards[int(hash(id))&(len(c.shards)-1)] }
+
+func (c *store) access(i int, id uint32) bool {
+	now := c.s.now(i)
+	cost := int64(c.s.trace.cost[id])
+	if c.in[id] {
+		c.words[id] = c.m.Read(c.words[id], cost, now)
+		return true
+	}
+	if cost > c.s.capacity {
+		return false
+	}
+	for c.bytes+cost > c.s.capacity {
+		c.evict(c.bytes+cost-c.s.capacity, now)
+	}
+	c.in[id] = true
+	c.n++
+	c.bytes += cost
+	c.shard(id).add(id)
+	c.words[id] = c.m.New(now)
+	if c.expire != nil {
+		c.expire[id] = 0
+		if until := c.s.trace.lifetime(i, id); until != never {
+			c.expire[id] = c.s.now(int(until))
+		}
+	}
+	return false
+}
+
+// evict is one burst. It goes on beyond want bytes, which saves draws later, but never beyond the victims of a burst.
+func (c *store) evict(want, now int64) {
+	victims := max(1, min(c.s.layout.burst, c.n/burstEntries))
+	c.draw(c.s.layout.samples*victims, now)
+	for k := 0; k < victims || want > 0; k++ {
+		id, ok := c.pool.Take()
+		if !ok {
+			break
+		}
+		cost := int64(c.s.trace.cost[id])
+		c.m.Evicted(c.words[id], cost, now)
+		c.remove(id)
+		want -= cost
+	}
+	c.pool.Reset()
+}
+
+// draw offers at least n candidates to the pool, if there are so many.
+func (c *store) draw(n int, now int64) {
+	for visited := 0; n > 0 && visited < len(c.shards); visited++ {
+		d := &c.shards[c.turn]
+		c.turn = (c.turn + 1) & (len(c.shards) - 1)
+		at := c.s.rng.IntN(len(d.buckets))
+		for range d.buckets {
+			for id := d.buckets[at]; id != none; id = d.next[id] {
+				c.pool.Offer(c.rank(id, now), id)
+				n--
+			}
+			if n <= 0 {
+				return
+			}
+			if at++; at == len(d.buckets) {
+				at = 0
+			}
+		}
+	}
+}
+
+func (c *store) rank(id uint32, now int64) uint64 {
+	var expire int64
+	if c.expire != nil {
+		expire = c.expire[id]
+	}
+	return c.m.Rank(c.words[id], int64(c.s.trace.cost[id]), expire, now)
+}
+
+func (c *store) remove(id uint32) {
+	if c.in[id] {
+		c.in[id] = false
+		c.n--
+		c.bytes -= int64(c.s.trace.cost[id])
+		c.shard(id).remove(id)
+	}
+}
