@@ -16,8 +16,11 @@ func (s *Store) Counted(limit int64) int64 {
 // fragmentAllowance is how many bytes of free slots in spans in use are not
 // counted. A span that is half empty is nobody's fault as long as there are few;
 // beyond that free slots count like data, so that the memory of the process is
-// bounded whatever sizes values have.
-func fragmentAllowance(limit int64) int64 { return min(4<<20+limit/64, limit/16) }
+// bounded whatever sizes values have. The allowance of a small limit is large: each
+// shard has half an open span for each size in use, 1 to 4 MB in all, and where that
+// counts, evicting a key turns what it used into free slots that count as well, until
+// hardly a key is left.
+func fragmentAllowance(limit int64) int64 { return min(4<<20+limit/64, limit/2) }
 
 // compactEvery is how many steps of Relieve go by for one that compacts, while
 // there is something to compact: a unit takes as long as several bursts.
