@@ -288,7 +288,7 @@ func (b *bench) bigValueFigure(name string, limit int64, full, size int) figure 
 				return nil, err
 			}
 			// What the last trial's big value took is filled again.
-			if err := fill(s, full/2); err != nil {
+			if err := fill(s, full/4); err != nil {
 				return nil, err
 			}
 			return s.pushBig(size)
