@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bytes"
+	"unsafe"
 
 	"github.com/larderkv/larder/words"
 )
@@ -99,6 +100,12 @@ func (p *Parser) Want(buf []byte) int {
 		return 0
 	}
 	return max(0, p.pos+p.bulk+2-len(buf))
+}
+
+// Memory is what the parser holds besides itself, in bytes: tables of arguments and, in the middle of a request, of where
+// those that have arrived lie in the buffer. A request of many short arguments takes several times its bytes here.
+func (p *Parser) Memory() int {
+	return cap(p.args)*int(unsafe.Sizeof(p.args[0])) + cap(p.spans)*int(unsafe.Sizeof(span{}))
 }
 
 // letGo drops the references into the caller's buffer, and the room that only an unusual request needed.

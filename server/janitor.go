@@ -78,6 +78,7 @@ func (j *janitor) round() time.Duration {
 	if start.Sub(j.sampled) >= samplePeriod {
 		j.sampled = start
 		j.kernel.SampleRates()
+		j.kernel.EnforceClientsLimit()
 		j.kernel.SampleMemory(j.store.Memory() + stats.GoMemory())
 		j.trimmer.trim(start)
 		j.persist.Tick()

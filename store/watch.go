@@ -12,6 +12,7 @@ import "sync/atomic"
 type Watcher struct {
 	dirty atomic.Bool
 	keys  []watchedKey
+	bytes int64 // see Memory
 }
 
 type watchKey struct {
@@ -43,12 +44,20 @@ func (v *View) Watch(k Key, w *Watcher) {
 	}
 	sh.watched[wk] = append(sh.watched[wk], watch{w: w, expired: v.isExpired(k)})
 	w.keys = append(w.keys, watchedKey{watchKey: wk, shard: k.Shard()})
+	w.bytes += watchMemory + int64(len(wk.name))
 }
 
 func (v *View) isExpired(k Key) bool {
 	e, ok := v.Peek(k)
 	return !ok && e.rec.expire != 0
 }
+
+// watchMemory is what watching a key takes besides its name, in bytes: here and in the shard's map, which is
+// measured.
+const watchMemory = 160
+
+// Memory is what the watched keys take, in bytes, those that others watch as well included.
+func (w *Watcher) Memory() int64 { return w.bytes }
 
 // Len is the number of watched keys.
 func (w *Watcher) Len() int { return len(w.keys) }
@@ -98,7 +107,7 @@ func (s *Store) UnwatchLocked(w *Watcher) {
 }
 
 func (w *Watcher) reset() {
-	w.keys = w.keys[:0]
+	w.keys, w.bytes = w.keys[:0], 0
 	w.dirty.Store(false)
 }
 

@@ -145,24 +145,20 @@ func cmdClientList(c *engine.Ctx) error {
 	return nil
 }
 
-// clientLine is one line of CLIENT LIST, its end included.
+// clientLine is one line of CLIENT LIST, its end included. A client has no reply buffer of fixed size (rbs, rbp, obl):
+// replies are written to one of its event loop's, and what the kernel does not take at once is held in a buffer of its
+// size (oll, omem).
 func clientLine(i engine.ClientInfo) string {
-	events := "r"
+	events, owed := "r", 0
 	if i.Sizes.Output > 0 {
-		events = "rw"
+		events, owed = "rw", 1
 	}
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d watch=%d"+
-		" qbuf=%d qbuf-free=%d argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=0 oll=0 omem=%d tot-mem=%d events=%s cmd=%s user=default"+
+		" qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=%s cmd=%s user=default"+
 		" redir=-1 resp=%d lib-name=%s lib-ver=%s\n",
 		i.ID, i.Addr, i.LocalAddr, i.FD, i.Name, seconds(i.Age), seconds(i.Idle), i.Flags, i.DB, i.Queued, i.Watched,
-		i.Sizes.QueryBuf, i.Sizes.QueryFree, i.QueueBytes, i.Sizes.Output, clientBytes(i), events, i.Command,
+		i.Sizes.QueryBuf, i.Sizes.QueryFree, i.Tables, i.QueueBytes, owed, i.Sizes.Output+i.Sizes.OutputFree, i.Memory, events, i.Command,
 		i.RESP, i.LibName, i.LibVer)
-}
-
-// clientBytes estimates the memory of a client.
-func clientBytes(i engine.ClientInfo) int64 {
-	const session = 1024 // and its connection, without buffers
-	return session + i.QueueBytes + i.Sizes.QueryBuf + i.Sizes.QueryFree + i.Sizes.Output
 }
 
 func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }

@@ -234,20 +234,13 @@ func (w *infoWriter) memory() {
 	w.put("mem_fragmentation_ratio", ratio(rss, used))
 	w.put("mem_fragmentation_bytes", rss-used)
 	w.zero("mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves")
-	w.put("mem_clients_normal", w.clientMemory())
+	w.put("mem_clients_normal", w.k.Clients.Memory())
 	w.zero("mem_cluster_links")
 	w.put("mem_aof_buffer", w.disk.Log.PendingBytes)
 	w.put("mem_allocator", "larder")
 	w.zero("active_defrag_running")
 	w.put("lazyfree_pending_objects", w.store.Garbage)
 	w.zero("lazyfreed_objects")
-}
-
-func (w *infoWriter) clientMemory() (n int64) {
-	for _, s := range w.k.Clients.All() {
-		n += clientBytes(s.Info())
-	}
-	return n
 }
 
 func (w *infoWriter) stats() {

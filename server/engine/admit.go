@@ -96,7 +96,7 @@ func (s *Session) Local() bool { return s.conn.Unix() || loopback(s.conn.RemoteA
 // transaction; refusing EXEC itself discards it.
 func (s *Session) reject(c *Ctx, spec *Spec, e Error) {
 	if spec != nil {
-		s.kernel.Stats.Rejected(s.slot, spec.index)
+		s.kernel.Stats.Rejected(int(s.slot), spec.index)
 	}
 	if s.txn != nil && s.txn.queuing {
 		s.txn.aborted = true

@@ -50,7 +50,7 @@ func (c *Ctx) fail(spec *Spec, start int, err error) {
 		return
 	}
 	c.writeError(asReply(err))
-	c.Kernel.Stats.Failed(c.Session.slot, spec.index)
+	c.Kernel.Stats.Failed(int(c.Session.slot), spec.index)
 }
 
 // writeError writes an error reply and counts it in errorstats.
@@ -63,7 +63,7 @@ func (c *Ctx) writeError(e Error) {
 func (s *Session) settle(c *Ctx, now time.Time) {
 	m := &c.meter
 	if m.calls > 0 {
-		s.kernel.Stats.Add(s.slot, m.row.index, m.calls, now.Sub(m.since))
+		s.kernel.Stats.Add(int(s.slot), m.row.index, m.calls, now.Sub(m.since))
 	}
 	m.since, m.calls = now, 0
 	if !c.inExec { // a transaction happens at one moment

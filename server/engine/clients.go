@@ -16,6 +16,7 @@ type Clients struct {
 	mu      sync.Mutex // protects byID
 	byID    map[uint64]*Session
 	blocked atomic.Int64
+	size    clientMemory
 }
 
 // add registers s unless limit sessions are open.
@@ -47,16 +48,21 @@ func (r *Clients) Blocked() int64 { return r.blocked.Load() }
 
 // All lists the open sessions that have not been killed, by ascending id.
 func (r *Clients) All() []*Session {
+	return r.where(func(s *Session) bool { return !s.killed.Load() })
+}
+
+// where lists the open sessions of which ok is true, by ascending id.
+func (r *Clients) where(ok func(*Session) bool) []*Session {
+	var found []*Session
 	r.mu.Lock()
-	all := make([]*Session, 0, len(r.byID))
 	for _, s := range r.byID {
-		if !s.killed.Load() {
-			all = append(all, s)
+		if ok(s) {
+			found = append(found, s)
 		}
 	}
 	r.mu.Unlock()
-	slices.SortFunc(all, func(a, b *Session) int { return cmp.Compare(a.ID(), b.ID()) })
-	return all
+	slices.SortFunc(found, func(a, b *Session) int { return cmp.Compare(a.ID(), b.ID()) })
+	return found
 }
 
 // published is the part of a session's state that others may see. The loop
@@ -66,6 +72,8 @@ type published struct {
 	last       atomic.Pointer[Spec]
 	lastActive atomic.Int64 // unix ms
 	queueBytes atomic.Int64
+	memory     atomic.Int64  // bytes of the whole client, less what it had when it was evicted
+	tables     atomic.Uint32 // bytes of the parser's, at most what fits
 }
 
 // Bits of published.state above the database's 16; the length of the queue plus
@@ -111,6 +119,7 @@ func (s *Session) publish(last *Spec, now time.Time) {
 		s.pub.last.Store(last)
 	}
 	s.pub.lastActive.Store(now.UnixMilli())
+	s.weigh()
 }
 
 // loopback tells whether a remote address "ip:port" is of this machine.
@@ -131,7 +140,9 @@ type ClientInfo struct {
 	DB              int
 	Queued          int // length of the MULTI queue, -1 outside MULTI
 	QueueBytes      int64
-	Watched         int // watched keys
+	Tables          int64 // bytes that the arguments of an incomplete request take beside the query buffer
+	Memory          int64 // bytes of all that the client takes
+	Watched         int   // watched keys
 	RESP            int
 	Command         string // the last one's full name, "NULL" before the first
 	Sizes           netloop.Sizes
@@ -148,6 +159,8 @@ func (s *Session) Info() ClientInfo {
 		DB:         int(state & stateFieldMax),
 		Queued:     int(state>>32&stateFieldMax) - 1,
 		QueueBytes: s.pub.queueBytes.Load(),
+		Tables:     int64(s.pub.tables.Load()),
+		Memory:     s.pub.memory.Load(),
 		Watched:    int(state >> 48),
 		RESP:       2,
 		Command:    "NULL",

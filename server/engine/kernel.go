@@ -139,6 +139,9 @@ func NewKernel(o Options) (*Kernel, error) {
 		clock:       o.Clock, shutdown: o.Shutdown, network: o.Network, port: o.Port,
 	}
 	k.Clients.byID = make(map[uint64]*Session)
+	for _, name := range []string{"maxmemory-clients", "maxmemory"} {
+		k.Config.OnChange(name, func(*config.Values) { k.EnforceClientsLimit() })
+	}
 	k.work.ctx, k.work.cancel = context.WithCancel(context.Background())
 	if o.Persist != nil {
 		k.Persist, k.aof = o.Persist, o.Persist.Log()
@@ -167,6 +170,7 @@ func (k *Kernel) Connect(conn netloop.Conn) (netloop.Session, []byte) {
 	if !k.Clients.add(s, int(v.MaxClients)) {
 		return nil, refusal(ErrMaxClients)
 	}
+	s.weigh()
 	return s, nil
 }
 

@@ -21,6 +21,8 @@
 package engine
 
 import (
+	"unsafe"
+
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/store"
 )
@@ -44,6 +46,14 @@ type queued struct {
 
 // queuedOverhead is what a queued argument costs beside its bytes.
 const queuedOverhead = 24
+
+// queueMemory is what the queue takes, in bytes.
+func (t *txn) queueMemory() int64 {
+	return t.bytes + int64(cap(t.queue))*int64(unsafe.Sizeof(queued{}))
+}
+
+// memory is what the transaction takes besides itself, in bytes.
+func (t *txn) memory() int64 { return t.queueMemory() + t.watcher.Memory() }
 
 // enqueue copies the request into the queue and answers QUEUED.
 func (s *Session) enqueue(c *Ctx, spec *Spec) {
@@ -69,7 +79,7 @@ func (s *Session) enqueue(c *Ctx, spec *Spec) {
 	t.queue = append(t.queue, queued{spec, args})
 	t.flags |= spec.Flags
 	t.lacks |= ^spec.Flags
-	s.pub.queueBytes.Store(t.bytes)
+	s.pub.queueBytes.Store(t.queueMemory())
 	c.Out.Status("QUEUED")
 }
 

@@ -34,8 +34,9 @@ type Session struct {
 	preview request // the first request of the coming turn, if Preview found it
 
 	db            int
-	want          int // what the request being received lacks, in bytes
-	slot          int // which copy of the counters this session writes
+	want          int   // what the request being received lacks, in bytes
+	own           int64 // bytes that weigh has told of
+	slot          uint8 // which copy of the counters this session writes
 	resp3         bool
 	authenticated bool
 	noTouch       bool
@@ -46,8 +47,10 @@ type Session struct {
 	txn           *txn           // nil while there is neither MULTI nor WATCH
 	wait          *wait          // nil unless the client waits
 
-	killed atomic.Bool // set from anywhere: run nothing any more
+	killed atomic.Bool  // set from anywhere: run nothing any more
+	list   atomic.Int32 // which of Clients' lists the session is in
 	pub    published
+	place  int32 // in that list; for Clients
 	meta   struct {
 		sync.Mutex            // protects the fields below
 		name, libName, libVer string
@@ -65,7 +68,7 @@ const (
 )
 
 func newSession(k *Kernel, conn netloop.Conn, authenticated bool) *Session {
-	s := &Session{kernel: k, conn: conn, authenticated: authenticated, slot: int(conn.ID() % stats.Slots)}
+	s := &Session{kernel: k, conn: conn, authenticated: authenticated, slot: uint8(conn.ID() % stats.Slots)}
 	s.pub.lastActive.Store(k.clock().UnixMilli())
 	return s
 }
@@ -96,6 +99,9 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 		}
 		if s.killed.Load() {
 			s.next = netloop.CloseNow
+			if s.list.Load() == gone { // perhaps by its own CONFIG SET, which is to be answered
+				s.next = netloop.CloseAfterFlush
+			}
 			break
 		}
 		if n >= batchBound || c.Out.Len()-base >= outputBound {
@@ -133,7 +139,7 @@ func (s *Session) finish(c *Ctx) []byte {
 	now := s.kernel.clock()
 	s.settle(c, now)
 	if c.Hits|c.Misses != 0 {
-		s.kernel.Stats.Lookups(s.slot, c.Hits, c.Misses)
+		s.kernel.Stats.Lookups(int(s.slot), c.Hits, c.Misses)
 	}
 	c.CountChanges()
 	s.publish(c.meter.last, now)
@@ -186,6 +192,7 @@ func (s *Session) Closed(reason netloop.CloseReason) {
 	s.endWait()
 	s.dropTxn()
 	s.kernel.Clients.remove(s)
+	s.kernel.Clients.forget(s)
 	s.kernel.Log.Debug("client closed", "id", s.conn.ID(), "addr", s.conn.RemoteAddr(), "reason", reason.String())
 }
 
@@ -224,8 +231,11 @@ func (c *Ctx) SetRESP(version int) {
 func (c *Ctx) Select(db int) { c.Session.db, c.DB = db, db }
 
 // SetNoTouch and SetNoEvict do what the CLIENT subcommands of that name do.
-func (c *Ctx) SetNoTouch(on bool)     { c.Session.noTouch, c.NoTouch = on, on }
-func (s *Session) SetNoEvict(on bool) { s.noEvict = on }
+func (c *Ctx) SetNoTouch(on bool) { c.Session.noTouch, c.NoTouch = on, on }
+func (s *Session) SetNoEvict(on bool) {
+	s.noEvict = on
+	s.kernel.Clients.list(s, s.pub.memory.Load())
+}
 
 // Name is what CLIENT SETNAME set. Safe from any goroutine.
 func (s *Session) Name() string {
@@ -236,6 +246,7 @@ func (s *Session) Name() string {
 
 // SetName names the client. It copies name.
 func (s *Session) SetName(name []byte) {
+	s.Sized(int64(len(name) - len(s.meta.name)))
 	s.meta.Lock()
 	defer s.meta.Unlock()
 	s.meta.name = string(name)
@@ -243,14 +254,16 @@ func (s *Session) SetName(name []byte) {
 
 // SetLibrary records what CLIENT SETINFO says; a nil argument leaves its field.
 func (s *Session) SetLibrary(name, version []byte) {
+	old := len(s.meta.libName) + len(s.meta.libVer)
 	s.meta.Lock()
-	defer s.meta.Unlock()
 	if name != nil {
 		s.meta.libName = string(name)
 	}
 	if version != nil {
 		s.meta.libVer = string(version)
 	}
+	s.meta.Unlock()
+	s.Sized(int64(len(s.meta.libName) + len(s.meta.libVer) - old))
 }
 
 // ReplyOn, ReplyOff and ReplySkip are the modes of CLIENT REPLY.
@@ -289,7 +302,7 @@ func (c *Ctx) Reset() {
 	c.Select(0)
 	c.SetRESP(2)
 	c.SetNoTouch(false)
-	s.noEvict = false
+	s.SetNoEvict(false)
 	s.reply = replyOn
 	s.SetName(nil)
 	s.authenticated = s.kernel.Config.Values().RequirePass == ""

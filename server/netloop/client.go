@@ -16,7 +16,7 @@ type client struct {
 	remote  netip.AddrPort
 	local   netip.AddrPort
 	path    string // of a Unix socket, shared by its connections
-	sizes   struct{ query, queryFree, output, read, written atomic.Int64 }
+	sizes   struct{ query, queryFree, output, memory, read, written atomic.Int64 }
 }
 
 func (c *client) init(id uint64, nc net.Conn, fd int) {
@@ -51,21 +51,41 @@ func (c *client) addr(a netip.AddrPort) string {
 	return a.String()
 }
 
-func (c *client) Sizes() Sizes {
-	return Sizes{
+// sizesWith is Conn.Sizes of a connection that takes own bytes by itself.
+func (c *client) sizesWith(own int) Sizes {
+	z := Sizes{
 		QueryBuf:  c.sizes.query.Load(),
 		QueryFree: c.sizes.queryFree.Load(),
 		Output:    c.sizes.output.Load(),
+		Memory:    c.sizes.memory.Load(),
 		Read:      c.sizes.read.Load(),
 		Written:   c.sizes.written.Load(),
 	}
+	z.OutputFree = max(0, z.Memory-int64(own)-z.QueryBuf-z.QueryFree-z.Output)
+	return z
 }
 
-// setSizes publishes the buffers' sizes. They rarely change, and looking is cheaper than storing.
-func (c *client) setSizes(query []byte, unsent int) {
-	setIfNew(&c.sizes.query, len(query))
-	setIfNew(&c.sizes.queryFree, cap(query)-len(query))
+// setSizes publishes the buffers' sizes: rest bytes of a query buffer with room for query, and unsent bytes of output. In
+// all the connection takes memory bytes; if that is new, the session is told. They rarely change, and looking is cheaper
+// than storing.
+func (c *client) setSizes(s Session, rest, query, unsent, memory int) {
+	setIfNew(&c.sizes.query, rest)
+	setIfNew(&c.sizes.queryFree, query-rest)
 	setIfNew(&c.sizes.output, unsent)
+	if delta := int64(memory) - c.sizes.memory.Load(); delta != 0 {
+		c.sizes.memory.Store(int64(memory))
+		if sizer, ok := s.(Sizer); ok {
+			sizer.Sized(delta)
+		}
+	}
+}
+
+// clearSizes is for the end: the connection takes nothing any more, and its session hears of nothing any more.
+func (c *client) clearSizes() {
+	c.sizes.query.Store(0)
+	c.sizes.queryFree.Store(0)
+	c.sizes.output.Store(0)
+	c.sizes.memory.Store(0)
 }
 
 func setIfNew(a *atomic.Int64, n int) {

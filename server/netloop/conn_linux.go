@@ -4,9 +4,14 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
+
+// connMemory is what a connection takes besides buffers, in bytes: itself and its place in the loop's table, which grows
+// by a quarter at a time.
+const connMemory = int(unsafe.Sizeof(conn{})) + 10
 
 // conn is a connection of an event loop. But for the embedded client, which is fixed or atomic, its fields belong to the
 // loop's goroutine.
@@ -21,11 +26,11 @@ type conn struct {
 	output []byte // output[sent:] is what the kernel has not taken yet
 	sent   int
 
-	active    int64 // loop time of the last byte in either direction, unix nanoseconds
-	softSince int64 // loop time since when the output is past the soft limit, or held back; 0: it is not
-	interest  uint32
-	reason    CloseReason   // why closing
+	active    int64         // loop time of the last byte in either direction, unix nanoseconds
+	softSince int64         // loop time since when the output is past the soft limit, or held back; 0: it is not
 	killed    atomic.Uint32 // the first Kill's reason plus one
+	reason    CloseReason   // why closing
+	roomAsked bool          // the kernel has been asked to tell when it can take output
 	readable  bool          // there may be input in the socket
 	ended     bool          // the client has ended its side; what it sent before may not be read yet
 	inAgain   bool          // in loop.again
@@ -60,6 +65,8 @@ func (c *conn) Push(b []byte) {
 		}
 	})
 }
+
+func (c *conn) Sizes() Sizes { return c.sizesWith(connMemory) }
 
 func (c *conn) rest() []byte { return c.query[c.taken:] }
 func (c *conn) unsent() int  { return len(c.output) - c.sent }
@@ -104,10 +111,17 @@ func (c *conn) turn() {
 // shared buffer. A short leftover goes in front of it there, behind a long one it is read in place.
 func (c *conn) read() {
 	l := c.loop
+	if c.killed.Load() != 0 { // its letter is on its way
+		return
+	}
 	rest := c.rest()
 	direct := len(rest) > smallRest
 	var buf []byte
 	if direct {
+		if l.direct >= roundDirect {
+			c.watch() // another round
+			return
+		}
 		c.makeRoom()
 		buf = c.query[len(c.query):cap(c.query)]
 		buf = buf[:min(len(buf), directSize)]
@@ -119,6 +133,7 @@ func (c *conn) read() {
 	switch {
 	case errno == syscall.EAGAIN:
 		c.readable = false
+		c.account()
 		return
 	case errno != 0:
 		c.close(ReadError)
@@ -134,6 +149,7 @@ func (c *conn) read() {
 	c.sizes.read.Add(int64(n))
 	c.active = l.now.UnixNano()
 	if direct {
+		l.direct += n
 		c.query = c.query[:len(c.query)+n]
 		c.execute(c.rest(), true)
 		return
@@ -346,23 +362,29 @@ func (c *conn) dropOutput() {
 // watch makes sure that the connection is heard of again: by a turn in the next round if one is due, and by an event when
 // the kernel can take more if there is unsent output.
 func (c *conn) watch() {
-	c.setSizes(c.rest(), c.unsent())
+	c.account()
 	if !c.inAgain && c.due() {
 		c.inAgain = true
 		c.loop.again = append(c.loop.again, c)
 	}
-	interest := listening
-	if c.unsent() > 0 {
-		interest |= unix.EPOLLOUT
-	}
-	if interest == c.interest {
+	if c.unsent() > 0 == c.roomAsked {
 		return
 	}
-	c.interest = interest
+	c.roomAsked = !c.roomAsked
+	interest := listening
+	if c.roomAsked {
+		interest |= unix.EPOLLOUT
+	}
 	if err := control(c.loop.ep, unix.EPOLL_CTL_MOD, c.fd, interest); err != nil {
 		c.loop.server.log.Warn("cannot watch a connection", "error", err)
 		c.close(ReadError)
 	}
+}
+
+// account publishes the sizes of the connection's buffers.
+func (c *conn) account() {
+	query := cap(c.query)
+	c.setSizes(c.session, len(c.query)-c.taken, query, c.unsent(), connMemory+query+cap(c.output))
 }
 
 // closeAfterFlush closes as soon as there is nothing left to send.
@@ -401,7 +423,7 @@ func (c *conn) close(reason CloseReason) {
 	c.loop.load.Add(-1)
 	c.dropQuery()
 	c.dropOutput()
-	c.setSizes(nil, 0)
+	c.clearSizes()
 	if c.closing {
 		c.report(farewell(c.fd))
 		return

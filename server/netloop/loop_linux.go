@@ -18,6 +18,7 @@ const (
 	keepOut      = 2 << 20   // and at most, between turns
 	lastReads    = 64        // reads of input that nobody will look at, before closing
 	maxEvents    = 512       // per round
+	roundDirect  = 8 << 20   // bytes that a round appends to query buffers, before their sizes are looked at
 	holdFor      = time.Millisecond
 	clockRounds  = 64 // busy rounds between two looks at the clock
 	tickInterval = time.Second
@@ -42,6 +43,7 @@ type loop struct {
 
 	in      []byte // shared read buffer
 	inUsed  int    // in[:inUsed] is the input in reads
+	direct  int    // bytes read into query buffers this round
 	reads   []read // this round's, not executed yet
 	out     []byte // shared output buffer: the replies of turns, until settle
 	turns   []turn // this round's, not settled yet
@@ -91,6 +93,7 @@ func (l *loop) run() {
 	defer close(l.done)
 	for !l.draining || l.live > 0 {
 		posted := false
+		l.direct = 0
 		for _, ev := range l.events[:l.poll()] {
 			if int(ev.Fd) == l.mail.wake {
 				posted = true
@@ -334,8 +337,8 @@ func (l *loop) register(c *conn) {
 	}
 	l.conns[c.fd] = c
 	l.live++
-	c.interest = listening
-	if err := control(l.ep, unix.EPOLL_CTL_ADD, c.fd, c.interest); err != nil {
+	c.account()
+	if err := control(l.ep, unix.EPOLL_CTL_ADD, c.fd, listening); err != nil {
 		l.server.log.Warn("cannot watch a connection", "error", err)
 		c.close(ReadError)
 	}

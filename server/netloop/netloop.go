@@ -52,6 +52,11 @@ type Wanter interface{ Want() int }
 // something that Commit is to make durable. One that does not implement it is taken to have.
 type Changer interface{ Changed() bool }
 
+// Sizer is what a Session may implement to keep account of memory: Sized is called when the memory that the connection
+// takes (Sizes.Memory) has changed by delta bytes, the first time with what it takes by itself. It is not called after
+// Closed, which thereby gives back the sum of all deltas.
+type Sizer interface{ Sized(delta int64) }
+
 // Conn is what a session and others may do to a connection. All methods are safe from any goroutine. After the connection
 // has been closed the ones that change something do nothing.
 type Conn interface {
@@ -78,10 +83,13 @@ type Conn interface {
 // the end of the connection's last turn.
 type Sizes struct {
 	QueryBuf  int64 // input that no complete request has been found in yet, or that is not executed yet
-	QueryFree int64 // room behind it
+	QueryFree int64 // room beside it
 	Output    int64 // output that the client has not taken yet
-	Read      int64 // since the connection was made
-	Written   int64
+	// OutputFree is room beside it, and before it, where what has been taken was.
+	OutputFree int64
+	Memory     int64 // all that the connection takes: its buffers, used or not, and its own structures
+	Read       int64 // since the connection was made
+	Written    int64
 }
 
 // CloseReason says why a connection ended.
@@ -101,6 +109,7 @@ const (
 	Shutdown                            // the server stops
 	MaxClients                          // Options.NewSession refused the connection
 	NotDurable                          // Options.Commit failed: the replies would have promised too much
+	Evicted                             // for sessions to kill with: all clients together took too much memory
 	closeReasons     int         = iota
 )
 
@@ -109,7 +118,7 @@ func (r CloseReason) String() string {
 	names := [closeReasons]string{
 		"closed by client", "read error", "write error", "protocol error", "idle timeout", "output buffer hard limit",
 		"output buffer soft limit", "query buffer limit", "killed", "quit", "server shutdown", "refused",
-		"not durable",
+		"not durable", "evicted",
 	}
 	if int(r) < len(names) {
 		return names[r]

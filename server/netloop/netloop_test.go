@@ -25,7 +25,9 @@ func TestEcho(t *testing.T) {
 			c.expect(strconv.Itoa(i))
 		}
 		s.eventually("the sizes to be right", func() bool {
-			return c.session.conn.Sizes() == Sizes{Read: 790, Written: 290}
+			got := c.session.conn.Sizes()
+			got.Memory = 0
+			return got == Sizes{Read: 790, Written: 290}
 		})
 		s.eventually("the traffic to be published", func() bool {
 			st := s.Stats()

@@ -10,6 +10,10 @@ import (
 	"time"
 )
 
+// pconnMemory is what a connection takes besides buffers, in bytes: itself, and the rest of what was measured for an idle
+// one (TestIdleConnections), most of which is its goroutine's stack.
+const pconnMemory = 6 << 10
+
 // pconn is a connection of the portable driver. The fields without a note belong to its goroutine.
 type pconn struct {
 	client
@@ -35,12 +39,15 @@ type pconn struct {
 	small    [smallRead]byte
 
 	active   atomic.Int64 // last byte in either direction, unix nanoseconds
+	held     int          // bytes of the output buffer while a write is under way
 	writing  atomic.Int64 // start of the write under way, unix nanoseconds; 0: none
 	borrowed atomic.Bool  // a read waits with a borrowed buffer
-	held     atomic.Bool  // requests wait until that write is through
+	halted   atomic.Bool  // requests wait until that write is through
 }
 
 func (c *pconn) Post(f func()) { c.post(f, 0) }
+
+func (c *pconn) Sizes() Sizes { return c.sizesWith(pconnMemory) }
 
 // post queues f, which sends n bytes, and interrupts a read that waits. It returns what is queued for sending.
 func (c *pconn) post(f func(), n int) int64 {
@@ -91,7 +98,7 @@ func (c *pconn) Push(b []byte) {
 
 // checkTime applies the limits that are about time; called by the driver's ticker.
 func (c *pconn) checkTime(now time.Time, lim *Limits) {
-	past := c.sizes.output.Load() > lim.OutputSoft || c.held.Load()
+	past := c.sizes.output.Load() > lim.OutputSoft || c.halted.Load()
 	if since := c.writing.Load(); since != 0 && lim.OutputSoft > 0 && past {
 		if now.UnixNano()-since > int64(lim.OutputSoftSeconds)*int64(time.Second) {
 			c.Kill(OutputSoftLimit)
@@ -100,7 +107,10 @@ func (c *pconn) checkTime(now time.Time, lim *Limits) {
 	}
 	active := c.active.Load()
 	if c.borrowed.Load() && now.UnixNano()-active > int64(time.Second) {
-		c.Post(func() { c.busy = false })
+		c.Post(func() {
+			c.busy = false
+			c.account(0)
+		})
 	}
 	if active != 0 && lim.IdleTimeout > 0 && now.UnixNano()-active > int64(lim.IdleTimeout) {
 		c.Kill(IdleTimeout)
@@ -119,6 +129,7 @@ func (c *pconn) run() {
 		return
 	}
 	c.session = session
+	c.account(0)
 	c.touch()
 	for !c.closing {
 		switch {
@@ -161,7 +172,7 @@ func (c *pconn) finish() {
 	c.letters = nil
 	c.killLocked(c.reason)
 	c.mu.Unlock()
-	c.setSizes(nil, 0)
+	c.clearSizes()
 }
 
 // deliver runs what has been posted and says whether there was anything, a kill included.
@@ -249,7 +260,7 @@ func (c *pconn) read() {
 		switch {
 		case c.blocked:
 			c.query = c.query[:len(c.query)+n]
-			c.setSizes(c.query, 0)
+			c.account(0)
 		case len(c.query) > 0:
 			c.touch()
 			c.query = c.query[:len(c.query)+n]
@@ -349,7 +360,7 @@ func (c *pconn) settle(out []byte, next Action) {
 		c.end(Quit)
 		return
 	}
-	c.held.Store(next == Yield)
+	c.halted.Store(next == Yield)
 	if !c.write(out) {
 		return
 	}
@@ -369,7 +380,16 @@ func (c *pconn) settle(out []byte, next Action) {
 	if c.blocked {
 		c.active.Store(0) // who waits is not idle
 	}
-	c.setSizes(c.query, 0)
+	c.account(0)
+}
+
+// account publishes the sizes of the connection's buffers, with unsent bytes of output.
+func (c *pconn) account(unsent int) {
+	query := cap(c.query)
+	if c.busy {
+		query += bigRead
+	}
+	c.setSizes(c.session, len(c.query), query, unsent, pconnMemory+query+c.held)
 }
 
 // write sends b, however long the client takes to read it. It returns false if the connection is to be closed.
@@ -380,11 +400,12 @@ func (c *pconn) write(b []byte) bool {
 			return false
 		}
 	}
+	c.held = cap(b)
 	for len(b) > 0 {
 		if c.writing.Load() == 0 {
 			c.writing.Store(time.Now().UnixNano())
 		}
-		setIfNew(&c.sizes.output, len(b))
+		c.account(len(b))
 		n, err := c.nc.Write(b[:min(len(b), writePiece)])
 		b = b[n:]
 		c.driver.traffic.out.Add(int64(n))
@@ -396,8 +417,9 @@ func (c *pconn) write(b []byte) bool {
 			return false
 		}
 	}
+	c.held = 0
 	c.writing.Store(0)
-	setIfNew(&c.sizes.output, 0)
+	c.account(0)
 	return true
 }
 

@@ -1,0 +1,301 @@
+// Memory of clients, and maxmemory-clients.
+//
+// # What a client takes
+//
+// Its connection tells the size of its buffers whenever one has changed (Sized, from
+// netloop), its session adds itself, the parser's tables, names, and what is queued
+// and watched (weigh, once per batch). Both only tell differences, which go into the
+// session's total and into everybody's: a client whose buffers stay as they are
+// costs a few comparisons per batch, and the sum of all is one atomic load.
+//
+// # Eviction
+//
+// When the sum reaches maxmemory-clients, clients are closed until it is below, as in
+// Redis those first that take most. The moment to look is when a client has grown,
+// on the loop that has grown it; beyond that only when the limit changes, and ten
+// times a second. Redis looks before each command instead.
+//
+// Who takes 32 KiB and more is in a list by its power of two, so that the largest are
+// found without a look at ten thousand others; within a list the largest of the first
+// few are taken, where Redis takes any. The rest, of less than 32 KiB, are only looked
+// through when the lists are empty, in the order in which they came. CLIENT NO-EVICT
+// takes a client out of choice but not out of the sum, so that others are closed for
+// its bytes; this, too, is Redis'.
+//
+// A client that is closed is out of the sum at once, though its loop frees its buffers
+// a moment later: otherwise the loops that meanwhile receive something would close
+// others in its place. What its buffers change by until then is told as ever, and what
+// is left in its total goes when the session ends. So the sum cannot drift, in whatever
+// order the two goroutines come.
+
+package engine
+
+import (
+	"math"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/larderkv/larder/server/netloop"
+)
+
+const (
+	// sessionMemory is what a session takes by itself, in bytes, and its place in
+	// the registry.
+	sessionMemory = int64(unsafe.Sizeof(Session{})) + 40
+
+	heavyFrom  = 15 // log2 of the bytes from which a client is in a list
+	heavyLists = 19 // the last one holds all from 8 GiB on
+	looked     = 64 // members of a list that are compared
+
+	recentSlots = 8 // seconds that RecentMax looks back
+)
+
+// Values of Session.list besides the indices of heavy, which begin at 1.
+const (
+	light int32 = 0  // in no list: less than 32 KiB, or not to be evicted
+	gone  int32 = -1 // evicted or closed
+)
+
+// clientMemory is what Clients knows of memory.
+type clientMemory struct {
+	total   atomic.Int64 // bytes
+	evicted atomic.Int64 // clients
+
+	listing sync.Mutex // protects the fields below, Session.place and writes to Session.list
+	heavy   [1 + heavyLists][]*Session
+	short   bool // all that may be evicted has been, and it was not enough
+
+	second atomic.Int64 // of now, set by Enforce
+	recent [recentSlots]struct{ input, output atomic.Int64 }
+}
+
+// Memory is what all clients take, in bytes: buffers, queued commands, watched keys
+// and a constant for each connection. One atomic load.
+func (r *Clients) Memory() int64 { return r.size.total.Load() }
+
+// Evicted counts the clients closed because all together took too much.
+func (r *Clients) Evicted() int64 { return r.size.evicted.Load() }
+
+// Sized notes that the connection takes delta bytes more. See netloop.Sizer.
+func (s *Session) Sized(delta int64) {
+	r := &s.kernel.Clients
+	memory := s.pub.memory.Add(delta)
+	total := r.size.total.Add(delta)
+	if s.listFor(memory) != s.list.Load() {
+		r.list(s, memory)
+	}
+	if delta < 0 {
+		return
+	}
+	r.noteRecent(s.conn.Sizes())
+	if limit := s.kernel.Config.Values().ClientsLimit(); limit > 0 && total >= limit {
+		s.kernel.evictClients(limit)
+	}
+}
+
+// weigh notes what the session itself takes.
+func (s *Session) weigh() {
+	tables := int64(s.parser.Memory())
+	own := sessionMemory + tables
+	if s.txn != nil {
+		own += s.txn.memory()
+	}
+	if own == s.own {
+		return
+	}
+	s.pub.tables.Store(uint32(min(tables, math.MaxUint32)))
+	delta := own - s.own
+	s.own = own
+	s.Sized(delta)
+}
+
+// listFor is the index of the list for a client of so many bytes.
+func (s *Session) listFor(memory int64) int32 {
+	if s.noEvict || memory < 1<<heavyFrom {
+		return light
+	}
+	return min(int32(bits.Len64(uint64(memory)))-heavyFrom, heavyLists)
+}
+
+// list puts the session where its memory belongs.
+func (r *Clients) list(s *Session, memory int64) {
+	r.size.listing.Lock()
+	defer r.size.listing.Unlock()
+	if s.list.Load() == gone {
+		return
+	}
+	r.unlistLocked(s)
+	to := s.listFor(memory)
+	s.list.Store(to)
+	if to != light {
+		s.place = int32(len(r.size.heavy[to]))
+		r.size.heavy[to] = append(r.size.heavy[to], s)
+	}
+}
+
+// unlistLocked takes the session out of its list, if it is in one.
+func (r *Clients) unlistLocked(s *Session) {
+	from := s.list.Load()
+	if from <= light {
+		return
+	}
+	list := r.size.heavy[from]
+	last := list[len(list)-1]
+	list[s.place], last.place = last, s.place
+	list[len(list)-1] = nil
+	r.size.heavy[from] = list[:len(list)-1]
+	s.list.Store(light)
+}
+
+// releaseLocked takes a session out of the sum and out of choice. It returns how many
+// bytes that were.
+func (r *Clients) releaseLocked(s *Session) int64 {
+	r.unlistLocked(s)
+	s.list.Store(gone)
+	memory := s.pub.memory.Swap(0)
+	r.size.total.Add(-memory)
+	return memory
+}
+
+// forget is the end of a session that is no longer registered.
+func (r *Clients) forget(s *Session) {
+	r.size.listing.Lock()
+	defer r.size.listing.Unlock()
+	r.releaseLocked(s)
+}
+
+// EnforceClientsLimit evicts clients if all together take more than
+// maxmemory-clients allows, and lets time pass for RecentMax. It costs little if
+// there is nothing to do.
+func (k *Kernel) EnforceClientsLimit() {
+	r := &k.Clients
+	r.passTime(k.clock().Unix())
+	limit := k.Config.Values().ClientsLimit()
+	if limit > 0 && r.Memory() >= limit {
+		k.evictClients(limit)
+	}
+}
+
+// victim is what the log tells of an evicted client.
+type victim struct {
+	*Session
+	memory int64
+}
+
+// evictClients closes clients until all together take less than limit bytes.
+func (k *Kernel) evictClients(limit int64) {
+	victims, short := k.Clients.evict(limit)
+	for _, v := range victims {
+		k.Log.Info("evicting client", "id", v.ID(), "addr", v.conn.RemoteAddr(), "name", v.Name(), "memory", v.memory)
+	}
+	if short {
+		k.Log.Warn("over maxmemory-clients after evicting all clients that may be evicted")
+	}
+}
+
+// evict tells whom it has closed, and whether this was not enough for the first time
+// since it was.
+func (r *Clients) evict(limit int64) (victims []victim, short bool) {
+	r.size.listing.Lock()
+	defer r.size.listing.Unlock()
+	var small []*Session
+	looked := false
+	for r.size.total.Load() >= limit {
+		s := r.heaviestLocked()
+		if s == nil && !looked {
+			small, looked = r.small(), true
+		}
+		if s == nil && len(small) > 0 {
+			s, small = small[0], small[1:]
+		}
+		if s == nil {
+			short = !r.size.short
+			r.size.short = true
+			return victims, short
+		}
+		memory := r.releaseLocked(s)
+		if s.killed.Swap(true) {
+			continue // about to go anyway
+		}
+		r.size.evicted.Add(1)
+		s.conn.Kill(netloop.Evicted)
+		victims = append(victims, victim{s, memory})
+	}
+	r.size.short = false
+	return victims, false
+}
+
+// heaviestLocked is a session of the highest list that is not empty, or nil.
+func (r *Clients) heaviestLocked() *Session {
+	for i := heavyLists; i > 0; i-- {
+		list := r.size.heavy[i]
+		if len(list) == 0 {
+			continue
+		}
+		best := list[0]
+		for _, s := range list[1:min(len(list), looked)] {
+			if s.pub.memory.Load() > best.pub.memory.Load() {
+				best = s
+			}
+		}
+		return best
+	}
+	return nil
+}
+
+// small lists the sessions that are in no list and may be evicted, by ascending id.
+func (r *Clients) small() []*Session {
+	return r.where(func(s *Session) bool {
+		return s.list.Load() == light && !s.killed.Load() && s.pub.state.Load()&stateNoEvict == 0
+	})
+}
+
+// noteRecent remembers large buffers for RecentMax.
+func (r *Clients) noteRecent(z netloop.Sizes) {
+	slot := &r.size.recent[r.size.second.Load()%recentSlots]
+	raise(&slot.input, z.QueryBuf+z.QueryFree)
+	raise(&slot.output, z.Output+z.OutputFree)
+}
+
+func raise(a *atomic.Int64, n int64) {
+	for old := a.Load(); n > old; old = a.Load() {
+		if a.CompareAndSwap(old, n) {
+			return
+		}
+	}
+}
+
+// passTime forgets what is too old for RecentMax.
+func (r *Clients) passTime(now int64) {
+	last := r.size.second.Load()
+	if now <= last {
+		return
+	}
+	for t := max(last+1, now-recentSlots+1); t <= now; t++ {
+		slot := &r.size.recent[t%recentSlots]
+		slot.input.Store(0)
+		slot.output.Store(0)
+	}
+	r.size.second.Store(now)
+}
+
+// RecentMax is the most that one client's input and output buffers have taken in the
+// last seconds, in bytes. A client whose buffers have not changed for longer counts
+// if it takes 32 KiB.
+func (r *Clients) RecentMax() (input, output int64) {
+	for i := range r.size.recent {
+		slot := &r.size.recent[i]
+		input, output = max(input, slot.input.Load()), max(output, slot.output.Load())
+	}
+	r.size.listing.Lock()
+	defer r.size.listing.Unlock()
+	for _, list := range r.size.heavy {
+		for _, s := range list {
+			z := s.conn.Sizes()
+			input, output = max(input, z.QueryBuf+z.QueryFree), max(output, z.Output+z.OutputFree)
+		}
+	}
+	return input, output
+}
