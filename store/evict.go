@@ -133,14 +133,9 @@ type pick struct {
 	victims uint16 // by slot
 }
 
-// near is a candidate in a pick.
-type near struct {
-	rank uint64
-	size int64
-	ref  arena.Ref
-	pick uint8
-	slot uint8
-}
+// near is a candidate in a pick: pick * slots + slot. It is small since the pool
+// moves candidates about.
+type near uint16
 
 // far is a candidate in a shard whose lock has been given back.
 type far struct {
@@ -184,7 +179,6 @@ func (e *Evictor) burst(now, want int64) (progress bool) {
 	gathered, each := 0, 1
 	for range s.shards {
 		sh := &s.shards[e.at]
-		shard := e.at
 		e.at = (e.at + 1) & int(s.mask)
 		sh.mu.Lock()
 		keys := e.evictable(sh)
@@ -201,7 +195,7 @@ func (e *Evictor) burst(now, want int64) (progress bool) {
 			sh.mu.Unlock()
 			return true
 		}
-		e.carry(sh, shard)
+		e.carry(sh)
 		sh.mu.Unlock()
 		if gathered += found; gathered >= max(each, fewCandidates) || e.left <= 0 {
 			break
@@ -315,9 +309,7 @@ func (e *Evictor) consider(sh *shard, p pick) (found int) {
 			continue
 		}
 		found++
-		size := sh.weight(&r)
-		rank := e.rank(&r, size)
-		e.near.Offer(rank, near{rank: rank, size: size, ref: ref, pick: uint8(e.n), slot: slot})
+		e.near.Offer(e.rank(&r, sh.weight(&r)), near(e.n*slots+int(slot)))
 	}
 	if found == 0 && e.policy.Volatile {
 		b.setHint(0)
@@ -327,7 +319,7 @@ func (e *Evictor) consider(sh *shard, p pick) (found int) {
 
 // rank is the Meter's, below that of every expired entry.
 func (e *Evictor) rank(r *record, size int64) uint64 {
-	if r.expire != 0 && r.expire <= e.now {
+	if e.expired(r) {
 		return math.MaxUint64
 	}
 	if e.policy.Rule == eviction.Random {
@@ -336,29 +328,43 @@ func (e *Evictor) rank(r *record, size int64) uint64 {
 	return min(e.meter.Rank(r.meta>>wordShift, size, r.expire, e.now), math.MaxUint64-1)
 }
 
-// weight is what a record and the collection it owns take, in bytes.
+// weight is what a record and the collection it owns take, in bytes, but for the
+// rounding to whole slots, which would need another cache line.
 func (sh *shard) weight(r *record) int64 {
 	size := int64(r.size())
 	if r.encoding() == encTable {
-		v := r.value()
-		size += int64(sh.nestedTable(sh.ar.Mem()[v : v+handleSize]).n) * bucketSize
+		size += sh.nestedTable(sh.ar.Mem()[r.value():]).bytes
 	}
 	return size
 }
+
+// read returns a candidate's pick, slot and record.
+func (e *Evictor) read(c near) (p *pick, slot uint8, r record) {
+	p, slot = &e.picks[c/slots], uint8(c%slots)
+	b := p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket))
+	return p, slot, readRecord(p.t.mem, b.ref(slot))
+}
+
+// expired tells whether a record's time has come.
+func (e *Evictor) expired(r *record) bool { return r.expire != 0 && r.expire <= e.now }
 
 // evictNear removes the best of the near pool: as many victims at most, and want
 // bytes. Expired ones are no victims.
 func (e *Evictor) evictNear(sh *shard, victims int, want int64) {
 	for want > 0 {
 		c, ok := e.near.Take()
-		if !ok || victims == 0 && c.rank != math.MaxUint64 {
+		if !ok {
 			break
 		}
-		if c.rank != math.MaxUint64 {
+		p, slot, r := e.read(c)
+		if !e.expired(&r) {
+			if victims == 0 {
+				break
+			}
 			victims--
 		}
-		want -= c.size
-		e.picks[c.pick].victims |= 1 << c.slot
+		want -= sh.weight(&r)
+		p.victims |= 1 << slot
 	}
 	for i := range e.picks[:e.n] {
 		e.removeVictims(sh, &e.picks[i])
@@ -388,7 +394,7 @@ func (e *Evictor) remove(sh *shard, at *pick, slot uint8) {
 	raw := b.raw(slot)
 	r := readRecord(t.mem, raw&^parityBit)
 	why := Evicted
-	if r.expire != 0 && r.expire <= e.now {
+	if e.expired(&r) {
 		why = Expired
 		e.s.expired.Add(1)
 	} else {
@@ -404,15 +410,17 @@ func (e *Evictor) remove(sh *shard, at *pick, slot uint8) {
 }
 
 // carry moves the near pool to the far one.
-func (e *Evictor) carry(sh *shard, shard int) {
+func (e *Evictor) carry(sh *shard) {
 	for {
 		c, ok := e.near.Take()
 		if !ok {
 			return
 		}
-		p := &e.picks[c.pick]
-		e.far.Offer(c.rank, far{
-			rank: c.rank, hash: p.t.hash(recordKey(p.t.mem, c.ref)), ref: c.ref, shard: int32(shard), db: p.db,
+		p, slot, r := e.read(c)
+		rank := e.rank(&r, sh.weight(&r))
+		e.far.Offer(rank, far{
+			rank: rank, hash: p.t.hash(p.t.mem[r.key : r.key+uint64(r.klen)]), shard: sh.id, db: p.db,
+			ref: p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket)).ref(slot),
 		})
 	}
 }
