@@ -7,9 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/server/config"
@@ -222,9 +222,13 @@ func (m *Manager) writeRDB(name string, snap *store.Snapshot, v *config.Values, 
 }
 
 // keepsAccess tells whether the eviction policy goes by when or how often keys are
-// used, so that a snapshot has to keep it.
+// used or, under LRM, when they were changed, and a snapshot has a place for that.
 func keepsAccess(v *config.Values) bool {
-	return v.LFU() || strings.HasSuffix(v.MaxMemoryPolicy, "-lru")
+	switch v.Policy().Rule {
+	case eviction.LRU, eviction.LFU, eviction.LRM:
+		return true
+	}
+	return false
 }
 
 // writeSnapshot makes a file, has write fill it, and syncs it. If the file cannot

@@ -12,9 +12,9 @@ import (
 )
 
 // The janitor is the one goroutine that does the store's background work
-// (removing expired keys, freeing what was deleted, compacting), samples rates
-// and memory for INFO, trims the Go heap, and tells the persistence that time
-// passes.
+// (evicting what is above maxmemory, removing expired keys, freeing what was
+// deleted, compacting), samples rates and memory for INFO, trims the Go heap, and
+// tells the persistence that time passes.
 //
 // It works in slices: units of the store (tens of microseconds under one shard's
 // lock) until sliceBudget has passed, then it sleeps so much that its share of
@@ -40,13 +40,17 @@ type janitor struct {
 	stop    chan struct{}
 	done    chan struct{}
 
+	evictor *store.Evictor
 	sampled time.Time // when the rates were
 	trimmer trimmer
 	failed  bool // the last unit of work reported an error
 }
 
 func startJanitor(st *store.Store, p *persistence.Manager, k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
-	j := &janitor{store: st, persist: p, kernel: k, cfg: cfg, log: log, stop: make(chan struct{}), done: make(chan struct{})}
+	j := &janitor{
+		store: st, persist: p, kernel: k, cfg: cfg, log: log, stop: make(chan struct{}), done: make(chan struct{}),
+		evictor: st.NewEvictor(),
+	}
 	go j.run()
 	return j
 }
@@ -79,19 +83,24 @@ func (j *janitor) round() time.Duration {
 		j.sampled = start
 		j.kernel.SampleRates()
 		j.kernel.EnforceClientsLimit()
-		j.kernel.SampleMemory(j.store.Memory() + stats.GoMemory())
+		j.kernel.SampleMemory(j.store.Used() + stats.GoMemory())
 		j.trimmer.trim(start)
 		j.persist.Tick()
 	}
 	// While the data are loaded, commands of the log may refer to expired keys.
 	more, worked := j.persist.State()&persistence.Loading == 0, time.Duration(0)
-	for more && worked < sliceBudget {
-		var err error
-		more, err = j.store.Maintain(start.Add(worked).UnixMilli())
-		j.report(err)
+	crowded := true
+	for (more || crowded) && worked < sliceBudget {
+		now := start.Add(worked).UnixMilli()
+		crowded = crowded && j.kernel.Relieve(j.evictor, now)
+		if more {
+			var err error
+			more, err = j.store.Maintain(now)
+			j.report(err)
+		}
 		worked = time.Since(start)
 	}
-	if !more {
+	if !more && !crowded {
 		return time.Second / time.Duration(v.Hz)
 	}
 	share := time.Duration(maxShare + shareStep*(v.ActiveExpireEffort-1))

@@ -92,6 +92,7 @@ func (s *Server) open() (err error) {
 	if err != nil {
 		return err
 	}
+	s.cfg.OnChange("maxmemory", s.warnOfSmallLimit)
 	s.net, err = netloop.New(netloop.Options{
 		Loops: int(v.IOThreads), Portable: portable,
 		NewSession: s.kernel.Connect,
@@ -130,9 +131,16 @@ func followConfig(cfg *config.Config, st *store.Store) {
 		enc.SetMaxEntries.Store(v.SetMaxListpackEntries)
 		enc.SetMaxValue.Store(v.SetMaxListpackValue)
 	}
-	policy := func(v *config.Values) {
+	policy := func(v *config.Values) { // a new Meter has learnt nothing: make one only when it is asked for
 		st.SetMeter(eviction.NewMeter(v.Policy(), eviction.Params{LogFactor: v.LFULogFactor, DecayTime: v.LFUDecayTime}))
-		st.SetSamples(int(v.MaxMemorySamples))
+	}
+	samples := func(v *config.Values) { st.SetSamples(int(v.MaxMemorySamples)) }
+	compaction := func(v *config.Values) {
+		var p store.CompactionParams
+		if v.ActiveDefrag {
+			p = store.CompactionParams{Percent: int(v.DefragThresholdLower), Ignore: v.DefragIgnoreBytes}
+		}
+		st.SetCompaction(p)
 	}
 	for _, name := range []string{
 		"hash-max-listpack-entries", "hash-max-listpack-value",
@@ -140,11 +148,24 @@ func followConfig(cfg *config.Config, st *store.Store) {
 	} {
 		cfg.OnChange(name, apply)
 	}
-	for _, name := range []string{"maxmemory-policy", "maxmemory-samples", "lfu-log-factor", "lfu-decay-time"} {
+	for _, name := range []string{"maxmemory-policy", "lfu-log-factor", "lfu-decay-time"} {
 		cfg.OnChange(name, policy)
 	}
-	apply(cfg.Values())
-	policy(cfg.Values())
+	cfg.OnChange("maxmemory-samples", samples)
+	for _, name := range []string{"activedefrag", "active-defrag-threshold-lower", "active-defrag-ignore-bytes"} {
+		cfg.OnChange(name, compaction)
+	}
+	for _, now := range []func(*config.Values){apply, policy, samples, compaction} {
+		now(cfg.Values())
+	}
+}
+
+// warnOfSmallLimit says that a new maxmemory has already been passed.
+func (s *Server) warnOfSmallLimit(v *config.Values) {
+	if counted := s.kernel.Counted(); v.MaxMemory > 0 && counted > v.MaxMemory {
+		s.log.Warn("the new maxmemory is smaller than the memory in use: keys will be evicted, or writes refused, depending on the policy",
+			"maxmemory", v.MaxMemory, "in-use", counted, "policy", v.MaxMemoryPolicy)
+	}
 }
 
 // Serve accepts connections, loads the data set, and serves until ctx ends, Stop

@@ -43,17 +43,17 @@ func connectionCommands() []engine.Spec {
 			Group: "connection", Categories: cat, Since: "1.0.0", Syntax: "index",
 			Summary:    "Chooses the database of the connection.",
 			Complexity: "O(1)"},
-		{Name: "quit", Handler: cmdQuit, Arity: -1, Flags: login | engine.Unqueued,
+		{Name: "quit", Handler: cmdQuit, Arity: -1, Flags: login | engine.Unqueued | engine.EndsMulti,
 			Group: "connection", Categories: cat, Since: "1.0.0",
 			Summary:    "Closes the connection.",
 			Complexity: "O(1)"},
-		{Name: "reset", Handler: cmdReset, Arity: 1, Flags: login | engine.Unqueued,
+		{Name: "reset", Handler: cmdReset, Arity: 1, Flags: login | engine.Unqueued | engine.EndsMulti,
 			Group: "connection", Categories: cat, Since: "6.2.0",
 			Summary:    "Gives the connection the state of a new one.",
 			Complexity: "O(1)"},
 		// What a browser sends when a page makes it talk to us.
-		{Name: "post", Handler: cmdCrossProtocol, Arity: -1, Flags: login | engine.Unqueued | engine.Hidden},
-		{Name: "host:", Handler: cmdCrossProtocol, Arity: -1, Flags: login | engine.Unqueued | engine.Hidden},
+		{Name: "post", Handler: cmdCrossProtocol, Arity: -1, Flags: login | engine.Unqueued | engine.EndsMulti | engine.Hidden},
+		{Name: "host:", Handler: cmdCrossProtocol, Arity: -1, Flags: login | engine.Unqueued | engine.EndsMulti | engine.Hidden},
 	}
 }
 

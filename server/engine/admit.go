@@ -3,7 +3,7 @@
 // which comes first:
 //
 //	1 the command exists            5 it may run inside MULTI
-//	2 its arity fits                6 memory allows it
+//	2 its arity fits                6 memory allows it (room.go)
 //	3 it is not protected           7 the disk works, if it writes
 //	4 the client is authenticated   8 the data set is loaded
 //	                                (then it is queued or called)
@@ -22,7 +22,7 @@ import (
 )
 
 // admit finds the row of the request in c.Args and decides whether it may run.
-// The row is nil when there is none.
+// The row is nil when there is none. later means that nothing is to be said yet.
 func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	k := s.kernel
 	spec := c.row
@@ -38,7 +38,7 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	}
 	const special = Protected | NoMulti | DenyOOM | RunsQueue
 	state := k.state()
-	if s.authenticated && spec.Flags&special == 0 && state == 0 {
+	if s.authenticated && spec.Flags&special == 0 && state == 0 && s.txn == nil {
 		return spec, ""
 	}
 	if spec.Flags&Protected != 0 && !k.Config.Values().DebugAllowed(s.Local()) {
@@ -50,8 +50,10 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	if spec.Flags&NoMulti != 0 && s.txn != nil && s.txn.queuing {
 		return spec, ErrNoMulti
 	}
-	if s.runs(spec, DenyOOM) && k.full() {
-		return spec, ErrOOM
+	if s.needsRoom(spec) {
+		if e := s.makeRoom(c, spec, state); e != "" {
+			return spec, e
+		}
 	}
 	if state == 0 {
 		return spec, ""
@@ -75,12 +77,6 @@ func (s *Session) hindered(spec *Spec, state uint32) Error {
 		return ErrLoading
 	}
 	return ""
-}
-
-// full tells whether commands that need memory have to be refused.
-func (k *Kernel) full() bool {
-	limit := k.Config.Values().MaxMemory
-	return limit > 0 && k.Store.Memory() > limit || k.Store.Exhausted()
 }
 
 // runs tells whether the command has a flag: it, or one that it runs from the

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"sync"
+	"time"
 
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/protocol"
@@ -32,6 +33,9 @@ type Ctx struct {
 	row    *Spec     // the request's row, if looking ahead has found it already
 	key    store.Key // and its key, if keyed
 	keyed  bool
+
+	evictor  *store.Evictor // nil until it is needed
+	relieved time.Duration  // spent by the batch on eviction, beyond first steps
 
 	effects aof.Effects // collected, not appended yet
 	logging bool        // effects of what runs now are wanted

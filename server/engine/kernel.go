@@ -106,6 +106,7 @@ type Kernel struct {
 	port     func() int
 	ctxs     ctxPool
 	work     work
+	room     room
 
 	ops, in, out stats.Rate // commands; bytes
 
@@ -135,9 +136,10 @@ func NewKernel(o Options) (*Kernel, error) {
 		Store: o.Store, Config: o.Config, Table: o.Table, Log: o.Log,
 		Stats: stats.NewCommands(o.Table.Len()),
 		RunID: hex.EncodeToString(id[:]), Started: o.Clock(), Driver: o.Driver,
-		StartMemory: stats.GoMemory() + o.Store.Memory(),
-		clock:       o.Clock, shutdown: o.Shutdown, network: o.Network, port: o.Port,
+		room:  room{start: stats.GoMemory()},
+		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, port: o.Port,
 	}
+	k.StartMemory = k.room.start + o.Store.Memory()
 	k.Clients.byID = make(map[uint64]*Session)
 	for _, name := range []string{"maxmemory-clients", "maxmemory"} {
 		k.Config.OnChange(name, func(*config.Values) { k.EnforceClientsLimit() })

@@ -35,6 +35,7 @@ type Session struct {
 
 	db            int
 	want          int   // what the request being received lacks, in bytes
+	paid          int64 // bytes that the request at the front of the input has evicted
 	own           int64 // bytes that weigh has told of
 	slot          uint8 // which copy of the counters this session writes
 	resp3         bool
@@ -47,10 +48,11 @@ type Session struct {
 	txn           *txn           // nil while there is neither MULTI nor WATCH
 	wait          *wait          // nil unless the client waits
 
-	killed atomic.Bool  // set from anywhere: run nothing any more
-	list   atomic.Int32 // which of Clients' lists the session is in
+	killed atomic.Bool   // set from anywhere: run nothing any more
+	list   atomic.Int32  // which of Clients' lists the session is in
+	place  int32         // in that list; for Clients
+	tables atomic.Uint32 // bytes of the parser's, at most what fits; for others to see
 	pub    published
-	place  int32 // in that list; for Clients
 	meta   struct {
 		sync.Mutex            // protects the fields below
 		name, libName, libVer string
@@ -93,7 +95,11 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 			s.want = s.parser.Want(in[taken:])
 			break
 		}
-		s.request(c)
+		if !s.request(c) {
+			taken -= used
+			s.next = netloop.Yield
+			break
+		}
 		if s.next != netloop.Wait {
 			break
 		}
@@ -126,7 +132,7 @@ func (s *Session) begin(out []byte) *Ctx {
 	s.logged = false
 	s.limits.MaxBulk = k.Config.Values().ProtoMaxBulkLen
 	c := k.ctxs.get()
-	c.meter = meter{since: k.clock()}
+	c.meter, c.relieved = meter{since: k.clock()}, 0
 	c.View = store.View{Store: k.Store, DB: s.db, Now: c.meter.since.UnixMilli(), NoTouch: s.noTouch, Removed: c.report}
 	c.Kernel, c.Session = k, s
 	c.ahead.drop()
@@ -148,21 +154,30 @@ func (s *Session) finish(c *Ctx) []byte {
 	return out
 }
 
-// request deals with one request: refuse, queue or run it.
-func (s *Session) request(c *Ctx) {
+// request deals with one request: refuse, queue or run it. It returns false if there
+// is no room for it yet: the request has to come again.
+func (s *Session) request(c *Ctx) (done bool) {
 	start := c.Out.Len()
 	spec, err := s.admit(c)
 	switch {
+	case err == later:
+		return false
 	case err != "":
 		s.reject(c, spec, err)
 	case s.txn != nil && s.txn.queuing && spec.Flags&Unqueued == 0:
 		s.enqueue(c, spec)
+	case spec.Flags&DenyOOM != 0 && len(c.wire) > bigRequest:
+		size := int64(len(c.wire))
+		s.kernel.room.moving.Add(size)
+		c.call(spec)
+		s.kernel.room.moving.Add(-size)
 	default:
 		c.call(spec)
 	}
 	if s.reply != replyOn && s.wait == nil {
 		s.suppress(c, start)
 	}
+	return true
 }
 
 // suppress drops what the request wrote, as CLIENT REPLY asked for.

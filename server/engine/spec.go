@@ -111,6 +111,7 @@ const (
 	AllShards // every shard is locked while the handler runs
 	OwnLocks  // the handler locks shards itself, except when Ctx.InExec: then all are held
 	Unqueued  // runs at once inside MULTI instead of being queued
+	EndsMulti // ends MULTI, and is let through there however short memory is
 	Protected // refused unless enable-debug-command allows it
 	Hidden    // dispatched, but not listed by COMMAND
 	RunsQueue // runs the queued commands; a refusal aborts the transaction

@@ -53,6 +53,7 @@ func (k *Kernel) Totals() Totals {
 func (k *Kernel) ResetStats() {
 	k.Stats.Reset()
 	k.Errors.Reset()
+	k.resetOverLimit()
 	t := k.totals()
 	k.base.Store(&t)
 }

@@ -1,0 +1,285 @@
+// Room: what happens to a command that needs memory when there is a cap.
+//
+// # What counts
+//
+// Towards maxmemory count the Go heap as it was at the start, what clients'
+// buffers and sessions take, and what the store counts: records and tables in use,
+// and free memory between them beyond an allowance, so that fragmentation is
+// charged like data. Garbage of the Go heap, the log's buffers, and old records
+// that only a running snapshot still needs do not count: evicting keys would not
+// make them less (NotCounted). All of it is a handful of atomic loads.
+//
+// # Who pays
+//
+// The command that needs room makes it, before it runs and before it takes any lock,
+// in steps of the store (Evictor.Relieve, some tens of microseconds, one shard's
+// lock at a time):
+//
+//	counted + need <= limit   go
+//	otherwise                 one step; a burst of victims makes room for the next
+//	                          few commands too
+//	                            <= limit + slack   go
+//	                            nothing to evict   OOM, as Redis
+//	                            above              further steps
+//
+// What a batch may spend on further steps is a slice of time
+// (maxmemory-eviction-tenacity). When it is used up, a request goes on if its own
+// steps have freed more than it will take, so that the total falls; this is how
+// writers go on while a lowered limit is being reached. If they have not, the request
+// stays where it is, in the connection's buffer, and the session yields: the loop's
+// other clients have their turns, and the next one goes on evicting. So a value of
+// 100 MB waits until there is room for it, and nobody waits with it.
+//
+// A request that could not fit an empty store is refused at once, and nothing is
+// evicted for it. Redis evicts first and accepts whatever comes when the memory in
+// use is below the limit by one byte: there the overshoot is the size of a value.
+//
+// Idle time pays what no command does (Kernel.Relieve): after a load, after CONFIG
+// SET maxmemory, for clients' buffers.
+//
+// # When nothing may be evicted
+//
+// While data are loaded the log that is replayed decides what is there. While the log
+// fails the DELs of victims would be lost, and after the last snapshot they would come
+// too late; writes are refused then by what follows in admit.
+
+package engine
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/larderkv/larder/eviction"
+	"github.com/larderkv/larder/persistence"
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/stats"
+	"github.com/larderkv/larder/store"
+)
+
+const (
+	// bigRequest is the size from which a request lies in a buffer of its client's
+	// own, which counts already.
+	bigRequest = 64 << 10
+	// Slack is what may be above the limit for a moment: a share of it, within bounds.
+	slackShare, leastSlack, mostSlack = 256, 256 << 10, 2 << 20
+)
+
+// room is the kernel's account of memory beside what store and clients keep.
+type room struct {
+	start  int64        // bytes of the Go heap at the start
+	moving atomic.Int64 // bytes of big requests that are being executed: they count twice, as buffers and as values
+	since  atomic.Int64 // when the limit was passed without a way back, unix ns, 0: it is not
+	over   atomic.Int64 // ns in all such times that have ended
+}
+
+// Counted is the number of bytes that count towards maxmemory.
+func (k *Kernel) Counted() int64 { return k.counted(k.Config.Values().MaxMemory) }
+
+func (k *Kernel) counted(limit int64) int64 {
+	return k.room.start + k.Clients.Memory() + k.Store.Counted(limit) - k.room.moving.Load()
+}
+
+// NotCounted is how many of the bytes in use do not count towards maxmemory, since no
+// eviction would free them.
+func (k *Kernel) NotCounted() int64 {
+	return max(0, k.Store.Used()+stats.GoMemory()-k.Counted())
+}
+
+// OverLimit is the time for which memory was above the limit though keys were
+// evicted, or none could be: in all, the present time included, and the present
+// time, 0 if it is not.
+func (k *Kernel) OverLimit() (total, current time.Duration) {
+	if since := k.room.since.Load(); since != 0 {
+		current = max(0, time.Duration(k.clock().UnixNano()-since))
+	}
+	return time.Duration(k.room.over.Load()) + current, current
+}
+
+// resetOverLimit forgets these times.
+func (k *Kernel) resetOverLimit() {
+	k.room.over.Store(0)
+	k.room.since.Store(0)
+}
+
+// above notes that memory is above the limit and stays there for now.
+func (r *room) above(now time.Time) { r.since.CompareAndSwap(0, now.UnixNano()) }
+
+// within notes that it is not.
+func (k *Kernel) within() {
+	if k.room.since.Load() == 0 {
+		return
+	}
+	if since := k.room.since.Swap(0); since != 0 {
+		k.room.over.Add(max(0, k.clock().UnixNano()-since))
+	}
+}
+
+// mayEvict tells whether the state of persistence allows it.
+func mayEvict(state uint32) bool {
+	return state&(persistence.Loading|persistence.LogFailing|persistence.Stopping) == 0
+}
+
+// Relieve does one step of what idle time does for memory: it evicts while more
+// counts than the limit allows. It tells whether there may be more to do. now is in
+// unix milliseconds.
+func (k *Kernel) Relieve(e *store.Evictor, now int64) (more bool) {
+	limit := k.Config.Values().MaxMemory
+	over := k.counted(limit) - limit
+	if limit == 0 || over <= 0 {
+		k.within()
+		return false
+	}
+	if !mayEvict(k.state()) {
+		return false
+	}
+	more = e.Relieve(now, over, limit)
+	if !more && k.counted(limit) > limit {
+		k.room.above(k.clock())
+	}
+	return more
+}
+
+// later is what admission says of a request that is to be looked at again in the
+// session's next turn. It is never a reply.
+const later Error = "later"
+
+// needsRoom tells whether the command is refused when memory is short: it may take
+// some, or makes the queue longer.
+func (s *Session) needsRoom(spec *Spec) bool {
+	return s.runs(spec, DenyOOM) || s.txn != nil && s.txn.queuing && spec.Flags&EndsMulti == 0
+}
+
+// makeRoom decides whether there is memory for the request in c. The error is "",
+// ErrOOM, or later.
+func (s *Session) makeRoom(c *Ctx, spec *Spec, state uint32) Error {
+	k := s.kernel
+	v := k.Config.Values()
+	limit := v.MaxMemory
+	if limit == 0 {
+		if k.Store.Exhausted() {
+			return ErrOOM
+		}
+		return ""
+	}
+	need := int64(len(c.wire))
+	if need > bigRequest || spec.Flags&RunsQueue != 0 {
+		return s.relieve(c, spec, v, state)
+	}
+	if k.counted(limit)+need > limit || k.Store.Exhausted() {
+		return s.relieve(c, spec, v, state)
+	}
+	k.within()
+	return ""
+}
+
+// size is how many bytes the request brings, and need how many of them do not count
+// yet.
+func (s *Session) size(c *Ctx, spec *Spec) (size, need int64) {
+	size = int64(len(c.wire))
+	need = size
+	if size > bigRequest {
+		held := s.conn.Sizes()
+		need = max(0, size-held.QueryBuf-held.QueryFree)
+	}
+	if spec.Flags&RunsQueue != 0 && s.txn != nil {
+		size += s.txn.bytes
+		need += s.txn.bytes
+	}
+	return size, need
+}
+
+// relieve is makeRoom where the way is not known to be free.
+func (s *Session) relieve(c *Ctx, spec *Spec, v *config.Values, state uint32) Error {
+	k, limit := s.kernel, v.MaxMemory
+	size, need := s.size(c, spec)
+	counted := k.counted(limit)
+	switch {
+	case k.Store.Exhausted():
+		return ErrOOM
+	case state&persistence.Loading != 0:
+		return ""
+	case counted+need <= limit && k.room.start+size <= limit:
+		k.within()
+		s.paid = 0
+		return ""
+	case !mayEvict(state):
+		if v.Policy().Rule != eviction.NoEviction || counted <= limit {
+			return "" // what follows in admit refuses it for its own reason
+		}
+		return ErrOOM
+	case k.room.start+size > limit: // it can never fit
+		return ErrOOM
+	}
+	verdict := s.evict(c, v, size, need)
+	if verdict == later && c.wire[0] != '*' {
+		// Quotes in an inline request are undone in place, so that it cannot be parsed
+		// again. It is short; Redis lets all requests go on when their slice is used up.
+		verdict = ""
+	}
+	if verdict != later {
+		s.paid = 0
+	}
+	return verdict
+}
+
+// evict does steps until there is room for the request, its slice is used up, or
+// nothing is left to evict.
+func (s *Session) evict(c *Ctx, v *config.Values, size, need int64) Error {
+	k, limit := s.kernel, v.MaxMemory
+	hard := limit + slack(limit)
+	if c.evictor == nil {
+		c.evictor = k.Store.NewEvictor()
+	}
+	start := time.Time{}
+	counted := k.counted(limit)
+	for {
+		over := counted + need - limit
+		progress := c.evictor.Relieve(c.Now, over+need/4, limit)
+		after := k.counted(limit)
+		s.paid += max(0, counted-after)
+		counted = after
+		switch {
+		case !progress && counted+need > limit:
+			if counted <= limit && counted+need <= hard {
+				return ""
+			}
+			k.room.above(k.clock())
+			return ErrOOM
+		case counted+need <= hard:
+			k.within()
+			return ""
+		}
+		now := k.clock()
+		if start.IsZero() {
+			start = now
+		}
+		if c.relieved+now.Sub(start) < slice(v.EvictionTenacity) {
+			continue
+		}
+		c.relieved += now.Sub(start)
+		k.room.above(now)
+		if s.paid >= size+size/4 {
+			return ""
+		}
+		return later
+	}
+}
+
+// slack is how much more than the limit may count while commands go on.
+func slack(limit int64) int64 {
+	return min(max(limit/slackShare, leastSlack), mostSlack)
+}
+
+// slice is the time that a batch may spend on further steps of eviction, by Redis'
+// formula: 50 us for each step of maxmemory-eviction-tenacity up to 10, then 15 %
+// more for each, and no end at 100.
+func slice(tenacity int64) time.Duration {
+	switch {
+	case tenacity <= 10:
+		return time.Duration(tenacity) * 50 * time.Microsecond
+	case tenacity < 100:
+		return time.Duration(500 * math.Pow(1.15, float64(tenacity-10)) * float64(time.Microsecond))
+	}
+	return math.MaxInt64
+}
