@@ -27,6 +27,7 @@ func All() []engine.Spec {
 		configCommands(),
 		commandCommands(),
 		objectCommands(),
+		memoryCommands(),
 		debugCommands(),
 	)
 }

@@ -30,7 +30,7 @@ func configCommands() []engine.Spec {
 			{Name: "rewrite", Handler: cmdConfigRewrite, Arity: 2, Flags: flags, Group: "server", Since: "2.8.0",
 				Summary:    "Writes the configuration in force into the configuration file.",
 				Complexity: "O(1)"},
-			{Name: "resetstat", Handler: cmdConfigResetstat, Arity: 2, Flags: flags, Group: "server", Since: "2.0.0",
+			{Name: "resetstat", Handler: cmdConfigResetstat, Arity: 2, Flags: flags | engine.OwnLocks, Group: "server", Since: "2.0.0",
 				Summary:    "Resets the statistics that INFO reports.",
 				Complexity: "O(1)"},
 			{Name: "help", Handler: cmdConfigHelp, Arity: 2, Flags: engine.Loading | engine.Stale, Group: "server", Since: "5.0.0",
@@ -83,7 +83,7 @@ func cmdConfigRewrite(c *engine.Ctx) error {
 }
 
 func cmdConfigResetstat(c *engine.Ctx) error {
-	c.Kernel.ResetStats()
+	c.ResetStats()
 	c.Out.OK()
 	return nil
 }

@@ -98,6 +98,7 @@ func cmdRestore(c *engine.Ctx) error {
 	case rdb.CheckPayload(payload) != nil:
 		return engine.ErrPayload
 	}
+	c.Kernel.Checked.Add(1)
 	value, err := rdb.Decode(payload, c.Now)
 	if err != nil {
 		return engine.ErrBadFormat

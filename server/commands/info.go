@@ -63,6 +63,7 @@ type infoWriter struct {
 	k       *engine.Kernel
 	v       *config.Values
 	store   store.Stats
+	moved   store.CompactionStats
 	process stats.Process
 	disk    persistence.Status
 	now     time.Time
@@ -85,7 +86,7 @@ func cmdInfo(c *engine.Ctx) error {
 	}
 	w := &infoWriter{
 		c: c, k: c.Kernel, v: c.Kernel.Config.Values(),
-		store: c.StoreStats(), process: stats.ReadProcess(), disk: diskStatus(c.Kernel), now: c.Kernel.Now(),
+		store: c.StoreStats(), moved: c.Compaction(), process: stats.ReadProcess(), disk: diskStatus(c.Kernel), now: c.Kernel.Now(),
 	}
 	for _, s := range infoSections() {
 		if !chosen[strings.ToLower(s.name)] && !(named && s.level <= level) {
@@ -118,31 +119,6 @@ func (w *infoWriter) zero(names ...string) {
 		w.put(n, 0)
 	}
 }
-
-// human prints an amount as Redis' bytesToHuman does.
-func human(n int64) string {
-	if n < 1024 {
-		return fmt.Sprintf("%dB", n)
-	}
-	f := float64(n)
-	for _, unit := range "KMGTP" {
-		if f /= 1024; f < 1024 {
-			return fmt.Sprintf("%.2f%c", f, unit)
-		}
-	}
-	return fmt.Sprintf("%dB", n)
-}
-
-// percent is a share, 0 of nothing.
-func percent(part, whole int64) float64 {
-	if whole == 0 {
-		return 0
-	}
-	return float64(part) * 100 / float64(whole)
-}
-
-// ratio prints how many times part is of whole, 0 of nothing.
-func ratio(part, whole int64) string { return fmt.Sprintf("%.2f", percent(part, whole)/100) }
 
 func (w *infoWriter) server() {
 	uptime := int64(w.now.Sub(w.k.Started) / time.Second)
@@ -178,13 +154,12 @@ func (w *infoWriter) server() {
 
 func (w *infoWriter) clients() {
 	var watching, watched int
-	var in, out int64
 	for _, s := range w.k.Clients.All() {
 		i := s.Info()
 		watching += count(i.Watched > 0)
 		watched += i.Watched
-		in, out = max(in, i.Sizes.QueryBuf), max(out, i.Sizes.Output)
 	}
+	in, out := w.k.Clients.RecentMax()
 	w.put("connected_clients", w.k.Clients.Len())
 	w.zero("cluster_connections")
 	w.put("maxclients", w.v.MaxClients)
@@ -198,80 +173,56 @@ func (w *infoWriter) clients() {
 	w.zero("total_blocking_keys", "total_blocking_keys_on_nokey")
 }
 
-// memory reports as used what the store has taken and what Go uses: it follows
-// the resident set. The data set is the part of it in records and tables.
-func (w *infoWriter) memory() {
-	used := w.store.Held + w.process.Go
-	rss := w.process.RSS
-	if rss == 0 {
-		rss = used
-	}
-	w.k.SampleMemory(used)
-	peak := w.k.PeakMemory()
-	w.bytes("used_memory", used)
-	w.bytes("used_memory_rss", rss)
-	w.bytes("used_memory_peak", peak)
-	w.put("used_memory_peak_perc", fmt.Sprintf("%.2f%%", percent(used, peak)))
-	w.put("used_memory_overhead", used-w.store.Used)
-	w.put("used_memory_startup", w.k.StartMemory)
-	w.put("used_memory_dataset", w.store.Used)
-	w.put("used_memory_dataset_perc", fmt.Sprintf("%.2f%%", percent(w.store.Used, used)))
-	w.put("allocator_allocated", w.store.Used)
-	w.put("allocator_active", w.store.Held)
-	w.put("allocator_resident", w.store.Resident)
-	w.bytes("total_system_memory", w.process.TotalMemory)
-	w.bytes("used_memory_lua", 0)
-	w.bytes("used_memory_scripts", 0)
-	w.zero("number_of_cached_scripts", "number_of_functions", "number_of_libraries")
-	w.bytes("maxmemory", w.v.MaxMemory)
-	w.put("maxmemory_policy", w.v.MaxMemoryPolicy)
-	w.put("allocator_frag_ratio", ratio(w.store.Held, w.store.Used))
-	w.put("allocator_frag_bytes", w.store.Held-w.store.Used)
-	w.put("allocator_rss_ratio", ratio(w.store.Resident, w.store.Held))
-	w.put("allocator_rss_bytes", w.store.Resident-w.store.Held)
-	w.put("rss_overhead_ratio", ratio(rss, w.store.Resident))
-	w.put("rss_overhead_bytes", rss-w.store.Resident)
-	w.put("mem_fragmentation_ratio", ratio(rss, used))
-	w.put("mem_fragmentation_bytes", rss-used)
-	w.zero("mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves")
-	w.put("mem_clients_normal", w.k.Clients.Memory())
-	w.zero("mem_cluster_links")
-	w.put("mem_aof_buffer", w.disk.Log.PendingBytes)
-	w.put("mem_allocator", "larder")
-	w.zero("active_defrag_running")
-	w.put("lazyfree_pending_objects", w.store.Garbage)
-	w.zero("lazyfreed_objects")
-}
-
 func (w *infoWriter) stats() {
-	t := w.k.Totals()
-	ops, in, out := w.k.Rates()
+	t, rates := w.c.Totals(), w.k.Rates()
 	hits, misses := w.k.Stats.Keyspace()
 	w.put("total_connections_received", t[engine.CountConnections])
 	w.put("total_commands_processed", w.k.Stats.Total())
-	w.put("instantaneous_ops_per_sec", ops)
+	w.put("instantaneous_ops_per_sec", rates.Commands)
 	w.put("total_net_input_bytes", t[engine.CountBytesIn])
 	w.put("total_net_output_bytes", t[engine.CountBytesOut])
 	w.zero("total_net_repl_input_bytes", "total_net_repl_output_bytes")
-	w.put("instantaneous_input_kbps", fmt.Sprintf("%.2f", float64(in)/1024))
-	w.put("instantaneous_output_kbps", fmt.Sprintf("%.2f", float64(out)/1024))
+	w.put("instantaneous_input_kbps", kilobytes(rates.BytesIn))
+	w.put("instantaneous_output_kbps", kilobytes(rates.BytesOut))
+	w.put("instantaneous_input_repl_kbps", kilobytes(0))
+	w.put("instantaneous_output_repl_kbps", kilobytes(0))
 	w.put("rejected_connections", t[engine.CountRefused])
-	w.zero("sync_full", "sync_partial_ok", "sync_partial_err")
+	w.zero("sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys")
 	w.put("expired_keys", t[engine.CountExpired])
 	w.put("expired_stale_perc", "0.00")
-	w.zero("expired_time_cap_reached_count", "evicted_keys", "evicted_clients", "evicted_scripts",
-		"total_eviction_exceeded_time", "current_eviction_exceeded_time")
+	w.zero("expired_time_cap_reached_count")
+	w.zero("expire_cycle_cpu_milliseconds")
+	w.evictions(t)
 	w.put("keyspace_hits", hits)
 	w.put("keyspace_misses", misses)
 	w.zero("pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
-		"migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
-		"active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time",
-		"tracking_total_keys", "tracking_total_items", "tracking_total_prefixes")
-	w.zero("unexpected_error_replies")
+		"migrate_cached_sockets", "slave_expires_tracked_keys")
+	w.compaction(t)
+	w.zero("tracking_total_keys", "tracking_total_items", "tracking_total_prefixes", "unexpected_error_replies")
 	w.put("total_error_replies", w.k.Errors.Total())
+	w.put("dump_payload_sanitizations", t[engine.CountChecked])
 	w.put("total_reads_processed", t[engine.CountReads])
 	w.put("total_writes_processed", t[engine.CountWrites])
+	w.threads(t)
+	w.put("client_query_buffer_limit_disconnections", t[engine.CountQueryClosed])
+	w.put("client_output_buffer_limit_disconnections", t[engine.CountOutputClosed])
+	w.zero("reply_buffer_shrinks", "reply_buffer_expands")
+	w.put("acl_access_denied_auth", w.k.Errors.Codes()["WRONGPASS"])
+	w.zero("acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel")
 }
+
+// threads counts what event loops beyond a single one have read and written: each
+// of them does what Redis calls the work of an I/O thread.
+func (w *infoWriter) threads(t engine.Totals) {
+	if w.v.IOThreads == 1 {
+		w.zero("io_threaded_reads_processed", "io_threaded_writes_processed")
+		return
+	}
+	w.put("io_threaded_reads_processed", t[engine.CountReads])
+	w.put("io_threaded_writes_processed", t[engine.CountWrites])
+}
+
+func kilobytes(n int64) string { return fmt.Sprintf("%.2f", float64(n)/1024) }
 
 func (w *infoWriter) replication() {
 	w.put("role", "master")

@@ -8,7 +8,7 @@ import (
 	"github.com/larderkv/larder/store/lex"
 )
 
-// OBJECT and MEMORY: how a value is kept. None of them counts as a use of it.
+// OBJECT: how a value is kept. None of its subcommands counts as a use of it.
 
 func objectCommands() []engine.Spec {
 	const (
@@ -32,16 +32,6 @@ func objectCommands() []engine.Spec {
 				Since: "2.2.3", Tips: varies, Syntax: "key", Summary: "Returns how often a value is referred to.", Complexity: "O(1)"},
 			{Name: "help", Handler: cmdObjectHelp, Arity: 2, Flags: help, Group: "generic", Categories: cat,
 				Since: "6.2.0", Summary: "Describes the subcommands of OBJECT.", Complexity: "O(1)"},
-		},
-	}, {
-		Name: "memory", Arity: -2, Group: "server", Since: "4.0.0",
-		Summary:    "A container for commands about memory.",
-		Complexity: "Depends on subcommand.",
-		Subcommands: []engine.Spec{
-			{Name: "usage", Handler: cmdMemoryUsage, Arity: -3, Flags: engine.ReadOnly, Keys: keys(), Group: "server",
-				Since: "4.0.0", Syntax: "key [SAMPLES count]", Summary: "Returns the bytes a key takes.", Complexity: "O(1)"},
-			{Name: "help", Handler: cmdMemoryHelp, Arity: 2, Flags: help, Group: "server",
-				Since: "4.0.0", Summary: "Describes the subcommands of MEMORY.", Complexity: "O(1)"},
 		},
 	}}
 }
@@ -99,29 +89,6 @@ func cmdObjectRefcount(c *engine.Ctx) error {
 	})
 }
 
-// cmdMemoryUsage answers exactly, whatever SAMPLES says.
-func cmdMemoryUsage(c *engine.Ctx) error {
-	a := c.Parse(3)
-	for !a.Done() {
-		if !a.MatchValue("SAMPLES") {
-			return engine.ErrSyntax
-		}
-		if a.Int64() < 0 {
-			a.Syntax()
-		}
-	}
-	if err := a.Err(); err != nil {
-		return err
-	}
-	e, ok := c.Peek(c.Keys[0])
-	if !ok {
-		c.Out.Null()
-		return nil
-	}
-	c.Out.Int(e.Memory())
-	return nil
-}
-
 func cmdObjectHelp(c *engine.Ctx) error {
 	return replyHelp(c,
 		"ENCODING <key>",
@@ -136,11 +103,4 @@ func cmdObjectHelp(c *engine.Ctx) error {
 		"REFCOUNT <key>",
 		"    Return the number of references of the value associated with the specified",
 		"    <key>.")
-}
-
-func cmdMemoryHelp(c *engine.Ctx) error {
-	return replyHelp(c,
-		"USAGE <key> [SAMPLES <count>]",
-		"    Return memory in bytes used by <key> and its value. Nested values are",
-		"    sampled up to <count> times (default: 5, 0 means sample all).")
 }

@@ -108,8 +108,10 @@ type Kernel struct {
 	work     work
 	room     room
 
-	ops, in, out stats.Rate // commands; bytes
+	// Checked counts the payloads that RESTORE has checked in full.
+	Checked atomic.Int64
 
+	rates      rates
 	peakMemory atomic.Int64           // bytes, sampled in the background
 	base       atomic.Pointer[Totals] // at the last CONFIG RESETSTAT
 }
@@ -177,17 +179,3 @@ func (k *Kernel) Connect(conn netloop.Conn) (netloop.Session, []byte) {
 }
 
 func refusal(e Error) []byte { return []byte("-" + string(e) + "\r\n") }
-
-// SampleRates records the counters whose growth per second INFO reports. The
-// background worker calls it about ten times a second.
-func (k *Kernel) SampleRates() {
-	now, n := k.clock(), k.network()
-	k.ops.Sample(now, k.Stats.Total())
-	k.in.Sample(now, n.BytesIn)
-	k.out.Sample(now, n.BytesOut)
-}
-
-// Rates are commands, bytes received and bytes sent per second.
-func (k *Kernel) Rates() (ops, in, out int64) {
-	return k.ops.PerSecond(), k.in.PerSecond(), k.out.PerSecond()
-}

@@ -12,6 +12,7 @@ import (
 	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/store"
 )
 
 // cap puts the limit so many bytes above what counts now. The Go heap of a test is of
@@ -132,7 +133,7 @@ func TestVolatileWithoutTTL(t *testing.T) {
 	if total, current := r.kernel.OverLimit(); current != 0 || total != 5*time.Second {
 		t.Errorf("memory was above the limit for %v, and is for %v; want 5 s and 0", total, current)
 	}
-	r.kernel.ResetStats()
+	(&Ctx{View: store.View{Store: r.kernel.Store}, Kernel: r.kernel}).ResetStats()
 	if total, _ := r.kernel.OverLimit(); total != 0 {
 		t.Errorf("RESETSTAT leaves %v", total)
 	}

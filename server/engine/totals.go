@@ -1,47 +1,69 @@
 package engine
 
-import "github.com/larderkv/larder/server/netloop"
+import (
+	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/server/stats"
+	"github.com/larderkv/larder/store"
+)
 
 // Counter names one of Totals.
 type Counter int
 
 // What is counted from the start on, by others.
 const (
-	CountConnections  Counter = iota
-	CountRefused              // connections
-	CountQueryClosed          // connections closed for too much input waiting
-	CountOutputClosed         // connections closed for too much output waiting
+	CountConnections    Counter = iota
+	CountRefused                // connections
+	CountEvictedClients         // connections closed because all clients took too much memory
+	CountQueryClosed            // connections closed for too much input waiting
+	CountOutputClosed           // connections closed for too much output waiting
 	CountBytesIn
 	CountBytesOut
-	CountReads       // system calls
-	CountWrites      // system calls
-	CountExpired     // keys
-	counters     int = iota
+	CountReads          // system calls
+	CountWrites         // system calls
+	CountChecked        // payloads of RESTORE that were checked in full
+	CountExpired        // keys
+	CountEvicted        // keys
+	CountMoved          // records that compaction has moved
+	CountKept           // records that it has looked at and left
+	CountArrays         // arrays of buckets that it has moved
+	CountKeptArrays     // arrays of buckets that it has looked at and left
+	CountCompaction     // ns for which it has run
+	counters        int = iota
 )
 
 // Totals are counters that others keep and never reset. CONFIG RESETSTAT notes
 // where they stand.
 type Totals [counters]int64
 
-func (k *Kernel) totals() Totals {
-	n := k.network()
+func (c *Ctx) totals() Totals {
+	k := c.Kernel
+	n, moved := k.network(), c.Compaction()
 	return Totals{
-		CountConnections:  n.Accepted,
-		CountRefused:      n.Rejected,
-		CountQueryClosed:  n.Closed(netloop.QueryBufferLimit),
-		CountOutputClosed: n.Closed(netloop.OutputHardLimit) + n.Closed(netloop.OutputSoftLimit),
-		CountBytesIn:      n.BytesIn,
-		CountBytesOut:     n.BytesOut,
-		CountReads:        n.Reads,
-		CountWrites:       n.Writes,
-		CountExpired:      k.Store.Expired(),
+		CountConnections:    n.Accepted,
+		CountRefused:        n.Rejected,
+		CountEvictedClients: k.Clients.Evicted(),
+		CountQueryClosed:    n.Closed(netloop.QueryBufferLimit),
+		CountOutputClosed:   n.Closed(netloop.OutputHardLimit) + n.Closed(netloop.OutputSoftLimit),
+		CountBytesIn:        n.BytesIn,
+		CountBytesOut:       n.BytesOut,
+		CountReads:          n.Reads,
+		CountWrites:         n.Writes,
+		CountChecked:        k.Checked.Load(),
+		CountExpired:        k.Store.Expired(),
+		CountEvicted:        k.Store.Evicted(),
+		CountMoved:          moved.Records,
+		CountKept:           moved.KeptRecords,
+		CountArrays:         moved.Arrays,
+		CountKeptArrays:     moved.KeptArrays,
+		CountCompaction:     int64(moved.Time),
 	}
 }
 
-// Totals counts since the start or the last CONFIG RESETSTAT.
-func (k *Kernel) Totals() Totals {
-	t := k.totals()
-	if base := k.base.Load(); base != nil {
+// Totals counts since the start or the last CONFIG RESETSTAT. Only for rows that
+// say OwnLocks.
+func (c *Ctx) Totals() Totals {
+	t := c.totals()
+	if base := c.Kernel.base.Load(); base != nil {
 		for i := range t {
 			t[i] -= base[i]
 		}
@@ -50,13 +72,27 @@ func (k *Kernel) Totals() Totals {
 }
 
 // ResetStats does what CONFIG RESETSTAT does. As in Redis the peak of memory stays.
-func (k *Kernel) ResetStats() {
+// Only for rows that say OwnLocks.
+func (c *Ctx) ResetStats() {
+	k := c.Kernel
 	k.Stats.Reset()
 	k.Errors.Reset()
 	k.resetOverLimit()
-	t := k.totals()
+	t := c.totals()
 	k.base.Store(&t)
 }
+
+// Compaction tells what the store's compaction has done. Only for rows that say
+// OwnLocks.
+func (c *Ctx) Compaction() store.CompactionStats {
+	if c.inExec {
+		return c.Store.CompactionLocked(c.Now)
+	}
+	return c.Store.Compaction(c.Now)
+}
+
+// UsedMemory is what the store's data and the Go runtime use, in bytes.
+func (k *Kernel) UsedMemory() int64 { return k.Store.Used() + stats.GoMemory() }
 
 // SampleMemory records the memory in use for used_memory_peak, in bytes. The
 // background worker calls it, and INFO, which shows none above the peak.
@@ -71,3 +107,27 @@ func (k *Kernel) SampleMemory(used int64) {
 
 // PeakMemory is the most memory seen in use, in bytes.
 func (k *Kernel) PeakMemory() int64 { return k.peakMemory.Load() }
+
+// Rates are what happens in a second, averaged over the last ones.
+type Rates struct {
+	Commands, BytesIn, BytesOut int64
+	Evictions                   int64 // keys
+}
+
+type rates struct{ commands, in, out, evictions stats.Rate }
+
+// SampleRates records the counters whose growth per second INFO reports. The
+// background worker calls it about ten times a second.
+func (k *Kernel) SampleRates() {
+	now, n := k.clock(), k.network()
+	k.rates.commands.Sample(now, k.Stats.Total())
+	k.rates.in.Sample(now, n.BytesIn)
+	k.rates.out.Sample(now, n.BytesOut)
+	k.rates.evictions.Sample(now, k.Store.Evicted())
+}
+
+// Rates are those of the last seconds.
+func (k *Kernel) Rates() Rates {
+	r := &k.rates
+	return Rates{r.commands.PerSecond(), r.in.PerSecond(), r.out.PerSecond(), r.evictions.PerSecond()}
+}

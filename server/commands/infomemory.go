@@ -1,0 +1,89 @@
+package commands
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/larderkv/larder/server/engine"
+)
+
+// INFO memory, and what INFO stats says of eviction and compaction. Redis' active
+// defragmentation is here the compaction of the arena: a hit of its "values" is a
+// block moved, of its "keys" a record.
+
+func (w *infoWriter) memory() {
+	m := readMemory(w.c, w.store, w.process, w.disk.Log.PendingBytes)
+	w.bytes("used_memory", m.used)
+	w.bytes("used_memory_rss", m.rss)
+	w.bytes("used_memory_peak", m.peak)
+	w.put("used_memory_peak_perc", fmt.Sprintf("%.2f%%", m.peakPercent()))
+	w.put("used_memory_overhead", m.overhead())
+	w.put("used_memory_startup", m.startup)
+	w.put("used_memory_dataset", m.dataset())
+	w.put("used_memory_dataset_perc", fmt.Sprintf("%.2f%%", m.datasetPercent()))
+	w.put("allocator_allocated", m.used)
+	w.put("allocator_active", m.active)
+	w.put("allocator_resident", m.resident)
+	w.put("allocator_muzzy", m.muzzy)
+	w.bytes("total_system_memory", w.process.TotalMemory)
+	w.scripts()
+	w.bytes("maxmemory", w.v.MaxMemory)
+	w.put("maxmemory_policy", w.v.MaxMemoryPolicy)
+	w.layer("allocator_frag", m.fragmentation())
+	w.layer("allocator_rss", m.unreturned())
+	w.layer("rss_overhead", m.process())
+	w.layer("mem_fragmentation", m.total())
+	w.put("mem_not_counted_for_evict", m.notCounted)
+	w.zero("mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves")
+	w.put("mem_clients_normal", m.clients)
+	w.zero("mem_cluster_links")
+	w.put("mem_aof_buffer", m.log)
+	w.put("mem_allocator", "larder")
+	w.zero("mem_overhead_db_hashtable_rehashing") // tables grow without a second one beside them
+	w.put("active_defrag_running", w.defragShare())
+	w.put("lazyfree_pending_objects", w.store.Garbage)
+	w.zero("lazyfreed_objects")
+}
+
+// scripts writes what scripts and functions take: there are none.
+func (w *infoWriter) scripts() {
+	w.zero("used_memory_lua", "used_memory_vm_eval")
+	w.put("used_memory_lua_human", human(0))
+	w.zero("used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries",
+		"used_memory_vm_functions", "used_memory_vm_total")
+	w.put("used_memory_vm_total_human", human(0))
+	w.zero("used_memory_functions", "used_memory_scripts")
+	w.put("used_memory_scripts_human", human(0))
+}
+
+func (w *infoWriter) layer(name string, l layer) {
+	w.put(name+"_ratio", fmt.Sprintf("%.2f", l.ratio()))
+	w.put(name+"_bytes", l.bytes())
+}
+
+// defragShare is the share of a core, in percent, that compaction may take, 0 while
+// there is nothing to compact.
+func (w *infoWriter) defragShare() int64 {
+	if !w.moved.Running {
+		return 0
+	}
+	return w.v.DefragCycleMax
+}
+
+func (w *infoWriter) evictions(t engine.Totals) {
+	total, current := w.k.OverLimit()
+	w.put("evicted_keys", t[engine.CountEvicted])
+	w.put("evicted_clients", t[engine.CountEvictedClients])
+	w.zero("evicted_scripts")
+	w.put("total_eviction_exceeded_time", total.Milliseconds())
+	w.put("current_eviction_exceeded_time", current.Milliseconds())
+}
+
+func (w *infoWriter) compaction(t engine.Totals) {
+	w.put("active_defrag_hits", t[engine.CountMoved]+t[engine.CountArrays])
+	w.put("active_defrag_misses", t[engine.CountKept]+t[engine.CountKeptArrays])
+	w.put("active_defrag_key_hits", t[engine.CountMoved])
+	w.put("active_defrag_key_misses", t[engine.CountKept])
+	w.put("total_active_defrag_time", time.Duration(t[engine.CountCompaction]).Milliseconds())
+	w.put("current_active_defrag_time", w.moved.Current.Milliseconds())
+}
