@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"testing"
 
+	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/persistence/vfs"
+	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/netloop"
 )
 
@@ -51,6 +54,81 @@ func testHotPath(t *testing.T, c *testClient) {
 			}
 		}
 	}
+}
+
+// TestEvictingDoesNotAllocate: neither does a SET that has to evict.
+func TestEvictingDoesNotAllocate(t *testing.T) {
+	for _, policy := range []string{"allkeys-lru", "allkeys-lfu", "volatile-ttl"} {
+		t.Run(policy, func(t *testing.T) {
+			t.Run("without a log", func(t *testing.T) { testEvictingPath(t, newTestClient(t), policy) })
+			t.Run("with a log", func(t *testing.T) { testEvictingPath(t, newLogRig(t, "everysec").client(), policy) })
+		})
+	}
+}
+
+func testEvictingPath(t *testing.T, c *testClient, policy string) {
+	f := newFull(t, c, policy, 50_000)
+	out := make([]byte, 0, 1<<20)
+	for range 2000 { // tables and scratch memory grow to their size
+		c.session.Data(f.next(), out)
+	}
+	before := c.kernel.Store.Evicted()
+	n := testing.AllocsPerRun(2000, func() {
+		in := f.next()
+		taken, reply, next := c.session.Data(in, out)
+		if taken != len(in) || next != netloop.Wait || string(reply) != "+OK\r\n" {
+			t.Fatalf("took %d of %d bytes, answered %q, then %d", taken, len(in), reply, next)
+		}
+	})
+	if n >= 1 && !raceEnabled {
+		t.Errorf("%v allocations", n)
+	}
+	if evicted := c.kernel.Store.Evicted() - before; evicted < 1000 {
+		t.Errorf("only %d keys were evicted", evicted)
+	}
+}
+
+// full is a client of a server at its memory limit, and one SET after another of keys that are new.
+type full struct {
+	request []byte // SET key:<12 digits> value EX 1000
+	n       int
+}
+
+// newFull sets n keys, and the limit to what counts then.
+func newFull(t testing.TB, c *testClient, policy string, n int) *full {
+	t.Helper()
+	f := &full{request: hot(1, "SET", "", value64, "EX", "1000")}
+	for range n {
+		c.send(f.next())
+	}
+	p, ok := eviction.ParsePolicy(policy)
+	if !ok {
+		t.Fatalf("no policy %s", policy)
+	}
+	c.kernel.Store.SetMeter(eviction.NewMeter(p, eviction.Params{LogFactor: 10, DecayTime: 1}))
+	for range 100 { // the higher the limit, the less fragmentation counts
+		limitTo(t, c, policy, c.kernel.Counted())
+	}
+	return f
+}
+
+func limitTo(t testing.TB, c *testClient, policy string, bytes int64) {
+	t.Helper()
+	if err := c.kernel.Config.Set([]config.Setting{
+		{Name: "maxmemory-policy", Value: policy}, {Name: "maxmemory", Value: fmt.Sprint(bytes)},
+	}, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// next is the next request. It is valid until the one after it.
+func (f *full) next() []byte {
+	f.n++
+	digits := f.request[bytes.Index(f.request, []byte("key:"))+len("key:"):][:12]
+	for i, n := len(digits)-1, f.n; i >= 0; i, n = i-1, n/10 {
+		digits[i] = byte('0' + n%10)
+	}
+	return f.request
 }
 
 func BenchmarkSession(b *testing.B) {
@@ -99,5 +177,37 @@ func benchmarkSession(b *testing.B, open func(b *testing.B) (c *testClient, comm
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*depth), "ns/command")
 			})
 		}
+	}
+}
+
+// BenchmarkRoom is SETs of new and of old keys: without a limit, below one, and at one, where each new key evicts another.
+func BenchmarkRoom(b *testing.B) {
+	const keys = 1_000_000
+	for _, test := range []struct {
+		name  string
+		limit func(counted int64) int64
+		fresh bool
+	}{
+		{"old keys/no limit", func(int64) int64 { return 0 }, false},
+		{"old keys/below the limit", func(n int64) int64 { return 2 * n }, false},
+		{"new keys/no limit", func(int64) int64 { return 0 }, true},
+		{"new keys/below the limit", func(n int64) int64 { return 4 * n }, true},
+		{"new keys/at the limit", func(n int64) int64 { return n }, true},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			c := newTestClient(b)
+			f := newFull(b, c, "allkeys-lru", keys)
+			limitTo(b, c, "allkeys-lru", test.limit(c.kernel.Counted()))
+			out := make([]byte, 0, 1<<10)
+			rng := rand.New(rand.NewPCG(1, 1))
+			b.ReportAllocs()
+			for b.Loop() {
+				if !test.fresh {
+					f.n = rng.IntN(keys)
+				}
+				c.session.Data(f.next(), out)
+			}
+			b.ReportMetric(float64(c.kernel.Store.Evicted())/float64(b.N), "evicted/op")
+		})
 	}
 }
