@@ -54,8 +54,9 @@ const (
 
 // Values of Session.list besides the indices of heavy, which begin at 1.
 const (
-	light int32 = 0  // in no list: less than 32 KiB, or not to be evicted
-	gone  int32 = -1 // evicted or closed
+	light  int32 = 0  // less than 32 KiB: in no list
+	gone   int32 = -1 // evicted or closed
+	exempt int32 = -2 // not to be evicted
 )
 
 // clientMemory is what Clients knows of memory.
@@ -105,7 +106,7 @@ func (s *Session) weigh() {
 	if own == s.own {
 		return
 	}
-	s.pub.tables.Store(uint32(min(tables, math.MaxUint32)))
+	s.tables.Store(uint32(min(tables, math.MaxUint32)))
 	delta := own - s.own
 	s.own = own
 	s.Sized(delta)
@@ -113,7 +114,10 @@ func (s *Session) weigh() {
 
 // listFor is the index of the list for a client of so many bytes.
 func (s *Session) listFor(memory int64) int32 {
-	if s.noEvict || memory < 1<<heavyFrom {
+	switch {
+	case s.noEvict:
+		return exempt
+	case memory < 1<<heavyFrom:
 		return light
 	}
 	return min(int32(bits.Len64(uint64(memory)))-heavyFrom, heavyLists)
@@ -129,7 +133,7 @@ func (r *Clients) list(s *Session, memory int64) {
 	r.unlistLocked(s)
 	to := s.listFor(memory)
 	s.list.Store(to)
-	if to != light {
+	if to > light {
 		s.place = int32(len(r.size.heavy[to]))
 		r.size.heavy[to] = append(r.size.heavy[to], s)
 	}
@@ -248,7 +252,7 @@ func (r *Clients) heaviestLocked() *Session {
 // small lists the sessions that are in no list and may be evicted, by ascending id.
 func (r *Clients) small() []*Session {
 	return r.where(func(s *Session) bool {
-		return s.list.Load() == light && !s.killed.Load() && s.pub.state.Load()&stateNoEvict == 0
+		return s.list.Load() == light && !s.killed.Load()
 	})
 }
 

@@ -72,8 +72,7 @@ type published struct {
 	last       atomic.Pointer[Spec]
 	lastActive atomic.Int64 // unix ms
 	queueBytes atomic.Int64
-	memory     atomic.Int64  // bytes of the whole client, less what it had when it was evicted
-	tables     atomic.Uint32 // bytes of the parser's, at most what fits
+	memory     atomic.Int64 // bytes of the whole client, less what it had when it was evicted
 }
 
 // Bits of published.state above the database's 16; the length of the queue plus
@@ -159,7 +158,7 @@ func (s *Session) Info() ClientInfo {
 		DB:         int(state & stateFieldMax),
 		Queued:     int(state>>32&stateFieldMax) - 1,
 		QueueBytes: s.pub.queueBytes.Load(),
-		Tables:     int64(s.pub.tables.Load()),
+		Tables:     int64(s.tables.Load()),
 		Memory:     s.pub.memory.Load(),
 		Watched:    int(state >> 48),
 		RESP:       2,

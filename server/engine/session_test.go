@@ -191,6 +191,10 @@ func rigCommands(resumes *sync.Map) []Spec {
 			}, limit, func(c *Ctx) error { c.Out.Status("resumed " + name); return nil })
 		}},
 		{Name: "big", Arity: 1, Handler: func(c *Ctx) error { c.Out.Bulk(make([]byte, outputBound/2)); return nil }},
+		{Name: "configure", Arity: 3, Handler: func(c *Ctx) error {
+			c.Out.OK()
+			return c.Kernel.Config.Set([]config.Setting{{Name: string(c.Args[1]), Value: string(c.Args[2])}}, true)
+		}},
 		{Name: "half", Arity: 1, Handler: func(c *Ctx) error { c.Out.Array(3); c.Out.OK(); return ErrSyntax }},
 		{Name: "ping", Arity: 1, Flags: HealthCheck, Handler: status},
 		{Name: "auth", Arity: 1, Flags: NoAuth | Loading, Handler: func(c *Ctx) error { c.Session.SetAuthenticated(); c.Out.OK(); return nil }},
