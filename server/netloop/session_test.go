@@ -39,6 +39,7 @@ type lineSession struct {
 	inData   atomic.Bool
 	changed  bool // by the last turn
 	want     int
+	told     atomic.Int64 // by Sized
 	closed   chan CloseReason
 }
 
@@ -51,6 +52,8 @@ func (s *lineSession) enter() {
 func (s *lineSession) leave() { s.inData.Store(false) }
 
 func (s *lineSession) Want() int { return s.want }
+
+func (s *lineSession) Sized(delta int64) { s.told.Add(delta) }
 
 func (s *lineSession) Changed() bool { return s.changed }
 
