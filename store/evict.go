@@ -98,6 +98,9 @@ const (
 	// searchSteps bounds a step: buckets and sub-tables looked at, and records.
 	searchSteps = 1024
 
+	// maxPassed is how many shards are passed over in a row.
+	maxPassed = 8
+
 	// maxPicks bounds the buckets with candidates of a burst, pickAhead is how
 	// many are prefetched together.
 	maxPicks  = 80
@@ -112,12 +115,16 @@ type Evictor struct {
 	at    int    // the shard whose turn it is
 	steps uint32 // of Relieve, while memory is fragmented
 
+	most   int // keys that may be evicted in the richest of the last shards
+	passed int // shards that have been passed over in a row
+
 	// The step that is going on.
 	now     int64
 	meter   *eviction.Meter
 	policy  eviction.Policy
 	samples int
-	left    int // of searchSteps
+	any     bool // every key is as good a victim as any other
+	left    int  // of searchSteps
 	picks   [maxPicks]pick
 	n       int // picks in use
 	near    *eviction.Pool[near]
@@ -171,13 +178,14 @@ func (e *Evictor) burst(now, want int64) (progress bool) {
 		return false
 	}
 	e.samples = int(min(s.samples.Load(), maxSamples))
-	if e.policy.Rule == eviction.Random {
+	e.any = e.policy == eviction.Policy{Rule: eviction.Random}
+	if e.any {
 		e.samples = 1
 	}
 	want = max(want, min(burstBytes, s.Used()/burstPart))
 	e.far.Reset()
 	gathered, each := 0, 1
-	for range s.shards {
+	for visited := 0; visited < len(s.shards); visited++ {
 		sh := &s.shards[e.at]
 		e.at = (e.at + 1) & int(s.mask)
 		sh.mu.Lock()
@@ -189,6 +197,11 @@ func (e *Evictor) burst(now, want int64) (progress bool) {
 		progress = true
 		var victims int
 		victims, each = e.share(sh, want)
+		if gathered == 0 && keys >= each && e.passOver(keys) {
+			sh.mu.Unlock()
+			visited = -1 // it may be the only one with keys
+			continue
+		}
 		found := e.gather(sh, keys, victims*each)
 		if gathered == 0 && found >= each {
 			e.evictNear(sh, found/each, want)
@@ -205,6 +218,21 @@ func (e *Evictor) burst(now, want int64) (progress bool) {
 		e.evictFar(max(1, gathered/each), want)
 	}
 	return progress
+}
+
+// passOver gives shards their turn by the number of keys that they have to spare:
+// with a turn each, the number of keys in a shard would drift without bound, since
+// it is chance which shards get the new ones.
+func (e *Evictor) passOver(keys int) bool {
+	if e.most -= e.most / 64; keys >= e.most {
+		e.most = keys
+		return false
+	}
+	if e.passed++; e.passed < maxPassed && int(e.rng.Uint64()%uint64(e.most)) >= keys {
+		return true
+	}
+	e.passed = 0
+	return false
 }
 
 // evictable is the number of the shard's keys that the policy may evict.
@@ -234,7 +262,7 @@ func (e *Evictor) share(sh *shard, want int64) (victims, each int) {
 		}
 	}
 	size := max(1, sh.ar.Used()/keys)
-	if each = e.samples; e.policy.Rule != eviction.Random {
+	if each = e.samples; !e.any {
 		each = max(each, int(min(size/candidateBytes, fewCandidates)))
 	}
 	return max(1, min(int(want/size)+1, maxVictims, maxSamples/each)), each
@@ -269,6 +297,10 @@ func (e *Evictor) gather(sh *shard, keys, need int) (found int) {
 
 // gatherFrom is gather for one table.
 func (e *Evictor) gatherFrom(sh *shard, db int32, t *table, need int) (found int) {
+	single := e.any && t.n > fewCandidates
+	if e.any && !single {
+		need = t.n
+	}
 	w := newTour(t, e.rng.Uint64(), e.policy.Volatile)
 	for found < need && e.left > 0 && e.n <= maxPicks-pickAhead {
 		ahead := e.picks[e.n : e.n : e.n+pickAhead]
@@ -287,7 +319,7 @@ func (e *Evictor) gatherFrom(sh *shard, db int32, t *table, need int) (found int
 			return found
 		}
 		for _, p := range ahead {
-			if n := e.consider(sh, p); n > 0 {
+			if n := e.consider(sh, p, single); n > 0 {
 				found += n
 				e.picks[e.n] = p
 				e.n++
@@ -297,14 +329,19 @@ func (e *Evictor) gatherFrom(sh *shard, db int32, t *table, need int) (found int
 	return found
 }
 
-// consider offers what a bucket has to the near pool, as that of the next pick.
-func (e *Evictor) consider(sh *shard, p pick) (found int) {
+// consider offers what a bucket has to the near pool, as that of the next pick;
+// single: what one of its slots has, full or not, so that the keys of full buckets
+// have the same chance as others.
+func (e *Evictor) consider(sh *shard, p pick, single bool) (found int) {
 	b := p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket))
-	count := b.count()
-	e.left -= int(count)
-	for slot := range count {
-		ref := b.ref(slot)
-		r := readRecord(p.t.mem, ref)
+	slot, end := uint8(0), b.count()
+	if single {
+		slot = uint8(e.rng.Uint64() % slots)
+		end = min(end, slot+1)
+	}
+	for ; slot < end; slot++ {
+		e.left--
+		r := readRecord(p.t.mem, b.ref(slot))
 		if e.policy.Volatile && r.expire == 0 {
 			continue
 		}

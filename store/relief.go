@@ -5,26 +5,59 @@ import (
 	"sync/atomic"
 )
 
+// Fragmentation under a limit.
+//
+// A free slot is of use to values of its size only, so free slots have to count
+// somehow, or a process whose values change their sizes would have as many bytes
+// of them as of data. But if each of them counted, evicting would not help: what a
+// key used before is then a free slot, and counts on, until hardly a key is left.
+//
+// So an allowance is free: half-open spans, and what comes and goes. Free slots
+// beyond it count like data, and then Relieve compacts before it evicts. Where
+// compaction finds nothing to gain, the fragmentation is none that anybody could
+// help, and is forgiven (Store.stuck) as far as the process stays within a tenth
+// above its limit.
+
 // Counted is the number of bytes that count towards a memory limit of limit
 // bytes: what records and tables use, without what only a running snapshot still
-// keeps, and what fragmentation exceeds its allowance by. It is some atomic loads.
+// keeps, and the fragmentation that is not free. It is some atomic loads.
 func (s *Store) Counted(limit int64) int64 {
 	used := s.Used()
-	return used - s.debt.Load() - s.orphans.Load() + max(0, s.Memory()-used-fragmentAllowance(limit))
+	free := fragmentAllowance(limit)
+	if beyond := s.stuck.Load() - free; beyond > 0 {
+		free += min(beyond, max(limit/25, 2<<20))
+	}
+	return used - s.debt.Load() - s.orphans.Load() + max(0, s.Memory()-used-free)
 }
 
 // fragmentAllowance is how many bytes of free slots in spans in use are not
-// counted. A span that is half empty is nobody's fault as long as there are few;
-// beyond that free slots count like data, so that the memory of the process is
-// bounded whatever sizes values have. The allowance of a small limit is large: each
-// shard has half an open span for each size in use, 1 to 4 MB in all, and where that
-// counts, evicting a key turns what it used into free slots that count as well, until
-// hardly a key is left.
+// counted. That of a small limit is large: each shard has half an open span for
+// each size in use, 1 to 4 MB in all.
 func fragmentAllowance(limit int64) int64 { return min(4<<20+limit/64, limit/2) }
 
 // compactEvery is how many steps of Relieve go by for one that compacts, while
-// there is something to compact: a unit takes as long as several bursts.
+// the allowance is nearly used up: a unit takes as long as several bursts.
 const compactEvery = 4
+
+// relieveFragments does one unit of compaction if it is time for one. It returns
+// false if keys should be evicted.
+func (e *Evictor) relieveFragments(now, limit int64) (worked bool) {
+	s := e.s
+	fragments, allowance := s.Fragmented(), fragmentAllowance(limit)
+	if fragments <= allowance/4*3 {
+		return false
+	}
+	stuck := s.stuck.Load()
+	e.steps++
+	if pressing := fragments > max(allowance, stuck+stuck/32); !pressing && e.steps%compactEvery != 0 {
+		return false
+	}
+	if s.compactUnit(now) {
+		return true
+	}
+	s.stuck.Store(fragments)
+	return false
+}
 
 // Evicted is the number of keys removed because memory was short.
 func (s *Store) Evicted() int64 { return s.evicted.Load() }
@@ -49,13 +82,7 @@ func (e *Evictor) Relieve(now, want, limit int64) (progress bool) {
 			return true
 		}
 	}
-	fragmented := s.Fragmented() > fragmentAllowance(limit)/4*3
-	if fragmented {
-		if e.steps++; e.steps%compactEvery == 0 && s.compactUnit(now) {
-			return true
-		}
-	}
-	return e.burst(now, want) || fragmented && s.compactUnit(now)
+	return e.relieveFragments(now, limit) || e.burst(now, want) || s.Fragmented() > 0 && s.compactUnit(now)
 }
 
 // shardBits is a set of shards that can be looked at without a lock.

@@ -86,6 +86,7 @@ type Store struct {
 	debt     atomic.Int64
 	orphans  atomic.Int64 // bytes of removed tables that only the snapshot waits for
 	littered shardBits    // shards that have garbage
+	stuck    atomic.Int64 // bytes of fragmentation when compaction found nothing to gain, see relief.go
 	onRemove func(db int, key []byte, why Removal)
 
 	expired      atomic.Int64
