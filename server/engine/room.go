@@ -58,7 +58,7 @@ import (
 )
 
 const (
-	// bigRequest is the size from which a request lies in a buffer of its client's
+	// bigRequest is the size above which a request lies in a buffer of its client's
 	// own, which counts already.
 	bigRequest = 64 << 10
 	// Slack is what may be above the limit for a moment: a share of it, within bounds.
@@ -68,7 +68,7 @@ const (
 // room is the kernel's account of memory beside what store and clients keep.
 type room struct {
 	start  int64        // bytes of the Go heap at the start
-	moving atomic.Int64 // bytes of big requests that are being executed: they count twice, as buffers and as values
+	moving atomic.Int64 // bytes of clients' buffers and queues that are being executed: they count as values too
 	since  atomic.Int64 // when the limit was passed without a way back, unix ns, 0: it is not
 	over   atomic.Int64 // ns in all such times that have ended
 }
@@ -78,6 +78,11 @@ func (k *Kernel) Counted() int64 { return k.counted(k.Config.Values().MaxMemory)
 
 func (k *Kernel) counted(limit int64) int64 {
 	return k.room.start + k.Clients.Memory() + k.Store.Counted(limit) - k.room.moving.Load()
+}
+
+// atMost is no less than counted, and takes fewer loads to tell.
+func (k *Kernel) atMost() int64 {
+	return k.room.start + k.Clients.Memory() + k.Store.Memory()
 }
 
 // NotCounted is how many of the bytes in use do not count towards maxmemory, since no
@@ -154,27 +159,27 @@ func (s *Session) needsRoom(spec *Spec) bool {
 // ErrOOM, or later.
 func (s *Session) makeRoom(c *Ctx, spec *Spec, state uint32) Error {
 	k := s.kernel
+	if k.Store.Exhausted() {
+		return ErrOOM
+	}
 	v := k.Config.Values()
-	limit := v.MaxMemory
+	limit, need := v.MaxMemory, int64(len(c.wire))
 	if limit == 0 {
-		if k.Store.Exhausted() {
-			return ErrOOM
-		}
 		return ""
 	}
-	need := int64(len(c.wire))
-	if need > bigRequest || spec.Flags&RunsQueue != 0 {
+	plain := need <= bigRequest && spec.Flags&RunsQueue == 0
+	if !plain || k.atMost()+need > limit && k.counted(limit)+need > limit {
 		return s.relieve(c, spec, v, state)
 	}
-	if k.counted(limit)+need > limit || k.Store.Exhausted() {
-		return s.relieve(c, spec, v, state)
+	if k.room.since.Load() != 0 {
+		k.within()
 	}
-	k.within()
 	return ""
 }
 
 // size is how many bytes the request brings, and need how many of them do not count
-// yet.
+// yet: a long request lies in its client's buffer, and the commands that EXEC runs in
+// the queue.
 func (s *Session) size(c *Ctx, spec *Spec) (size, need int64) {
 	size = int64(len(c.wire))
 	need = size
@@ -184,9 +189,20 @@ func (s *Session) size(c *Ctx, spec *Spec) (size, need int64) {
 	}
 	if spec.Flags&RunsQueue != 0 && s.txn != nil {
 		size += s.txn.bytes
-		need += s.txn.bytes
 	}
 	return size, need
+}
+
+// callHeld runs a command that stores what its client holds already. While it is
+// there twice it counts once, or others would evict for it.
+func (s *Session) callHeld(c *Ctx, spec *Spec) {
+	held := int64(len(c.wire))
+	if spec.Flags&RunsQueue != 0 && s.txn != nil {
+		held += s.txn.bytes
+	}
+	s.kernel.room.moving.Add(held)
+	defer s.kernel.room.moving.Add(-held)
+	c.call(spec)
 }
 
 // relieve is makeRoom where the way is not known to be free.
@@ -195,8 +211,6 @@ func (s *Session) relieve(c *Ctx, spec *Spec, v *config.Values, state uint32) Er
 	size, need := s.size(c, spec)
 	counted := k.counted(limit)
 	switch {
-	case k.Store.Exhausted():
-		return ErrOOM
 	case state&persistence.Loading != 0:
 		return ""
 	case counted+need <= limit && k.room.start+size <= limit:

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,8 +16,8 @@ import (
 	"github.com/larderkv/larder/store"
 )
 
-// cap puts the limit so many bytes above what counts now. The Go heap of a test is of
-// no size to speak of.
+// cap puts the limit so many bytes above what counts now, or as far below what keys and
+// clients use, fragmentation aside. The Go heap does not count.
 func (r *rig) cap(policy string, bytes int64) {
 	r.t.Helper()
 	r.kernel.room.start = 0
@@ -26,9 +27,11 @@ func (r *rig) cap(policy string, bytes int64) {
 	}
 	r.kernel.Store.SetMeter(eviction.NewMeter(p, eviction.Params{LogFactor: 10, DecayTime: 1}))
 	r.configure("maxmemory-policy", policy)
-	limit := r.kernel.Counted()
-	for range 100 { // the higher the limit, the less fragmentation counts
-		limit = r.kernel.counted(limit)
+	limit := r.kernel.counted(math.MaxInt64) // fragmentation is all allowed then
+	for range 100 {
+		if bytes >= 0 {
+			limit = r.kernel.counted(limit)
+		}
 	}
 	r.configure("maxmemory", fmt.Sprint(max(1, limit+bytes)))
 }
@@ -118,7 +121,7 @@ func TestVolatileWithoutTTL(t *testing.T) {
 	r := newRig(t)
 	c := r.connect()
 	c.fill(3000, "")
-	r.cap("volatile-lru", -1000)
+	r.cap("volatile-lru", -r.kernel.Store.Used()/2)
 	c.expect("set a 1\nget key:1\nsize", "-"+string(ErrOOM)+" $100 "+strings.Repeat("v", 100)+" :3000")
 	if total, current := r.kernel.OverLimit(); current != 0 || total != 0 {
 		t.Errorf("the clock stands still, but memory was above the limit for %v, %v", total, current)
@@ -143,7 +146,7 @@ func TestNoEvictionRefuses(t *testing.T) {
 	r := newRig(t)
 	c := r.connect()
 	c.fill(1000, "1000000")
-	r.cap("noeviction", -1)
+	r.cap("noeviction", -r.kernel.Store.Used()/2)
 	c.expect("set a 1\nincr b\nflush\nset a 1", "-"+string(ErrOOM)+" -"+string(ErrOOM)+" +OK +OK")
 	if n := r.kernel.Store.Evicted(); n != 0 {
 		t.Errorf("%d keys evicted", n)
@@ -156,7 +159,7 @@ func TestMultiWithoutMemory(t *testing.T) {
 	r := newRig(t)
 	c := r.connect()
 	c.fill(1000, "")
-	r.cap("noeviction", -1)
+	r.cap("noeviction", -r.kernel.Store.Used()/2)
 	oom := " -" + string(ErrOOM)
 	c.expect("multi\nget a\nwatch a\nmulti\nunwatch\nping\nexec", "+OK"+oom+oom+oom+oom+oom+" -"+string(ErrExecAbort))
 	c.expect("multi\nexec\nmulti\ndiscard\nmulti\nreset\nwatch a\nget a\nunwatch", "+OK *0 +OK +OK +OK +RESET +OK $-1 +OK")
@@ -212,13 +215,14 @@ func TestYieldInTransactions(t *testing.T) {
 	r.oneEach(100 * time.Microsecond)
 	c := r.connect()
 	c.fill(50000, "")
-	limit := r.kernel.Counted()
-	big := strings.Repeat("b", int(limit/4))
+	big := strings.Repeat("b", int(r.kernel.Store.Used()/4))
 	c.expect("reply skip\nmulti", "")
 	if out, _ := c.send(wire("set", "big", big)); out != "+QUEUED\r\n" {
 		t.Fatal(out)
 	}
 	r.cap("allkeys-lru", 0)
+	limit := r.cfg.Values().MaxMemory
+	r.configure("maxmemory", fmt.Sprint(limit-int64(len(big)))) // as if the queue had come since
 	out, turns := c.send(append(wire("exec"), wire("get", "x")...))
 	if out != "*1\r\n+OK\r\n$-1\r\n" || turns < 3 {
 		t.Errorf("%q after %d turns", out, turns)
@@ -351,7 +355,7 @@ func TestNoEvictionWhileTheLogFails(t *testing.T) {
 	if err := r.manager.Log().Commit(); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("Commit: %v", err)
 	}
-	r.cap("allkeys-lru", -10000)
+	r.cap("allkeys-lru", -r.kernel.Store.Used()/2)
 	c.expect("set k w\nsize", "-MISCONF Errors writing to the AOF file: No space left on device :1001")
 	e := r.kernel.Store.NewEvictor()
 	if r.kernel.Relieve(e, r.now.Load()) {
@@ -401,7 +405,7 @@ func TestNoEvictionAfterTheLastSnapshot(t *testing.T) {
 	r := newRigOn(t, vfs.NewMem(), "--appendonly", "no")
 	c := r.connect()
 	c.fill(1000, "")
-	r.cap("allkeys-lru", -10000)
+	r.cap("allkeys-lru", -r.kernel.Store.Used()/2)
 	if err := r.manager.PrepareShutdown(persistence.ShutdownMode{Save: true}); err != nil {
 		t.Fatal(err)
 	}

@@ -166,11 +166,8 @@ func (s *Session) request(c *Ctx) (done bool) {
 		s.reject(c, spec, err)
 	case s.txn != nil && s.txn.queuing && spec.Flags&Unqueued == 0:
 		s.enqueue(c, spec)
-	case spec.Flags&DenyOOM != 0 && len(c.wire) > bigRequest:
-		size := int64(len(c.wire))
-		s.kernel.room.moving.Add(size)
-		c.call(spec)
-		s.kernel.room.moving.Add(-size)
+	case spec.Flags&RunsQueue != 0 || len(c.wire) > bigRequest && spec.Flags&DenyOOM != 0:
+		s.callHeld(c, spec)
 	default:
 		c.call(spec)
 	}
