@@ -115,8 +115,8 @@ type Evictor struct {
 	at    int    // the shard whose turn it is
 	steps uint32 // of Relieve, while memory is fragmented
 
-	most   int // keys that may be evicted in the richest of the last shards
-	passed int // shards that have been passed over in a row
+	usual  float64 // keys that may be evicted in a shard, of the last ones in the mean
+	passed int     // shards that have been passed over in a row
 
 	// The step that is going on.
 	now     int64
@@ -220,15 +220,13 @@ func (e *Evictor) burst(now, want int64) (progress bool) {
 	return progress
 }
 
-// passOver gives shards their turn by the number of keys that they have to spare:
-// with a turn each, the number of keys in a shard would drift without bound, since
-// it is chance which shards get the new ones.
+// passOver tells whether a shard has fewer keys to spare than others have had. With
+// a turn each, the number of keys in a shard would drift without bound, since it is
+// chance which shard gets the new ones; and with it the memory that shards hold and
+// have no use for.
 func (e *Evictor) passOver(keys int) bool {
-	if e.most -= e.most / 64; keys >= e.most {
-		e.most = keys
-		return false
-	}
-	if e.passed++; e.passed < maxPassed && int(e.rng.Uint64()%uint64(e.most)) >= keys {
+	e.usual += (float64(keys) - e.usual) / 32
+	if e.passed++; e.passed < maxPassed && float64(keys) < e.usual {
 		return true
 	}
 	e.passed = 0
