@@ -7,7 +7,7 @@ PYREQS  := tests/examples/requirements.txt
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-race lint fuzz-short diff bench profile install tools
+.PHONY: help build run test test-race lint fuzz-short diff bench simulate profile install tools
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ diff: tools ## compare replies with redis-server, byte for byte
 
 bench: tools ## measure beside redis-server and write tests/bench/RESULTS.md
 	$(GO) run ./tests/bench
+
+simulate: ## replay traces through cache policies and write tests/bench/SIMULATION.md
+	$(GO) run ./tests/bench/simulate -out tests/bench
 
 profile: ## measure anew where GET and SET spend their time, for the compiler (cmd/larder/default.pgo)
 	$(GO) test ./server/commands -run '^$$' -bench BenchmarkSession -benchtime 2s -cpuprofile cmd/larder/default.pgo -o /dev/null

@@ -51,14 +51,13 @@ func run() error {
 	seed := flag.Uint64("seed", 1, "of everything random")
 	rates := flag.String("rate", "1000,10000,100000", "requests per second, the first one for the tables of workloads; 0 for the times in the trace")
 	overhead := flag.Uint("overhead", 32, "bytes that an entry takes beyond its key and value")
-	samples := flag.Int("samples", 5, "candidates per victim of larder's policies")
-	burst := flag.Int("burst", 8, "victims at once of larder's policies, at most")
+	samples := flag.Int("samples", 5, "maxmemory-samples of larder's policies")
 	workers := flag.Int("workers", runtime.NumCPU(), "simulations at the same time")
 	out := flag.String("out", "", "`folder` for SIMULATION.md and its plots")
 	list := flag.Bool("list", false, "print the names of workloads and policies and stop")
 	flag.Parse()
 
-	s := &settings{requests: *requests, seed: *seed, overhead: uint32(*overhead), workers: *workers, layout: layout{storeShards, *samples, *burst}}
+	s := &settings{requests: *requests, seed: *seed, overhead: uint32(*overhead), workers: *workers, samples: *samples}
 	var err error
 	if s.sizes, err = numbers(*sizes, 1e-6, 100); err != nil {
 		return fmt.Errorf("-size: %w", err)
@@ -69,8 +68,8 @@ func run() error {
 	if s.rates, err = numbers(*rates, 0, 1e9); err != nil {
 		return fmt.Errorf("-rate: %w", err)
 	}
-	if *requests < 1 || *workers < 1 || *samples < 1 || *burst < 1 || *overhead > 1<<20 {
-		return fmt.Errorf("-requests, -workers, -samples and -burst must be at least 1, -overhead at most %d", 1<<20)
+	if *requests < 1 || *workers < 1 || *samples < 1 || *overhead > 1<<20 {
+		return fmt.Errorf("-requests, -workers and -samples must be at least 1, -overhead at most %d", 1<<20)
 	}
 	if s.policies, err = matching(policies(), *policyMatch, func(p policy) string { return p.name }); err != nil {
 		return fmt.Errorf("-policy: %w", err)

@@ -22,7 +22,7 @@ type setup struct {
 	capacity int64 // bytes
 	rng      *rand.Rand
 	rate     float64 // requests per second, 0 for the trace's own times
-	layout   layout
+	samples  int     // maxmemory-samples of larder's policies
 }
 
 // epoch is the unix time in milliseconds of a generated trace's first request.
@@ -60,15 +60,9 @@ func (p policy) clocked() bool { return p.kind >= model }
 
 // policies lists what can be simulated, in the order of the tables.
 func policies() []policy {
-	meterOf := func(name string) func(setup) cache {
-		return func(s setup) cache {
-			p, _ := eviction.ParsePolicy(name)
-			return newStore(s, eviction.NewMeter(p, eviction.Params{LogFactor: lfuLogFactor, DecayTime: lfuDecayTime, Random: s.rng}))
-		}
-	}
 	return append([]policy{
 		{"belady", "Belady's MIN: evicts what is used last, and keeps out what is used later than all there is; a bound for equal sizes", newBelady, bound, "#999999"},
-		{"belady-size", "the same for bytes: of 64 entries drawn at random, the largest size x time until the next use; no bound, but closer to one", newBeladySize, bound, ""},
+		{"belady-size", "the same for bytes: of 64 entries drawn at random, the largest size x time until the next use; no bound, but closer to one", newBeladySize, bound, "#c9c9c9"},
 		{"lru", "exact LRU", newLRU, exact, "#1f77b4"},
 		{"arc", "ARC (Megiddo and Modha, 2003), counted in bytes", newARC, exact, "#2ca02c"},
 		{"s3-fifo", "S3-FIFO (Yang et al., 2023): small queue 10 %, ghosts of 90 %", newS3FIFO, exact, "#9467bd"},
@@ -79,10 +73,19 @@ func policies() []policy {
 		{"redis-lru-10", "Redis 7.0 allkeys-lru, maxmemory-samples 10", redisModel(false, 10), model, ""},
 		{"redis-lfu-5", "Redis 7.0 allkeys-lfu, maxmemory-samples 5", redisModel(true, 5), model, "#e377c2"},
 		{"redis-lfu-10", "Redis 7.0 allkeys-lfu, maxmemory-samples 10", redisModel(true, 10), model, ""},
-		{"larder-lru", "larder's allkeys-lru", meterOf("allkeys-lru"), meter, ""},
-		{"larder-lfu", "larder's allkeys-lfu", meterOf("allkeys-lfu"), meter, ""},
-		{"larder-adaptive", "larder's allkeys-adaptive", meterOf("allkeys-adaptive"), adaptive, "#d62728"},
+		{"larder-lru", "larder's allkeys-lru", meterOf("allkeys-lru", 1), meter, ""},
+		{"larder-lfu", "larder's allkeys-lfu", meterOf("allkeys-lfu", 1), meter, ""},
+		{"larder-lhd", "larder's allkeys-lhd", meterOf("allkeys-lhd", 1), adaptive, "#d62728"},
 	}, candidates()...)
+}
+
+// meterOf opens larder's store under a policy of package eviction. It draws as many candidates as -samples says, or at least so many.
+func meterOf(name string, samples int) func(setup) cache {
+	return func(s setup) cache {
+		p, _ := eviction.ParsePolicy(name)
+		o := eviction.Params{LogFactor: lfuLogFactor, DecayTime: lfuDecayTime, Random: s.rng}
+		return newStore(s, eviction.NewMeter(p, o), max(s.samples, samples))
+	}
 }
 
 // Redis' defaults.

@@ -104,7 +104,7 @@ type settings struct {
 	seed     uint64
 	overhead uint32 // bytes per entry
 	workers  int
-	layout   layout
+	samples  int // maxmemory-samples of larder's policies
 }
 
 // run simulates every policy at every size, and those with a clock at every rate.
@@ -155,6 +155,6 @@ func (s *settings) replay(t *trace, p policy, size, rate float64) ratios {
 		capacity: int64(size * float64(t.distinct)),
 		rng:      newRand(s.seed, fmt.Sprint(t.name, p.name, size)),
 		rate:     rate,
-		layout:   s.layout,
+		samples:  s.samples,
 	}))
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"github.com/larderkv/larder/eviction"
 )
 
@@ -12,51 +14,53 @@ type words interface {
 	Evicted(word uint32, size, nowMs int64)
 }
 
-// layout is how larder's store draws candidates.
-type layout struct {
-	shards  int // at most
-	samples int // candidates per victim
-	burst   int // victims at once, at most
-}
-
+// The store's numbers, from store/evict.go.
 const (
 	storeShards = 64
 
-	// shardEntries is how many entries a shard of the simulated cache has at least. A cache of the size that is simulated would leave a
-	// few dozen to each of the store's 64 shards, where a cache of a size worth having has tens of thousands.
-	shardEntries = 512
-
-	// burstEntries is how many entries the cache has for each victim of a burst, so that a burst never empties a noticeable part of it.
-	burstEntries = 500
+	burstVictims    = 16      // of one burst, at most
+	burstBytes      = 4 << 10 // that a burst frees,
+	burstPart       = 256     // or this part of the cache if it is less
+	burstCandidates = 256     // of one burst, at most
+	candidateBytes  = 256     // a victim of this many bytes is chosen from two candidates at least, and so on
+	fewCandidates   = 64      // up to these
 
 	// Buckets of the store's tables have 10 slots, are 68 to 85 per cent full, and grow by steps of about a sixth.
 	bucketFull   = 8.5
 	bucketGrowth = 1.2
+
+	// shardEntries is how many entries a shard of the simulated cache has at least. A cache of the size that is simulated would leave a
+	// few dozen to each of the store's shards, where a cache of a size worth having has tens of thousands.
+	shardEntries = 512
 )
 
 // store is larder's store as far as eviction goes: shards with tables of buckets; when an entry needs room, whole buckets of one shard are
 // candidates, some for each victim, and the best of them are evicted in one burst. Where a shard has too few, the next one gives the rest.
 type store struct {
-	s      setup
-	m      words
-	bytes  int64
-	n      int
-	words  []uint32
-	expire []int64 // by object, unix milliseconds, 0 for never; nil without TTLs
-	in     []bool
-	shards []dict
-	turn   int
-	pool   *eviction.Pool[uint32]
+	s       setup
+	m       words
+	samples int
+	bytes   int64
+	n       int
+	words   []uint32
+	expire  []int64 // by object, unix milliseconds, 0 for never; nil without TTLs
+	in      []bool
+	shards  []dict
+	turn    int
+	pool    *eviction.Pool[uint32]
 }
 
-func newStore(s setup, m words) *store {
+// newStore returns a store that draws at least so many candidates per victim.
+func newStore(s setup, m words, samples int) *store {
 	n := len(s.trace.cost)
-	c := &store{s: s, m: m, words: make([]uint32, n), in: make([]bool, n), pool: eviction.NewPool[uint32](s.layout.burst)}
+	c := &store{
+		s: s, m: m, samples: samples, words: make([]uint32, n), in: make([]bool, n), pool: eviction.NewPool[uint32](burstVictims),
+	}
 	if s.trace.ttl != nil {
 		c.expire = make([]int64, n)
 	}
 	mean := max(s.trace.distinct/int64(max(s.trace.objects, 1)), 1)
-	shards := s.layout.shards
+	shards := storeShards
 	for shards > 1 && s.capacity/mean/int64(shards) < shardEntries {
 		shards /= 2
 	}
@@ -100,11 +104,14 @@ func (c *store) access(i int, id uint32) bool {
 	return false
 }
 
-// evict is one burst. It goes on beyond want bytes, which saves draws later, but never beyond the victims of a burst.
+// evict is one burst: of as many victims as make want bytes, or burstBytes if that is more.
 func (c *store) evict(want, now int64) {
-	victims := max(1, min(c.s.layout.burst, c.n/burstEntries))
-	c.draw(c.s.layout.samples*victims, now)
-	for k := 0; k < victims || want > 0; k++ {
+	want = max(want, min(burstBytes, c.bytes/burstPart))
+	size := c.bytes / int64(c.n)
+	each := max(c.samples, int(min(size/candidateBytes, fewCandidates)))
+	victims := max(1, min(int(want/size)+1, burstVictims, burstCandidates/each))
+	c.draw(each*victims, now)
+	for ; victims > 0 && want > 0; victims-- {
 		id, ok := c.pool.Take()
 		if !ok {
 			break
@@ -141,7 +148,9 @@ func (c *store) draw(n int, now int64) {
 func (c *store) rank(id uint32, now int64) uint64 {
 	var expire int64
 	if c.expire != nil {
-		expire = c.expire[id]
+		if expire = c.expire[id]; expire != 0 && expire <= now {
+			return math.MaxUint64
+		}
 	}
 	return c.m.Rank(c.words[id], int64(c.s.trace.cost[id]), expire, now)
 }
