@@ -23,12 +23,17 @@ type Params struct {
 type Meter struct {
 	policy Policy
 	lfu    Counter
+	lhd    *lhd // under LHD
 	random *rand.Rand
 }
 
 // NewMeter returns a Meter that has learnt nothing yet.
 func NewMeter(p Policy, o Params) *Meter {
-	return &Meter{policy: p, lfu: Counter{o.LogFactor, o.DecayTime}, random: o.Random}
+	m := &Meter{policy: p, lfu: Counter{o.LogFactor, o.DecayTime}, random: o.Random}
+	if p.Rule == LHD {
+		m.lhd = newLHD()
+	}
+	return m
 }
 
 // Policy is the policy the Meter was made for.
@@ -36,8 +41,11 @@ func (m *Meter) Policy() Policy { return m.policy }
 
 // New is the word of a new entry.
 func (m *Meter) New(nowMs int64) uint32 {
-	if m.policy.Rule == LFU || m.policy.Rule == Adaptive {
+	switch m.policy.Rule {
+	case LFU:
 		return lfuWord(lfuInitial, nowMs)
+	case LHD:
+		return m.lhd.insert(nowMs, m.draw())
 	}
 	return Clock(nowMs)
 }
@@ -46,8 +54,13 @@ func (m *Meter) New(nowMs int64) uint32 {
 // where the policy notes no reads.
 func (m *Meter) Read(word uint32, size, nowMs int64) uint32 {
 	switch m.policy.Rule {
-	case LFU, Adaptive:
-		return m.lfu.Touch(word, nowMs, m.draw())
+	case LFU:
+		return m.lfu.Touch(word, nowMs, float64(m.draw())/(1<<32))
+	case LHD:
+		if m.lhd.current(word, nowMs) {
+			return word
+		}
+		return m.lhd.access(word, m.draw())
 	case LRM:
 		return word
 	}
@@ -68,7 +81,9 @@ func (m *Meter) Rank(word uint32, size, expireMs, nowMs int64) uint64 {
 	switch m.policy.Rule {
 	case LRU, LRM:
 		return uint64(Idle(word, nowMs))
-	case LFU, Adaptive:
+	case LHD:
+		return m.lhd.rank(word, size)
+	case LFU:
 		return uint64(lfuMax-m.lfu.Frequency(word, nowMs))<<16 | uint64(sinceMinutes(word, nowMs))
 	case TTL:
 		if expireMs == 0 {
@@ -79,14 +94,22 @@ func (m *Meter) Rank(word uint32, size, expireMs, nowMs int64) uint64 {
 	return 0 // candidates are drawn at random: any order will do
 }
 
-// Evicted tells the Meter that an entry of size bytes was evicted.
-func (m *Meter) Evicted(word uint32, size, nowMs int64) {}
+// Evicted tells the Meter that an entry of size bytes was evicted. Entries
+// that expired or were deleted are none of its business.
+func (m *Meter) Evicted(word uint32, size, nowMs int64) {
+	if m.lhd != nil {
+		m.lhd.evicted(word)
+	}
+}
 
 // Idle is the number of seconds since the last access, as exactly as the word
 // tells: to the minute under LFU, since the last change under LRM.
 func (m *Meter) Idle(word uint32, nowMs int64) int64 {
-	if m.policy.Rule == LFU || m.policy.Rule == Adaptive {
+	switch m.policy.Rule {
+	case LFU:
 		return int64(sinceMinutes(word, nowMs)) * 60
+	case LHD:
+		return m.lhd.idle(word, nowMs)
 	}
 	return Idle(word, nowMs)
 }
@@ -102,7 +125,7 @@ func (m *Meter) Frequency(word uint32, nowMs int64) uint32 {
 // WithIdle is the word of an entry that was last used some seconds ago, 0 <=
 // seconds; ok is false where the policy keeps another kind of word.
 func (m *Meter) WithIdle(seconds, nowMs int64) (word uint32, ok bool) {
-	if m.policy.Rule == LFU || m.policy.Rule == Adaptive {
+	if m.policy.Rule == LFU || m.policy.Rule == LHD {
 		return 0, false
 	}
 	return Clock(nowMs - min(seconds, maxIdle)*1000), true
@@ -117,10 +140,10 @@ func (m *Meter) WithFrequency(f uint32, nowMs int64) (word uint32, ok bool) {
 	return lfuWord(f&lfuMax, nowMs), true
 }
 
-// draw is uniform in [0, 1).
-func (m *Meter) draw() float64 {
+// draw is a random number.
+func (m *Meter) draw() uint32 {
 	if m.random != nil {
-		return m.random.Float64()
+		return m.random.Uint32()
 	}
-	return rand.Float64()
+	return rand.Uint32()
 }

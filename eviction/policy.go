@@ -12,7 +12,7 @@ const (
 	LRM             // least recently modified
 	Random
 	TTL // the next to expire
-	Adaptive
+	LHD // least hit density: fewest hits to be expected for the memory it takes
 )
 
 // Policy is a value of maxmemory-policy.
@@ -37,7 +37,7 @@ var policies = []struct {
 	{"allkeys-random", Policy{Random, false}},
 	{"allkeys-lrm", Policy{LRM, false}},
 	{"noeviction", Policy{}},
-	{"allkeys-adaptive", Policy{Adaptive, false}},
+	{"allkeys-lhd", Policy{LHD, false}},
 }
 
 // ParsePolicy finds the policy of a name in lower case.

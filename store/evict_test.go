@@ -65,7 +65,7 @@ func (x *victimModel) better(y *victimModel, rule eviction.Rule, now int64) bool
 func TestEvictAgainstModel(t *testing.T) {
 	for _, policy := range eviction.Names() {
 		p, _ := eviction.ParsePolicy(policy)
-		if p.Rule == eviction.NoEviction || p.Rule == eviction.Adaptive {
+		if p.Rule == eviction.NoEviction || p.Rule == eviction.LHD {
 			continue
 		}
 		t.Run(policy, func(t *testing.T) {

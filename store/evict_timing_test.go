@@ -11,7 +11,7 @@ import (
 // which is filled up again after each 100,000. cpu-ns/key is what one eviction
 // costs in processor time, also on a machine that is busy with other things.
 func BenchmarkEvict(b *testing.B) {
-	for _, policy := range []string{"allkeys-lru", "allkeys-lfu", "allkeys-random", "allkeys-adaptive", "volatile-ttl"} {
+	for _, policy := range []string{"allkeys-lru", "allkeys-lfu", "allkeys-random", "allkeys-lhd", "volatile-ttl"} {
 		b.Run(policy, func(b *testing.B) { benchEvict(b, policy, 5) })
 	}
 	b.Run("allkeys-lru/samples=10", func(b *testing.B) { benchEvict(b, "allkeys-lru", 10) })
