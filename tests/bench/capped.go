@@ -177,36 +177,37 @@ func (b *bench) overshootFigure(name string, limit int64, next request, length t
 // overshoot watches a load that has begun.
 func (s *server) overshoot(c *client, load *setLoad, limit int64, length time.Duration) ([]float64, error) {
 	watch := s.watchMemory()
-	var most int64
-	looks := 0
-	began := time.Now()
-	for full := time.Duration(0); full == 0 || time.Since(began) < full+length; looks++ {
+	most, looks, err := c.watchUsed(load, limit, length)
+	peak, watched := watch.stop()
+	return []float64{above(most, limit), above(peak, limit), float64(looks)}, errors.Join(err, watched)
+}
+
+// watchUsed asks until the time of length after the first eviction, and returns the highest used_memory.
+func (c *client) watchUsed(load *setLoad, limit int64, length time.Duration) (most int64, looks int, err error) {
+	var full time.Time // since when; zero: not yet
+	for full.IsZero() || time.Since(full) < length {
 		used, err := c.usedMemory()
-		if err == nil && load.failed.Load() {
-			err = errors.New("the load has ended")
-		}
-		if err == nil && time.Since(began) > loadWithin {
-			err = fmt.Errorf("no key was evicted within %v", loadWithin)
-		}
 		if err != nil {
-			_, ended := watch.stop()
-			return nil, errors.Join(err, ended)
+			return 0, 0, err
 		}
+		looks++
 		most = max(most, used)
-		if full > 0 {
-			continue
-		}
-		evicted, err := c.evictedKeys()
-		if err != nil {
-			_, ended := watch.stop()
-			return nil, errors.Join(err, ended)
-		}
-		if evicted > 0 {
-			full = time.Since(began)
+		switch {
+		case load.failed.Load():
+			return 0, 0, errors.New("the load has ended")
+		case used > 2*limit:
+			return 0, 0, fmt.Errorf("%d bytes are used, the cap is %d", used, limit)
+		case full.IsZero():
+			evicted, err := c.evictedKeys()
+			if err != nil {
+				return 0, 0, err
+			}
+			if evicted > 0 {
+				full = time.Now()
+			}
 		}
 	}
-	peak, err := watch.stop()
-	return []float64{above(most, limit), above(peak, limit), float64(looks)}, err
+	return most, looks, nil
 }
 
 // above is what exceeds a limit, in MB of 2^20 bytes.
