@@ -138,12 +138,12 @@ func memoryOrPercent(to func(*Values) *int64) Kind {
 	k.Expects = "bytes, an amount such as 100mb, or a share of maxmemory such as 5%"
 	k.parse = func(in input) (string, error) {
 		digits, ok := strings.CutSuffix(in.args[0], "%")
-		if !ok {
+		if _, amount := parseMemory(in.args[0]); amount {
 			return bytes(in)
 		}
 		n, err := strictInt(digits)
 		switch {
-		case err != nil || n < 0:
+		case !ok || err != nil || n < 0:
 			return "", problem("argument must be a memory or percent value")
 		case n > 100:
 			return "", errPercent
