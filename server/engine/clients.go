@@ -109,12 +109,12 @@ func (s *Session) pack() uint64 {
 	return v
 }
 
-// publish makes the session's state visible to others.
+// publish makes the session's state visible to others. last is nil if no command has run.
 func (s *Session) publish(last *Spec, now time.Time) {
 	if v := s.pack(); v != s.pub.state.Load() {
 		s.pub.state.Store(v)
 	}
-	if last != s.pub.last.Load() {
+	if last != nil && last != s.pub.last.Load() {
 		s.pub.last.Store(last)
 	}
 	s.pub.lastActive.Store(now.UnixMilli())
