@@ -53,6 +53,9 @@
 // query buffer grows by as much as has honestly arrived, or by what the session says is missing (Wanter) if that is less: a
 // declared length alone gets nothing.
 //
+// What a connection takes is published after each turn, and its session is told when it has changed (Sizer): before that a
+// round appends 8 MiB to query buffers at most, so that whoever bounds the memory of all connections is late by no more.
+//
 // Output that the kernel does not take stays with the connection, and EPOLLOUT says when to go on. A connection that owes
 // more than Limits.OutputPause, or has put requests off and owes anything, is paused: neither read nor executed until all of
 // it has gone out. A client that pipelines 20 GB worth of GETs and never reads costs one pause's output and the kernel's
