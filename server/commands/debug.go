@@ -63,7 +63,8 @@ func debugObject(c *engine.Ctx, name []byte) error {
 	if !ok {
 		return engine.ErrNoSuchKey
 	}
+	idle := e.IdleSeconds(&c.View)
 	c.Out.Status(fmt.Sprintf("Value at:0x%x refcount:1 encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d",
-		c.Store.ShardOf(name), e.Encoding(), e.Memory(), c.Now/1000-e.IdleSeconds(&c.View), e.IdleSeconds(&c.View)))
+		c.Store.ShardOf(name), e.Encoding(), e.Memory(), (c.Now/1000-idle)&lruMask, idle))
 	return nil
 }

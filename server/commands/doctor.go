@@ -123,7 +123,7 @@ func staysAbove(p *patient) string {
 	if p.over < time.Second {
 		return ""
 	}
-	return fmt.Sprintf("Above the cap for %d seconds: %s count, and maxmemory is %s. Either nothing is left that may be evicted, or writers"+
+	return fmt.Sprintf("Above the cap: for %d seconds, %s have counted towards maxmemory, which is %s. Either nothing is left that may be evicted, or writers"+
 		" bring more than evictions free: raise maxmemory-eviction-tenacity or maxmemory.",
 		int64(p.over/time.Second), human(p.counted), human(p.limit))
 }
