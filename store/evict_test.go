@@ -33,6 +33,8 @@ func evictStore(t testing.TB, policy string, shards, samples int) (*Store, *Evic
 
 // victimModel is what a model knows of a key.
 type victimModel struct {
+	db            int
+	k             Key
 	read, written int64 // unix seconds
 	expire        int64
 	frequency     int64 // as the store has it
@@ -101,7 +103,7 @@ func TestEvictAgainstModel(t *testing.T) {
 						expire = now + 1 + rng.Int64N(1e6)
 					}
 					v.SetString(k, make([]byte, rng.IntN(100)), expire)
-					model[name] = &victimModel{read: now / 1000, written: now / 1000, expire: expire}
+					model[name] = &victimModel{db: v.DB, k: k, read: now / 1000, written: now / 1000, expire: expire}
 				case op < 5:
 					if _, _, err := v.GetString(k); err != nil {
 						t.Fatal(err)
@@ -110,10 +112,9 @@ func TestEvictAgainstModel(t *testing.T) {
 						m.read = now / 1000
 					}
 				default:
-					for name, m := range model {
-						var k string
-						fmt.Sscanf(name, "%d/%s", &v.DB, &k)
-						e, _ := v.Peek(s.Key([]byte(k)))
+					for _, m := range model {
+						v.DB = m.db
+						e, _ := v.Peek(m.k)
 						m.frequency = e.Frequency(v)
 					}
 					want := best(model, p, now)
@@ -273,7 +274,7 @@ func TestEvictRandomKeys(t *testing.T) {
 // A store that is full of small entries in many shards has more free slots than
 // its limit allows for. Evicting must not go on because of them.
 func TestEvictDespiteFragments(t *testing.T) {
-	for _, keys := range []int{2000, 20_000, 100_000} {
+	for _, keys := range []int{10_000, 30_000, 100_000} {
 		s, e := evictStore(t, "allkeys-lru", 64, 5)
 		v := &View{Store: s, Now: evictStart}
 		set := func(i int) { v.SetString(s.Key(fmt.Append(nil, "key:", i)), make([]byte, 80), 0) }
@@ -293,6 +294,290 @@ func TestEvictDespiteFragments(t *testing.T) {
 		}
 		if n := s.Evicted(); n > int64(keys)*5/4+100 {
 			t.Errorf("%d keys were evicted for %d new ones", n, keys)
+		}
+	}
+}
+
+// The volatile policies find the one key with an expiry time, in bounded steps, also
+// behind hints of expiry that others have left; they never say that there is none
+// before, and never touch another.
+func TestEvictOneVolatileKey(t *testing.T) {
+	for _, policy := range []string{"volatile-lru", "volatile-lfu", "volatile-lrm", "volatile-random", "volatile-ttl"} {
+		t.Run(policy, func(t *testing.T) { findOneVolatileKey(t, policy, false) })
+	}
+	t.Run("left over hints", func(t *testing.T) { findOneVolatileKey(t, "volatile-ttl", true) })
+}
+
+func findOneVolatileKey(t *testing.T, policy string, stale bool) {
+	s, e := evictStore(t, policy, 4, 5)
+	v := &View{Store: s, Now: evictStart}
+	const keys = 50_000
+	one := s.Key([]byte("key:77"))
+	for i := range keys {
+		k := s.Key(fmt.Append(nil, "key:", i))
+		expire := int64(0)
+		if stale {
+			expire = evictStart + 1e6
+		}
+		v.SetString(k, []byte("value"), expire)
+		if stale {
+			v.Persist(k)
+		}
+	}
+	v.SetExpire(one, evictStart+1e6)
+	for steps := 0; s.Evicted() == 0; steps++ {
+		if !e.Relieve(v.Now, 1, noLimit) {
+			t.Fatalf("nothing left after %d steps", steps)
+		}
+		if e.left < -slots*pickAhead {
+			t.Fatalf("a step looked at %d places", searchSteps-e.left)
+		}
+		if steps > 10_000 {
+			t.Fatal("the key was not found")
+		}
+	}
+	if e.Relieve(v.Now, 1, noLimit) || s.Evicted() != 1 || s.DB(0).Keys != keys-1 {
+		t.Errorf("%d keys evicted, %d left", s.Evicted(), s.DB(0).Keys)
+	}
+	if _, ok := v.Peek(one); ok {
+		t.Error("another key was evicted")
+	}
+}
+
+// Whatever a store holds, Relieve comes to an end: with everything that may be
+// evicted gone, and all of it freed.
+func TestRelieveEnds(t *testing.T) {
+	rng := randtest.New(t)
+	for _, policy := range eviction.Names() {
+		for round := range 6 {
+			t.Run(fmt.Sprint(policy, round), func(t *testing.T) { relieveToTheEnd(t, rng, policy, round) })
+		}
+	}
+}
+
+func relieveToTheEnd(t *testing.T, rng *rand.Rand, policy string, round int) {
+	s, e := evictStore(t, policy, []int{1, 4, 64}[round%3], 1+rng.IntN(12))
+	e.seed(rng.Uint64())
+	m := &mutator{t: t, rng: rng, s: s, now: evictStart}
+	for range 50 << round {
+		m.step()
+	}
+	for steps := 0; e.Relieve(m.now, 1+rng.Int64N(1<<20), 1+rng.Int64N(1<<30)); steps++ {
+		if steps > 1e6 {
+			t.Fatal("no end")
+		}
+	}
+	p := s.Meter().Policy()
+	for db := range s.Databases() {
+		st := s.DB(db)
+		if left := map[bool]int{false: st.Keys, true: st.Expires}[p.Volatile]; left > 0 && p.Rule != eviction.NoEviction {
+			t.Errorf("left %+v", st)
+		}
+	}
+	if s.Stats().Garbage != 0 {
+		t.Error("garbage is left")
+	}
+	checkAtRest(t, s)
+}
+
+// A limit holds after any mix of sizes, big collections included, that is pushed in
+// and replaced by another one.
+func TestCountedUnderLimit(t *testing.T) {
+	rng := randtest.New(t)
+	s, e := evictStore(t, "allkeys-lru", 8, 5)
+	e.seed(rng.Uint64())
+	const limit = 24 << 20
+	v := &View{Store: s, Now: evictStart}
+	most := int64(0)
+	for i := range 30_000 {
+		k := s.Key(fmt.Append(nil, "key:", i))
+		need := int64(0)
+		switch phase := i / 5000; {
+		case phase == 4 && i%1000 == 0:
+			need = 8 << 20
+			v.SetString(k, make([]byte, need), 0)
+		case phase%3 == 2 && i%20 == 0:
+			var pairs [][]byte
+			for j := range 1 + rng.IntN(5000) {
+				pairs = append(pairs, fmt.Append(nil, "field:", j), make([]byte, 30))
+			}
+			need = int64(len(pairs)/2) * 64
+			if _, err := v.SetFields(k, pairs); err != nil {
+				t.Fatal(err)
+			}
+		case phase%2 == 0:
+			need = 80
+			v.SetString(k, make([]byte, 80), 0)
+		default:
+			need = 1 << rng.IntN(14)
+			v.SetString(k, make([]byte, need), 0)
+		}
+		v.Now += 20
+		for steps := 0; s.Counted(limit) > limit; steps++ {
+			if !e.Relieve(v.Now, need, limit) {
+				t.Fatalf("key %d: %d bytes are counted and nothing is left", i, s.Counted(limit))
+			}
+			if steps > 1e5 {
+				t.Fatalf("key %d: no end", i)
+			}
+		}
+		if i > 1000 {
+			most = max(most, s.Memory())
+		}
+	}
+	if most > limit*5/4 {
+		t.Errorf("%d bytes of memory were taken under a limit of %d", most, limit)
+	}
+	if s.Counted(limit) < limit*3/4 {
+		t.Errorf("only %d bytes are left under a limit of %d", s.Counted(limit), limit)
+	}
+	checkAtRest(t, s)
+}
+
+// What is evicted while a snapshot runs is in the snapshot, does not count, and is
+// not made up for by evicting more.
+func TestEvictDuringSnapshot(t *testing.T) {
+	s, e := evictStore(t, "allkeys-lru", 4, 5)
+	v := &View{Store: s, Now: evictStart}
+	for i := range 2000 {
+		v.SetString(s.Key(fmt.Append(nil, "key:", i)), make([]byte, 80), 0)
+	}
+	for i := range 4 {
+		var members [][]byte
+		for j := range 10_000 {
+			members = append(members, fmt.Append(nil, "member:", j))
+		}
+		if _, err := v.AddMembers(s.Key(fmt.Append(nil, "set:", i)), members); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := dump(s)
+	sn, err := s.CutLocked(v.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &collector{t: t, keys: map[string]string{}}
+	sn.sink, sn.locked = c, true
+	used := s.Used()
+	for e.Relieve(v.Now, 1<<20, noLimit) {
+	}
+	if n := s.Evicted(); n != 2004 {
+		t.Errorf("%d keys were evicted", n)
+	}
+	// Only tables' arrays are free; the rest waits for the snapshot.
+	if now := s.Used(); now < used*3/4 {
+		t.Errorf("%d bytes are in use of %d", now, used)
+	}
+	if n := s.Counted(noLimit); n > used/50 {
+		t.Errorf("%d bytes are counted", n)
+	}
+	for sn.step() {
+	}
+	compare(t, c.keys, want)
+	for e.Relieve(v.Now, 1<<20, noLimit) {
+	}
+	checkAtRest(t, s)
+	if s.Stats().Used != 0 || s.orphans.Load() != 0 {
+		t.Errorf("%d bytes in use, %d of orphans", s.Stats().Used, s.orphans.Load())
+	}
+}
+
+// Eviction tells OnRemove and the watchers of a key.
+func TestEvictTells(t *testing.T) {
+	s, e := evictStore(t, "allkeys-lru", 4, 5)
+	v := &View{Store: s, DB: 1, Now: evictStart}
+	var told []string
+	s.OnRemove(func(db int, key []byte, why Removal) { told = append(told, fmt.Sprint(db, " ", string(key), " ", why)) })
+	k, gone := s.Key([]byte("k")), s.Key([]byte("gone"))
+	v.SetString(k, nil, 0)
+	v.SetString(gone, nil, evictStart+10)
+	var w, other Watcher
+	v.Watch(k, &w)
+	v.Now += 20
+	v.Watch(gone, &other)
+	for e.Relieve(v.Now, 1, noLimit) {
+	}
+	slices.Sort(told)
+	if want := []string{fmt.Sprint("1 gone ", Expired), fmt.Sprint("1 k ", Evicted)}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+	if s.Evicted() != 1 || s.Expired() != 1 {
+		t.Errorf("%d evicted, %d expired", s.Evicted(), s.Expired())
+	}
+	if !s.DirtyLocked(&w, v.Now) || s.DirtyLocked(&other, v.Now) {
+		t.Errorf("watchers are dirty: %v, %v", s.DirtyLocked(&w, v.Now), s.DirtyLocked(&other, v.Now))
+	}
+	s.Unwatch(&w)
+	s.Unwatch(&other)
+}
+
+// A candidate that changes between being ranked and being evicted is spared.
+func TestEvictFarCandidates(t *testing.T) {
+	s, e := evictStore(t, "allkeys-lru", 2, 5)
+	v := &View{Store: s, Now: evictStart}
+	k := s.Key([]byte("k"))
+	v.SetString(k, []byte("value"), 0)
+	for what, change := range map[string]func(){
+		"nothing":      func() {},
+		"read":         func() { v.Read(k) },
+		"overwritten":  func() { v.SetString(k, make([]byte, 1000), 0) },
+		"deleted":      func() { v.Delete(k) },
+		"flushed":      func() { s.FlushLocked(0, v.Now) },
+		"swapped away": func() { s.SwapLocked(0, 1, v.Now) },
+	} {
+		v.SetString(k, []byte("value"), 0)
+		v.Now += 10_000
+		e.burst(v.Now, 0) // sets up the step; the far pool stays empty with a want of nothing
+		sh := &s.shards[k.shard]
+		before := s.Evicted()
+		v.SetString(k, []byte("value"), 0)
+		v.Now += 10_000
+		e.now, e.left = v.Now, searchSteps
+		e.far.Reset()
+		e.gather(sh, 1, 1)
+		e.carry(sh)
+		change()
+		e.evictFar(1, 1)
+		if n := s.Evicted() - before; (n == 1) != (what == "nothing") {
+			t.Errorf("%s: %d evicted", what, n)
+		}
+		s.LockAll()
+		s.FlushLocked(0, v.Now)
+		s.FlushLocked(1, v.Now)
+		s.UnlockAll()
+	}
+}
+
+func TestEvictNoAllocations(t *testing.T) {
+	for _, c := range []struct {
+		policy             string
+		shards, keys, size int
+	}{
+		{"allkeys-lru", 4, 20_000, 80},
+		{"allkeys-lhd", 4, 20_000, 80},
+		{"volatile-ttl", 4, 20_000, 80},
+		{"allkeys-random", 4, 20_000, 80},
+		{"allkeys-lfu", 64, 100, 10_000},
+	} {
+		s, e := evictStore(t, c.policy, c.shards, 5)
+		v := &View{Store: s, Now: evictStart}
+		names := make([][]byte, c.keys)
+		for i := range names {
+			names[i] = fmt.Appendf(nil, "key:%08d", i)
+		}
+		value := make([]byte, c.size)
+		fill := func() {
+			for _, name := range names {
+				v.SetString(s.Key(name), value, evictStart*2)
+			}
+		}
+		fill()
+		for range 100 {
+			e.Relieve(v.Now, 1, noLimit)
+		}
+		fill() // so that the lists of the arenas are long enough
+		if n := testing.AllocsPerRun(20, func() { e.Relieve(v.Now, 1, noLimit) }); n != 0 {
+			t.Errorf("%s: a step allocates %v times", c.policy, n)
 		}
 	}
 }

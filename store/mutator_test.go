@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/larderkv/larder/eviction"
 )
 
 // mutator changes a store at random, in every way there is.
@@ -14,7 +16,8 @@ type mutator struct {
 	s   *Store
 	now int64
 
-	target []byte // the name of every other key, if set
+	target  []byte   // the name of every other key, if set
+	evictor *Evictor // evicts now and then, if set
 }
 
 func (m *mutator) view() *View { return &View{Store: m.s, DB: m.rng.IntN(m.s.Databases()), Now: m.now} }
@@ -73,10 +76,26 @@ func (m *mutator) step() {
 		m.now += m.rng.Int64N(2000)
 	case 3, 4:
 		m.compact()
+	case 5, 6, 7, 8, 9:
+		m.evict()
 	}
 	ops[m.rng.IntN(len(ops))](m.view(), m.key())
 	for range m.rng.IntN(3) {
 		m.maintain()
+	}
+}
+
+// evict does some steps of an evictor, under any policy.
+func (m *mutator) evict() {
+	if m.evictor == nil {
+		return
+	}
+	if m.rng.IntN(4) == 0 {
+		m.s.SetMeter(meterOf(eviction.Names()[m.rng.IntN(len(eviction.Names()))]))
+		m.s.SetSamples(1 + m.rng.IntN(10))
+	}
+	for range 1 + m.rng.IntN(4) {
+		m.evictor.Relieve(m.now, m.rng.Int64N(1<<m.rng.IntN(22)+1), 1<<m.rng.IntN(30))
 	}
 }
 

@@ -47,15 +47,14 @@ func (e *Evictor) relieveFragments(now, limit int64) (worked bool) {
 	if fragments <= allowance/4*3 {
 		return false
 	}
-	stuck := s.stuck.Load()
 	e.steps++
-	if pressing := fragments > max(allowance, stuck+stuck/32); !pressing && e.steps%compactEvery != 0 {
+	if pressing := fragments > max(allowance, s.stuck.Load()); !pressing && e.steps%compactEvery != 0 {
 		return false
 	}
 	if s.compactUnit(now) {
 		return true
 	}
-	s.stuck.Store(fragments)
+	s.stuck.Store(fragments + fragments/32) // so much more before it is tried again at once
 	return false
 }
 
@@ -82,7 +81,8 @@ func (e *Evictor) Relieve(now, want, limit int64) (progress bool) {
 			return true
 		}
 	}
-	return e.relieveFragments(now, limit) || e.burst(now, want) || s.Fragmented() > 0 && s.compactUnit(now)
+	return e.relieveFragments(now, limit) || e.burst(now, want) ||
+		s.Fragmented() > fragmentAllowance(limit) && s.compactUnit(now)
 }
 
 // shardBits is a set of shards that can be looked at without a lock.

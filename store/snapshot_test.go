@@ -148,11 +148,14 @@ func compare(t *testing.T, got, want map[string]string) {
 // block of the arena is lost. Garbage is collected first.
 func checkAtRest(t *testing.T, s *Store) {
 	t.Helper()
-	if s.Debt() != 0 || s.snapshot.Load() != nil {
-		t.Errorf("debt %d, snapshot %v", s.Debt(), s.snapshot.Load())
+	if s.Debt() != 0 || s.orphans.Load() != 0 || s.snapshot.Load() != nil {
+		t.Errorf("debt %d, orphans %d, snapshot %v", s.Debt(), s.orphans.Load(), s.snapshot.Load())
 	}
 	for i := range s.shards {
 		sh := &s.shards[i]
+		if littered := s.littered.first(i) == i; littered != (len(sh.garbage) > 0) {
+			t.Errorf("shard %d is littered: %v, with %d pieces of garbage", i, littered, len(sh.garbage))
+		}
 		for sh.collectGarbage() {
 		}
 		if c := &sh.cut; c.sn != nil || !c.queue.empty() || c.pin != 0 || c.lost {
@@ -200,7 +203,7 @@ func TestSnapshotAgainstModel(t *testing.T) {
 	rng := randtest.New(t)
 	s := testStore(t)
 	s.Encodings().SetMaxIntset.Store(100)
-	m := &mutator{t: t, rng: rng, s: s, now: 1_700_000_000_000}
+	m := &mutator{t: t, rng: rng, s: s, now: 1_700_000_000_000, evictor: s.NewEvictor()}
 	for round := range 40 {
 		for range rng.IntN(300) {
 			m.step()
