@@ -7,7 +7,6 @@ import (
 	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
-	"github.com/larderkv/larder/server/stats"
 	"github.com/larderkv/larder/store"
 )
 
@@ -44,6 +43,9 @@ type janitor struct {
 	sampled time.Time // when the rates were
 	trimmer trimmer
 	failed  bool // the last unit of work reported an error
+
+	// Of the slice that runs: the time of its units, which may have different shares.
+	compacting, other time.Duration
 }
 
 func startJanitor(st *store.Store, p *persistence.Manager, k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
@@ -83,28 +85,68 @@ func (j *janitor) round() time.Duration {
 		j.sampled = start
 		j.kernel.SampleRates()
 		j.kernel.EnforceClientsLimit()
-		j.kernel.SampleMemory(j.store.Used() + stats.GoMemory())
-		j.trimmer.trim(start)
+		j.kernel.SampleMemory(j.kernel.UsedMemory())
+		j.trimmer.trim(start, trimSlack(v.MaxMemory))
 		j.persist.Tick()
 	}
-	// While the data are loaded, commands of the log may refer to expired keys.
-	more, worked := j.persist.State()&persistence.Loading == 0, time.Duration(0)
-	crowded := true
-	for (more || crowded) && worked < sliceBudget {
-		now := start.Add(worked).UnixMilli()
-		crowded = crowded && j.kernel.Relieve(j.evictor, now)
-		if more {
-			var err error
-			more, err = j.store.Maintain(now)
-			j.report(err)
-		}
-		worked = time.Since(start)
-	}
-	if !more && !crowded {
+	if !j.slice(start) {
 		return time.Second / time.Duration(v.Hz)
 	}
-	share := time.Duration(maxShare + shareStep*(v.ActiveExpireEffort-1))
-	return worked * (100 - share) / share
+	share := maxShare + shareStep*(v.ActiveExpireEffort-1)
+	return rest(j.other, share) + rest(j.compacting, j.compactingShare(v, share))
+}
+
+// slice works until there is nothing to do or sliceBudget is used up, and tells
+// which.
+func (j *janitor) slice(start time.Time) (more bool) {
+	j.compacting, j.other = 0, 0
+	// While the data are loaded, commands of the log may refer to expired keys.
+	maintain, crowded := j.persist.State()&persistence.Loading == 0, true
+	for worked := time.Duration(0); maintain || crowded; {
+		now := start.Add(worked).UnixMilli()
+		work := store.Looking
+		if crowded = crowded && j.kernel.Relieve(j.evictor, now); !crowded {
+			var err error
+			maintain, err = j.store.Maintain(now)
+			j.report(err)
+			work = j.store.Maintained()
+		}
+		unit := time.Since(start) - worked
+		worked += unit
+		if work == store.Compacting {
+			j.compacting += unit
+		} else {
+			j.other += unit
+		}
+		if worked >= sliceBudget {
+			if work == store.Expiring {
+				j.kernel.ExpireCapped.Add(1)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// rest is how long to sleep after some work so that its share of a core, in percent,
+// is kept.
+func rest(worked time.Duration, share int64) time.Duration {
+	return worked * time.Duration(100-share) / time.Duration(share)
+}
+
+// compactingShare is that of compaction: with activedefrag from active-defrag-cycle-min
+// to active-defrag-cycle-max percent, as fragmentation lies between the thresholds.
+func (j *janitor) compactingShare(v *config.Values, usual int64) int64 {
+	if !v.ActiveDefrag {
+		return usual
+	}
+	least, most := v.DefragCycleMin, max(v.DefragCycleMin, v.DefragCycleMax)
+	low, high := float64(v.DefragThresholdLower), float64(v.DefragThresholdUpper)
+	if low >= high {
+		return most
+	}
+	at := (j.store.FragmentationPercent() - low) / (high - low)
+	return least + int64(float64(most-least)*min(max(at, 0), 1))
 }
 
 // report logs the first of a row of errors. The work goes on: memory that cannot

@@ -14,21 +14,28 @@ import (
 // keep for minutes.
 //
 // A trim is a collection and a few madvise calls, in the caller's goroutine. It
-// happens when the runtime holds trimSlack more than twice of what the last trim
+// happens when the runtime holds some slack more than twice of what the last trim
 // left, and at most every trimPeriod.
 type trimmer struct {
 	left int64 // bytes that the runtime held after the last trim
 	next time.Time
 }
 
-const (
-	trimSlack  = 64 << 20 // bytes
-	trimPeriod = 5 * time.Second
-)
+const trimPeriod = 5 * time.Second
+
+// trimSlack is how many bytes of garbage may be kept under a memory limit, 0 for none:
+// garbage does not count towards the limit, but it is resident.
+func trimSlack(limit int64) int64 {
+	const most, least, share = 64 << 20, 4 << 20, 32
+	if limit == 0 {
+		return most
+	}
+	return min(max(limit/share, least), most)
+}
 
 // trim does what is due and tells whether it was.
-func (t *trimmer) trim(now time.Time) bool {
-	if now.Before(t.next) || stats.GoResident() <= 2*t.left+trimSlack {
+func (t *trimmer) trim(now time.Time, slack int64) bool {
+	if now.Before(t.next) || stats.GoResident() <= 2*t.left+slack {
 		return false
 	}
 	debug.FreeOSMemory()

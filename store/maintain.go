@@ -17,6 +17,7 @@ type maintenance struct {
 	shard    int
 	idle     int // shards in a row that had nothing to do
 	expireAt []expireCursor
+	last     Work
 }
 
 type expireCursor struct {
@@ -39,9 +40,9 @@ func (s *Store) Maintain(now int64) (more bool, err error) {
 	}
 	sh := &s.shards[m.shard]
 	sh.mu.Lock()
-	worked := sh.maintain(s, &m.expireAt[m.shard], now)
+	m.last = sh.maintain(s, &m.expireAt[m.shard], now)
 	sh.mu.Unlock()
-	if worked {
+	if m.last != Looking {
 		m.idle = 0
 	} else {
 		m.idle++
@@ -58,9 +59,32 @@ func (s *Store) Maintain(now int64) (more bool, err error) {
 	return true, err
 }
 
+// Work is what a unit of the maintenance did.
+type Work uint8
+
+// The kinds of work.
+const (
+	Looking  Work = iota // for work, in vain
+	Expiring             // removing expired keys
+	Freeing              // what was removed before
+	Compacting
+)
+
+// Maintained tells what the last call of Maintain has done in its shard. Only for
+// who calls Maintain.
+func (s *Store) Maintained() Work { return s.maint.last }
+
 // maintain does one unit for a shard, the most urgent.
-func (sh *shard) maintain(s *Store, at *expireCursor, now int64) bool {
-	return s.activeExpire.Load() && sh.expireStep(s, at, now) || sh.collectGarbage() || sh.compactStep(s, now)
+func (sh *shard) maintain(s *Store, at *expireCursor, now int64) Work {
+	switch {
+	case s.activeExpire.Load() && sh.expireStep(s, at, now):
+		return Expiring
+	case sh.collectGarbage():
+		return Freeing
+	case sh.compactStep(s, now):
+		return Compacting
+	}
+	return Looking
 }
 
 // expireStep sweeps one sub-table that is due. Sub-tables are visited in

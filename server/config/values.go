@@ -169,6 +169,10 @@ func (v *Values) Policy() eviction.Policy { return v.policy }
 // LFU reports whether the policy counts how often keys are used in Redis' way, so that OBJECT FREQ can tell.
 func (v *Values) LFU() bool { return v.policy.Rule == eviction.LFU }
 
+// MachineMemory is how many bytes the process may hope for, by the machine or its control group, when the parameters
+// were set; 0 unknown.
+func (v *Values) MachineMemory() int64 { return v.machine }
+
 // leastForClients is the smallest bound on the memory of all clients, as in Redis: with less nobody could raise it.
 const leastForClients = 128 << 10
 

@@ -99,6 +99,10 @@ type Kernel struct {
 
 	StartMemory int64 // bytes in use at the start, before any client or key
 
+	// ExpireCapped counts the slices of background work that ended while expired keys
+	// were being removed.
+	ExpireCapped atomic.Int64
+
 	aof      *aof.Log // Persist's; nil without it
 	clock    func() time.Time
 	shutdown func(now bool)

@@ -53,7 +53,6 @@ import (
 	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/server/config"
-	"github.com/larderkv/larder/server/stats"
 	"github.com/larderkv/larder/store"
 )
 
@@ -88,7 +87,7 @@ func (k *Kernel) atMost() int64 {
 // NotCounted is how many of the bytes in use do not count towards maxmemory, since no
 // eviction would free them.
 func (k *Kernel) NotCounted() int64 {
-	return max(0, k.Store.Used()+stats.GoMemory()-k.Counted())
+	return max(0, k.UsedMemory()-k.Counted())
 }
 
 // OverLimit is the time for which memory was above the limit though keys were
