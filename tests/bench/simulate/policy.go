@@ -75,7 +75,10 @@ func policies() []policy {
 		{"redis-lfu-10", "Redis 7.0 allkeys-lfu, maxmemory-samples 10", redisModel(true, 10), model, ""},
 		{"larder-lru", "larder's allkeys-lru", meterOf("allkeys-lru", 1), meter, ""},
 		{"larder-lfu", "larder's allkeys-lfu", meterOf("allkeys-lfu", 1), meter, ""},
-		{"larder-lhd", "larder's allkeys-lhd", meterOf("allkeys-lhd", 1), adaptive, "#d62728"},
+		{"larder-lhd", "larder's allkeys-lhd (LHD: Beckmann, Chen and Cidon, 2018; in 24 bits per entry)", meterOf("allkeys-lhd", 1), adaptive, "#d62728"},
+		{"larder-lhd-10", "the same with 10 candidates per victim", meterOf("allkeys-lhd", 10), meter, ""},
+		{"larder-lhd-16", "the same with 16", meterOf("allkeys-lhd", 16), meter, ""},
+		{"larder-lhd-32", "the same with 32", meterOf("allkeys-lhd", 32), meter, ""},
 	}, candidates()...)
 }
 
