@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -217,6 +218,38 @@ func TestBigCollectionsAreFreedInTheBackground(t *testing.T) {
 		t.Error(more, err)
 	}
 	checkNothingLeft(t, s)
+	if st := s.Stats(); st.Freed != 1 {
+		t.Errorf("%d objects were freed in the background, want 1", st.Freed)
+	}
+}
+
+// The keys of a flushed database count one by one, as in Redis.
+func TestFlushedKeysAreCounted(t *testing.T) {
+	s := testStore(t)
+	const keys = 20_000
+	s.LockAll()
+	for i := range keys {
+		v := &View{Store: s, Now: 1, DB: i % 2}
+		v.SetString(s.Key(strconv.AppendInt(nil, int64(i), 10)), []byte("v"), 0)
+	}
+	s.FlushLocked(1, 1)
+	s.UnlockAll()
+	waiting := func() int { return s.Stats().Garbage + int(s.Stats().Freed) }
+	if st := s.Stats(); st.Garbage != keys/2 || st.Freed != 0 {
+		t.Errorf("after the flush: %+v", st)
+	}
+	for range 10 {
+		if _, err := s.Maintain(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := waiting(); n != keys/2 || s.Stats().Freed == 0 {
+		t.Errorf("on the way, %d keys are accounted for: %+v", n, s.Stats())
+	}
+	maintain(t, s, 1)
+	if st := s.Stats(); st.Garbage != 0 || st.Freed != keys/2 {
+		t.Errorf("in the end: %+v", st)
+	}
 }
 
 func TestHashWrongType(t *testing.T) {

@@ -25,6 +25,7 @@ type garbage struct {
 	t        *table
 	keyspace bool
 	epoch    uint32 // when it was detached: what was garbage at a cut is no part of the snapshot
+	objects  int    // still to be freed, as Redis counts them: the keys of a keyspace, or the one collection
 }
 
 // newNested makes an empty table for a big collection and returns its handle.
@@ -75,6 +76,10 @@ func (sh *shard) discard(g garbage) {
 // addGarbage leaves a detached table to the maintenance and to whoever needs
 // memory.
 func (sh *shard) addGarbage(g garbage) {
+	g.objects = 1
+	if g.keyspace {
+		g.objects = g.t.n
+	}
 	sh.garbage = append(sh.garbage, g)
 	sh.s.littered.set(sh.id)
 }
@@ -134,10 +139,16 @@ func (sh *shard) collectGarbage() bool {
 	// up by position and taken off first.
 	last := len(g.t.subs) - 1
 	if last < 0 {
+		sh.freed += int64(g.objects)
 		if sh.garbage = sh.garbage[:n-1]; n == 1 {
 			sh.s.littered.clear(sh.id)
 		}
 		return true
+	}
+	if g.keyspace {
+		keys := min(int(g.t.subs[last].count), g.objects)
+		sh.garbage[n-1].objects -= keys
+		sh.freed += int64(keys)
 	}
 	sh.freeSub(g, last)
 	g.t.subs = g.t.subs[:last]

@@ -112,6 +112,7 @@ type shard struct {
 	nested     []*table // big collections, by handle
 	freeNested []uint32
 	garbage    []garbage // tables that are being freed in the background
+	freed      int64     // objects that were garbage
 
 	compact compaction
 
@@ -258,7 +259,8 @@ type Stats struct {
 	Used     int64 // bytes of slots in use: records and tables
 	Held     int64 // bytes of memory taken for them
 	Resident int64 // Held, and free memory not yet given back to the system
-	Garbage  int   // collections and databases being freed in the background
+	Garbage  int   // objects waiting to be freed: big collections, and keys of flushed databases
+	Freed    int64 // such objects freed since the start
 	Nested   int   // big hashes and sets
 }
 
@@ -290,7 +292,10 @@ func (s *Store) heapStats() Stats {
 
 func (sh *shard) addStatsLocked(st *Stats) {
 	st.Used += sh.ar.Used()
-	st.Garbage += len(sh.garbage)
+	st.Freed += sh.freed
+	for i := range sh.garbage {
+		st.Garbage += sh.garbage[i].objects
+	}
 	st.Nested += len(sh.nested) - len(sh.freeNested)
 }
 
@@ -394,6 +399,9 @@ func (sh *shard) emptyLocked() bool {
 func (sh *shard) resetLocked(s *Store, now int64) {
 	if sh.compact.active {
 		sh.endWalk(s, now)
+	}
+	for i := range sh.garbage {
+		sh.freed += int64(sh.garbage[i].objects)
 	}
 	sh.ar.Reset()
 	clear(sh.dbs)
