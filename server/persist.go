@@ -7,6 +7,7 @@ import (
 	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/persistence/vfs"
+	"github.com/larderkv/larder/server/stats"
 )
 
 // openPersistence makes the manager and has it follow the parameters.
@@ -14,7 +15,7 @@ func (s *Server) openPersistence() (err error) {
 	s.persist, err = persistence.New(persistence.Options{
 		Store: s.store, FS: vfs.OS(), Config: s.cfg, Log: s.log,
 		Replay: func() func([]aof.Command) error { return s.kernel.NewReplayer().Replay },
-		Memory: func() int64 { return s.kernel.UsedMemory() },
+		Memory: func() int64 { return s.store.Used() + stats.GoMemory() }, // before there is a kernel, too
 	})
 	if err != nil {
 		return err
