@@ -1,13 +1,42 @@
 // Package eviction is the arithmetic of cache policies on the 24 bits that
-// every entry carries. It knows no table and takes no lock, so that a trace
-// simulator can drive it as well as the store does.
+// every entry carries. It knows no table and takes no lock of one, so that a
+// trace simulator can drive it as well as the store does.
 //
-// Under an LRU policy the word is a clock: unix seconds modulo 2^24 (194
-// days), the time of the last access. Under an LFU policy it is Redis'
-// layout, 16 bits of minutes (the last time the counter was decayed) above an
-// 8-bit logarithmic counter after Morris ("Counting large numbers of events
-// in small registers", 1978): an access raises the counter with probability
+// # Words
+//
+// Under LRU, and LRM which notes changes only, the word is a clock: unix
+// seconds modulo 2^24 (194 days). Under LFU it is Redis' layout, 16 bits of
+// minutes (the last time the counter was decayed) above an 8-bit logarithmic
+// counter after Morris ("Counting large numbers of events in small registers",
+// 1978): an access raises the counter with probability
 // 1/((counter-5)*factor+1), and every lfu-decay-time minutes take one off.
+// Under LHD it is 18 bits of a clock of insertions, 3 bits that tell the length
+// of its ticks, and a count of ticks with an access, 0 to 7.
+//
+// # LHD
+//
+// LHD (Beckmann, Chen and Cidon, NSDI 2018) evicts the entry with the fewest
+// hits to be expected per byte and time. It learns from hits and evictions how
+// entries of some age and count fared, and ranks by size over that density. A
+// new entry has the count 0, and what became of others like it is its
+// probation. Insertions are the clock, so that a cache that turns over in a
+// second and one that takes days look alike, a jump of the time moves nothing,
+// and reads of keys in use, which are most of them, write nothing at all.
+//
+// Over 19 traces (tests/bench/simulate) and caches of 1, 5 and 25 % of the
+// bytes, with 10 candidates per victim, it has 48.3 % hits; exact GDSF 46.9,
+// S3-FIFO 45.9, ARC 45.4, W-TinyLFU 43.7, Redis' LFU 43.0 and exact LRU 41.0.
+// It loses where all sizes are equal and the cache is tiny: at 1 % of a Zipf
+// 0.7 it is 6.6 points below ARC and 5.4 below Redis' LFU, because it remembers
+// no key that was evicted. It also prefers many small hits to few large ones:
+// of bytes it serves 41.1 %, ARC 43.9.
+//
+// Tried and rejected: intervals between accesses as classes, and sizes as
+// classes (they thin out what is learnt); hyperbolic caching and GDSF over
+// samples (3 to 4 points less); entries that are spared for exploration (no
+// gain). Ghosts of evicted keys gave 0.6 points in the mean and 2 in the
+// smallest caches, for a hash with each insertion and a table that has to grow
+// with the keys.
 package eviction
 
 // WordBits is the width of an entry's word.
