@@ -162,6 +162,27 @@ func TestSetEvictionWord(t *testing.T) {
 	}
 }
 
+// Under NoTouch reads and writes leave the word alone; LRM notes changes all the same.
+func TestNoTouch(t *testing.T) {
+	for policy, want := range map[string]int64{"allkeys-lru": 9, "allkeys-lrm": 0} {
+		s := testStore(t)
+		s.SetMeter(meterOf(policy))
+		v := &View{Store: s, Now: 1_700_000_000_000}
+		k := s.Key([]byte("k"))
+		v.SetString(k, []byte("1"), 0)
+		v.Now += 9000
+		v.NoTouch = true
+		v.Read(k)
+		if e, _ := v.Peek(k); e.IdleSeconds(v) != 9 {
+			t.Errorf("%s: idle for %d seconds after a read", policy, e.IdleSeconds(v))
+		}
+		v.SetExpire(k, v.Now+1000)
+		if e, _ := v.Peek(k); e.IdleSeconds(v) != want {
+			t.Errorf("%s: idle for %d seconds after a change, want %d", policy, e.IdleSeconds(v), want)
+		}
+	}
+}
+
 // A snapshot tells idle times and frequencies as they were at the cut.
 func TestSnapshotEviction(t *testing.T) {
 	s, err := Open(Options{Shards: 1, Meter: meterOf("allkeys-lru")})

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 
+	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/store/arena"
 )
 
@@ -128,10 +129,11 @@ func (v *View) touchRead(e *Entry) {
 	}
 }
 
-// touchWrite marks an entry as one that is changed now.
+// touchWrite marks an entry as one that is changed now. NoTouch is about accesses:
+// under LRM a change is noted in any case.
 func (v *View) touchWrite(e *Entry) {
-	if !v.NoTouch {
-		e.setWord(v.Store.meter.Load().Write(e.word(), e.sh.weight(&e.rec), v.Now))
+	if m := v.Store.meter.Load(); !v.NoTouch || m.Policy().Rule == eviction.LRM {
+		e.setWord(m.Write(e.word(), e.sh.weight(&e.rec), v.Now))
 	}
 }
 
