@@ -47,7 +47,7 @@ func run() error {
 	workloadMatch := flag.String("workload", "", "simulate only the workloads whose name matches this `regexp`")
 	policyMatch := flag.String("policy", "", "simulate only the policies whose name matches this `regexp`")
 	sizes := flag.String("size", "1,5,10,25", "sizes of the cache in `percent` of the bytes of all objects")
-	requests := flag.Int("requests", 1_500_000, "requests of a generated trace; at most so many are read from a file if given")
+	requests := flag.Int("requests", 1_000_000, "requests of a generated trace; at most so many are read from a file if given")
 	seed := flag.Uint64("seed", 1, "of everything random")
 	rates := flag.String("rate", "1000,10000,100000", "requests per second, the first one for the tables of workloads; 0 for the times in the trace")
 	overhead := flag.Uint("overhead", 32, "bytes that an entry takes beyond its key and value")
