@@ -93,7 +93,11 @@ func (j *janitor) round() time.Duration {
 		return time.Second / time.Duration(v.Hz)
 	}
 	share := maxShare + shareStep*(v.ActiveExpireEffort-1)
-	return rest(j.other, share) + rest(j.compacting, j.compactingShare(v, share))
+	compacting := j.compactingShare(v, share)
+	if j.compacting > 0 {
+		j.kernel.CompactingShare.Store(compacting)
+	}
+	return rest(j.other, share) + rest(j.compacting, compacting)
 }
 
 // slice works until there is nothing to do or sliceBudget is used up, and tells
@@ -113,9 +117,13 @@ func (j *janitor) slice(start time.Time) (more bool) {
 		}
 		unit := time.Since(start) - worked
 		worked += unit
-		if work == store.Compacting {
+		switch work {
+		case store.Compacting:
 			j.compacting += unit
-		} else {
+		case store.Expiring:
+			j.kernel.ExpireTime.Add(int64(unit))
+			fallthrough
+		default:
 			j.other += unit
 		}
 		if worked >= sliceBudget {

@@ -20,7 +20,7 @@ type patient struct {
 	limit     int64 // maxmemory in bytes, 0 none
 	counted   int64 // bytes that count towards it
 	policy    eviction.Policy
-	machine   int64         // bytes of memory the machine has, 0 unknown
+	machine   int64         // bytes of memory the machine or the control group has, 0 unknown
 	evictions int64         // keys evicted per second
 	over      time.Duration // since when more counts than the limit allows
 	sessions  int64         // connected clients
@@ -39,7 +39,7 @@ func cmdMemoryDoctor(c *engine.Ctx) error {
 	_, over := k.OverLimit()
 	c.Out.Verbatim("txt", diagnose(&patient{
 		memoryUse: readMemory(c, c.StoreStats(), p, diskStatus(k).Log.PendingBytes),
-		limit:     v.MaxMemory, counted: k.Counted(), policy: v.Policy(), machine: p.TotalMemory,
+		limit:     v.MaxMemory, counted: k.Counted(), policy: v.Policy(), machine: v.MachineMemory(),
 		evictions: k.Rates().Evictions, over: over,
 		sessions: int64(k.Clients.Len()), bounded: v.ClientsLimit() > 0, defrag: v.ActiveDefrag,
 	}))

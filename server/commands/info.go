@@ -64,6 +64,7 @@ type infoWriter struct {
 	v       *config.Values
 	store   store.Stats
 	moved   store.CompactionStats
+	totals  engine.Totals
 	process stats.Process
 	disk    persistence.Status
 	now     time.Time
@@ -86,7 +87,7 @@ func cmdInfo(c *engine.Ctx) error {
 	}
 	w := &infoWriter{
 		c: c, k: c.Kernel, v: c.Kernel.Config.Values(),
-		store: c.StoreStats(), moved: c.Compaction(), process: stats.ReadProcess(), disk: diskStatus(c.Kernel), now: c.Kernel.Now(),
+		store: c.StoreStats(), moved: c.Compaction(), totals: c.Totals(), process: stats.ReadProcess(), disk: diskStatus(c.Kernel), now: c.Kernel.Now(),
 	}
 	for _, s := range infoSections() {
 		if !chosen[strings.ToLower(s.name)] && !(named && s.level <= level) {
@@ -174,7 +175,7 @@ func (w *infoWriter) clients() {
 }
 
 func (w *infoWriter) stats() {
-	t, rates := w.c.Totals(), w.k.Rates()
+	t, rates := &w.totals, w.k.Rates()
 	hits, misses := w.k.Stats.Keyspace()
 	w.put("total_connections_received", t[engine.CountConnections])
 	w.put("total_commands_processed", w.k.Stats.Total())
@@ -190,20 +191,20 @@ func (w *infoWriter) stats() {
 	w.zero("sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys")
 	w.put("expired_keys", t[engine.CountExpired])
 	w.put("expired_stale_perc", "0.00")
-	w.zero("expired_time_cap_reached_count")
-	w.zero("expire_cycle_cpu_milliseconds")
-	w.evictions(t)
+	w.put("expired_time_cap_reached_count", t[engine.CountExpireCapped])
+	w.put("expire_cycle_cpu_milliseconds", time.Duration(t[engine.CountExpireTime]).Milliseconds())
+	w.evictions()
 	w.put("keyspace_hits", hits)
 	w.put("keyspace_misses", misses)
 	w.zero("pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
 		"migrate_cached_sockets", "slave_expires_tracked_keys")
-	w.compaction(t)
+	w.compaction()
 	w.zero("tracking_total_keys", "tracking_total_items", "tracking_total_prefixes", "unexpected_error_replies")
 	w.put("total_error_replies", w.k.Errors.Total())
 	w.put("dump_payload_sanitizations", t[engine.CountChecked])
 	w.put("total_reads_processed", t[engine.CountReads])
 	w.put("total_writes_processed", t[engine.CountWrites])
-	w.threads(t)
+	w.threads()
 	w.put("client_query_buffer_limit_disconnections", t[engine.CountQueryClosed])
 	w.put("client_output_buffer_limit_disconnections", t[engine.CountOutputClosed])
 	w.zero("reply_buffer_shrinks", "reply_buffer_expands")
@@ -213,13 +214,13 @@ func (w *infoWriter) stats() {
 
 // threads counts what event loops beyond a single one have read and written: each
 // of them does what Redis calls the work of an I/O thread.
-func (w *infoWriter) threads(t engine.Totals) {
+func (w *infoWriter) threads() {
 	if w.v.IOThreads == 1 {
 		w.zero("io_threaded_reads_processed", "io_threaded_writes_processed")
 		return
 	}
-	w.put("io_threaded_reads_processed", t[engine.CountReads])
-	w.put("io_threaded_writes_processed", t[engine.CountWrites])
+	w.put("io_threaded_reads_processed", w.totals[engine.CountReads])
+	w.put("io_threaded_writes_processed", w.totals[engine.CountWrites])
 }
 
 func kilobytes(n int64) string { return fmt.Sprintf("%.2f", float64(n)/1024) }

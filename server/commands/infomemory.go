@@ -42,7 +42,7 @@ func (w *infoWriter) memory() {
 	w.zero("mem_overhead_db_hashtable_rehashing") // tables grow without a second one beside them
 	w.put("active_defrag_running", w.defragShare())
 	w.put("lazyfree_pending_objects", w.store.Garbage)
-	w.zero("lazyfreed_objects")
+	w.put("lazyfreed_objects", w.totals[engine.CountFreed])
 }
 
 // scripts writes what scripts and functions take: there are none.
@@ -61,16 +61,18 @@ func (w *infoWriter) layer(name string, l layer) {
 	w.put(name+"_bytes", l.bytes())
 }
 
-// defragShare is the share of a core, in percent, that compaction may take, 0 while
-// there is nothing to compact.
+// defragShare is the share of a core, in percent, that compaction has, 0 while there
+// is nothing to compact. A writer that needs memory may compact before the background
+// does: that is 1.
 func (w *infoWriter) defragShare() int64 {
 	if !w.moved.Running {
 		return 0
 	}
-	return w.v.DefragCycleMax
+	return max(1, w.k.CompactingShare.Load())
 }
 
-func (w *infoWriter) evictions(t engine.Totals) {
+func (w *infoWriter) evictions() {
+	t := &w.totals
 	total, current := w.k.OverLimit()
 	w.put("evicted_keys", t[engine.CountEvicted])
 	w.put("evicted_clients", t[engine.CountEvictedClients])
@@ -79,7 +81,8 @@ func (w *infoWriter) evictions(t engine.Totals) {
 	w.put("current_eviction_exceeded_time", current.Milliseconds())
 }
 
-func (w *infoWriter) compaction(t engine.Totals) {
+func (w *infoWriter) compaction() {
+	t := &w.totals
 	w.put("active_defrag_hits", t[engine.CountMoved]+t[engine.CountArrays])
 	w.put("active_defrag_misses", t[engine.CountKept]+t[engine.CountKeptArrays])
 	w.put("active_defrag_key_hits", t[engine.CountMoved])

@@ -102,6 +102,12 @@ type Kernel struct {
 	// ExpireCapped counts the slices of background work that ended while expired keys
 	// were being removed.
 	ExpireCapped atomic.Int64
+	// ExpireTime is how long the background work has removed expired keys, in
+	// nanoseconds.
+	ExpireTime atomic.Int64
+	// CompactingShare is the share of a core, in percent, that compaction had when it
+	// last ran.
+	CompactingShare atomic.Int64
 
 	aof      *aof.Log // Persist's; nil without it
 	clock    func() time.Time

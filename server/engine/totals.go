@@ -18,17 +18,20 @@ const (
 	CountOutputClosed           // connections closed for too much output waiting
 	CountBytesIn
 	CountBytesOut
-	CountReads          // system calls
-	CountWrites         // system calls
-	CountChecked        // payloads of RESTORE that were checked in full
-	CountExpired        // keys
-	CountEvicted        // keys
-	CountMoved          // records that compaction has moved
-	CountKept           // records that it has looked at and left
-	CountArrays         // arrays of buckets that it has moved
-	CountKeptArrays     // arrays of buckets that it has looked at and left
-	CountCompaction     // ns for which it has run
-	counters        int = iota
+	CountReads            // system calls
+	CountWrites           // system calls
+	CountChecked          // payloads of RESTORE that were checked in full
+	CountExpired          // keys
+	CountEvicted          // keys
+	CountExpireCapped     // slices of background work that ended while keys expired
+	CountExpireTime       // ns for which the background work has removed expired keys
+	CountMoved            // records that compaction has moved
+	CountKept             // records that it has looked at and left
+	CountArrays           // arrays of buckets that it has moved
+	CountKeptArrays       // arrays of buckets that it has looked at and left
+	CountCompaction       // ns for which it has run
+	CountFreed            // objects freed in the background
+	counters          int = iota
 )
 
 // Totals are counters that others keep and never reset. CONFIG RESETSTAT notes
@@ -37,7 +40,7 @@ type Totals [counters]int64
 
 func (c *Ctx) totals() Totals {
 	k := c.Kernel
-	n, moved := k.network(), c.Compaction()
+	n, moved, st := k.network(), c.Compaction(), c.StoreStats()
 	return Totals{
 		CountConnections:    n.Accepted,
 		CountRefused:        n.Rejected,
@@ -56,6 +59,9 @@ func (c *Ctx) totals() Totals {
 		CountArrays:         moved.Arrays,
 		CountKeptArrays:     moved.KeptArrays,
 		CountCompaction:     int64(moved.Time),
+		CountExpireCapped:   k.ExpireCapped.Load(),
+		CountExpireTime:     k.ExpireTime.Load(),
+		CountFreed:          st.Freed,
 	}
 }
 
