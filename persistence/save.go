@@ -24,22 +24,40 @@ const retryDelay = 5 * time.Second
 // told to begin to write them to disk.
 const syncEvery = 4 << 20
 
+// RefusesSave is ErrSaveRunning, ErrStopping, or nil if a save might begin. Whoever asks
+// before taking all shard locks spares others a wait for nothing. The answer may be
+// outdated.
+func (m *Manager) RefusesSave() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.refusesSaveLocked()
+}
+
+func (m *Manager) refusesSaveLocked() error {
+	switch {
+	case m.closing:
+		return ErrStopping
+	case m.job != nil && m.job.kind == saveJob:
+		return ErrSaveRunning
+	}
+	return nil
+}
+
 // BackgroundSaveLocked begins a save. If a rewrite of the log is running it fails
 // with ErrRewriteRunning, or is scheduled if that is wanted; ErrSaveRunning and
 // ErrStopping are the other errors. All shard locks are held: the cut is now.
 func (m *Manager) BackgroundSaveLocked(schedule bool) (scheduled bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch {
-	case m.closing:
-		return false, ErrStopping
-	case m.job == nil:
+	if err := m.refusesSaveLocked(); err != nil {
+		return false, err
+	}
+	if m.job == nil {
 		m.queue.save = true
 		m.startSaveLocked()
 		return false, nil
-	case m.job.kind == saveJob:
-		return false, ErrSaveRunning
-	case !schedule:
+	}
+	if !schedule {
 		return false, ErrRewriteRunning
 	}
 	m.queue.save = true
@@ -51,11 +69,8 @@ func (m *Manager) BackgroundSaveLocked(schedule bool) (scheduled bool, err error
 func (m *Manager) ScheduleSave() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch {
-	case m.closing:
-		return ErrStopping
-	case m.job != nil && m.job.kind == saveJob:
-		return ErrSaveRunning
+	if err := m.refusesSaveLocked(); err != nil {
+		return err
 	}
 	m.queue.save = true
 	return nil
@@ -82,11 +97,8 @@ func (m *Manager) Flushed() {
 func (m *Manager) SaveLocked(done func(error)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closing {
-		return ErrStopping
-	}
-	if m.job != nil && m.job.kind == saveJob {
-		return ErrSaveRunning
+	if err := m.refusesSaveLocked(); err != nil {
+		return err
 	}
 	m.queue.waiting = append(m.queue.waiting, done)
 	if m.job == nil {

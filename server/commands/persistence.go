@@ -14,8 +14,9 @@ import (
 func persistenceCommands() []engine.Spec {
 	const (
 		admin = engine.Admin | engine.NoScript | engine.NoAsyncLoading
-		// A snapshot is of the moment of the command, hence all shards.
-		save = admin | engine.AllShards
+		// A snapshot is of the moment of the command, hence all shards; but whoever
+		// asks while one is being written does not stop anybody.
+		save = admin | engine.OwnLocks
 	)
 	return []engine.Spec{
 		{Name: "save", Handler: cmdSave, Arity: 1, Flags: save | engine.NoMulti, Group: "server", Since: "1.0.0",
@@ -56,6 +57,9 @@ func cmdSave(c *engine.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if err := m.RefusesSave(); err != nil {
+		return saveError(err)
+	}
 	outcome := make(chan error, 1)
 	end := func(resume func()) func(error) {
 		return func(err error) {
@@ -64,19 +68,30 @@ func cmdSave(c *engine.Ctx) error {
 		}
 	}
 	return c.WaitFor(func(resume func()) {
-		if err := m.SaveLocked(end(resume)); err != nil {
+		c.Store.LockAll() // never inside EXEC, see the row
+		err := m.SaveLocked(end(resume))
+		c.Store.UnlockAll()
+		if err != nil {
 			end(resume)(err)
 		}
 	}, 0, func(c *engine.Ctx) error {
-		switch err := <-outcome; {
-		case err == nil:
-			c.Out.OK()
-			return nil
-		case errors.Is(err, persistence.ErrSaveRunning):
-			return engine.ErrSaveRunning
+		if err := <-outcome; err != nil {
+			return saveError(err)
 		}
-		return engine.ErrPlain // as in Redis: the log says more
+		c.Out.OK()
+		return nil
 	})
+}
+
+// saveError is what clients are told of a save that did not succeed.
+func saveError(err error) error {
+	switch {
+	case errors.Is(err, persistence.ErrSaveRunning):
+		return engine.ErrSaveRunning
+	case errors.Is(err, persistence.ErrRewriteRunning):
+		return engine.ErrChildActive
+	}
+	return engine.ErrPlain // as in Redis: the log says more
 }
 
 func cmdBgsave(c *engine.Ctx) error {
@@ -92,16 +107,14 @@ func cmdBgsave(c *engine.Ctx) error {
 	scheduled := true
 	if c.InExec() { // the snapshot would have one half of the transaction
 		err = m.ScheduleSave()
-	} else {
+	} else if err = m.RefusesSave(); err == nil {
+		c.Store.LockAll()
 		scheduled, err = m.BackgroundSaveLocked(schedule)
+		c.Store.UnlockAll()
 	}
 	switch {
-	case errors.Is(err, persistence.ErrSaveRunning):
-		return engine.ErrSaveRunning
-	case errors.Is(err, persistence.ErrRewriteRunning):
-		return engine.ErrChildActive
 	case err != nil:
-		return engine.ErrPlain
+		return saveError(err)
 	case scheduled:
 		c.Out.Status("Background saving scheduled")
 	default:
