@@ -121,7 +121,7 @@ type shard struct {
 
 	digits [20]byte // an integer member of a set, printed for its reader
 
-	_ [20]byte // shards begin on cache lines, and neighbours share none
+	_ [12]byte // shards begin on cache lines, and neighbours share none
 }
 
 // Open makes an empty store.
