@@ -33,7 +33,7 @@ func (s *Store) Maintain(now int64) (more bool, err error) {
 	if m.expireAt == nil {
 		m.expireAt = make([]expireCursor, len(s.shards))
 	}
-	if m.shard == 0 && m.idle == 0 && s.heap.Excess() {
+	if m.shard == 0 && m.idle == 0 && s.heap.Excess() || s.heap.Overdue() {
 		if _, err := s.heap.Scavenge(); err != nil {
 			return false, err
 		}

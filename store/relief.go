@@ -72,6 +72,7 @@ func (s *Store) Evicted() int64 { return s.evicted.Load() }
 // time and the policy is for those alone, several steps may be needed to find one.
 func (e *Evictor) Relieve(now, want, limit int64) (progress bool) {
 	s := e.s
+	s.giveBack()
 	if i := s.littered.first(e.at); i >= 0 {
 		sh := &s.shards[i]
 		sh.mu.Lock()

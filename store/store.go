@@ -258,7 +258,8 @@ type Stats struct {
 	Expired  int64 // keys removed because their time had come
 	Used     int64 // bytes of slots in use: records and tables
 	Held     int64 // bytes of memory taken for them
-	Resident int64 // Held, and free memory not yet given back to the system
+	Pending  int64 // bytes of freed large blocks not yet given back to the system
+	Resident int64 // Held, Pending, and other free memory not yet given back
 	Garbage  int   // objects waiting to be freed: big collections, and keys of flushed databases
 	Freed    int64 // such objects freed since the start
 	Nested   int   // big hashes and sets
@@ -287,7 +288,7 @@ func (s *Store) StatsLocked() Stats {
 
 func (s *Store) heapStats() Stats {
 	h := s.heap.Stats()
-	return Stats{Expired: s.expired.Load(), Held: h.Spans, Resident: h.Resident}
+	return Stats{Expired: s.expired.Load(), Held: h.Spans, Pending: h.Pending, Resident: h.Resident}
 }
 
 func (sh *shard) addStatsLocked(st *Stats) {
@@ -310,6 +311,30 @@ func (s *Store) Used() int64 { return max(0, s.heap.Used()) }
 // Memory is the number of bytes taken for data, free slots included. It is
 // one atomic load; Stats has the details.
 func (s *Store) Memory() int64 { return s.heap.Stats().Spans }
+
+// SetReserve bounds the free memory that is kept for reuse to what becomes a
+// memory limit of so many bytes; 0 is no limit.
+func (s *Store) SetReserve(limit int64) {
+	if limit > 0 {
+		limit = reserveBase + limit/reservePart
+	}
+	s.heap.SetReserve(limit)
+}
+
+// Free memory of reserveBase bytes and one part in reservePart of a memory limit
+// stays mapped.
+const (
+	reserveBase = 1 << 20
+	reservePart = 128
+)
+
+// giveBack returns a piece of free memory to the system if so much of it has piled
+// up that the maintenance cannot keep pace. It takes some tens of microseconds.
+func (s *Store) giveBack() {
+	if s.heap.Overdue() {
+		_, _ = s.heap.Scavenge() // an error comes again in Maintain
+	}
+}
 
 // Exhausted reports that the address range is nearly used up: commands that
 // need memory have to be refused.

@@ -23,6 +23,7 @@ type Arena struct {
 	// beyond it. Any goroutine may read gain.
 	floor int64
 	gain  atomic.Int64
+	slack atomic.Int64 // bytes of free slots, to the same precision
 
 	large []uint32 // first pages of large blocks, so that Reset finds them
 }
@@ -64,7 +65,11 @@ func (a *Arena) tell() {
 	slack := a.held - a.used
 	a.floor = min(a.floor, slack)
 	a.gain.Store(slack - a.floor)
+	a.slack.Store(slack)
 }
+
+// Slack is Held without Used, to 2 KiB. Any goroutine may call it.
+func (a *Arena) Slack() int64 { return a.slack.Load() }
 
 // RoundUp is the capacity a block of n bytes would get.
 func RoundUp(n int) int {
@@ -143,6 +148,7 @@ func (a *Arena) grow(c uint8) uint32 {
 	a.held += 1 << spanShift[cl.kind]
 	l.all = append(l.all, page)
 	a.listFirst(l, page)
+	a.tell()
 	return page
 }
 
@@ -222,12 +228,13 @@ func (a *Arena) Footprint(r Ref) int {
 }
 
 func (a *Arena) allocLarge(n, size int) Ref {
-	page, err := a.h.takeLarge(size)
+	used := (n + 4095) >> 12
+	page, pages, err := a.h.takeLarge(size, int64(used)<<12)
 	if err != nil {
 		panic(err)
 	}
-	used := (n + 4095) >> 12
-	a.desc[page] = desc{next: uint32(size / largePage), prev: uint32(used), index: uint32(len(a.large))}
+	d := &a.desc[page]
+	d.next, d.prev, d.index = pages, uint32(used), uint32(len(a.large))
 	a.charge(int64(used) << 12)
 	a.large = append(a.large, page)
 	return Ref(uint64(page) << descShift >> unitShift)

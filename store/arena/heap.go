@@ -76,15 +76,16 @@ const (
 	minReserve = 4 << 30
 
 	// keepResident spans stay mapped for reuse: this many bytes plus 1/32
-	// of what is in use.
+	// of what is in use, or what SetReserve says if that is less.
 	keepResident = 1 << 20
 
 	// largeMargin of the range is left for the write that was admitted last: a
 	// value of 512 MB, and as much room to grow.
 	largeMargin = 1 << 30
 
-	releaseSlice = 4 << 20 // bytes given back per step of a large block
-	releaseBatch = 512     // free spans given back per step
+	releaseSlice = 1 << 20 // bytes given back per step of a large block
+	reuseAmong   = 8       // freed blocks that are looked at before a fresh one is taken
+	releaseBatch = 128     // free spans given back per step
 )
 
 // desc describes the span (or large block) that begins at its page. Interior
@@ -103,6 +104,8 @@ type desc struct {
 const (
 	flagListed     = 1 << iota // on its arena's list of spans with room
 	flagEvacuating             // being emptied: no new slots from here
+	flagFree                   // the first page of free address space, see extents
+	flagFreeEnd                // and the last
 )
 
 // ErrExhausted means that the reserved range has no room left.
@@ -116,19 +119,26 @@ type Heap struct {
 	rshift uint
 
 	mu      sync.Mutex
-	bump    [kinds + 1]uint64   // first offset never used, per region
-	dirty   [kinds][]uint32     // free spans that are resident (offset >> descShift)
-	clean   [kinds][]uint32     // free spans given back to the system
-	large   map[uint32][]uint32 // free large blocks by size in pages
-	pending []span              // large blocks waiting to be given back
+	bump    [kinds + 1]uint64 // first offset never used, per region
+	dirty   [kinds][]uint32   // free spans that are resident (offset >> descShift)
+	clean   [kinds][]uint32   // free spans given back to the system
+	large   extents           // free large blocks
+	pending []freed           // large blocks waiting to be given back
 
 	exhausted  atomic.Bool
-	dirtyBytes atomic.Int64
+	reserve    atomic.Int64 // see SetReserve
+	dirtyBytes atomic.Int64 // of free spans that are resident
+	pendBytes  atomic.Int64 // of pending that are resident
 	spanBytes  atomic.Int64 // bytes of spans and large blocks handed out
 	used       atomic.Int64 // bytes in use in them, as far as arenas have told
 }
 
-type span struct{ page, pages, done uint32 }
+// freed is a large block that is no longer in use. Its first used bytes are
+// resident, in units of 4 KiB.
+type freed struct {
+	page, pages uint32
+	used        int64
+}
 
 // NewHeap reserves the address range. It asks for 4 TiB and is content with
 // less where the system limits address space.
@@ -158,8 +168,8 @@ func reserve(size uint64) (*Heap, error) {
 		mem:    mem,
 		desc:   unsafe.Slice((*desc)(unsafe.Pointer(&raw[0])), descs),
 		region: size / (kinds + 1),
-		large:  make(map[uint32][]uint32),
 	}
+	h.large.desc = h.desc
 	for 1<<h.rshift < h.region {
 		h.rshift++
 	}
@@ -189,15 +199,33 @@ func (h *Heap) Used() int64 { return h.used.Load() }
 
 // Stats tells how a heap's memory is used, in bytes.
 type Stats struct {
-	Spans    int64 // handed out to arenas
-	Resident int64 // Spans, and free spans that have not been given back yet
+	Spans    int64 // handed out to arenas, large blocks included
+	Pending  int64 // freed large blocks that have not been given back yet
+	Resident int64 // Spans, Pending, and free spans that have not been given back
 }
 
 // Stats reads the counters. It takes no lock.
 func (h *Heap) Stats() Stats {
-	s := h.spanBytes.Load()
-	return Stats{Spans: s, Resident: s + h.dirtyBytes.Load()}
+	s, p := h.spanBytes.Load(), h.pendBytes.Load()
+	return Stats{Spans: s, Pending: p, Resident: s + p + h.dirtyBytes.Load()}
 }
+
+// SetReserve bounds the free memory that stays mapped for reuse, in bytes. It is 1
+// MiB and 1/32 of what is in use anyway; 0 leaves it at that.
+func (h *Heap) SetReserve(bytes int64) { h.reserve.Store(bytes) }
+
+// keep is how many bytes of free spans stay mapped.
+func (h *Heap) keep() int64 {
+	keep := keepResident + h.spanBytes.Load()/32
+	if r := h.reserve.Load(); r > 0 {
+		return min(keep, r)
+	}
+	return keep
+}
+
+// Overdue reports that twice as much free memory is resident as should be: more is
+// freed than the maintenance gives back, so whoever frees should call Scavenge.
+func (h *Heap) Overdue() bool { return h.dirtyBytes.Load()+h.pendBytes.Load() > 2*h.keep() }
 
 // takeSpan hands out one span of a kind; it returns its first page.
 func (h *Heap) takeSpan(kind uint8) (uint32, error) {
@@ -235,29 +263,66 @@ func (h *Heap) giveSpans(kind uint8, pages ...uint32) {
 	h.spanBytes.Add(-bytes)
 }
 
-// takeLarge hands out a large block of the given virtual size.
-func (h *Heap) takeLarge(size int) (uint32, error) {
-	pages := uint32(size / largePage)
+// takeLarge hands out a large block of the given virtual size, of which used bytes
+// are going to be touched, in units of 4 KiB. The block may be longer.
+func (h *Heap) takeLarge(size int, used int64) (page, pages uint32, err error) {
+	pages = uint32(size / largePage)
+	if f, ok := h.reuse(pages, used); ok {
+		return f.page, f.pages, nil
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if l := h.large[pages]; len(l) > 0 {
-		h.large[pages] = l[:len(l)-1]
-		return l[len(l)-1], nil
+	if page = h.large.take(pages); page != 0 {
+		return page, pages, nil
 	}
 	if h.bump[kinds]+uint64(size) > (kinds+1)*h.region {
-		return 0, ErrExhausted
+		return 0, 0, ErrExhausted
 	}
-	page := uint32(h.bump[kinds] >> descShift)
+	page = uint32(h.bump[kinds] >> descShift)
 	h.bump[kinds] += uint64(size)
 	h.noteExhausted()
-	return page, nil
+	return page, pages, nil
+}
+
+// reuse finds a freed block whose memory has not been given back yet and that is
+// as long as wanted, or up to an eighth longer: to give memory back and take the
+// same amount anew costs a page fault per 4 KiB.
+func (h *Heap) reuse(pages uint32, used int64) (f freed, ok bool) {
+	if h.pendBytes.Load() == 0 {
+		return f, false
+	}
+	h.mu.Lock()
+	for i := len(h.pending) - 1; i >= max(0, len(h.pending)-reuseAmong) && !ok; i-- {
+		f = h.pending[i]
+		if ok = f.pages >= pages && f.pages-pages <= pages/8 && f.used <= used+max(releaseSlice, used/8); ok {
+			h.pending[i] = h.pending[len(h.pending)-1]
+			h.pending = h.pending[:len(h.pending)-1]
+		}
+	}
+	h.mu.Unlock()
+	if !ok {
+		return f, false
+	}
+	// What is resident beyond the part that is counted from now on goes.
+	if f.used > used {
+		off := uint64(f.page) << descShift
+		if unix.Madvise(h.mem[off+uint64(used):off+uint64(f.used)], unix.MADV_DONTNEED) != nil {
+			h.mu.Lock()
+			h.pending = append(h.pending, f)
+			h.mu.Unlock()
+			return f, false
+		}
+	}
+	h.pendBytes.Add(-f.used)
+	return f, true
 }
 
 // giveLarge takes a large block back; Scavenge returns its memory.
 func (h *Heap) giveLarge(page, pages uint32, used int64) {
 	h.mu.Lock()
-	h.pending = append(h.pending, span{page: page, pages: pages})
+	h.pending = append(h.pending, freed{page: page, pages: pages, used: used})
 	h.mu.Unlock()
+	h.pendBytes.Add(used)
 	h.spanBytes.Add(-used)
 }
 
@@ -269,8 +334,7 @@ func (h *Heap) Scavenge() (more bool, err error) {
 		return more, err
 	}
 	for kind := uint8(0); kind < kinds; kind++ {
-		keep := keepResident + h.spanBytes.Load()/32
-		excess := h.dirtyBytes.Load() - keep
+		excess := h.dirtyBytes.Load() - h.keep()
 		if excess <= 0 {
 			return false, nil
 		}
@@ -278,7 +342,7 @@ func (h *Heap) Scavenge() (more bool, err error) {
 			return false, err
 		}
 	}
-	return h.dirtyBytes.Load() > keepResident+h.spanBytes.Load()/32, nil
+	return h.dirtyBytes.Load() > h.keep(), nil
 }
 
 // Exhausted reports that less than a sixteenth of some region is left, of that
@@ -302,34 +366,35 @@ func (h *Heap) noteExhausted() {
 }
 
 // Excess reports whether Scavenge has something to do.
-func (h *Heap) Excess() bool {
-	h.mu.Lock()
-	pending := len(h.pending)
-	h.mu.Unlock()
-	return pending > 0 || h.dirtyBytes.Load() > keepResident+h.spanBytes.Load()/32
-}
+func (h *Heap) Excess() bool { return h.pendBytes.Load() > 0 || h.dirtyBytes.Load() > h.keep() }
 
+// scavengeLarge gives a slice of a freed large block back, from its end on, so that
+// what is left may still be reused.
 func (h *Heap) scavengeLarge() (done, more bool, err error) {
 	h.mu.Lock()
 	if len(h.pending) == 0 {
 		h.mu.Unlock()
 		return false, false, nil
 	}
-	s := pop(&h.pending)
+	f := pop(&h.pending)
 	h.mu.Unlock()
-	left := int(s.pages-s.done) * largePage
-	n := min(left, releaseSlice)
-	off := uint64(s.page+s.done) << descShift
-	if err := unix.Madvise(h.mem[off:off+uint64(n)], unix.MADV_DONTNEED); err != nil {
-		return true, false, fmt.Errorf("arena: madvise: %w", err)
+	n := min(f.used, releaseSlice)
+	end := uint64(f.page)<<descShift + uint64(f.used)
+	if err := unix.Madvise(h.mem[end-uint64(n):end], unix.MADV_DONTNEED); err != nil {
+		n, err = 0, fmt.Errorf("arena: madvise: %w", err)
 	}
-	s.done += uint32(n / largePage)
+	f.used -= n
+	h.pendBytes.Add(-n)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s.done < s.pages {
-		h.pending = append(h.pending, s)
-	} else {
-		h.large[s.pages] = append(h.large[s.pages], s.page)
+	if f.used > 0 {
+		h.pending = append(h.pending, f)
+		return true, err == nil, err
+	}
+	low, bump := uint32(kinds*h.region>>descShift), uint32(h.bump[kinds]>>descShift)
+	h.bump[kinds] = uint64(h.large.join(f.page, f.pages, low, bump)) << descShift
+	if h.exhausted.Load() {
+		h.noteExhausted()
 	}
 	return true, true, nil
 }

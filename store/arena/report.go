@@ -18,7 +18,7 @@ type Report struct {
 	LargeUsed int64        // bytes of them that are in use
 	Free      int64        // bytes of free spans that are resident
 	Returned  int64        // bytes of free spans that the system has back
-	Pending   int64        // bytes of address space of freed large blocks that are still to be given back
+	Pending   int64        // bytes of freed large blocks that are resident still
 }
 
 // Report begins a report with what the heap itself knows. It takes the heap's lock.
@@ -34,7 +34,7 @@ func (h *Heap) Report() *Report {
 		r.Returned += int64(len(h.clean[kind])) << spanShift[kind]
 	}
 	for _, s := range h.pending {
-		r.Pending += int64(s.pages-s.done) * largePage
+		r.Pending += s.used
 	}
 	return r
 }
@@ -60,7 +60,7 @@ func (h *Heap) Purge(ctx context.Context) error {
 	h.mu.Lock()
 	var slices int
 	for _, s := range h.pending {
-		slices += int(s.pages-s.done)*largePage/releaseSlice + 1
+		slices += int(s.used/releaseSlice) + 1
 	}
 	var spans [kinds]int
 	for kind := range spans {
