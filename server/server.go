@@ -135,6 +135,7 @@ func followConfig(cfg *config.Config, st *store.Store) {
 		st.SetMeter(eviction.NewMeter(v.Policy(), eviction.Params{LogFactor: v.LFULogFactor, DecayTime: v.LFUDecayTime}))
 	}
 	samples := func(v *config.Values) { st.SetSamples(int(v.MaxMemorySamples)) }
+	reserve := func(v *config.Values) { st.SetReserve(v.MaxMemory) }
 	compaction := func(v *config.Values) {
 		var p store.CompactionParams
 		if v.ActiveDefrag {
@@ -152,10 +153,11 @@ func followConfig(cfg *config.Config, st *store.Store) {
 		cfg.OnChange(name, policy)
 	}
 	cfg.OnChange("maxmemory-samples", samples)
+	cfg.OnChange("maxmemory", reserve)
 	for _, name := range []string{"activedefrag", "active-defrag-threshold-lower", "active-defrag-ignore-bytes"} {
 		cfg.OnChange(name, compaction)
 	}
-	for _, now := range []func(*config.Values){apply, policy, samples, compaction} {
+	for _, now := range []func(*config.Values){apply, policy, samples, reserve, compaction} {
 		now(cfg.Values())
 	}
 }
