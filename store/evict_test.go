@@ -23,6 +23,7 @@ func evictStore(t testing.TB, policy string, shards, samples int) (*Store, *Evic
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		checkAccounts(t, s)
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}

@@ -145,9 +145,10 @@ func compare(t *testing.T, got, want map[string]string) {
 }
 
 // checkAtRest verifies what has to hold when no snapshot runs, and that no
-// block of the arena is lost. Garbage is collected first.
+// block of the arena is lost. Garbage is collected in between.
 func checkAtRest(t *testing.T, s *Store) {
 	t.Helper()
+	checkAccounts(t, s)
 	if s.Debt() != 0 || s.orphans.Load() != 0 || s.snapshot.Load() != nil {
 		t.Errorf("debt %d, orphans %d, snapshot %v", s.Debt(), s.orphans.Load(), s.snapshot.Load())
 	}
@@ -242,6 +243,9 @@ func TestSnapshotAgainstModel(t *testing.T) {
 			}
 			for range rng.IntN(changes) {
 				m.step()
+			}
+			if steps%16 == 0 {
+				checkAccounts(t, s)
 			}
 		}
 		m.target = nil

@@ -17,6 +17,7 @@ func testStore(t testing.TB) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		checkAccounts(t, s)
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
