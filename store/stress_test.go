@@ -118,7 +118,7 @@ func stress(t *testing.T, s *Store, id int, now *atomic.Int64, rng *rand.Rand) {
 	for step := range 4000 {
 		p := place{rng.IntN(3), fmt.Sprintf("w%d:%d", id, rng.IntN(40))}
 		q := place{p.db, fmt.Sprintf("w%d:%d", id, rng.IntN(40))}
-		v := &View{Store: s, DB: p.db, Now: now.Load()}
+		v := &View{Store: s, DB: p.db}
 		k, k2 := s.Key([]byte(p.name)), s.Key([]byte(q.name))
 		var locks Lockset
 		locks.Add(k.Shard())
@@ -127,6 +127,7 @@ func stress(t *testing.T, s *Store, id int, now *atomic.Int64, rng *rand.Rand) {
 			s.Prefetch(p.db, []Key{k, k2, k2}, [][]byte{[]byte("f1"), nil, []byte("f2")})
 		}
 		locks.Lock(s)
+		v.Now = now.Load() // no earlier: the maintenance may have been there with a later time
 		for _, x := range []place{p, q} {
 			if m := model[x]; m != nil && m.expire != 0 && m.expire <= v.Now {
 				delete(model, x)
