@@ -1,0 +1,133 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/store"
+)
+
+// TestCompactingShare: what active-defrag-cycle-* ask for, between the thresholds.
+func TestCompactingShare(t *testing.T) {
+	st, err := store.Open(store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	j := &janitor{store: st} // it holds nothing, so that 0 % of it is fragmented
+	v := config.Values{DefragCycleMin: 2, DefragCycleMax: 40, DefragThresholdLower: 10, DefragThresholdUpper: 100}
+	check := func(what string, want int64) {
+		t.Helper()
+		if got := j.compactingShare(&v, 25); got != want {
+			t.Errorf("%s: %d %%, want %d", what, got, want)
+		}
+	}
+	check("without activedefrag", 25)
+	v.ActiveDefrag = true
+	check("below the lower threshold", 2)
+	v.DefragThresholdLower, v.DefragThresholdUpper = -10, 10
+	check("half way", 21)
+	v.DefragThresholdLower, v.DefragThresholdUpper = -20, -10
+	check("above the upper threshold", 40)
+	v.DefragThresholdLower = -10
+	check("with thresholds that are one", 40)
+	v.DefragCycleMin = 50
+	check("with bounds the wrong way round", 50)
+	if got := rest(time.Millisecond, 20); got != 4*time.Millisecond {
+		t.Errorf("a share of 20 %% sleeps %v after 1 ms", got)
+	}
+}
+
+// handDriven is a janitor whose slices the test calls; the server's own has stopped.
+func handDriven(t *testing.T, s *Server) *janitor {
+	t.Helper()
+	p := dial(t, "tcp", s.Addrs()[0])
+	eventually(t, "the server has loaded", func() bool { return p.do("get nothing") == "$-1" })
+	s.janitor.close()
+	s.janitor = nil
+	return &janitor{store: s.store, persist: s.persist, kernel: s.kernel, cfg: s.cfg, log: quiet, evictor: s.store.NewEvictor()}
+}
+
+// TestExpireCapped: a slice that ends with keys still due is counted, and INFO says so; those that find nothing are not.
+func TestExpireCapped(t *testing.T) {
+	s := start(t)
+	j := handDriven(t, s)
+	v := store.View{Store: s.store, Now: time.Now().UnixMilli() - 10_000}
+	const keys = 200_000 // some 10 ms of work
+	for i := range keys {
+		k := s.store.Key(fmt.Append(nil, "key:", i))
+		s.store.Lock(k.Shard())
+		v.SetString(k, nil, v.Now+1)
+		s.store.Unlock(k.Shard())
+	}
+	slices := int64(0)
+	for j.slice(time.Now()) {
+		slices++
+	}
+	capped := s.kernel.ExpireCapped.Load()
+	if capped == 0 || capped > slices || s.store.Expired() != keys {
+		t.Errorf("%d of %d slices ended while keys expired, %d in all", capped, slices, s.store.Expired())
+	}
+	spent := time.Duration(s.kernel.ExpireTime.Load())
+	if spent < time.Duration(capped)*sliceBudget/2 {
+		t.Errorf("%d slices full of expired keys took %v", capped, spent)
+	}
+	if j.slice(time.Now()) || s.kernel.ExpireCapped.Load() != capped {
+		t.Errorf("a slice without anything to do is counted")
+	}
+	stats := infoOf(dial(t, "tcp", s.Addrs()[0]), "stats")
+	for field, want := range map[string]int64{
+		"expired_time_cap_reached_count": capped, "expired_keys": keys,
+		"expire_cycle_cpu_milliseconds": spent.Milliseconds(),
+	} {
+		if got := stats[field]; got != fmt.Sprint(want) {
+			t.Errorf("%s is %q, want %d", field, got, want)
+		}
+	}
+}
+
+// TestTimeAboveTheCap: INFO tells how long memory has been above a cap that cannot be kept, and RESETSTAT forgets it.
+func TestTimeAboveTheCap(t *testing.T) {
+	s := start(t, "--maxmemory-policy", "volatile-lru")
+	p := dial(t, "tcp", s.Addrs()[0])
+	eventually(t, "the server has loaded", func() bool { return p.do("set a b") == "+OK" })
+	if m := infoOf(p, "stats"); m["total_eviction_exceeded_time"] != "0" || m["current_eviction_exceeded_time"] != "0" {
+		t.Errorf("before: %v", m)
+	}
+	p.do("config set maxmemory 1")
+	eventually(t, "time passes above the cap", func() bool {
+		m := infoOf(p, "stats")
+		return m["current_eviction_exceeded_time"] > "0" && m["total_eviction_exceeded_time"] > "0"
+	})
+	if got := p.do("set c d"); !strings.HasPrefix(got, "-OOM ") {
+		t.Errorf("SET says %q", got)
+	}
+	p.do("config set maxmemory 0")
+	eventually(t, "the time ends", func() bool { return infoOf(p, "stats")["current_eviction_exceeded_time"] == "0" })
+	if infoOf(p, "stats")["total_eviction_exceeded_time"] == "0" {
+		t.Error("the time is forgotten")
+	}
+	p.do("config resetstat")
+	if got := infoOf(p, "stats")["total_eviction_exceeded_time"]; got != "0" {
+		t.Errorf("after RESETSTAT it is %q", got)
+	}
+}
+
+// infoOf reads the fields of a section.
+func infoOf(p *peer, section string) map[string]string {
+	p.t.Helper()
+	fields := map[string]string{}
+	for _, line := range strings.Split(p.do("info "+section), "\r\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			fields[name] = value
+		}
+	}
+	return fields
+}
