@@ -16,12 +16,22 @@ import (
 // A trim is a collection and a few madvise calls, in the caller's goroutine. It
 // happens when the runtime holds some slack more than twice of what the last trim
 // left, and at most every trimPeriod.
+//
+// What a trim leaves may be garbage a moment later: the buffers of a request that
+// was running, and what pools keep for one collection more. So where it has left
+// more than the slack it is done once more, and again as long as that helps; then
+// after twice the time, and so on, up to longestPause.
 type trimmer struct {
-	left int64 // bytes that the runtime held after the last trim
-	next time.Time
+	left  int64         // bytes that the runtime held after the last trim
+	next  time.Time     // none before
+	again time.Time     // one is due then if much was left
+	pause time.Duration // between the last trim and again
 }
 
-const trimPeriod = 5 * time.Second
+const (
+	trimPeriod   = 5 * time.Second
+	longestPause = 2 * time.Minute // the runtime collects as often by itself
+)
 
 // trimSlack is how many bytes of garbage may be kept under a memory limit, 0 for none:
 // garbage does not count towards the limit, but it is resident.
@@ -35,11 +45,17 @@ func trimSlack(limit int64) int64 {
 
 // trim does what is due and tells whether it was.
 func (t *trimmer) trim(now time.Time, slack int64) bool {
-	if now.Before(t.next) || stats.GoResident() <= 2*t.left+slack {
+	grown := stats.GoResident() > 2*t.left+slack
+	if now.Before(t.next) || !grown && (t.left <= slack || now.Before(t.again)) {
 		return false
 	}
 	debug.FreeOSMemory()
-	t.left = stats.GoResident()
-	t.next = now.Add(trimPeriod)
+	left := stats.GoResident()
+	if grown || left < t.left/4*3 {
+		t.pause = trimPeriod
+	} else {
+		t.pause = min(2*t.pause, longestPause)
+	}
+	t.left, t.next, t.again = left, now.Add(trimPeriod), now.Add(t.pause)
 	return true
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -26,6 +27,36 @@ func TestTrimGivesGarbageBack(t *testing.T) {
 	}
 	if tr.trim(now, trimSlack(0)) {
 		t.Error("again at once")
+	}
+}
+
+// What a trim finds in use and is garbage afterwards goes with the next one, and a heap that is in use is looked at ever
+// more seldom.
+func TestTrimAgain(t *testing.T) {
+	var tr trimmer
+	const slack = 4 << 20
+	now := time.Now()
+	inUse := make([]byte, 128<<20)
+	for i := 0; i < len(inUse); i += 4096 {
+		inUse[i] = 1
+	}
+	if !tr.trim(now, slack) || tr.left < int64(len(inUse)) {
+		t.Fatalf("%d bytes are left with %d in use", tr.left, len(inUse))
+	}
+	var trims []time.Duration
+	for past := time.Duration(0); past < 10*time.Minute; past += time.Second {
+		if tr.trim(now.Add(past), slack) {
+			trims = append(trims, past)
+		}
+	}
+	if len(trims) < 4 || len(trims) > 10 || trims[0] != trimPeriod {
+		t.Errorf("with all in use, trims after %v", trims)
+	}
+	runtime.KeepAlive(inUse)
+	inUse = nil
+	now = now.Add(10*time.Minute + longestPause)
+	if !tr.trim(now, slack) || tr.left > 100<<20 {
+		t.Errorf("%d bytes are left with nothing in use", tr.left)
 	}
 }
 
