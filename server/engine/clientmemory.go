@@ -18,21 +18,31 @@
 // Who takes 32 KiB and more is in a list by its power of two, so that the largest are
 // found without a look at ten thousand others; within a list the largest of the first
 // few are taken, where Redis takes any. The rest, of less than 32 KiB, are only looked
-// through when the lists are empty, in the order in which they came. CLIENT NO-EVICT
-// takes a client out of choice but not out of the sum, so that others are closed for
-// its bytes; this, too, is Redis'.
+// through when the lists are empty, the largest first, of equal ones the oldest. CLIENT
+// NO-EVICT takes a client out of choice but not out of the sum, so that others are
+// closed for its bytes; this, too, is Redis'.
 //
-// A client that is closed is out of the sum at once, though its loop frees its buffers
-// a moment later: otherwise the loops that meanwhile receive something would close
-// others in its place. What its buffers change by until then is told as ever, and what
-// is left in its total goes when the session ends. So the sum cannot drift, in whatever
-// order the two goroutines come.
+// # Who grows while others are evicted
+//
+// Nobody may be closed for bytes of a client that cannot be chosen yet. So a client
+// that grows is in its list before its bytes are in the sum, and one that shrinks is in
+// its list until they are out of it: while the lists are locked, clients that need
+// another list, or would reach the limit, wait for them outside of the sum. At any
+// moment the sum is at most what all have.
+//
+// A client that is closed is out of the sum at once and for good, though its loop frees
+// its buffers a moment later: otherwise the loops that meanwhile receive something would
+// close others in its place. It tells no differences any more; one that it is telling in
+// this moment it takes back (settle). So the sum cannot drift, in whatever order the two
+// goroutines come.
 
 package engine
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -81,18 +91,28 @@ func (r *Clients) Evicted() int64 { return r.size.evicted.Load() }
 
 // Sized notes that the connection takes delta bytes more. See netloop.Sizer.
 func (s *Session) Sized(delta int64) {
-	r := &s.kernel.Clients
-	memory := s.pub.memory.Add(delta)
-	total := r.size.total.Add(delta)
-	if s.listFor(memory) != s.list.Load() {
-		r.list(s, memory)
-	}
-	if delta < 0 {
+	k, r := s.kernel, &s.kernel.Clients
+	if s.list.Load() == gone {
 		return
 	}
-	r.noteRecent(s.conn.Sizes())
-	if limit := s.kernel.Config.Values().ClientsLimit(); limit > 0 && total >= limit {
-		s.kernel.evictClients(limit)
+	grown := max(delta, 0)
+	r.size.total.Add(delta - grown)
+	memory := s.pub.memory.Add(delta)
+	limit := k.Config.Values().ClientsLimit()
+	if s.listFor(memory) != s.list.Load() || grown > 0 && limit > 0 && r.Memory()+grown >= limit {
+		k.closed(r.place(s, grown, limit))
+	} else {
+		r.size.total.Add(grown)
+		settled := s.list.Load() == gone // since a moment ago
+		if settled {
+			r.settle(s)
+		}
+		if (grown > 0 || settled) && limit > 0 && r.Memory() >= limit {
+			k.evictClients(limit)
+		}
+	}
+	if grown > 0 {
+		r.noteRecent(s.conn.Sizes())
 	}
 }
 
@@ -112,26 +132,39 @@ func (s *Session) weigh() {
 	s.Sized(delta)
 }
 
-// listFor is the index of the list for a client of so many bytes.
+// listFor is the index of the list for the session, which takes so many bytes.
 func (s *Session) listFor(memory int64) int32 {
-	switch {
-	case s.noEvict:
+	if s.noEvict {
 		return exempt
-	case memory < 1<<heavyFrom:
+	}
+	return listOf(memory)
+}
+
+// listOf is the index of the list for clients of so many bytes.
+func listOf(memory int64) int32 {
+	if memory < 1<<heavyFrom {
 		return light
 	}
 	return min(int32(bits.Len64(uint64(memory)))-heavyFrom, heavyLists)
 }
 
-// list puts the session where its memory belongs.
-func (r *Clients) list(s *Session, memory int64) {
+// place puts the session where its memory belongs, adds to the sum the bytes by which
+// it has grown, and evicts whom it must. It returns what evictLocked does.
+func (r *Clients) place(s *Session, grown, limit int64) (victims []victim, short bool) {
 	r.size.listing.Lock()
 	defer r.size.listing.Unlock()
+	r.size.total.Add(grown)
 	if s.list.Load() == gone {
-		return
+		r.settle(s)
+	} else {
+		r.listLocked(s, s.listFor(s.pub.memory.Load()))
 	}
+	return r.evictLocked(limit)
+}
+
+// listLocked puts the session into a list.
+func (r *Clients) listLocked(s *Session, to int32) {
 	r.unlistLocked(s)
-	to := s.listFor(memory)
 	s.list.Store(to)
 	if to > light {
 		s.place = int32(len(r.size.heavy[to]))
@@ -158,6 +191,12 @@ func (r *Clients) unlistLocked(s *Session) {
 func (r *Clients) releaseLocked(s *Session) int64 {
 	r.unlistLocked(s)
 	s.list.Store(gone)
+	return r.settle(s)
+}
+
+// settle takes out of the sum what it has of a session that is gone. It returns how many
+// bytes that were.
+func (r *Clients) settle(s *Session) int64 {
 	memory := s.pub.memory.Swap(0)
 	r.size.total.Add(-memory)
 	return memory
@@ -190,7 +229,14 @@ type victim struct {
 
 // evictClients closes clients until all together take less than limit bytes.
 func (k *Kernel) evictClients(limit int64) {
-	victims, short := k.Clients.evict(limit)
+	k.Clients.size.listing.Lock()
+	victims, short := k.Clients.evictLocked(limit)
+	k.Clients.size.listing.Unlock()
+	k.closed(victims, short)
+}
+
+// closed logs what evictLocked has done.
+func (k *Kernel) closed(victims []victim, short bool) {
 	for _, v := range victims {
 		k.Log.Info("evicting client", "id", v.ID(), "addr", v.conn.RemoteAddr(), "name", v.Name(), "memory", v.memory)
 	}
@@ -199,20 +245,23 @@ func (k *Kernel) evictClients(limit int64) {
 	}
 }
 
-// evict tells whom it has closed, and whether this was not enough for the first time
-// since it was.
-func (r *Clients) evict(limit int64) (victims []victim, short bool) {
-	r.size.listing.Lock()
-	defer r.size.listing.Unlock()
-	var small []*Session
-	looked := false
+// evictLocked closes clients until all together take less than limit bytes, if there is
+// a limit. It tells whom it has closed, and whether this was not enough for the first
+// time since it was.
+func (r *Clients) evictLocked(limit int64) (victims []victim, short bool) {
+	if limit == 0 {
+		return nil, false
+	}
+	var small []victim
+	searched := false
 	for r.size.total.Load() >= limit {
 		s := r.heaviestLocked()
-		if s == nil && !looked {
-			small, looked = r.small(), true
+		if s == nil && !searched {
+			small, searched = r.smallLocked(), true
+			continue // some are perhaps not small any more
 		}
 		if s == nil && len(small) > 0 {
-			s, small = small[0], small[1:]
+			s, small = small[0].Session, small[1:]
 		}
 		if s == nil {
 			short = !r.size.short
@@ -233,27 +282,47 @@ func (r *Clients) evict(limit int64) (victims []victim, short bool) {
 
 // heaviestLocked is a session of the highest list that is not empty, or nil.
 func (r *Clients) heaviestLocked() *Session {
-	for i := heavyLists; i > 0; i-- {
+	for i := int32(heavyLists); i > light; {
 		list := r.size.heavy[i]
 		if len(list) == 0 {
+			i--
 			continue
 		}
-		best := list[0]
+		best, most := list[0], list[0].pub.memory.Load()
 		for _, s := range list[1:min(len(list), looked)] {
-			if s.pub.memory.Load() > best.pub.memory.Load() {
-				best = s
+			if memory := s.pub.memory.Load(); memory > most {
+				best, most = s, memory
 			}
+		}
+		if to := listOf(most); to < i { // it has shrunk, and waits for the lock to say so
+			r.listLocked(best, to)
+			continue
 		}
 		return best
 	}
 	return nil
 }
 
-// small lists the sessions that are in no list and may be evicted, by ascending id.
-func (r *Clients) small() []*Session {
-	return r.where(func(s *Session) bool {
-		return s.list.Load() == light && !s.killed.Load()
+// smallLocked lists the sessions that are in no list and may be evicted, by descending
+// size. Those that belong into a list by now are put there instead.
+func (r *Clients) smallLocked() []victim {
+	var small []victim
+	r.where(func(s *Session) bool {
+		if s.list.Load() != light || s.killed.Load() {
+			return false
+		}
+		memory := s.pub.memory.Load()
+		if to := listOf(memory); to > light {
+			r.listLocked(s, to)
+			return false
+		}
+		small = append(small, victim{s, memory})
+		return true
 	})
+	slices.SortFunc(small, func(a, b victim) int {
+		return cmp.Or(cmp.Compare(b.memory, a.memory), cmp.Compare(a.ID(), b.ID()))
+	})
+	return small
 }
 
 // noteRecent remembers large buffers for RecentMax.

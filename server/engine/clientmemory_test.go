@@ -151,16 +151,102 @@ func TestClientsAreEvictedFromTheLargestOn(t *testing.T) {
 	}
 }
 
-// TestSmallClientsAreEvictedByAge: below 32 KiB nobody compares.
-func TestSmallClientsAreEvictedByAge(t *testing.T) {
+// TestSmallClientsAreEvicted: when nobody takes 32 KiB, the largest go first, and of equal ones the oldest.
+func TestSmallClientsAreEvicted(t *testing.T) {
 	r := newRig(t)
 	var cs []*client
-	for range 20 {
-		cs = append(cs, r.connectWith(20<<10))
+	for i := range 20 {
+		size := int64(20 << 10)
+		if i == 0 || i == 15 {
+			size += int64(i) - 1
+		}
+		cs = append(cs, r.connectWith(size))
 	}
 	each := r.kernel.Clients.Memory() / 20
-	r.configure("maxmemory-clients", fmt.Sprint(18*each))
-	expectEvicted(t, cs, 0, 1, 2)
+	r.configure("maxmemory-clients", fmt.Sprint(17*each))
+	expectEvicted(t, cs, 1, 2, 15)
+}
+
+// TestSmallClientsStayWhileLargeOnesGrow: nobody small pays for what others take in the middle of an eviction.
+func TestSmallClientsStayWhileLargeOnesGrow(t *testing.T) {
+	const (
+		large = 64
+		steps = 16
+		grown = 1 << 20 // bytes by each
+		limit = 4 << 20
+	)
+	r := newRig(t)
+	r.configure("maxmemory-clients", fmt.Sprint(limit))
+	small := r.connect()
+	for range 50 {
+		var cs []*client
+		var wg sync.WaitGroup
+		for range large {
+			c := r.connect()
+			cs = append(cs, c)
+			wg.Go(func() {
+				for i := range steps {
+					c.Sized(grown / steps)
+					if i%4 == 3 {
+						c.Sized(-grown / steps)
+						c.Sized(grown / steps)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if small.evicted() {
+			t.Fatal("the small client is evicted")
+		}
+		if got := r.kernel.Clients.Memory(); got >= limit || got < limit-grown-large*sessionMemory {
+			t.Fatalf("clients take %d bytes", got)
+		}
+		for _, c := range cs {
+			c.Closed(netloop.Evicted)
+		}
+	}
+}
+
+// TestBytesOfTheSumCanBeEvicted: who grows is in its list before its bytes are in the sum, and who has been evicted adds
+// nothing to it.
+func TestBytesOfTheSumCanBeEvicted(t *testing.T) {
+	const grown = 1 << 20
+	r := newRig(t)
+	clients := &r.kernel.Clients
+	var cs []*client
+	for range 16 {
+		cs = append(cs, r.connect())
+	}
+	before := clients.Memory()
+	clients.size.listing.Lock() // as while clients are evicted
+	var wg sync.WaitGroup
+	for _, c := range cs {
+		wg.Go(func() { c.Sized(grown) })
+	}
+	for _, c := range cs {
+		for c.pub.memory.Load() < grown {
+			runtime.Gosched()
+		}
+	}
+	if got := clients.Memory(); got != before {
+		t.Errorf("the sum has %d bytes of clients that are in no list", got-before)
+	}
+	clients.size.listing.Unlock()
+	wg.Wait()
+	if got := clients.Memory(); got != before+16*grown {
+		t.Errorf("the sum is %d, want %d", got, before+16*grown)
+	}
+	r.configure("maxmemory-clients", fmt.Sprint(2*grown))
+	left := clients.Memory()
+	for _, c := range cs {
+		if c.evicted() {
+			c.Sized(grown)
+			c.Sized(-2 * grown)
+		}
+	}
+	if got := clients.Memory(); got != left {
+		t.Errorf("clients that are evicted add %d bytes to the sum", got-left)
+	}
 }
 
 func TestNoEvict(t *testing.T) {

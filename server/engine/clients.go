@@ -72,7 +72,7 @@ type published struct {
 	last       atomic.Pointer[Spec]
 	lastActive atomic.Int64 // unix ms
 	queueBytes atomic.Int64
-	memory     atomic.Int64 // bytes of the whole client, less what it had when it was evicted
+	memory     atomic.Int64 // bytes of the whole client, 0 once it is evicted
 }
 
 // Bits of published.state above the database's 16; the length of the queue plus

@@ -246,7 +246,7 @@ func (c *Ctx) Select(db int) { c.Session.db, c.DB = db, db }
 func (c *Ctx) SetNoTouch(on bool) { c.Session.noTouch, c.NoTouch = on, on }
 func (s *Session) SetNoEvict(on bool) {
 	s.noEvict = on
-	s.kernel.Clients.list(s, s.pub.memory.Load())
+	s.kernel.Clients.place(s, 0, 0)
 }
 
 // Name is what CLIENT SETNAME set. Safe from any goroutine.
