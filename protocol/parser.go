@@ -14,6 +14,7 @@ const (
 	maxUnauthArgs    = 10               // arguments before the client has logged in
 	maxUnauthBulk    = 16 << 10         // bytes per argument before the client has logged in
 	firstSpans       = 16               // arguments that an incomplete request gets room for at first
+	longAfter        = 16               // arguments before one that Long finds
 	keepArgs         = 128              // arguments whose room an idle parser keeps (24 bytes each)
 	unknown          = -1               // Parser.bulk: the length line is not complete yet
 	DefaultMaxBulk   = int64(512 << 20) // Redis' default proto-max-bulk-len, in bytes
@@ -93,13 +94,30 @@ func (p *Parser) Ahead(buf []byte, lim *Limits) (args [][]byte, n int) {
 	return p.args, n
 }
 
-// Want returns how many bytes buf (as last given to Next, without what Next had consumed) lacks to complete the bulk
-// being read, or 0 if that is not known. It is the client's word: grow a buffer towards it, never by it.
-func (p *Parser) Want(buf []byte) int {
-	if p.left == 0 || p.bulk == unknown {
-		return 0
+// Want returns how many bytes buf (as last given to Next, without what Next had consumed) lacks at least to complete the
+// request: the next n belong to it. exact tells that they complete it. n is 0 if nothing is known. It is the client's
+// word: grow a buffer towards it, never by it.
+func (p *Parser) Want(buf []byte) (n int, exact bool) {
+	if p.left == 0 {
+		return 0, false
 	}
-	return max(0, p.pos+p.bulk+2-len(buf))
+	end := p.pos + p.left*shortestArgument
+	if p.bulk == unknown {
+		return max(1, end-len(buf)), false
+	}
+	return end + p.bulk + 2 - shortestArgument - len(buf), p.left == 1
+}
+
+// Long returns the argument that buf (as for Want) ends in, if its length is known and at least n bytes: where it begins,
+// its length, and the arguments before it, which alias buf. It returns size 0 if there is none.
+func (p *Parser) Long(buf []byte, n int) (before [][]byte, start, size int) {
+	if p.left == 0 || p.bulk < max(n, 0) || len(p.spans) > longAfter {
+		return nil, 0, 0
+	}
+	for _, s := range p.spans {
+		before = append(before, buf[s.start:s.end])
+	}
+	return before, p.pos, p.bulk
 }
 
 // Memory is what the parser holds besides itself, in bytes: tables of arguments and, in the middle of a request, of where

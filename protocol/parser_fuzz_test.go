@@ -77,29 +77,83 @@ func TestRandomStreams(t *testing.T) {
 	}
 }
 
-// TestWant: the hint is what the bulk being read lacks, and nothing is made of the client's word.
+// TestWant: the hint is what the request lacks at least, exact in its last argument, and nothing is made of the client's word.
 func TestWant(t *testing.T) {
-	var p Parser
 	lim := &Limits{MaxBulk: DefaultMaxBulk, Authenticated: true}
 	for _, c := range []struct {
-		in   string
-		want int
+		in    string
+		want  int
+		exact bool
 	}{
-		{"*2", 0},
-		{"*2\r\n", 0},
-		{"*2\r\n$4\r", 0},
-		{"*2\r\n$4\r\n", 6},
-		{"*2\r\n$4\r\nECHO", 2},
-		{"*2\r\n$4\r\nECHO\r\n", 0},
-		{"*2\r\n$4\r\nECHO\r\n$536870912\r\n", 536870914},
-		{"*2\r\n$4\r\nECHO\r\n$536870912\r\nxx", 536870912},
+		{"*2", 0, false},
+		{"*2\r\n", 12, false},
+		{"*2\r\n$4\r", 9, false},
+		{"*2\r\n$4\r\n", 12, false},
+		{"*2\r\n$4\r\nECHO", 8, false},
+		{"*2\r\n$4\r\nECHO\r\n", 6, false},
+		{"*2\r\n$4\r\nECHO\r\n$10000", 1, false},
+		{"*2\r\n$4\r\nECHO\r\n$536870912\r\n", 536870914, true},
+		{"*2\r\n$4\r\nECHO\r\n$536870912\r\nxx", 536870912, true},
 	} {
+		var p Parser
 		args, n, err := p.Next([]byte(c.in), lim)
 		if args != nil || n != 0 || err != nil {
 			t.Fatalf("%q: %q %d %v", c.in, args, n, err)
 		}
-		if got := p.Want([]byte(c.in)); got != c.want {
-			t.Errorf("%q: wants %d, want %d", c.in, got, c.want)
+		if got, exact := p.Want([]byte(c.in)); got != c.want || exact != c.exact {
+			t.Errorf("%q: wants %d, %v, want %d, %v", c.in, got, exact, c.want, c.exact)
+		}
+	}
+}
+
+// TestWantIsLacking: whoever reads no more than is wanted reads no byte of the next request.
+func TestWantIsLacking(t *testing.T) {
+	lim := &Limits{MaxBulk: DefaultMaxBulk, Authenticated: true}
+	for _, words := range [][]string{{"PING"}, {"SET", "k", strings.Repeat("v", 1000), "EX", "10"}, {"", "", ""}, make([]string, 200)} {
+		all := request(words...)
+		var p Parser
+		have := 1
+		for {
+			args, n, err := p.Next(all[:have], lim)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if args != nil {
+				if n != len(all) || have != len(all) {
+					t.Errorf("%.20q: complete after %d bytes of %d, size %d", words, have, len(all), n)
+				}
+				break
+			}
+			want, exact := p.Want(all[:have])
+			if want < 0 || have+want > len(all) || exact && have+want != len(all) {
+				t.Fatalf("%.20q: with %d of %d bytes %d are wanted, %v", words, have, len(all), want, exact)
+			}
+			have += max(1, want)
+		}
+	}
+}
+
+// TestLong: the argument that is being received is found, with those before it, if it is long.
+func TestLong(t *testing.T) {
+	lim := &Limits{MaxBulk: DefaultMaxBulk, Authenticated: true}
+	in := []byte("*5\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000\r\nvvv")
+	for _, c := range []struct{ have, least, start, size int }{
+		{len(in), 1000, len(in) - 3, 1000},
+		{len(in), 1001, 0, 0},
+		{len(in) - 3, 1, len(in) - 3, 1000},
+		{len(in) - 4, 1, 0, 0},
+		{3, 0, 0, 0},
+	} {
+		var p Parser
+		if args, _, err := p.Next(in[:c.have], lim); args != nil || err != nil {
+			t.Fatal(args, err)
+		}
+		before, start, size := p.Long(in[:c.have], c.least)
+		if start != c.start || size != c.size {
+			t.Errorf("%d bytes: starts at %d, %d long; want %d and %d", c.have, start, size, c.start, c.size)
+		}
+		if size > 0 && (len(before) != 2 || string(before[0]) != "SET" || string(before[1]) != "k") {
+			t.Errorf("%d bytes: %q", c.have, before)
 		}
 	}
 }

@@ -95,6 +95,9 @@ const (
 	candidateBytes = 256
 	fewCandidates  = 64
 
+	// passBusy is how many shards a burst passes over because they are locked.
+	passBusy = 4
+
 	// searchSteps bounds a step: buckets and sub-tables looked at, and records.
 	searchSteps = 1024
 
@@ -184,11 +187,19 @@ func (e *Evictor) burst(now, want int64) (progress bool) {
 	}
 	want = max(want, min(burstBytes, s.Used()/burstPart))
 	e.far.Reset()
-	gathered, each := 0, 1
+	gathered, each, busy := 0, 1, 0
 	for visited := 0; visited < len(s.shards); visited++ {
 		sh := &s.shards[e.at]
 		e.at = (e.at + 1) & int(s.mask)
-		sh.mu.Lock()
+		if !sh.mu.TryLock() {
+			// Any other shard will do, and to wait may cost a time slice of the system's
+			// scheduler. It has its turn when the round comes to it again.
+			if busy++; busy <= passBusy {
+				visited--
+				continue
+			}
+			sh.mu.Lock()
+		}
 		keys := e.evictable(sh)
 		if keys == 0 {
 			sh.mu.Unlock()

@@ -187,10 +187,13 @@ func (h *Hash) setElement(field, value []byte) (created bool) {
 	t := h.e.nested()
 	el, ok := h.e.element(t, field)
 	if !ok {
-		t.addElement(field, value)
+		hash := t.hash(field)
+		t.insert(hash, h.v.newRecord(t, metaOf(TypeString, encPlain), field, value, 0), 0, 0)
 		return true
 	}
-	if el.rec.vlen == len(value) && !el.unsaved() {
+	if h.v.Loan.Holds(value) {
+		el.become(h.v.newRecord(t, el.rec.meta, field, value, 0))
+	} else if el.rec.vlen == len(value) && !el.unsaved() {
 		copy(el.value(), value)
 	} else {
 		el.replaceValue(value, encPlain)

@@ -115,7 +115,11 @@ func (e *Entry) detach() {
 // alias the old one.
 func (e *Entry) renew(meta uint32, value []byte, expire int64) {
 	key := e.t.mem[e.rec.key : e.rec.key+uint64(e.rec.klen)]
-	ref := e.t.newRecord(meta, key, value, expire)
+	e.become(e.t.newRecord(meta, key, value, expire))
+}
+
+// become gives the entry another record of its key, and gives the old one up.
+func (e *Entry) become(ref arena.Ref) {
 	e.release()
 	e.t.renew(e.p, ref)
 	e.ref, e.rec = ref, readRecord(e.t.mem, ref)

@@ -51,7 +51,7 @@ func (v *View) SetString(k Key, value []byte, expire int64) {
 }
 
 func (v *View) insertString(t *table, k Key, value []byte, expire int64) {
-	ref := t.newRecord(v.newMeta(TypeString, encPlain), k.Name, value, expire)
+	ref := v.newRecord(t, v.newMeta(TypeString, encPlain), k.Name, value, expire)
 	t.insert(k.hash, ref, expire, v.Now)
 	v.Dirty++
 	v.Changed(k)
@@ -61,7 +61,7 @@ func (v *View) overwriteString(e *Entry, k Key, value []byte, expire int64) {
 	v.Dirty++
 	size := int64(recordSize(len(k.Name), len(value), e.rec.expire != 0))
 	meta := metaOf(TypeString, encPlain) | v.Store.meter.Load().Write(e.word(), size, v.Now)<<wordShift
-	if e.unsaved() {
+	if v.Loan.Holds(value) || e.unsaved() {
 		v.renewString(e, meta, value, expire)
 		v.Changed(k)
 		return
@@ -79,14 +79,21 @@ func (v *View) overwriteString(e *Entry, k Key, value []byte, expire int64) {
 	v.Changed(k)
 }
 
-// renewString overwrites a value that a running snapshot has yet to write.
+// renewString overwrites a value with a new record: one that a running snapshot has
+// yet to write, or for the sake of a value that need not be copied.
 func (v *View) renewString(e *Entry, meta uint32, value []byte, expire int64) {
 	if expire == KeepTTL {
 		expire = e.rec.expire
 	}
-	old := e.rec
-	e.renew(meta, value, expire)
-	e.sh.dropOwned(&old) // the old record is still there
+	old, saved := e.rec, !e.unsaved()
+	if saved {
+		e.sh.dropOwned(&old)
+	}
+	key := e.t.mem[e.rec.key : e.rec.key+uint64(e.rec.klen)]
+	e.become(v.newRecord(e.t, meta, key, value, expire))
+	if !saved {
+		e.sh.dropOwned(&old) // the old record is still there
+	}
 	e.noteExpire(old.expire != 0, v.Now)
 }
 

@@ -24,6 +24,10 @@ type View struct {
 	// receiver.
 	Dirty int64
 
+	// Loan is nil, or where a long value of the command was received. The shards' locks
+	// cover what becomes of it.
+	Loan *Loan
+
 	// Removed, where set, is called in place of the store's OnRemove for a
 	// removal inside a command.
 	Removed func(db int, key []byte, why Removal)

@@ -1,6 +1,7 @@
 // Transactions: MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 //
-// A queued command is copied out of the input and kept with its row. EXEC takes
+// A queued command is copied out of the input, or a long argument kept where it is
+// (loan.go), and kept with its row. EXEC takes
 // the union of all queued keys' shards and of the watched keys' shards once, in
 // index order (every shard if a queued row needs all, or
 // locks by itself elsewhere), looks whether the watch
@@ -42,6 +43,7 @@ type txn struct {
 type queued struct {
 	spec *Spec
 	args [][]byte
+	loan *store.Loan // nil, or where an argument lies that was not copied
 }
 
 // queuedOverhead is what a queued argument costs beside its bytes.
@@ -69,14 +71,8 @@ func (s *Session) enqueue(c *Ctx, spec *Spec) {
 		s.next = netloop.CloseNow
 		return
 	}
-	flat := make([]byte, 0, size)
-	args := make([][]byte, len(c.Args))
-	for i, a := range c.Args {
-		from := len(flat)
-		flat = append(flat, a...)
-		args[i] = flat[from:len(flat):len(flat)]
-	}
-	t.queue = append(t.queue, queued{spec, args})
+	t.queue = append(t.queue, queued{spec, copyArgs(c.Args, s.loan), s.loan})
+	s.loan = nil
 	t.flags |= spec.Flags
 	t.lacks |= ^spec.Flags
 	s.pub.queueBytes.Store(t.queueMemory())
@@ -90,6 +86,9 @@ func (s *Session) dropTxn() {
 		return
 	}
 	s.kernel.Store.Unwatch(&t.watcher)
+	for i := range t.queue {
+		s.kernel.giveBack(t.queue[i].loan)
+	}
 	s.txn = nil
 	s.pub.queueBytes.Store(0)
 }
@@ -173,9 +172,10 @@ func (c *Ctx) Exec() error {
 	t.queuing = false
 	c.Out.Array(len(t.queue))
 	for i := range t.queue {
-		c.Args = t.queue[i].args
+		c.Args, c.Loan = t.queue[i].args, t.queue[i].loan
 		c.call(t.queue[i].spec)
 	}
+	c.Loan = nil
 	c.inExec = false
 	c.Spec, c.Args, c.meter.last = self, args, self
 	return nil

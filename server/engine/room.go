@@ -60,6 +60,8 @@ const (
 	// bigRequest is the size above which a request lies in a buffer of its client's
 	// own, which counts already.
 	bigRequest = 64 << 10
+	// bigPiece is what such a request may receive between two looks at memory.
+	bigPiece = 256 << 10
 	// Slack is what may be above the limit for a moment: a share of it, within bounds.
 	slackShare, leastSlack, mostSlack = 256, 256 << 10, 2 << 20
 )
@@ -201,30 +203,29 @@ func (s *Session) callHeld(c *Ctx, spec *Spec) {
 	}
 	s.kernel.room.moving.Add(held)
 	defer s.kernel.room.moving.Add(-held)
+	if s.loan != nil {
+		c.Args, c.Loan = copyArgs(c.Args, s.loan), s.loan
+		c.wire, c.keyed = nil, false
+	}
 	c.call(spec)
+	c.Loan = nil
+}
+
+// mayReceive tells whether more is to be received of a request of which have bytes
+// are there, or others are to be served until there is room.
+func (s *Session) mayReceive(c *Ctx, have int) bool {
+	k := s.kernel
+	v := k.Config.Values()
+	if v.MaxMemory == 0 || k.atMost()+bigPiece <= v.MaxMemory {
+		return true
+	}
+	return s.roomFor(c, v, k.state(), int64(have+s.want), bigPiece) != later
 }
 
 // relieve is makeRoom where the way is not known to be free.
 func (s *Session) relieve(c *Ctx, spec *Spec, v *config.Values, state uint32) Error {
-	k, limit := s.kernel, v.MaxMemory
 	size, need := s.size(c, spec)
-	counted := k.counted(limit)
-	switch {
-	case state&persistence.Loading != 0:
-		return ""
-	case counted+need <= limit && k.room.start+size <= limit:
-		k.within()
-		s.paid = 0
-		return ""
-	case !mayEvict(state):
-		if v.Policy().Rule != eviction.NoEviction || counted <= limit {
-			return "" // what follows in admit refuses it for its own reason
-		}
-		return ErrOOM
-	case k.room.start+size > limit: // it can never fit
-		return ErrOOM
-	}
-	verdict := s.evict(c, v, size, need)
+	verdict := s.roomFor(c, v, state, size, need)
 	if verdict == later && c.wire[0] != '*' {
 		// Quotes in an inline request are undone in place, so that it cannot be parsed
 		// again. It is short; Redis lets all requests go on when their slice is used up.
@@ -234,6 +235,28 @@ func (s *Session) relieve(c *Ctx, spec *Spec, v *config.Values, state uint32) Er
 		s.paid = 0
 	}
 	return verdict
+}
+
+// roomFor decides whether there is memory for need bytes of a request that has size in
+// all, and makes it if need be: "", ErrOOM, or later.
+func (s *Session) roomFor(c *Ctx, v *config.Values, state uint32, size, need int64) Error {
+	k, limit := s.kernel, v.MaxMemory
+	counted := k.counted(limit)
+	switch {
+	case state&persistence.Loading != 0:
+		return ""
+	case counted+need <= limit && k.room.start+size <= limit:
+		k.within()
+		return ""
+	case !mayEvict(state):
+		if v.Policy().Rule != eviction.NoEviction || counted <= limit {
+			return "" // what follows in admit refuses it for its own reason
+		}
+		return ErrOOM
+	case k.room.start+size > limit: // it can never fit
+		return ErrOOM
+	}
+	return s.evict(c, v, size, need)
 }
 
 // evict does steps until there is room for the request, its slice is used up, or

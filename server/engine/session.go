@@ -34,15 +34,17 @@ type Session struct {
 	preview request // the first request of the coming turn, if Preview found it
 
 	db            int
-	want          int   // what the request being received lacks, in bytes
-	paid          int64 // bytes that the request at the front of the input has evicted
-	own           int64 // bytes that weigh has told of
-	slot          uint8 // which copy of the counters this session writes
+	want          int         // what the request being received lacks at least, in bytes
+	paid          int64       // bytes that the request at the front of the input has evicted
+	own           int64       // bytes that weigh has told of
+	loan          *store.Loan // what the request is received into, nil: the connection's buffers
+	slot          uint8       // which copy of the counters this session writes
 	resp3         bool
 	authenticated bool
 	noTouch       bool
 	noEvict       bool
 	logged        bool // the last batch appended to the log
+	wantExact     bool // the request lacks no more than want
 	reply         replyMode
 	next          netloop.Action // what to do after the running request
 	txn           *txn           // nil while there is neither MULTI nor WATCH
@@ -81,6 +83,9 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 		return len(in), out, netloop.CloseNow
 	}
 	c := s.begin(out)
+	if s.loan != nil {
+		s.received(len(in))
+	}
 	base := c.Out.Len()
 	s.next = netloop.Wait
 	for n := 1; ; n++ {
@@ -92,7 +97,10 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 		}
 		c.wire = in[taken-used : taken]
 		if c.Args == nil {
-			s.want = s.parser.Want(in[taken:])
+			s.want, s.wantExact = s.parser.Want(in[taken:])
+			if have := len(in) - taken; have > bigRequest && !s.mayReceive(c, have) {
+				s.next = netloop.Yield
+			}
 			break
 		}
 		if !s.request(c) {
@@ -119,9 +127,9 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 	return taken, newOut, s.next
 }
 
-// Want is how many bytes the request at the front of the input still lacks. See
-// netloop.Wanter.
-func (s *Session) Want() int { return s.want }
+// Want is how many bytes the request at the front of the input still lacks at least,
+// and whether that is all. See netloop.Wanter.
+func (s *Session) Want() (n int, exact bool) { return s.want, s.wantExact }
 
 // Changed tells whether the last batch appended to the log. See netloop.Changer.
 func (s *Session) Changed() bool { return s.logged }

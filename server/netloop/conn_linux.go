@@ -22,6 +22,7 @@ type conn struct {
 	preview Previewer // the session, if it is one
 
 	query  []byte // query[taken:] is input that the session has not taken yet
+	lent   bool   // query is the session's memory
 	taken  int
 	output []byte // output[sent:] is what the kernel has not taken yet
 	sent   int
@@ -122,9 +123,7 @@ func (c *conn) read() {
 			c.watch() // another round
 			return
 		}
-		c.makeRoom()
-		buf = c.query[len(c.query):cap(c.query)]
-		buf = buf[:min(len(buf), directSize)]
+		buf = c.makeRoom()
 	} else {
 		buf = l.readRoom()
 		buf = buf[copy(buf, rest):]
@@ -166,28 +165,52 @@ func (c *conn) hangUp() {
 	c.closeAfterFlush(ClientClosed)
 }
 
-// makeRoom grows the query buffer for a long request. It at most doubles what the client has really sent, less if the
-// session knows that less is missing.
-func (c *conn) makeRoom() {
-	if cap(c.query)-len(c.query) >= minRoom {
-		return
+// makeRoom returns where the next read goes behind the query buffer's input.
+func (c *conn) makeRoom() []byte {
+	if c.lent && len(c.query) < cap(c.query) {
+		return lentRoom(c.session, c.query)
 	}
-	rest := c.rest()
-	grow := len(rest)
-	if w, ok := c.session.(Wanter); ok {
-		if want := w.Want(); want > 0 {
-			grow = min(grow, want)
+	if cap(c.query)-len(c.query) < minRoom {
+		c.grow()
+		if c.lent {
+			return lentRoom(c.session, c.query)
 		}
 	}
-	size := len(rest) + max(grow, minRoom)
+	buf := c.query[len(c.query):cap(c.query)]
+	return buf[:min(len(buf), directSize)]
+}
+
+// grow makes room in the query buffer for a long request. If the session has no memory for it, the buffer at most doubles
+// what the client has really sent, less if the session knows that less is missing.
+func (c *conn) grow() {
+	rest, old := c.rest(), c.query
+	size := len(rest) + growth(c.session, len(rest), minRoom)
+	if !c.lent {
+		if b := lend(c.session, rest); b != nil {
+			c.replaceQuery(b)
+			c.lent = true
+			return
+		}
+		if c.taken > 0 && cap(old) >= size {
+			c.query, c.taken = old[:copy(old, rest)], 0
+			return
+		}
+	}
+	c.replaceQuery(append(c.loop.buffers.get(size), rest...))
+}
+
+// replaceQuery puts another buffer, or none, in the place of the query buffer, whose memory goes where it came from.
+func (c *conn) replaceQuery(b []byte) {
 	old := c.query
-	if c.taken > 0 && cap(old) >= size {
-		c.query = old[:copy(old, rest)]
-	} else {
-		c.query = append(c.loop.buffers.get(size), rest...)
+	c.query, c.taken = b, 0
+	switch {
+	case c.lent:
+		c.lent = false
+		c.account() // before the session counts it
+		c.session.(Lender).GiveBack()
+	case old != nil:
 		c.loop.buffers.put(old)
 	}
-	c.taken = 0
 }
 
 // execute gives the session the input: the query buffer's, or else the shared read buffer's.
@@ -214,18 +237,15 @@ func (c *conn) resume() {
 // keepRest keeps the input that the session has not taken.
 func (c *conn) keepRest(rest []byte, taken int, inQuery bool) {
 	l := c.loop
-	if inQuery && len(rest) > smallRest {
+	if inQuery && (len(rest) > smallRest && !c.lent || c.lent && taken == 0) {
 		c.taken += taken
 		return
 	}
-	old := c.query
-	c.query, c.taken = nil, 0
+	var b []byte
 	if len(rest) > 0 {
-		c.query = append(l.buffers.get(len(rest)), rest...)
+		b = append(l.buffers.get(len(rest)), rest...)
 	}
-	if old != nil {
-		l.buffers.put(old)
-	}
+	c.replaceQuery(b)
 }
 
 // settle ends a turn: it sends the output and does what the session wants next. own: out may be kept.
@@ -383,7 +403,7 @@ func (c *conn) watch() {
 
 // account publishes the sizes of the connection's buffers.
 func (c *conn) account() {
-	query := cap(c.query)
+	query := memoryOf(c.query, c.lent)
 	c.setSizes(c.session, len(c.query)-c.taken, query, c.unsent(), connMemory+query+cap(c.output))
 }
 
@@ -402,10 +422,7 @@ func (c *conn) closeAfterFlush(reason CloseReason) {
 	c.watch()
 }
 
-func (c *conn) dropQuery() {
-	c.loop.buffers.put(c.query)
-	c.query, c.taken = nil, 0
-}
+func (c *conn) dropQuery() { c.replaceQuery(nil) }
 
 // close ends the connection and its session.
 func (c *conn) close(reason CloseReason) {
@@ -419,9 +436,9 @@ func (c *conn) close(reason CloseReason) {
 	c.closed = true
 	l.conns[c.fd] = nil
 	l.live--
+	c.dropQuery()
 	l.server.close(c.session, reason)
 	c.loop.load.Add(-1)
-	c.dropQuery()
 	c.dropOutput()
 	c.clearSizes()
 	if c.closing {

@@ -44,9 +44,22 @@ type Previewer interface {
 }
 
 // Wanter is what a Session may implement to save memory: Want returns how many bytes the request at the front of the
-// unconsumed input still lacks, 0 if unknown (protocol.Parser.Want). It shapes the growth of the query buffer, which never
-// more than doubles the bytes received.
-type Wanter interface{ Want() int }
+// unconsumed input still lacks at least, 0 if unknown, and whether it lacks just these (protocol.Parser.Want). It shapes the
+// growth of the query buffer, which never more than doubles the bytes received.
+type Wanter interface{ Want() (n int, exact bool) }
+
+// Lender is what a Session may implement to have a long request received into memory of its own, which it can then keep
+// without a copy. It should be a Wanter too.
+type Lender interface {
+	// Lend is asked when the query buffer has to grow. in is all the input that there is, and was left over by the last
+	// call of Data. The result has room for in, which the connection copies to its beginning, and for what the request
+	// lacks; only the pages that are received into count as the connection's memory. nil: the connection goes on with
+	// buffers of its own. It is not asked again before GiveBack.
+	Lend(in []byte) []byte
+	// GiveBack tells that the connection does not touch that memory any more. Until then Data gets it as its input, and
+	// nothing behind the one request at its front. It is called after Data has taken that request, or before Closed.
+	GiveBack()
+}
 
 // Changer is what a Session may implement to be spared by a failing Commit: Changed tells whether its last turn did
 // something that Commit is to make durable. One that does not implement it is taken to have.

@@ -30,6 +30,7 @@ type pconn struct {
 	interrupted bool        // under mu: a read deadline in the past has been set
 
 	query    []byte    // input that the session has not taken
+	lent     bool      // query is the session's memory
 	busy     bool      // a read has filled small: the next ones borrow a larger buffer
 	blocked  bool      // the session waits for Resume
 	leftover bool      // the session said there are complete requests left
@@ -147,6 +148,7 @@ func (c *pconn) run() {
 	c.mu.Lock()
 	reason := c.reason
 	c.mu.Unlock()
+	c.replaceQuery(nil)
 	s.close(session, reason)
 	c.finish()
 }
@@ -240,8 +242,7 @@ func (c *pconn) read() {
 	var buf []byte
 	switch {
 	case len(c.query) > 0 || c.blocked:
-		c.makeRoom()
-		buf = c.query[len(c.query):cap(c.query)]
+		buf = c.makeRoom()
 	case c.busy:
 		big := c.borrow()
 		defer c.giveBack(big, *big)
@@ -287,18 +288,31 @@ func readReason(err error) CloseReason {
 }
 
 // makeRoom is conn.makeRoom.
-func (c *pconn) makeRoom() {
-	if cap(c.query)-len(c.query) >= smallRead {
-		return
+func (c *pconn) makeRoom() []byte {
+	if c.lent && len(c.query) < cap(c.query) {
+		return lentRoom(c.session, c.query)
 	}
-	grow := len(c.query)
-	if w, ok := c.session.(Wanter); ok {
-		if want := w.Want(); want > 0 {
-			grow = min(grow, want)
+	if cap(c.query)-len(c.query) < smallRead {
+		if !c.lent && !c.blocked && len(c.query) >= bigRead {
+			if b := lend(c.session, c.query); b != nil {
+				c.query, c.lent = b, true
+				return lentRoom(c.session, b)
+			}
 		}
+		size := len(c.query) + growth(c.session, len(c.query), smallRead)
+		c.replaceQuery(append(make([]byte, 0, size), c.query...))
 	}
-	old := c.query
-	c.query = append(make([]byte, 0, len(old)+max(grow, smallRead)), old...)
+	return c.query[len(c.query):cap(c.query)]
+}
+
+// replaceQuery puts another buffer, or none, in the place of the query buffer.
+func (c *pconn) replaceQuery(b []byte) {
+	c.query = b
+	if c.lent {
+		c.lent = false
+		c.account(0) // before the session counts it
+		c.session.(Lender).GiveBack()
+	}
 }
 
 func (c *pconn) borrow() *[]byte {
@@ -322,12 +336,13 @@ func (c *pconn) execute(in []byte) {
 	big := c.borrow()
 	taken, out, next := c.session.Data(in, (*big)[:0])
 	switch rest := in[taken:]; {
+	case c.lent && taken == 0:
 	case len(rest) == 0:
-		c.query = nil
-	case len(c.query) > 0 && len(rest) > cap(c.query)/2:
+		c.replaceQuery(nil)
+	case !c.lent && len(c.query) > 0 && len(rest) > cap(c.query)/2:
 		c.query = rest
 	default:
-		c.query = append([]byte(nil), rest...)
+		c.replaceQuery(append([]byte(nil), rest...))
 	}
 	c.settle(out, next)
 	c.giveBack(big, out)
@@ -385,7 +400,7 @@ func (c *pconn) settle(out []byte, next Action) {
 
 // account publishes the sizes of the connection's buffers, with unsent bytes of output.
 func (c *pconn) account(unsent int) {
-	query := cap(c.query)
+	query := memoryOf(c.query, c.lent)
 	if c.busy {
 		query += bigRead
 	}

@@ -51,7 +51,7 @@ func (s *lineSession) enter() {
 
 func (s *lineSession) leave() { s.inData.Store(false) }
 
-func (s *lineSession) Want() int { return s.want }
+func (s *lineSession) Want() (int, bool) { return s.want, s.want > 0 }
 
 func (s *lineSession) Sized(delta int64) { s.told.Add(delta) }
 

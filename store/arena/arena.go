@@ -213,7 +213,7 @@ func (a *Arena) Cap(r Ref) int {
 	off := r.Off()
 	kind := a.kindOf(off)
 	if kind == kinds {
-		return int(a.desc[off>>descShift].next) * largePage
+		return int(a.desc[off>>descShift].next)*largePage - int(off%largePage)
 	}
 	return int(sizeClasses.class[a.desc[off>>spanShift[kind]<<(spanShift[kind]-descShift)].class].size)
 }
@@ -255,9 +255,10 @@ func (a *Arena) Resize(r Ref, n int) {
 		return
 	}
 	d := &a.desc[off>>descShift]
-	used := uint32((n + 4095) >> 12)
+	block, skipped := off&^(largePage-1), int(off%largePage) // see Accept
+	used := uint32((skipped + n + 4095) >> 12)
 	if used < d.prev {
-		from, to := off+uint64(used)<<12, off+uint64(d.prev)<<12
+		from, to := block+uint64(used)<<12, block+uint64(d.prev)<<12
 		if unix.Madvise(a.mem[from:to], unix.MADV_DONTNEED) != nil {
 			return // still resident, so still counted
 		}

@@ -131,6 +131,7 @@ type Heap struct {
 	pendBytes  atomic.Int64 // of pending that are resident
 	spanBytes  atomic.Int64 // bytes of spans and large blocks handed out
 	used       atomic.Int64 // bytes in use in them, as far as arenas have told
+	lent       atomic.Int64 // bytes of address space that is lent
 }
 
 // freed is a large block that is no longer in use. Its first used bytes are
