@@ -96,9 +96,10 @@ func (v *View) unlinkAgain(e *Entry) {
 }
 
 // Copy copies from's value and expiry time to a key of another view (or the
-// same), replacing what is there. It tells whether from exists.
+// same), replacing what is there. It tells whether from exists. It does not mark
+// from as used.
 func (v *View) Copy(from Key, to *View, k Key) bool {
-	e, ok := v.Read(from)
+	e, ok := v.Peek(from)
 	if !ok {
 		return false
 	}

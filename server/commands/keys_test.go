@@ -104,6 +104,18 @@ func TestTouch(t *testing.T) {
 		}
 		c.now = c.now.Add(100 * time.Second)
 	}
+	c.expect("COPY nothing k REPLACE", ":0")
+	if got := idle(); got != ":100" {
+		t.Errorf("after a COPY of nothing: %s", got)
+	}
+	c.do("SET", "other", "v")
+	c.do("CONFIG", "RESETSTAT")
+	c.expect("COPY other k", ":0")
+	c.expect("COPY nothing k", ":0")
+	if got := c.do("INFO", "stats"); !strings.Contains(got, `keyspace_hits:1\r\nkeyspace_misses:1\r\n`) || idle() != ":0" {
+		t.Errorf("after a COPY to a key that is there: idle for %s, %s", idle(), got)
+	}
+	c.now = c.now.Add(100 * time.Second)
 	c.expect("CLIENT NO-TOUCH ON", "+OK")
 	c.do("GET", "k")
 	if got := idle(); got != ":100" {

@@ -51,9 +51,11 @@ func cmdCopy(c *engine.Ctx) error {
 	if target.DB == c.DB && bytes.Equal(from.Name, to.Name) {
 		return engine.ErrSameObject
 	}
-	if _, exists := target.Write(to); exists && !replace {
-		c.Out.Int(0)
-		return nil
+	if _, exists := c.Read(from); exists {
+		if _, exists = target.Write(to); exists && !replace {
+			c.Out.Int(0)
+			return nil
+		}
 	}
 	replyDone(c, c.Copy(from, &target, to))
 	return nil
