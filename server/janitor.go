@@ -7,6 +7,7 @@ import (
 	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/server/stats"
 	"github.com/larderkv/larder/store"
 )
 
@@ -65,6 +66,8 @@ func (j *janitor) close() {
 
 func (j *janitor) run() {
 	defer close(j.done)
+	gc := collector{usual: stats.GCPercent()}
+	defer gc.follow(false)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -73,6 +76,7 @@ func (j *janitor) run() {
 			return
 		case <-timer.C:
 		}
+		gc.follow(j.cfg.Values().MaxMemory > 0)
 		timer.Reset(j.round())
 	}
 }

@@ -43,6 +43,31 @@ func trimSlack(limit int64) int64 {
 	return min(max(limit/share, least), most)
 }
 
+// cappedGCPercent is how much garbage the runtime may let pile up under a memory
+// limit, in percent of what is alive and not less than as much of 4 MiB. Garbage is
+// memory in use, so used_memory tells of it: with the usual 100 that was up to 4.9 MB
+// above a limit of 100 MB, with 50 it is 3.0.
+const cappedGCPercent = 50
+
+// collector makes the runtime collect sooner while there is a memory limit.
+type collector struct {
+	usual  int // GOGC as the process was started with, below 0: it does not collect
+	capped bool
+}
+
+// follow takes note of whether there is a limit.
+func (c *collector) follow(limited bool) {
+	if limited == c.capped || c.usual <= cappedGCPercent {
+		return
+	}
+	c.capped = limited
+	if limited {
+		debug.SetGCPercent(cappedGCPercent)
+	} else {
+		debug.SetGCPercent(c.usual)
+	}
+}
+
 // trim does what is due and tells whether it was.
 func (t *trimmer) trim(now time.Time, slack int64) bool {
 	grown := stats.GoResident() > 2*t.left+slack

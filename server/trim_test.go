@@ -2,6 +2,7 @@ package server
 
 import (
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -64,6 +65,26 @@ func TestTrimSlack(t *testing.T) {
 	for limit, want := range map[int64]int64{0: 64 << 20, 1: 4 << 20, 320 << 20: 10 << 20, 1 << 40: 64 << 20} {
 		if got := trimSlack(limit); got != want {
 			t.Errorf("limit %d: %d, want %d", limit, got, want)
+		}
+	}
+}
+
+// TestCollector: under a limit less garbage piles up, and without one it is as it was started.
+func TestCollector(t *testing.T) {
+	before := stats.GCPercent()
+	defer debug.SetGCPercent(before)
+	for _, c := range []struct{ usual, capped int }{{100, cappedGCPercent}, {400, cappedGCPercent}, {20, 20}, {-1, -1}} {
+		debug.SetGCPercent(c.usual)
+		gc := collector{usual: stats.GCPercent()}
+		for _, limited := range []bool{false, true, true, false, false, true} {
+			gc.follow(limited)
+			want := c.usual
+			if limited {
+				want = c.capped
+			}
+			if got := stats.GCPercent(); got != want {
+				t.Errorf("GOGC %d, limited %v: %d, want %d", c.usual, limited, got, want)
+			}
 		}
 	}
 }

@@ -37,6 +37,13 @@ func GoResident() int64 {
 	return resident
 }
 
+// GCPercent is the runtime's GOGC, -1: it does not collect.
+func GCPercent() int {
+	s := [...]metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(s[:])
+	return int(s[0].Value.Uint64())
+}
+
 func goMemory() (used, resident int64) {
 	s := [...]metrics.Sample{
 		{Name: "/memory/classes/total:bytes"},
