@@ -114,8 +114,34 @@ func (m *mutator) compact() {
 	}
 }
 
-func (m *mutator) set(v *View, k Key) { v.SetString(k, m.text(), m.expire()) }
+func (m *mutator) set(v *View, k Key) {
+	value, done := m.received(v, k.Name, m.text())
+	defer done()
+	v.SetString(k, value, m.expire())
+}
+
 func (m *mutator) del(v *View, k Key) { v.Delete(k) }
+
+// received has some of the long values received into a Loan, for a key that may be
+// another one than was thought. done ends the Loan.
+func (m *mutator) received(v *View, name, value []byte) (lent []byte, done func()) {
+	if len(value) < 20_000 || m.rng.IntN(3) == 0 {
+		return value, func() {}
+	}
+	before := front(name, len(value))
+	for range m.rng.IntN(3) * m.rng.IntN(2000) {
+		before = append(before, ' ')
+	}
+	if m.rng.IntN(4) == 0 {
+		name = m.bytes(30)
+	}
+	l, lent := receive(m.t, v.Store, before, name, value)
+	v.Loan = l
+	return lent, func() {
+		v.Loan = nil
+		l.Return()
+	}
+}
 
 func (m *mutator) expireOrPersist(v *View, k Key) {
 	if m.rng.IntN(3) == 0 {
@@ -157,7 +183,9 @@ func (m *mutator) hset(v *View, k Key) {
 		pairs = append(pairs, fmt.Append(nil, "field:", m.rng.IntN(2000)), m.bytes(60))
 	}
 	if m.rng.IntN(10) == 0 {
-		pairs[1] = m.text()
+		var done func()
+		pairs[1], done = m.received(v, pairs[0], m.text())
+		defer done()
 	}
 	_, err := v.SetFields(k, pairs)
 	m.must(err)

@@ -252,8 +252,10 @@ func (e *Entry) resizeValue(n int, enc encoding, slack bool) []byte {
 		e.move(meta, n, size, slack)
 		return e.value()
 	}
-	if fits := arena.RoundUp(size); fits != arena.RoundUp(e.rec.size()) {
-		if have := e.room(); size > have || (!slack && fits < have) {
+	fits := arena.RoundUp(size)
+	another := fits != arena.RoundUp(e.rec.size())
+	if another || fits > 16<<10 { // a large block may be shorter than its size class (Loan)
+		if have := e.room(); size > have || another && !slack && fits < have {
 			e.move(meta, n, size, slack)
 			return e.value()
 		}
