@@ -141,6 +141,7 @@ type testServer struct {
 	commit  atomic.Pointer[func() error] // nil: succeeds
 	commits atomic.Int64                 // calls that have returned
 	refuse  atomic.Bool
+	wrap    atomic.Value // func(*lineSession) Session; nil: the session itself
 
 	mu       sync.Mutex
 	sessions map[string]*lineSession // by the client's address
@@ -197,6 +198,9 @@ func startServer(t *testing.T, n network, lim Limits) *testServer {
 			s.mu.Lock()
 			s.sessions[c.RemoteAddr()] = session
 			s.mu.Unlock()
+			if wrap, ok := s.wrap.Load().(func(*lineSession) Session); ok {
+				return wrap(session), nil
+			}
 			return session, nil
 		},
 	})
