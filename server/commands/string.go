@@ -67,7 +67,7 @@ func stringCommands() []engine.Spec {
 			Summary:         "Returns a part of a string.",
 			Complexity:      "O(N) where N is the length of the part.",
 			DeprecatedSince: "2.0.0", ReplacedBy: "`GETRANGE`"},
-		{Name: "setrange", Handler: cmdSetrange, Arity: 4, Flags: write, Keys: one(engine.RW | engine.Update),
+		{Name: "setrange", Handler: cmdSetrange, Grows: setrangeGrows, Arity: 4, Flags: write, Keys: one(engine.RW | engine.Update),
 			Group: "string", Categories: cat, Since: "2.2.0", Syntax: "key offset value",
 			Summary:    "Overwrites a part of a string, growing it with zero bytes if need be.",
 			Complexity: "O(N) where N is the length of the value and of the zero bytes before it."},

@@ -81,3 +81,30 @@ func TestMaxLength(t *testing.T) {
 	c.expect("STRLEN k", ":1048576")
 	c.expect("LCS k k LEN", "-ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
 }
+
+// Under a cap SETRANGE is refused for the zero bytes it would add, and for no others.
+func TestSetrangeUnderCap(t *testing.T) {
+	c := newTestClient(t)
+	const oom = "-OOM command not allowed when used memory > 'maxmemory'."
+	c.expect("SET k 0123456789", "+OK")
+	c.expect("SADD set a", ":1")
+	c.expect("CONFIG SET maxmemory 200mb", "+OK")
+	c.expect("SETRANGE new 300000000 x", oom)
+	c.expect("SETRANGE k 300000000 x", oom)
+	c.expect("MULTI", "+OK")
+	c.expect("SETRANGE k 300000000 x", "+QUEUED")
+	c.expect("EXEC", "-EXECABORT Transaction discarded because of: "+oom[1:])
+	c.expect("STRLEN k", ":10")
+	c.expect("EXISTS new", ":0")
+	c.expect("SETRANGE set 300000000 x", "-WRONGTYPE Operation against a key holding the wrong kind of value")
+	c.do("SETRANGE", "k", "300000000", "")
+	c.expect("SETRANGE k 9223372036854775807 x", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+	c.expect("SETRANGE k -1 x", "-ERR offset is out of range")
+	c.expect("SETRANGE k x x", "-ERR value is not an integer or out of range")
+	c.expect("SETRANGE k 20 x", ":21")
+	c.expect("MULTI", "+OK")
+	c.expect("SETRANGE k 30 x", "+QUEUED")
+	c.do("EXEC")
+	c.expect("STRLEN k", ":31")
+	c.expect("CONFIG SET maxmemory 0", "+OK")
+}

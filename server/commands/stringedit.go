@@ -1,6 +1,10 @@
 package commands
 
-import "github.com/larderkv/larder/server/engine"
+import (
+	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/store"
+	"github.com/larderkv/larder/store/lex"
+)
 
 // APPEND and SETRANGE build values from parts, so they alone can make one that
 // is longer than a request may be. The limit is proto-max-bulk-len here too.
@@ -12,6 +16,20 @@ func cmdAppend(c *engine.Ctx) error {
 	}
 	c.Out.Int(int64(n))
 	return nil
+}
+
+// setrangeGrows is how many zero bytes SETRANGE will put in front of its value.
+func setrangeGrows(c *engine.Ctx) int64 {
+	offset, ok := lex.ParseInt(c.Args[2])
+	longest := min(c.Kernel.Config.Values().ProtoMaxBulkLen, store.MaxStringLen)
+	if patch := int64(len(c.Args[3])); !ok || patch == 0 || offset > longest-patch {
+		return 0 // it will do nothing
+	}
+	n, ok := c.StringLength(c.Args[1])
+	if !ok {
+		return 0
+	}
+	return max(0, offset-n)
 }
 
 func cmdSetrange(c *engine.Ctx) error {

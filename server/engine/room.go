@@ -168,7 +168,7 @@ func (s *Session) makeRoom(c *Ctx, spec *Spec, state uint32) Error {
 	if limit == 0 {
 		return ""
 	}
-	plain := need <= bigRequest && spec.Flags&RunsQueue == 0
+	plain := need <= bigRequest && spec.Flags&RunsQueue == 0 && spec.Grows == nil
 	if !plain || k.atMost()+need > limit && k.counted(limit)+need > limit {
 		return s.relieve(c, spec, v, state)
 	}
@@ -180,7 +180,7 @@ func (s *Session) makeRoom(c *Ctx, spec *Spec, state uint32) Error {
 
 // size is how many bytes the request brings, and need how many of them do not count
 // yet: a long request lies in its client's buffer, and the commands that EXEC runs in
-// the queue.
+// the queue. What commands add to their bytes is part of both (Spec.Grows).
 func (s *Session) size(c *Ctx, spec *Spec) (size, need int64) {
 	size = int64(len(c.wire))
 	need = size
@@ -188,10 +188,39 @@ func (s *Session) size(c *Ctx, spec *Spec) (size, need int64) {
 		held := s.conn.Sizes()
 		need = max(0, size-held.QueryBuf-held.QueryFree)
 	}
-	if spec.Flags&RunsQueue != 0 && s.txn != nil {
+	var grows int64
+	switch {
+	case spec.Flags&RunsQueue != 0 && s.txn != nil:
 		size += s.txn.bytes
+		args := c.Args
+		for i := range s.txn.queue {
+			if q := &s.txn.queue[i]; q.spec.Grows != nil {
+				c.Args = q.args
+				grows += q.spec.Grows(c)
+			}
+		}
+		c.Args = args
+	case spec.Grows != nil && !s.Queuing():
+		grows = spec.Grows(c)
 	}
-	return size, need
+	return size + grows, need + grows
+}
+
+// StringLength is the length in bytes of the string under a name, 0 if there is
+// nothing, and whether nothing else is there. It locks the name's shard: only for
+// Spec.Grows.
+func (c *Ctx) StringLength(name []byte) (n int64, ok bool) {
+	k := c.Store.Key(name)
+	c.Store.Lock(k.Shard())
+	defer c.Store.Unlock(k.Shard())
+	e, ok := c.Peek(k)
+	if !ok {
+		return 0, true
+	}
+	if e.Type() != store.TypeString {
+		return 0, false
+	}
+	return int64(len(e.Bytes())), true
 }
 
 // callHeld runs a command that stores what its client holds already. While it is

@@ -26,6 +26,9 @@ type Spec struct {
 	// KeysAt finds the keys of a request where Keys say it incompletely: they are
 	// args[first] to args[last], none if last < first. nil: Keys say it all.
 	KeysAt func(args [][]byte) (first, last int)
+	// Grows is asked under maxmemory how many bytes more than its request a command will
+	// take. It runs before the command, which holds no lock yet. nil: no more.
+	Grows func(c *Ctx) int64
 
 	Group      string // as in COMMAND DOCS: string, hash, set, generic, connection, server, transactions
 	Since      string
