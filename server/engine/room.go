@@ -74,8 +74,15 @@ type room struct {
 	over   atomic.Int64 // ns in all such times that have ended
 }
 
-// Counted is the number of bytes that count towards maxmemory.
-func (k *Kernel) Counted() int64 { return k.counted(k.Config.Values().MaxMemory) }
+// Counted is the number of bytes that count towards maxmemory. Without a limit no
+// fragmentation does.
+func (k *Kernel) Counted() int64 {
+	limit := k.Config.Values().MaxMemory
+	if limit == 0 {
+		limit = math.MaxInt64
+	}
+	return k.counted(limit)
+}
 
 func (k *Kernel) counted(limit int64) int64 {
 	return k.room.start + k.Clients.Memory() + k.Store.Counted(limit) - k.room.moving.Load()

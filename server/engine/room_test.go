@@ -431,3 +431,19 @@ func TestSlice(t *testing.T) {
 		t.Errorf("tenacity 100: %v", got)
 	}
 }
+
+// TestCountedWithoutLimit: what does not count is the same kind of memory with a limit and without.
+func TestCountedWithoutLimit(t *testing.T) {
+	r := newRig(t)
+	c := r.connect()
+	c.fill(20000, "")
+	r.kernel.room.start = 0
+	want := r.kernel.Clients.Memory() + r.kernel.Store.Used()
+	if got := r.kernel.Counted(); got != want {
+		t.Errorf("%d bytes count, want %d; %d are fragmented", got, want, r.kernel.Store.Fragmented())
+	}
+	r.configure("maxmemory", "100gb")
+	if got := r.kernel.Counted(); got != want {
+		t.Errorf("with a limit far away %d bytes count, want %d", got, want)
+	}
+}
