@@ -147,6 +147,8 @@ func memoryOrPercent(to func(*Values) *int64) Kind {
 			return "", problem("argument must be a memory or percent value")
 		case n > 100:
 			return "", errPercent
+		case n == 0:
+			return "0", nil
 		}
 		return in.args[0], nil
 	}

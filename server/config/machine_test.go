@@ -52,6 +52,11 @@ func TestMaxMemoryPercent(t *testing.T) {
 	if got := get(t, c, "maxmemory-clients"); got != "10%" || c.Values().ClientsLimit() != 52481228 {
 		t.Errorf("CONFIG GET says %s, and %d is in force", got, c.Values().ClientsLimit())
 	}
+	set("", "maxmemory-clients", "0%")
+	if got := get(t, c, "maxmemory-clients"); got != "0" || c.Values().ClientsLimit() != 0 {
+		t.Errorf("CONFIG GET says %s, and %d is in force", got, c.Values().ClientsLimit())
+	}
+	set("", "maxmemory-clients", "10%")
 	set(failed+"percentage argument must be less or equal to 100", "maxmemory", "101%")
 	set(failed+"argument must be a memory value", "maxmemory", "0%")
 	set(failed+"argument must be a memory value", "maxmemory", "-5%")
