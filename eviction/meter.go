@@ -84,7 +84,7 @@ func (m *Meter) Rank(word uint32, size, expireMs, nowMs int64) uint64 {
 	case LHD:
 		return m.lhd.rank(word, size)
 	case LFU:
-		return uint64(lfuMax-m.lfu.Frequency(word, nowMs))<<16 | uint64(sinceMinutes(word, nowMs))
+		return uint64(lfuMax - m.lfu.Frequency(word, nowMs))
 	case TTL:
 		if expireMs == 0 {
 			return 0

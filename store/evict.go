@@ -24,19 +24,21 @@ import (
 // Keys are evicted up to 16 at a time, in one shard and under one lock. From a
 // random place in the table's hash order on, whole buckets are taken, which lie
 // side by side, until there are samples candidates for each victim. A bucket is
-// one cache line and refers to seven or eight records; the first lines of all
-// records are prefetched before the first is looked at, so that the misses
-// overlap. Neighbours in hash order are as random a choice as any other.
+// one cache line and refers to seven or eight records; the first lines of their
+// records are prefetched some buckets ahead, so that the misses overlap with each
+// other and with the look at those that have come. Neighbours in hash order are
+// as random a choice as any other.
 //
 // The best are then removed all at once. Taking the best 16 of 80 is a better
-// choice than 16 times the best of 5, since it never falls on a group in which
-// even the best is in use; and it needs no memory of good candidates between
+// choice than 16 times the best of 5, since it seldom falls on a group in which
+// even the best is in use; and what such a group has too few of, another one
+// has too many (eviction.Choice). It needs no memory of good candidates between
 // calls, as Redis keeps one. Buckets and slots of the victims are known, so
 // nothing is looked up again. A sub-table shrinks after the last removal, since
 // that moves slots.
 //
-// A burst frees at least what the caller wants if its 16 victims can, and some
-// more while entries are small: the writers that follow find the room made.
+// A burst frees about what the caller wants if 16 victims can, and some more
+// while entries are small: the writers that follow find the room made.
 //
 // # Few keys
 //
@@ -84,7 +86,11 @@ const (
 	defaultSamples = 5   // maxmemory-samples until it is set
 	maxSamples     = 256 // more are not worth the time under a lock
 
-	maxVictims = 16 // of one burst
+	maxVictims = 16 // of one burst, in the mean
+
+	// A burst whose victims were not chosen one by one frees up to spare times what
+	// it should.
+	spare = 2
 
 	// A burst goes on to burstBytes, or one part in burstPart of the store.
 	burstBytes = 4 << 10
@@ -104,10 +110,13 @@ const (
 	// maxPassed is how many shards are passed over in a row.
 	maxPassed = 8
 
-	// maxPicks bounds the buckets with candidates of a burst, pickAhead is how
-	// many are prefetched together.
+	// maxPicks bounds the buckets with candidates of a burst. The records of
+	// pickAhead more are on their way: some thirty, about as many misses as a
+	// processor has in flight.
 	maxPicks  = 80
-	pickAhead = 16
+	pickAhead = 4
+
+	maxCandidates = maxSamples + slots
 )
 
 // Evictor chooses keys whose memory others need more, and removes them. It is one
@@ -127,10 +136,14 @@ type Evictor struct {
 	policy  eviction.Policy
 	samples int
 	any     bool // every key is as good a victim as any other
+	byWord  bool // the word alone makes the rank
 	left    int  // of searchSteps
 	picks   [maxPicks]pick
 	n       int // picks in use
-	near    *eviction.Pool[near]
+	near    [maxCandidates]near
+	ranks   [maxCandidates]uint64 // of near
+	found   int                   // candidates in near
+	choice  *eviction.Choice
 	far     *eviction.Pool[far]
 }
 
@@ -143,9 +156,8 @@ type pick struct {
 	victims uint16 // by slot
 }
 
-// near is a candidate in a pick: pick * slots + slot. It is small since the pool
-// moves candidates about.
-type near uint16
+// near is a candidate in a pick.
+type near struct{ pick, slot uint8 }
 
 // far is a candidate in a shard whose lock has been given back.
 type far struct {
@@ -158,7 +170,7 @@ type far struct {
 
 // NewEvictor makes an Evictor.
 func (s *Store) NewEvictor() *Evictor {
-	e := &Evictor{s: s, near: eviction.NewPool[near](maxVictims), far: eviction.NewPool[far](maxVictims)}
+	e := &Evictor{s: s, choice: eviction.NewChoice(maxVictims), far: eviction.NewPool[far](maxVictims)}
 	e.seed(rand.Uint64())
 	return e
 }
@@ -176,12 +188,12 @@ func (s *Store) SetSamples(n int) { s.samples.Store(int64(n)) }
 // returns false if no key may be evicted.
 func (e *Evictor) burst(now, want int64) (progress bool) {
 	s := e.s
-	e.now, e.meter, e.left = now, s.Meter(), searchSteps
-	if e.policy = e.meter.Policy(); e.policy.Rule == eviction.NoEviction {
+	e.now, e.left = now, searchSteps
+	e.follow(s.Meter())
+	if e.policy.Rule == eviction.NoEviction {
 		return false
 	}
 	e.samples = int(min(s.samples.Load(), maxSamples))
-	e.any = e.policy == eviction.Policy{Rule: eviction.Random}
 	if e.any {
 		e.samples = 1
 	}
@@ -213,9 +225,10 @@ func (e *Evictor) burst(now, want int64) (progress bool) {
 			visited = -1 // it may be the only one with keys
 			continue
 		}
-		found := e.gather(sh, keys, victims*each)
+		e.gather(sh, keys, victims*each)
+		found := e.found
 		if gathered == 0 && found >= each {
-			e.evictNear(sh, found/each, want)
+			e.evictNear(sh, min(found/each, maxVictims), want)
 			sh.mu.Unlock()
 			return true
 		}
@@ -229,6 +242,22 @@ func (e *Evictor) burst(now, want int64) (progress bool) {
 		e.evictFar(max(1, gathered/each), want)
 	}
 	return progress
+}
+
+// follow makes m the Meter of the step.
+func (e *Evictor) follow(m *eviction.Meter) {
+	if e.meter == m {
+		return
+	}
+	e.meter, e.policy = m, m.Policy()
+	e.any = e.policy == eviction.Policy{Rule: eviction.Random}
+	switch e.policy.Rule {
+	case eviction.LRU, eviction.LFU, eviction.LRM:
+		e.byWord = !e.policy.Volatile
+	default:
+		e.byWord = false
+	}
+	e.choice.Reset(e.policy.Rule)
 }
 
 // passOver tells whether a shard has fewer keys to spare than others have had. With
@@ -277,11 +306,9 @@ func (e *Evictor) share(sh *shard, want int64) (victims, each int) {
 	return max(1, min(int(want/size)+1, maxVictims, maxSamples/each)), each
 }
 
-// gather fills the near pool with the best of at least need candidates of the
-// shard, if it has as many. It returns how many there were.
-func (e *Evictor) gather(sh *shard, keys, need int) (found int) {
-	e.near.Reset()
-	e.n = 0
+// gather finds at least need candidates of the shard, if it has as many.
+func (e *Evictor) gather(sh *shard, keys, need int) {
+	e.found, e.n = 0, 0
 	// Databases have their chance by the number of their keys.
 	db, skip := 0, int(e.rng.Uint64()%uint64(keys))
 	for ; ; db++ {
@@ -293,74 +320,92 @@ func (e *Evictor) gather(sh *shard, keys, need int) (found int) {
 	}
 	for range sh.dbs {
 		if t := sh.dbs[db]; t != nil && e.evictableOf(t) > 0 {
-			if found += e.gatherFrom(sh, int32(db), t, need-found); found >= need {
-				return found
+			if e.gatherFrom(sh, int32(db), t, need); e.found >= need {
+				return
 			}
 		}
 		if db++; db == len(sh.dbs) {
 			db = 0
 		}
 	}
-	return found
 }
 
 // gatherFrom is gather for one table.
-func (e *Evictor) gatherFrom(sh *shard, db int32, t *table, need int) (found int) {
+func (e *Evictor) gatherFrom(sh *shard, db int32, t *table, need int) {
 	single := e.any && t.n > fewCandidates
 	if e.any && !single {
-		need = t.n
+		need = min(e.found+t.n, maxSamples)
 	}
 	w := newTour(t, e.rng.Uint64(), e.policy.Volatile)
-	for found < need && e.left > 0 && e.n <= maxPicks-pickAhead {
-		ahead := e.picks[e.n : e.n : e.n+pickAhead]
-		slots := 0
-		for len(ahead) < pickAhead && slots < need-found && e.left > 0 {
+	var ahead [pickAhead]pick
+	first, n, coming := 0, 0, 0 // the ring of buckets that are ahead, and what they have
+	for e.found < need && e.n < maxPicks {
+		for n < pickAhead && e.found+coming < need && e.left > 0 {
 			sub, i, ok := w.next(&e.left)
 			if !ok {
 				break
 			}
 			s := &t.subs[sub]
 			t.prefetchRefs(s, i)
-			ahead = append(ahead, pick{t: t, db: db, sub: sub, bucket: uint16(i)})
-			slots += int(t.bucket(s, i).count())
+			ahead[(first+n)%pickAhead] = pick{t: t, db: db, sub: sub, bucket: uint16(i)}
+			n++
+			coming += int(t.bucket(s, i).count())
 		}
-		if len(ahead) == 0 {
-			return found
+		if n == 0 {
+			return
 		}
-		for _, p := range ahead {
-			if n := e.consider(sh, p, single); n > 0 {
-				found += n
-				e.picks[e.n] = p
-				e.n++
-			}
+		p := &ahead[first]
+		first, n = (first+1)%pickAhead, n-1
+		coming -= int(t.bucket(&t.subs[p.sub], uint32(p.bucket)).count())
+		if e.consider(sh, p, single) {
+			e.picks[e.n] = *p
+			e.n++
 		}
 	}
-	return found
 }
 
-// consider offers what a bucket has to the near pool, as that of the next pick;
-// single: what one of its slots has, full or not, so that the keys of full buckets
-// have the same chance as others.
-func (e *Evictor) consider(sh *shard, p pick, single bool) (found int) {
+// consider adds what a bucket has to the candidates, as that of the next pick, and
+// tells whether it has any; single: what one of its slots has, full or not, so that
+// the keys of full buckets have the same chance as others.
+func (e *Evictor) consider(sh *shard, p *pick, single bool) bool {
 	b := p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket))
 	slot, end := uint8(0), b.count()
 	if single {
 		slot = uint8(e.rng.Uint64() % slots)
 		end = min(end, slot+1)
 	}
-	for ; slot < end; slot++ {
+	before := e.found
+	for ; slot < end && e.found < maxCandidates; slot++ {
 		e.left--
-		r := readRecord(p.t.mem, b.ref(slot))
-		if e.policy.Volatile && r.expire == 0 {
+		rank, ok := e.rankAt(sh, b.ref(slot))
+		if !ok {
 			continue
 		}
-		found++
-		e.near.Offer(e.rank(&r, sh.weight(&r)), near(e.n*slots+int(slot)))
+		e.near[e.found], e.ranks[e.found] = near{uint8(e.n), slot}, rank
+		e.found++
 	}
-	if found == 0 && e.policy.Volatile {
+	if e.found > before {
+		return true
+	}
+	if e.policy.Volatile {
 		b.setHint(0)
 	}
-	return found
+	return false
+}
+
+// rankAt is the rank of the record at ref; ok is false for one that the policy
+// spares. Where the word is enough nothing else is read.
+func (e *Evictor) rankAt(sh *shard, ref arena.Ref) (rank uint64, ok bool) {
+	if e.byWord {
+		if meta := recordMeta(sh.ar.Mem(), ref); meta&flagExpire == 0 {
+			return e.meter.Rank(meta>>wordShift, 0, 0, e.now), true
+		}
+	}
+	r := readRecord(sh.ar.Mem(), ref)
+	if e.policy.Volatile && r.expire == 0 {
+		return 0, false
+	}
+	return e.rank(&r, sh.weight(&r)), true
 }
 
 // rank is the Meter's, below that of every expired entry.
@@ -384,33 +429,25 @@ func (sh *shard) weight(r *record) int64 {
 	return size
 }
 
-// read returns a candidate's pick, slot and record.
-func (e *Evictor) read(c near) (p *pick, slot uint8, r record) {
-	p, slot = &e.picks[c/slots], uint8(c%slots)
-	b := p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket))
-	return p, slot, readRecord(p.t.mem, b.ref(slot))
-}
-
 // expired tells whether a record's time has come.
 func (e *Evictor) expired(r *record) bool { return r.expire != 0 && r.expire <= e.now }
 
-// evictNear removes the best of the near pool: as many victims at most, and want
-// bytes. Expired ones are no victims.
+// evictNear removes the best candidates, about as many victims, until they are want
+// bytes.
 func (e *Evictor) evictNear(sh *shard, victims int, want int64) {
-	for want > 0 {
-		c, ok := e.near.Take()
-		if !ok {
+	chosen, sorted := e.choice.Of(e.ranks[:e.found], victims)
+	if !sorted {
+		want *= spare
+	}
+	for _, i := range chosen {
+		if want <= 0 {
 			break
 		}
-		p, slot, r := e.read(c)
-		if !e.expired(&r) {
-			if victims == 0 {
-				break
-			}
-			victims--
-		}
+		c := e.near[i]
+		p := &e.picks[c.pick]
+		r := readRecord(p.t.mem, p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket)).ref(c.slot))
 		want -= sh.weight(&r)
-		p.victims |= 1 << slot
+		p.victims |= 1 << c.slot
 	}
 	for i := range e.picks[:e.n] {
 		e.removeVictims(sh, &e.picks[i])
@@ -455,19 +492,16 @@ func (e *Evictor) remove(sh *shard, at *pick, slot uint8) {
 	sh.removed(int(at.db), t, &r, raw, why)
 }
 
-// carry moves the near pool to the far one.
+// carry offers the candidates of a shard to the far pool.
 func (e *Evictor) carry(sh *shard) {
-	for {
-		c, ok := e.near.Take()
-		if !ok {
-			return
+	for i, rank := range e.ranks[:e.found] {
+		if !e.far.Admits(rank) {
+			continue
 		}
-		p, slot, r := e.read(c)
-		rank := e.rank(&r, sh.weight(&r))
-		e.far.Offer(rank, far{
-			rank: rank, hash: p.t.hash(p.t.mem[r.key : r.key+uint64(r.klen)]), shard: sh.id, db: p.db,
-			ref: p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket)).ref(slot),
-		})
+		c := e.near[i]
+		p := &e.picks[c.pick]
+		ref := p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket)).ref(c.slot)
+		e.far.Offer(rank, far{rank: rank, hash: p.t.hash(recordKey(p.t.mem, ref)), ref: ref, shard: sh.id, db: p.db})
 	}
 }
 

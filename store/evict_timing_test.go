@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/larderkv/larder/eviction"
 )
 
 // BenchmarkEvict removes keys from a store of a million entries of 100 bytes,
@@ -54,6 +56,41 @@ func benchEvict(b *testing.B, policy string, samples int) {
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N), "cpu-ns/key")
+}
+
+// BenchmarkSetFull writes new keys of 100 bytes to a store that has a million, with
+// evicting as many and without. cpu-ns/key is what one of them costs.
+func BenchmarkSetFull(b *testing.B) {
+	for _, policy := range []string{"noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-lhd"} {
+		b.Run(policy, func(b *testing.B) {
+			s := benchOpen(b)
+			s.SetMeter(meterOf(policy))
+			v := &View{Store: s, Now: 1_700_000_000_000}
+			value := make([]byte, 70)
+			next := uint64(0)
+			insert := func() {
+				v.SetString(s.Key(benchKey(next)), value, 0)
+				if next++; next%1000 == 0 {
+					v.Now += 100
+				}
+			}
+			for range 1_000_000 {
+				insert()
+			}
+			e := s.NewEvictor()
+			full := s.Used()
+			evict := s.Meter().Policy().Rule != eviction.NoEviction
+			began := cpuTime(b)
+			b.ResetTimer()
+			for b.Loop() {
+				if evict && s.Used() > full {
+					e.Relieve(v.Now, 128, 1<<40)
+				}
+				insert()
+			}
+			b.ReportMetric(float64((cpuTime(b)-began).Nanoseconds())/float64(b.N), "cpu-ns/key")
+		})
+	}
 }
 
 // cpuTime is the processor time that the process has taken.

@@ -72,6 +72,12 @@ func (r *record) size() int          { return int(r.value()-r.off) + r.vlen }
 func (r *record) typ() Type          { return Type(r.meta & typeMask) }
 func (r *record) encoding() encoding { return encoding(r.meta & encMask >> encShift) }
 
+// recordMeta is the first word of the record at ref.
+func recordMeta(mem []byte, ref arena.Ref) uint32 {
+	off := ref.Off()
+	return binary.LittleEndian.Uint32(mem[off : off+4 : off+4])
+}
+
 // readRecord decodes the header at ref.
 func readRecord(mem []byte, ref arena.Ref) (r record) {
 	off := ref.Off()

@@ -87,7 +87,7 @@ func meterOf(name string, samples int) func(setup) cache {
 	return func(s setup) cache {
 		p, _ := eviction.ParsePolicy(name)
 		o := eviction.Params{LogFactor: lfuLogFactor, DecayTime: lfuDecayTime, Random: s.rng}
-		return newStore(s, eviction.NewMeter(p, o), max(s.samples, samples))
+		return newStore(s, eviction.NewMeter(p, o), max(s.samples, samples), p.Rule)
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	burstBytes      = 4 << 10 // that a burst frees,
 	burstPart       = 256     // or this part of the cache if it is less
 	burstCandidates = 256     // of one burst, at most
+	burstSpare      = 2       // a burst frees up to so many times what it should
 	candidateBytes  = 256     // a victim of this many bytes is chosen from two candidates at least, and so on
 	fewCandidates   = 64      // up to these
 
@@ -47,14 +48,16 @@ type store struct {
 	in      []bool
 	shards  []dict
 	turn    int
-	pool    *eviction.Pool[uint32]
+	choice  *eviction.Choice
+	drawn   []uint32
+	ranks   []uint64
 }
 
 // newStore returns a store that draws at least so many candidates per victim.
-func newStore(s setup, m words, samples int) *store {
+func newStore(s setup, m words, samples int, r eviction.Rule) *store {
 	n := len(s.trace.cost)
 	c := &store{
-		s: s, m: m, samples: samples, words: make([]uint32, n), in: make([]bool, n), pool: eviction.NewPool[uint32](burstVictims),
+		s: s, m: m, samples: samples, words: make([]uint32, n), in: make([]bool, n), choice: eviction.NewChoice(burstVictims),
 	}
 	if s.trace.ttl != nil {
 		c.expire = make([]int64, n)
@@ -70,6 +73,7 @@ func newStore(s setup, m words, samples int) *store {
 		c.shards[i] = newDict(next, 1, bucketFull, bucketGrowth)
 	}
 	c.turn = s.rng.IntN(shards)
+	c.choice.Reset(r)
 	return c
 }
 
@@ -111,28 +115,32 @@ func (c *store) evict(want, now int64) {
 	each := max(c.samples, int(min(size/candidateBytes, fewCandidates)))
 	victims := max(1, min(int(want/size)+1, burstVictims, burstCandidates/each))
 	c.draw(each*victims, now)
-	for ; victims > 0 && want > 0; victims-- {
-		id, ok := c.pool.Take()
-		if !ok {
+	chosen, sorted := c.choice.Of(c.ranks, min(victims, max(1, len(c.ranks)/each)))
+	if !sorted {
+		want *= burstSpare
+	}
+	for _, i := range chosen {
+		if want <= 0 {
 			break
 		}
+		id := c.drawn[i]
 		cost := int64(c.s.trace.cost[id])
 		c.m.Evicted(c.words[id], cost, now)
 		c.remove(id)
 		want -= cost
 	}
-	c.pool.Reset()
 }
 
-// draw offers at least n candidates to the pool, if there are so many.
+// draw collects at least n candidates, if there are so many.
 func (c *store) draw(n int, now int64) {
+	c.drawn, c.ranks = c.drawn[:0], c.ranks[:0]
 	for visited := 0; n > 0 && visited < len(c.shards); visited++ {
 		d := &c.shards[c.turn]
 		c.turn = (c.turn + 1) & (len(c.shards) - 1)
 		at := c.s.rng.IntN(len(d.buckets))
 		for range d.buckets {
 			for id := d.buckets[at]; id != none; id = d.next[id] {
-				c.pool.Offer(c.rank(id, now), id)
+				c.drawn, c.ranks = append(c.drawn, id), append(c.ranks, c.rank(id, now))
 				n--
 			}
 			if n <= 0 {
