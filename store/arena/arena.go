@@ -114,7 +114,20 @@ func (a *Arena) Alloc(n int) Ref {
 	if d.live == cl.slots {
 		a.unlist(l, page)
 	}
+	a.prefetchNext(l, uint64(cl.size))
 	return Ref((base + slot*uint64(cl.size)) >> unitShift)
+}
+
+// prefetchNext loads the block that the next Alloc from a list will return, if it was in
+// use before: by then it has mostly left the caches.
+func (a *Arena) prefetchNext(l *list, size uint64) {
+	d := &a.desc[l.head] // that of page 0 is never used
+	if d.free == 0 {
+		return
+	}
+	off := uint64(l.head)<<descShift + uint64(d.free-1)*size
+	prefetch(&a.mem[off])
+	prefetch(&a.mem[off+min(size-1, 64)])
 }
 
 // AllocRoom is Alloc for a block that is expected to grow: where it costs no
