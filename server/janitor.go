@@ -90,6 +90,7 @@ func (j *janitor) round() time.Duration {
 		j.kernel.SampleRates()
 		j.kernel.EnforceClientsLimit()
 		j.kernel.SampleMemory(j.kernel.UsedMemory())
+		j.kernel.WatchResident(stats.ReadProcess().RSS)
 		j.trimmer.trim(start, trimSlack(v.MaxMemory))
 		j.persist.Tick()
 	}

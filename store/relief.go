@@ -15,25 +15,28 @@ import (
 // So an allowance is free: half-open spans, and what comes and goes. Free slots
 // beyond it count like data, and then Relieve compacts before it evicts. Where
 // compaction finds nothing to gain, the fragmentation is none that anybody could
-// help, and is forgiven (Store.stuck) as far as the process stays within a tenth
-// above its limit.
+// help, and is forgiven (Store.stuck) as far as it is a small share of the limit:
+// the process is to stay within a tenth above its limit, and the allowance, the
+// reserve of free spans and what the server is beside the store come to that.
 
 // Counted is the number of bytes that count towards a memory limit of limit
 // bytes: what records and tables use, without what only a running snapshot still
 // keeps, and the fragmentation that is not free. It is some atomic loads.
 func (s *Store) Counted(limit int64) int64 {
 	used := s.Used()
-	free := fragmentAllowance(limit)
+	free := s.fragmentAllowance(limit)
 	if beyond := s.stuck.Load() - free; beyond > 0 {
-		free += min(beyond, max(limit/25, 2<<20))
+		free += min(beyond, max(limit/64, 1<<20))
 	}
 	return used - s.debt.Load() - s.orphans.Load() + max(0, s.Memory()-used-free)
 }
 
 // fragmentAllowance is how many bytes of free slots in spans in use are not
-// counted. That of a small limit is large: each shard has half an open span for
-// each size in use, 1 to 4 MB in all.
-func fragmentAllowance(limit int64) int64 { return min(4<<20+limit/64, limit/2) }
+// counted: a share of the limit, and no less than what walks leave alone in all
+// shards. Values of one size stay below it.
+func (s *Store) fragmentAllowance(limit int64) int64 {
+	return min(max(1<<20+limit/128, int64(len(s.shards))*pressingAtLeast), limit/2)
+}
 
 // compactEvery is how many steps of Relieve go by for one that compacts, while
 // the allowance is nearly used up: a unit takes as long as several bursts.
@@ -43,7 +46,7 @@ const compactEvery = 4
 // false if keys should be evicted.
 func (e *Evictor) relieveFragments(now, limit int64) (worked bool) {
 	s := e.s
-	fragments, allowance := s.Fragmented(), fragmentAllowance(limit)
+	fragments, allowance := s.Fragmented(), s.fragmentAllowance(limit)
 	if fragments <= allowance/4*3 {
 		return false
 	}
@@ -83,7 +86,7 @@ func (e *Evictor) Relieve(now, want, limit int64) (progress bool) {
 		}
 	}
 	return e.relieveFragments(now, limit) || e.burst(now, want) ||
-		s.Fragmented() > fragmentAllowance(limit) && s.compactUnit(now)
+		s.Fragmented() > s.fragmentAllowance(limit) && s.compactUnit(now)
 }
 
 // shardBits is a set of shards that can be looked at without a lock.

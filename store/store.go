@@ -26,6 +26,8 @@ package store
 import (
 	"errors"
 	"hash/maphash"
+	"math/bits"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -46,13 +48,22 @@ var (
 // Options configure a Store. The zero value of a field takes its default.
 type Options struct {
 	Databases int             // default 16
-	Shards    int             // a power of two up to MaxShards, default 64
+	Shards    int             // a power of two up to MaxShards, default see usualShards
 	Encodings *Encodings      // shared with the configuration, default NewEncodings()
 	Meter     *eviction.Meter // default one for noeviction; SetMeter replaces it
 }
 
 // MaxShards is the largest number of shards.
 const MaxShards = 256
+
+// usualShards is how many shards are right for so many processors. With four for each
+// of them two goroutines seldom want the same one, while each shard more costs memory:
+// it has half an open span of its own for each size of value in use. Of 95 MB in values
+// of 16 bytes to 4 KB, spans of 64 shards had 16 % free, of 16 shards 6 %, of 8 shards
+// 5 %; SETs and GETs of two loops were as fast with 8 shards as with 64.
+func usualShards(processors int) int {
+	return min(max(8, 1<<(bits.Len(uint(processors))+1)), MaxShards)
+}
 
 // Encodings are the limits up to which collections stay packed. They may
 // change at any time and apply from the next write on.
@@ -130,7 +141,7 @@ func Open(o Options) (*Store, error) {
 		o.Databases = 16
 	}
 	if o.Shards == 0 {
-		o.Shards = 64
+		o.Shards = usualShards(runtime.GOMAXPROCS(0))
 	}
 	if o.Shards < 1 || o.Shards > MaxShards || o.Shards&(o.Shards-1) != 0 {
 		return nil, errors.New("store: shards must be a power of two up to 256")
@@ -312,6 +323,10 @@ func (s *Store) Used() int64 { return max(0, s.heap.Used()) }
 // one atomic load; Stats has the details.
 func (s *Store) Memory() int64 { return s.heap.Stats().Spans }
 
+// Resident is Memory and the memory that is free and not given back to the system yet.
+// It is some atomic loads.
+func (s *Store) Resident() int64 { return s.heap.Stats().Resident }
+
 // SetReserve bounds the free memory that is kept for reuse to what becomes a
 // memory limit of so many bytes; 0 is no limit.
 func (s *Store) SetReserve(limit int64) {
@@ -324,8 +339,8 @@ func (s *Store) SetReserve(limit int64) {
 // Free memory of reserveBase bytes and one part in reservePart of a memory limit
 // stays mapped.
 const (
-	reserveBase = 1 << 20
-	reservePart = 128
+	reserveBase = 256 << 10
+	reservePart = 512
 )
 
 // giveBack returns a piece of free memory to the system if so much of it has piled

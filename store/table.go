@@ -28,7 +28,7 @@ import (
 // buckets, which has three consequences:
 //
 //   - A sub-table can have any number of buckets up to 128. It grows by about
-//     a sixth, as the arena's size classes go, and stays between 68 and 85
+//     a fifth, as the arena's size classes go, and stays between 68 and 85
 //     per cent full, where doubling would leave it half empty in the end
 //     (and all sub-tables at the same time, since the hash is uniform).
 //   - With at least 64 buckets, bucket and tag together give the position

@@ -9,6 +9,11 @@
 // that only a running snapshot still needs do not count: evicting keys would not
 // make them less (NotCounted). All of it is a handful of atomic loads.
 //
+// Who sets a limit wants the process to stay within it, though, and beside the store
+// 12 to 18 MB are resident: the program's pages, the runtime, garbage. Of that so much
+// counts that the resident set stays within a tenth above a limit of 100 MB (base).
+// Below some 80 MB it does not: there the program would take the room of the data.
+//
 // # Who pays
 //
 // The command that needs room makes it, before it runs and before it takes any lock,
@@ -64,14 +69,34 @@ const (
 	bigPiece = 256 << 10
 	// Slack is what may be above the limit for a moment: a share of it, within bounds.
 	slackShare, leastSlack, mostSlack = 256, 256 << 10, 2 << 20
+	// One part in so many of the limit, see base.
+	freeShare, mostShare = 24, 16
 )
 
 // room is the kernel's account of memory beside what store and clients keep.
 type room struct {
 	start  int64        // bytes of the Go heap at the start
+	beside atomic.Int64 // bytes that are resident beside the store and clients, see WatchResident; 0: unknown
 	moving atomic.Int64 // bytes of clients' buffers and queues that are being executed: they count as values too
 	since  atomic.Int64 // when the limit was passed without a way back, unix ns, 0: it is not
 	over   atomic.Int64 // ns in all such times that have ended
+}
+
+// base is what counts under a limit beside store and clients: the Go heap as it was at
+// the start, or if it is more, what is resident beyond a share of the limit that is free.
+// It is bounded, so that garbage costs few keys and a small limit holds some.
+func (r *room) base(limit int64) int64 {
+	return min(max(r.start, r.beside.Load()-limit/freeShare), r.start+limit/mostShare)
+}
+
+// WatchResident takes note of the process' resident set, in bytes, 0 if it is not known.
+// The background worker calls it some times a second.
+func (k *Kernel) WatchResident(rss int64) {
+	beside := max(0, rss-k.Store.Resident()-k.Clients.Memory())
+	if before := k.room.beside.Load(); before != 0 {
+		beside = before + (beside-before)/4 // the parts were not read at one instant
+	}
+	k.room.beside.Store(beside)
 }
 
 // Counted is the number of bytes that count towards maxmemory. Without a limit no
@@ -85,12 +110,12 @@ func (k *Kernel) Counted() int64 {
 }
 
 func (k *Kernel) counted(limit int64) int64 {
-	return k.room.start + k.Clients.Memory() + k.Store.Counted(limit) - k.room.moving.Load()
+	return k.room.base(limit) + k.Clients.Memory() + k.Store.Counted(limit) - k.room.moving.Load()
 }
 
 // atMost is no less than counted, and takes fewer loads to tell.
-func (k *Kernel) atMost() int64 {
-	return k.room.start + k.Clients.Memory() + k.Store.Memory()
+func (k *Kernel) atMost(limit int64) int64 {
+	return k.room.base(limit) + k.Clients.Memory() + k.Store.Memory()
 }
 
 // NotCounted is how many of the bytes in use do not count towards maxmemory, since no
@@ -176,7 +201,7 @@ func (s *Session) makeRoom(c *Ctx, spec *Spec, state uint32) Error {
 		return ""
 	}
 	plain := need <= bigRequest && spec.Flags&RunsQueue == 0 && spec.Grows == nil
-	if !plain || k.atMost()+need > limit && k.counted(limit)+need > limit {
+	if !plain || k.atMost(limit)+need > limit && k.counted(limit)+need > limit {
 		return s.relieve(c, spec, v, state)
 	}
 	if k.room.since.Load() != 0 {
@@ -252,7 +277,7 @@ func (s *Session) callHeld(c *Ctx, spec *Spec) {
 func (s *Session) mayReceive(c *Ctx, have int) bool {
 	k := s.kernel
 	v := k.Config.Values()
-	if v.MaxMemory == 0 || k.atMost()+bigPiece <= v.MaxMemory {
+	if v.MaxMemory == 0 || k.atMost(v.MaxMemory)+bigPiece <= v.MaxMemory {
 		return true
 	}
 	return s.roomFor(c, v, k.state(), int64(have+s.want), bigPiece) != later

@@ -447,3 +447,37 @@ func TestCountedWithoutLimit(t *testing.T) {
 		t.Errorf("with a limit far away %d bytes count, want %d", got, want)
 	}
 }
+
+// TestResidentMemoryCounts: what is resident beside the store counts beyond a share of the
+// limit, within bounds.
+func TestResidentMemoryCounts(t *testing.T) {
+	r := newRig(t)
+	room := &r.kernel.room
+	room.start = 6 << 20
+	for _, c := range []struct{ beside, limit, want int64 }{
+		{0, 100 << 20, 6 << 20},
+		{10 << 20, 240 << 20, 6 << 20},
+		{15 << 20, 120 << 20, 10 << 20},
+		{15 << 20, 24 << 20, 6<<20 + 24<<20/16},
+		{1 << 30, 240 << 20, 21 << 20},
+	} {
+		room.beside.Store(c.beside)
+		if got := room.base(c.limit); got != c.want {
+			t.Errorf("%d beside a store with a limit of %d: %d count, not %d", c.beside, c.limit, got, c.want)
+		}
+	}
+	room.beside.Store(0)
+	own := r.kernel.Store.Resident() + r.kernel.Clients.Memory()
+	r.kernel.WatchResident(own + 8<<20)
+	if got := room.beside.Load(); got != 8<<20 {
+		t.Errorf("%d bytes beside the store, not 8 MiB", got)
+	}
+	r.kernel.WatchResident(own + 16<<20)
+	if got := room.beside.Load(); got != 10<<20 {
+		t.Errorf("%d bytes beside the store, not a quarter on the way from 8 to 16 MiB", got)
+	}
+	r.kernel.WatchResident(0)
+	if got := room.base(1 << 40); got != room.start {
+		t.Errorf("%d bytes count where nothing is known of the resident set", got)
+	}
+}

@@ -19,7 +19,7 @@
 // An Arena is the allocator of one shard. It takes whole spans from the Heap
 // and cuts them into slots; it needs no lock of its own, the shard's lock
 // covers it. The Heap is shared and has a mutex, taken once per span and not
-// once per slot. Span sizes are small so that 64 shards with 40 classes in
+// once per slot. Span sizes are small so that 16 shards with 40 classes in
 // use, each with half an open span, stay below 1 % of a gigabyte.
 //
 // The free slots of a span are chained through their first two bytes. A
@@ -381,8 +381,8 @@ func (h *Heap) scavengeLarge() (done, more bool, err error) {
 	h.mu.Unlock()
 	n := min(f.used, releaseSlice)
 	end := uint64(f.page)<<descShift + uint64(f.used)
-	if err := unix.Madvise(h.mem[end-uint64(n):end], unix.MADV_DONTNEED); err != nil {
-		n, err = 0, fmt.Errorf("arena: madvise: %w", err)
+	if failed := unix.Madvise(h.mem[end-uint64(n):end], unix.MADV_DONTNEED); failed != nil {
+		n, err = 0, fmt.Errorf("arena: madvise: %w", failed)
 	}
 	f.used -= n
 	h.pendBytes.Add(-n)
