@@ -267,7 +267,7 @@ func (l *Lockset) Unlock(s *Store) {
 // Stats are the counters of a store.
 type Stats struct {
 	Expired  int64 // keys removed because their time had come
-	Used     int64 // bytes of slots in use: records and tables
+	Used     int64 // bytes of slots in use: records and tables, and long values on their way (Loan)
 	Held     int64 // bytes of memory taken for them
 	Pending  int64 // bytes of freed large blocks not yet given back to the system
 	Resident int64 // Held, Pending, and other free memory not yet given back
@@ -299,7 +299,7 @@ func (s *Store) StatsLocked() Stats {
 
 func (s *Store) heapStats() Stats {
 	h := s.heap.Stats()
-	return Stats{Expired: s.expired.Load(), Held: h.Spans, Pending: h.Pending, Resident: h.Resident}
+	return Stats{Expired: s.expired.Load(), Used: h.Lent, Held: h.Spans, Pending: h.Pending, Resident: h.Resident}
 }
 
 func (sh *shard) addStatsLocked(st *Stats) {

@@ -40,11 +40,11 @@ func logged(t *testing.T, r *rig, fs vfs.FS) string {
 			t.Fatal(err)
 		}
 		var parser protocol.Parser
-		limits := protocol.Limits{MaxBulk: 1 << 20, Authenticated: true}
+		limits := protocol.Limits{MaxBulk: 16 << 20, Authenticated: true}
 		for len(all) > 0 {
 			words, size, err := parser.Next(all, &limits)
 			if err != nil || words == nil {
-				t.Fatalf("the log ends in %q: %v", all, err)
+				t.Fatalf("the log ends in %.200q: %v", all, err)
 			}
 			lines = append(lines, string(bytes.Join(words, []byte(" "))))
 			all = all[size:]
