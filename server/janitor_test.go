@@ -131,3 +131,28 @@ func infoOf(p *peer, section string) map[string]string {
 	}
 	return fields
 }
+
+// TestMeterLivesOn: what the policy has learnt is forgotten when the policy or one of its parameters changes, and not
+// when they are set to what they are.
+func TestMeterLivesOn(t *testing.T) {
+	s := start(t, "--maxmemory-policy", "allkeys-lhd")
+	p := dial(t, "tcp", s.Addrs()[0])
+	for _, step := range []struct {
+		set  string
+		made bool
+	}{
+		{"maxmemory-policy allkeys-lhd", false},
+		{"lfu-log-factor 10 lfu-decay-time 1", false},
+		{"maxmemory-policy allkeys-lfu", true},
+		{"lfu-log-factor 5", true},
+		{"lfu-log-factor 5 maxmemory-policy allkeys-lfu", false},
+		{"lfu-decay-time 0", true},
+		{"maxmemory-policy allkeys-lhd", true},
+	} {
+		before := s.store.Meter()
+		p.expect("config set "+step.set, "+OK")
+		if made := s.store.Meter() != before; made != step.made {
+			t.Errorf("CONFIG SET %s makes a new Meter: %v", step.set, made)
+		}
+	}
+}

@@ -131,8 +131,13 @@ func followConfig(cfg *config.Config, st *store.Store) {
 		enc.SetMaxEntries.Store(v.SetMaxListpackEntries)
 		enc.SetMaxValue.Store(v.SetMaxListpackValue)
 	}
-	policy := func(v *config.Values) { // a new Meter has learnt nothing: make one only when it is asked for
-		st.SetMeter(eviction.NewMeter(v.Policy(), eviction.Params{LogFactor: v.LFULogFactor, DecayTime: v.LFUDecayTime}))
+	var made eviction.Params
+	policy := func(v *config.Values) { // a new Meter has learnt nothing: make one only when something changes
+		p := eviction.Params{LogFactor: v.LFULogFactor, DecayTime: v.LFUDecayTime}
+		if p != made || st.Meter().Policy() != v.Policy() {
+			made = p
+			st.SetMeter(eviction.NewMeter(v.Policy(), p))
+		}
 	}
 	samples := func(v *config.Values) { st.SetSamples(int(v.MaxMemorySamples)) }
 	reserve := func(v *config.Values) { st.SetReserve(v.MaxMemory) }
