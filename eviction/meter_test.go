@@ -134,7 +134,7 @@ func TestClocksWrapAround(t *testing.T) {
 }
 
 func TestWordsFromOutside(t *testing.T) {
-	for _, p := range policies {
+	for _, p := range policies() {
 		m := NewMeter(p.Policy, Params{LogFactor: 10, DecayTime: 1})
 		if word, ok := m.WithIdle(1234, now); ok && m.Idle(word, now) != 1234 {
 			t.Errorf("%s: idle for %d seconds, want 1234", p.name, m.Idle(word, now))
@@ -162,7 +162,7 @@ func TestWordsFromOutside(t *testing.T) {
 // are read after a change of maxmemory-policy.
 func TestAnyWordIsSafe(t *testing.T) {
 	rng := randtest.New(t)
-	for _, p := range policies {
+	for _, p := range policies() {
 		m := NewMeter(p.Policy, Params{LogFactor: 10, DecayTime: 1})
 		clock := now
 		for range 50_000 {
@@ -187,7 +187,7 @@ func TestAnyWordIsSafe(t *testing.T) {
 }
 
 func TestMetersFromManyGoroutines(t *testing.T) {
-	for _, p := range policies {
+	for _, p := range policies() {
 		m := NewMeter(p.Policy, Params{LogFactor: 10, DecayTime: 1})
 		var wg sync.WaitGroup
 		for g := range 4 {
@@ -216,7 +216,7 @@ func TestMetersFromManyGoroutines(t *testing.T) {
 }
 
 func TestMetersAllocateNothing(t *testing.T) {
-	for _, p := range policies {
+	for _, p := range policies() {
 		m := NewMeter(p.Policy, Params{LogFactor: 10, DecayTime: 1})
 		clock, word := now, m.New(now)
 		allocs := testing.AllocsPerRun(1000, func() {

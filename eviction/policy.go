@@ -1,7 +1,5 @@
 package eviction
 
-import "slices"
-
 // Rule is how a policy chooses among the keys that it may evict.
 type Rule uint8
 
@@ -21,38 +19,43 @@ type Policy struct {
 	Volatile bool // only keys with an expiry time are candidates
 }
 
-// policies holds every policy under its name, in Redis' order and larder's own
-// at the end.
-var policies = []struct {
+// named is a policy under its name.
+type named struct {
 	name string
 	Policy
-}{
-	{"volatile-lru", Policy{LRU, true}},
-	{"volatile-lfu", Policy{LFU, true}},
-	{"volatile-random", Policy{Random, true}},
-	{"volatile-ttl", Policy{TTL, true}},
-	{"volatile-lrm", Policy{LRM, true}},
-	{"allkeys-lru", Policy{LRU, false}},
-	{"allkeys-lfu", Policy{LFU, false}},
-	{"allkeys-random", Policy{Random, false}},
-	{"allkeys-lrm", Policy{LRM, false}},
-	{"noeviction", Policy{}},
-	{"allkeys-lhd", Policy{LHD, false}},
+}
+
+// policies lists every policy, in Redis' order and larder's own at the end.
+func policies() [11]named {
+	return [...]named{
+		{"volatile-lru", Policy{LRU, true}},
+		{"volatile-lfu", Policy{LFU, true}},
+		{"volatile-random", Policy{Random, true}},
+		{"volatile-ttl", Policy{TTL, true}},
+		{"volatile-lrm", Policy{LRM, true}},
+		{"allkeys-lru", Policy{LRU, false}},
+		{"allkeys-lfu", Policy{LFU, false}},
+		{"allkeys-random", Policy{Random, false}},
+		{"allkeys-lrm", Policy{LRM, false}},
+		{"noeviction", Policy{}},
+		{"allkeys-lhd", Policy{LHD, false}},
+	}
 }
 
 // ParsePolicy finds the policy of a name in lower case.
 func ParsePolicy(name string) (Policy, bool) {
-	i := slices.Index(Names(), name)
-	if i < 0 {
-		return Policy{}, false
+	for _, row := range policies() {
+		if row.name == name {
+			return row.Policy, true
+		}
 	}
-	return policies[i].Policy, true
+	return Policy{}, false
 }
 
 // String is the name in maxmemory-policy, empty for a policy that does not
 // exist.
 func (p Policy) String() string {
-	for _, row := range policies {
+	for _, row := range policies() {
 		if row.Policy == p {
 			return row.name
 		}
@@ -62,9 +65,9 @@ func (p Policy) String() string {
 
 // Names lists all policies.
 func Names() []string {
-	names := make([]string, len(policies))
-	for i, row := range policies {
-		names[i] = row.name
+	var names []string
+	for _, row := range policies() {
+		names = append(names, row.name)
 	}
 	return names
 }

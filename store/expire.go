@@ -80,8 +80,7 @@ func (t *table) sweepBucket(sub, i uint32, now int64, fn func(raw arena.Ref)) (r
 		case r.expire <= now:
 			p := pos{sub: sub, bucket: uint16(i), slot: uint8(slot)}
 			if slot >= int(b.count()-b.guests()) {
-				home := s.home(s.position(t.hash(t.mem[r.key : r.key+uint64(r.klen)])))
-				p.guests = uint8((i + uint32(s.buckets) - home) % uint32(s.buckets))
+				p.guests = t.guestsAt(s, &r, i)
 			}
 			t.unlink(p, true)
 			fn(raw)

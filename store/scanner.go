@@ -174,7 +174,7 @@ func (sn *Snapshot) writeKey(it *item, mem []byte) error {
 	if word := r.meta >> wordShift; sn.meter.Policy().Rule == eviction.LFU {
 		k.Idle, k.Freq = -1, int(sn.meter.Frequency(word, sn.now))
 	} else {
-		k.Idle, k.Freq = idleAt(word, sn.now), -1
+		k.Idle, k.Freq = eviction.Idle(word, sn.now), -1 // 0 for an access after the cut
 	}
 	if it.nested != nil {
 		return sn.sink.Begin(k, it.n)
@@ -182,15 +182,6 @@ func (sn *Snapshot) writeKey(it *item, mem []byte) error {
 	end := v + uint64(r.vlen)
 	sn.value.typ, sn.value.enc, sn.value.data = r.typ(), r.encoding(), mem[v:end:end]
 	return sn.sink.Key(k, &sn.value)
-}
-
-// idleAt is the idle time at the cut; the last access may have been after it.
-func idleAt(word uint32, cut int64) int64 {
-	idle := eviction.Idle(word, cut)
-	if idle >= 1<<(eviction.WordBits-1) {
-		return 0
-	}
-	return idle
 }
 
 // stepBig writes elements of the collection that has been begun: those that
