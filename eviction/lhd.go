@@ -78,10 +78,10 @@ type lhd struct {
 	nextMark atomic.Uint64 // the clock at which the next mark is due
 	_        [32]byte
 
-	units   atomic.Int64 // towards learnEvery
-	victims atomic.Int64 // since the last round
-	ages    atomic.Int64 // their buckets, summed
-	_       [40]byte
+	// Since the last round, in one word: units towards learnEvery, victims, and
+	// their buckets, summed. It has room for some rounds.
+	tally atomic.Uint64
+	_     [56]byte
 
 	// By class and bucket: the inverse of the hit density, a float32; hits and
 	// evictions since the last round.
@@ -90,9 +90,18 @@ type lhd struct {
 
 	mu      sync.Mutex
 	weights [classes][buckets]lives
-	evicts  bool // there were victims to choose the scale by
+	evicts  bool   // there were victims to choose the scale by
+	victims uint64 // since the scale was looked at
+	ages    uint64 // their buckets, summed
 	marks   []mark
 }
+
+const (
+	victimShift, ageShift = 24, 40 // in tally
+
+	unitMask   = 1<<victimShift - 1
+	victimMask = 1<<(ageShift-victimShift) - 1
+)
 
 // lives counts lives of entries that ended at an age: an entry lives from one
 // access to the next, or to its eviction.
@@ -194,20 +203,20 @@ func (l *lhd) rank(word uint32, size int64) uint64 {
 func (l *lhd) evicted(word uint32) {
 	b := bucket(l.age(word))
 	l.evictions[word&countMax][b].Add(1)
-	l.ages.Add(int64(b))
-	l.victims.Add(1)
-	l.learnt(evictionUnits)
+	l.learnt(evictionUnits | 1<<victimShift | uint64(b)<<ageShift)
 }
 
-// learnt counts towards the next round, and runs it: some 10 us, each time
+// learnt adds to the tally, and runs a round when it is time: some 10 us, each time
 // after thousands of evictions.
-func (l *lhd) learnt(units int64) {
-	if l.units.Add(units) < learnEvery || !l.mu.TryLock() {
+func (l *lhd) learnt(tally uint64) {
+	if l.tally.Add(tally)&unitMask < learnEvery || !l.mu.TryLock() {
 		return
 	}
 	defer l.mu.Unlock()
-	if l.units.Load() >= learnEvery { // nobody was faster
-		l.units.Store(0)
+	if l.tally.Load()&unitMask >= learnEvery { // nobody was faster
+		tally := l.tally.Swap(0)
+		l.victims += tally >> victimShift & victimMask
+		l.ages += tally >> ageShift
 		l.rescaleLocked()
 		l.learnLocked()
 	}
@@ -218,12 +227,13 @@ func (l *lhd) learnt(units int64) {
 // wrong age cannot move it far.
 func (l *lhd) rescaleLocked() {
 	const enough = 100
-	if l.victims.Load() < enough {
+	if l.victims < enough {
 		return
 	}
 	l.evicts = true
 	scale := l.scale.Load()
-	typical := uint64(lowest(int(l.ages.Swap(0)/l.victims.Swap(0)))) >> (2 * scale)
+	typical := uint64(lowest(int(l.ages/l.victims))) >> (2 * scale)
+	l.ages, l.victims = 0, 0
 	switch {
 	case typical > longLife && scale < maxScale:
 		l.scale.Store(scale + 1)

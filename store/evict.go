@@ -143,6 +143,7 @@ type Evictor struct {
 	near    [maxCandidates]near
 	ranks   [maxCandidates]uint64 // of near
 	found   int                   // candidates in near
+	evicted int64                 // not yet counted
 	choice  *eviction.Choice
 	far     *eviction.Pool[far]
 }
@@ -457,6 +458,13 @@ func (e *Evictor) evictNear(sh *shard, victims int, want int64) {
 			p.t.shrink(p.sub)
 		}
 	}
+	e.count()
+}
+
+// count adds the step's victims to the store's count.
+func (e *Evictor) count() {
+	e.s.evicted.Add(e.evicted)
+	e.evicted = 0
 }
 
 // removeVictims removes the victims in a bucket, from the last slot to the first,
@@ -482,7 +490,7 @@ func (e *Evictor) remove(sh *shard, at *pick, slot uint8) {
 		e.s.expired.Add(1)
 	} else {
 		e.meter.Evicted(r.meta>>wordShift, sh.weight(&r), e.now)
-		e.s.evicted.Add(1)
+		e.evicted++
 	}
 	p := pos{sub: at.sub, bucket: at.bucket, slot: slot}
 	if slot >= b.count()-b.guests() {
@@ -541,6 +549,7 @@ func (e *Evictor) evictAgain(sh *shard, c far) (size int64, ok bool) {
 	}
 	e.remove(sh, &pick{t: t, db: c.db, sub: p.sub, bucket: p.bucket}, p.slot)
 	t.shrink(p.sub)
+	e.count()
 	return size, true
 }
 
