@@ -110,7 +110,7 @@ func (j *janitor) round() time.Duration {
 func (j *janitor) slice(start time.Time) (more bool) {
 	j.compacting, j.other = 0, 0
 	// While the data are loaded, commands of the log may refer to expired keys.
-	maintain, crowded := j.persist.State()&persistence.Loading == 0, true
+	maintain, crowded := j.persist.State()&persistence.Loading == 0, !j.kernel.Paid()
 	for worked := time.Duration(0); maintain || crowded; {
 		now := start.Add(worked).UnixMilli()
 		work := store.Looking

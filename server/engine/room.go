@@ -40,7 +40,9 @@
 // use is below the limit by one byte: there the overshoot is the size of a value.
 //
 // Idle time pays what no command does (Kernel.Relieve): after a load, after CONFIG
-// SET maxmemory, for clients' buffers.
+// SET maxmemory, for clients' buffers. While commands do (Kernel.Paid) it stays
+// away: two who evict meet at the shards' locks, and a loop that waits there for a
+// thread which the system has put aside keeps all its clients waiting.
 //
 // # When nothing may be evicted
 //
@@ -78,6 +80,7 @@ type room struct {
 	start  int64        // bytes of the Go heap at the start
 	beside atomic.Int64 // bytes that are resident beside the store and clients, see WatchResident; 0: unknown
 	moving atomic.Int64 // bytes of clients' buffers and queues that are being executed: they count as values too
+	paid   atomic.Bool  // a command has made room since somebody asked
 	since  atomic.Int64 // when the limit was passed without a way back, unix ns, 0: it is not
 	over   atomic.Int64 // ns in all such times that have ended
 }
@@ -157,6 +160,9 @@ func (k *Kernel) within() {
 func mayEvict(state uint32) bool {
 	return state&(persistence.Loading|persistence.LogFailing|persistence.Stopping) == 0
 }
+
+// Paid tells whether commands have made room for themselves since it was last asked.
+func (k *Kernel) Paid() bool { return k.room.paid.Swap(false) }
 
 // Relieve does one step of what idle time does for memory: it evicts while more
 // counts than the limit allows. It tells whether there may be more to do. now is in
@@ -327,6 +333,9 @@ func (s *Session) evict(c *Ctx, v *config.Values, size, need int64) Error {
 	hard := limit + slack(limit)
 	if c.evictor == nil {
 		c.evictor = k.Store.NewEvictor()
+	}
+	if !k.room.paid.Load() {
+		k.room.paid.Store(true)
 	}
 	start := time.Time{}
 	counted := k.counted(limit)
