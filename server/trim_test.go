@@ -50,7 +50,7 @@ func TestTrimAgain(t *testing.T) {
 			trims = append(trims, past)
 		}
 	}
-	if len(trims) < 4 || len(trims) > 10 || trims[0] != trimPeriod {
+	if len(trims) < 4 || len(trims) > 20 || trims[0] != trimPeriod {
 		t.Errorf("with all in use, trims after %v", trims)
 	}
 	runtime.KeepAlive(inUse)
