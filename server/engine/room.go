@@ -97,7 +97,7 @@ func (r *room) base(limit int64) int64 {
 func (k *Kernel) WatchResident(rss int64) {
 	beside := max(0, rss-k.Store.Resident()-k.Clients.Memory())
 	if before := k.room.beside.Load(); before != 0 {
-		beside = before + (beside-before)/4 // the parts were not read at one instant
+		beside = (before + beside) / 2 // the parts were not read at one instant
 	}
 	k.room.beside.Store(beside)
 }
