@@ -73,7 +73,7 @@ import (
 //
 // # Numbers
 //
-// See BenchmarkEvict.
+// See BenchmarkEvict, and BenchmarkSetFull for a SET of a new key with and without.
 //
 // # Rejected
 //

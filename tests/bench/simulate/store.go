@@ -36,7 +36,7 @@ const (
 )
 
 // store is larder's store as far as eviction goes: shards with tables of buckets; when an entry needs room, whole buckets of one shard are
-// candidates, some for each victim, and the best of them are evicted in one burst. Where a shard has too few, the next one gives the rest.
+// candidates, some for each victim, and the best of them (eviction.Choice) are evicted in one burst. Where a shard has too few, the next one gives the rest.
 type store struct {
 	s       setup
 	m       words
