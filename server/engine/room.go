@@ -32,8 +32,16 @@
 // steps have freed more than it will take, so that the total falls; this is how
 // writers go on while a lowered limit is being reached. If they have not, the request
 // stays where it is, in the connection's buffer, and the session yields: the loop's
-// other clients have their turns, and the next one goes on evicting. So a value of
-// 100 MB waits until there is room for it, and nobody waits with it.
+// other clients have their turns, and the next one goes on evicting.
+//
+// A long request waits in the same way while it arrives: of each 256 KiB of it the
+// session asks for room before it lets the connection receive the next (mayReceive).
+// So a value of 100 MB comes in as fast as keys go, nobody waits with it, and what
+// is in use stays at the limit. It is received where it will be kept (loan.go):
+// others wait for one slice of eviction and one piece, less than a millisecond.
+// Measured on an idle machine, 100 MB into 512 MB full of keys of 100 bytes: the
+// longest PING or GET took 2 to 4 ms, and 245 ms when the value was collected in the
+// connection's buffer, evicted for as a whole and copied.
 //
 // A request that could not fit an empty store is refused at once, and nothing is
 // evicted for it. Redis evicts first and accepts whatever comes when the memory in

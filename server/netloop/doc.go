@@ -53,6 +53,11 @@
 // query buffer grows by as much as has honestly arrived, or by what the session says is missing (Wanter) if that is less: a
 // declared length alone gets nothing.
 //
+// A session may have a long request received into memory of its own (Lender), where it can stay. To collect 100 MB in a
+// buffer that grows means copies of 32 and 64 MB within a turn, and another one for whoever stores them. Such memory holds
+// one request: no read goes beyond what the session says belongs to it, so nothing needs to be saved from there when the
+// request is executed. A read takes 256 KiB of it at most, page faults included; what is not received yet takes no memory.
+//
 // What a connection takes is published after each turn, and its session is told when it has changed (Sizer): before that a
 // round appends 8 MiB to query buffers at most, so that whoever bounds the memory of all connections is late by no more.
 //
