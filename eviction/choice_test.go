@@ -17,7 +17,7 @@ func TestChoiceTakesTheHighest(t *testing.T) {
 	for _, rule := range []Rule{LRU, LFU, LHD, TTL, Random} {
 		c := NewChoice(16)
 		c.Reset(rule)
-		for range 5000 {
+		for range 2000 {
 			ranks := make([]uint64, 1+rng.IntN(100))
 			spread := uint64(1) << rng.IntN(40) // many or no equal ones
 			for i := range ranks {
@@ -58,7 +58,7 @@ func TestChoiceTakesTheHighest(t *testing.T) {
 // Groups differ; over many of them as much is evicted as was asked for, and it is
 // nearly what sorting all of them together would have taken.
 func TestChoiceEvensGroupsOut(t *testing.T) {
-	const groups, n, k = 4000, 80, 16
+	const groups, n, k = 1500, 80, 16
 	for name, rank := range map[string]func(rng *rand.Rand) uint64{
 		"fine":        func(rng *rand.Rand) uint64 { return rng.Uint64N(1 << 20) },
 		"heavy tail":  func(rng *rand.Rand) uint64 { return uint64(1000 / (1 - rng.Float64())) },

@@ -76,7 +76,7 @@ func (c *keeper) read(key int, takes int64) (hit bool) {
 // A loop larger than the cache gives LRU nothing; LHD learns that the oldest
 // entries are due next.
 func TestLHDLearnsALoop(t *testing.T) {
-	const keys, room, rounds = 2000, 1000, 200
+	const keys, room, rounds = 1000, 500, 150
 	hits := func(rule Rule) (n int) {
 		c := newKeeper(rule, room)
 		for i := range keys * rounds {
@@ -95,7 +95,7 @@ func TestLHDLearnsALoop(t *testing.T) {
 // Scans through keys that nobody else reads wash keys in use out of LRU. LHD learns
 // that nothing comes of such keys.
 func TestLHDResistsScans(t *testing.T) {
-	const hot, room, scan, rounds = 900, 1000, 3000, 80
+	const hot, room, scan, rounds = 450, 500, 1500, 60
 	hits := func(rule Rule) (n int) {
 		c := newKeeper(rule, room)
 		fresh := hot
@@ -122,7 +122,7 @@ func TestLHDResistsScans(t *testing.T) {
 // What was learnt of one set of hot keys does not keep the next one out, however often
 // the old one was read.
 func TestLHDFollowsTheHotSet(t *testing.T) {
-	const hot, room, reads = 800, 1000, 40_000
+	const hot, room, reads = 400, 500, 20_000
 	c := newKeeper(LHD, room)
 	fresh := 1_000_000
 	for set := range 6 {
@@ -148,7 +148,7 @@ func TestLHDFollowsTheHotSet(t *testing.T) {
 // The clock counts insertions, and yet it tells how long an entry has been idle: to a
 // minute, or to a sixteenth of the time.
 func TestLHDTellsIdleTimes(t *testing.T) {
-	for _, perMs := range []int{0, 1, 20} { // insertions
+	for _, perMs := range []int{0, 1, 5} { // insertions
 		m := NewMeter(Policy{Rule: LHD}, Params{Random: rand.New(rand.NewPCG(5, 6))})
 		clock := now
 		pass := func(ms int64) {
