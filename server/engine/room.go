@@ -39,7 +39,7 @@
 // So a value of 100 MB comes in as fast as keys go, nobody waits with it, and what
 // is in use stays at the limit. It is received where it will be kept (loan.go):
 // others wait for one slice of eviction and one piece, less than a millisecond.
-// Measured on an idle machine, 100 MB into 512 MB full of keys of 100 bytes: the
+// Measured with little else to do, 100 MB into 512 MB full of keys of 100 bytes: the
 // longest PING or GET took 2 to 4 ms, and 245 ms when the value was collected in the
 // connection's buffer, evicted for as a whole and copied.
 //
