@@ -32,12 +32,15 @@ func TestBigValues(t *testing.T) {
 		if r := c.Do("STRLEN", "big:19"); r.Raw != ":"+strconv.Itoa(size)+"\r\n" {
 			t.Errorf("the last one: %v", r)
 		}
+		if !harness.SubjectIsLarder() {
+			return // it takes the value, and is above its cap then
+		}
 		huge := strings.Repeat("h", limit+size)
-		if r := c.Do("SET", "huge", huge); harness.SubjectIsLarder() && !isOOM(r) {
+		if r := c.Do("SET", "huge", huge); !isOOM(r) {
 			t.Errorf("a value larger than the cap: %v", r)
 		}
 		c.MustOK("SET", "after", value)
-		if harness.SubjectIsLarder() && c.Do("EXISTS", "huge").Raw != ":0\r\n" {
+		if c.Do("EXISTS", "huge").Raw != ":0\r\n" {
 			t.Error("the refused value is there")
 		}
 		c.must(5000, func(i int) []string { return []string{"SET", name("small", i), strings.Repeat("v", 1000)} })

@@ -107,7 +107,10 @@ func TestSnapshotsWhileEvicting(t *testing.T) {
 	s := harness.Start(t, "appendonly yes", "appendfsync no", "maxmemory-policy volatile-lru", "auto-aof-rewrite-percentage 0")
 	c := newCache(t, s)
 	openBank(c)
-	c.room(6 << 20)
+	c.must(40_000, func(i int) []string {
+		return []string{"SET", strconv.Itoa(i), strings.Repeat("v", 250), "EX", "100000"}
+	})
+	c.room(0)
 	l := newLoad(t)
 	for id := range uint64(2) {
 		rng := rand.New(rand.NewPCG(seed, id))
