@@ -104,7 +104,7 @@ func press(l *load, s *harness.Server, seed uint64, clients int) {
 // TestSnapshotsWhileEvicting saves and rewrites while keys are evicted. Each file has the bank, in both servers.
 func TestSnapshotsWhileEvicting(t *testing.T) {
 	seed := randtest.Seed(t)
-	s := harness.Start(t, "appendonly yes", "appendfsync no", "maxmemory-policy volatile-lru", "auto-aof-rewrite-percentage 0")
+	s := harness.StartSubject(t, "appendonly yes", "appendfsync no", "maxmemory-policy volatile-lru", "auto-aof-rewrite-percentage 0")
 	c := newCache(t, s)
 	openBank(c)
 	c.must(40_000, func(i int) []string {
