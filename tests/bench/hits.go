@@ -24,13 +24,14 @@ import (
 // besides (its own memory, tables, headers of entries, fragments) comes out of the same cap, so keys that take less of it are in the
 // ratio as much as the choice of victims is. Both are asked for the same keys in the same order.
 //
-// LRU clocks of both servers count seconds, and at full speed a cache of this size is replaced within seconds. That makes every policy
-// by age coarser than it is in service, for both.
+// Both are asked at the same rate. LRU clocks of both count seconds, and a cache of this size is replaced within one or two: at full
+// speed the faster server would see more of a cache's life within a second, and choose more blindly for it.
 
 const (
 	zipfExponent = 0.9
 	hitConns     = 4
-	hitPipeline  = 50 // GETs of a connection under way
+	hitPipeline  = 50      // GETs of a connection under way
+	hitRate      = 200_000 // GETs per second of all connections
 	hitSeed      = 50_000
 	capShare     = 10 // 1/10 of the data is the cap
 )
@@ -231,10 +232,13 @@ func (all cacheUsers) run(n int) (hits int, err error) {
 		err  error
 	}
 	ended := make(chan outcome)
+	began := time.Now()
 	for _, u := range all {
 		go func() {
 			var o outcome
-			for range n / len(all) / hitPipeline {
+			const every = time.Second * hitConns * hitPipeline / hitRate
+			for i := range n / len(all) / hitPipeline {
+				time.Sleep(time.Until(began.Add(time.Duration(i) * every)))
 				var got int
 				if got, o.err = u.batch(); o.err != nil {
 					break
