@@ -9,11 +9,11 @@ import (
 // bucket is one cache line of a table. The header, from the low end:
 //
 //	count     4 bits   slots in use, the first ones
-//	overflow  4 bits   records that passed this bucket because it was full;
-//	                   15 sticks until the sub-table is rebuilt
+//	overflow  4 bits   records that passed this bucket because it was full,
+//	                   the lower bits
 //	guests    4 bits   how many of the slots in use hold records whose home
 //	                   is an earlier bucket; they are the last ones
-//	(2 bits unused)
+//	overflow  2 bits   the upper bits; 63 sticks until the sub-table is rebuilt
 //	hint     18 bits   lower bound of the expiry times, in unix seconds modulo
 //	                   2^18 (72 hours), 0 for none
 //
@@ -33,14 +33,14 @@ const (
 	hintMask  = 1<<hintBits - 1
 	hintAhead = 1 << (hintBits - 1) // seconds
 
-	maxOverflow = 15
+	maxOverflow = 63
 )
 
 func (b *bucket) header() uint32     { return binary.LittleEndian.Uint32(b[headerAt:]) }
 func (b *bucket) setHeader(h uint32) { binary.LittleEndian.PutUint32(b[headerAt:], h) }
 
 func (b *bucket) count() uint8    { return b[headerAt] & 0xF }
-func (b *bucket) overflow() uint8 { return b[headerAt] >> overflowShift }
+func (b *bucket) overflow() uint8 { return b[headerAt]>>overflowShift | b[headerAt+1]&0x30 }
 func (b *bucket) guests() uint8   { return b[headerAt+1] & 0xF }
 
 func (b *bucket) tag(slot uint8) uint8 { return b[slot] }
@@ -150,7 +150,9 @@ func (b *bucket) remove(slot uint8) {
 // passed counts a record that went on to the next bucket, or came back.
 func (b *bucket) passed(delta int) {
 	if o := b.overflow(); o < maxOverflow {
-		b[headerAt] = b[headerAt]&0xF | uint8(int(o)+delta)<<overflowShift
+		o = uint8(int(o) + delta)
+		b[headerAt] = b[headerAt]&0xF | o<<overflowShift
+		b[headerAt+1] = b[headerAt+1]&^0x30 | o&0x30
 	}
 }
 

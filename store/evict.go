@@ -453,6 +453,9 @@ func (e *Evictor) evictNear(sh *shard, victims int, want int64) {
 	for i := range e.picks[:e.n] {
 		e.removeVictims(sh, &e.picks[i])
 	}
+	for i := range e.picks[:e.n] { // while the keys of guests are in the cache
+		e.picks[i].t.bringHome(e.picks[i].sub, uint32(e.picks[i].bucket))
+	}
 	for i := range e.picks[:e.n] {
 		if p := &e.picks[i]; p.victims != 0 {
 			p.t.shrink(p.sub)

@@ -582,3 +582,68 @@ func TestEvictNoAllocations(t *testing.T) {
 		}
 	}
 }
+
+// TestLookupsStayShort: however many keys have been evicted or have expired, a lookup ends
+// after some buckets.
+func TestLookupsStayShort(t *testing.T) {
+	const keys, bound = 100_000, 5.
+	churn := func(t *testing.T, policy string, ttl int64, relieve func(s *Store, e *Evictor, now int64, n int)) {
+		s, e := evictStore(t, policy, 2, 5)
+		v := &View{Store: s, Now: 1_700_000_000_000}
+		for i := range 5 * keys {
+			name := fmt.Sprintf("key:%012d", i)
+			expire := int64(0)
+			if ttl > 0 {
+				expire = v.Now + ttl
+			}
+			v.SetString(s.Key([]byte(name)), []byte("value"), expire)
+			if i%1000 == 0 {
+				v.Now += 200
+			}
+			if i >= keys {
+				relieve(s, e, v.Now, i-keys)
+			}
+		}
+		var passed, buckets float64
+		for i := range s.shards {
+			tb := s.shards[i].dbs[0]
+			checkTable(t, tb)
+			for j := range tb.subs {
+				sub := &tb.subs[j]
+				for b := range uint32(sub.buckets) {
+					buckets++
+					for at := b; ; at = sub.next(at) {
+						passed++
+						if tb.bucket(sub, at).overflow() == 0 {
+							break
+						}
+					}
+				}
+			}
+		}
+		if mean := passed / buckets; mean > bound {
+			t.Errorf("the lookup of an absent key looks at %.1f buckets, expected %.0f at most", mean, bound)
+		} else {
+			t.Logf("%.1f buckets", mean)
+		}
+	}
+	t.Run("evicted", func(t *testing.T) {
+		churn(t, "allkeys-lru", 0, func(s *Store, e *Evictor, now int64, n int) {
+			for s.Evicted() < int64(n) {
+				if !e.Relieve(now, 128, 1<<40) {
+					t.Fatal("nothing left to evict")
+				}
+			}
+		})
+	})
+	t.Run("expired", func(t *testing.T) {
+		churn(t, "noeviction", 10_000, func(s *Store, _ *Evictor, now int64, n int) {
+			for more := n%1000 == 0; more; {
+				var err error
+				if more, err = s.Maintain(now); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	})
+}

@@ -51,6 +51,9 @@ func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref)) (removed in
 			n, left := t.sweepBucket(sub, i, now, fn)
 			removed += n
 			b.setHint(left)
+			if n > 0 {
+				t.bringHome(sub, i) // while the keys are in the cache
+			}
 			if h = left; h == 0 {
 				continue
 			}

@@ -40,7 +40,9 @@ import (
 // A bucket that is full sends a new record to the next ones, where it is a
 // guest; guests lie behind the residents. Each bucket passed counts it in its
 // overflow counter, so that a lookup knows when to stop and a removal takes
-// the count back.
+// the count back. Guests stay where they are when there is room at home again,
+// but eviction and expiry, which have their keys in the cache, move those that
+// they meet (bringHome).
 //
 // A split touches one sub-table of at most about a thousand records, some
 // tens of microseconds; no operation ever rehashes the whole table.
@@ -119,6 +121,14 @@ func (s *subtable) position(h uint64) uint32 { return uint32(h << s.depth >> (64
 
 func (s *subtable) home(position uint32) uint32 {
 	return position * uint32(s.buckets) >> posBits
+}
+
+// next is the bucket behind bucket i.
+func (s *subtable) next(i uint32) uint32 {
+	if i++; i == uint32(s.buckets) {
+		return 0
+	}
+	return i
 }
 
 // firstPosition is the lowest position whose home is bucket i.
@@ -234,6 +244,51 @@ func (t *table) unlink(p pos, expires bool) {
 	if expires {
 		t.ttls--
 	}
+}
+
+// bringHome moves the guests of a bucket to their homes, or as near as there is room
+// by now. It reads their keys. Where keys come and go and no sub-table grows, guests
+// take the place of residents, which become guests in turn. With a million keys
+// under eviction the lookup of an absent key looked at 15 buckets so, and looks at
+// 3 to 5 with this.
+func (t *table) bringHome(sub, i uint32) {
+	s := &t.subs[sub]
+	b := t.bucket(s, i)
+	for slot := b.count() - b.guests(); slot < b.count(); {
+		home := s.home(s.position(t.hash(recordKey(t.mem, b.ref(slot)))))
+		if !t.moveGuest(s, home, i, slot) {
+			slot++
+		}
+	}
+}
+
+// moveGuest moves the guest in a slot of bucket i to the first bucket with room, from
+// its home on.
+func (t *table) moveGuest(s *subtable, home, i uint32, slot uint8) bool {
+	to := home
+	for t.bucket(s, to).count() == slots {
+		if to = s.next(to); to == i {
+			return false
+		}
+	}
+	if to == i {
+		return false
+	}
+	from, b := t.bucket(s, i), t.bucket(s, to)
+	tag, raw := from.tag(slot), from.raw(slot)
+	if recordMeta(t.mem, raw&^parityBit)&flagExpire != 0 {
+		b.inheritHint(from)
+	}
+	from.remove(slot)
+	if to == home {
+		b.addResident(tag, raw)
+	} else {
+		b.addGuest(tag, raw)
+	}
+	for ; to != i; to = s.next(to) {
+		t.bucket(s, to).passed(-1)
+	}
+	return true
 }
 
 // remove is unlink, and gives up buckets that are no longer needed.
