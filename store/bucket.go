@@ -33,14 +33,15 @@ const (
 	hintMask  = 1<<hintBits - 1
 	hintAhead = 1 << (hintBits - 1) // seconds
 
-	maxOverflow = 63
+	maxOverflow  = 63
+	highOverflow = 0x30 // its upper bits, in the overflow and in the header's second byte
 )
 
 func (b *bucket) header() uint32     { return binary.LittleEndian.Uint32(b[headerAt:]) }
 func (b *bucket) setHeader(h uint32) { binary.LittleEndian.PutUint32(b[headerAt:], h) }
 
 func (b *bucket) count() uint8    { return b[headerAt] & 0xF }
-func (b *bucket) overflow() uint8 { return b[headerAt]>>overflowShift | b[headerAt+1]&0x30 }
+func (b *bucket) overflow() uint8 { return b[headerAt]>>overflowShift | b[headerAt+1]&highOverflow }
 func (b *bucket) guests() uint8   { return b[headerAt+1] & 0xF }
 
 func (b *bucket) tag(slot uint8) uint8 { return b[slot] }
@@ -152,7 +153,7 @@ func (b *bucket) passed(delta int) {
 	if o := b.overflow(); o < maxOverflow {
 		o = uint8(int(o) + delta)
 		b[headerAt] = b[headerAt]&0xF | o<<overflowShift
-		b[headerAt+1] = b[headerAt+1]&^0x30 | o&0x30
+		b[headerAt+1] = b[headerAt+1]&^highOverflow | o&highOverflow
 	}
 }
 

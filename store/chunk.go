@@ -150,9 +150,7 @@ func (c *chunk) takeBucket(t *table, s *subtable, home uint32, quiet bool) bool 
 		return false
 	}
 	for i, passed := home, 1; b.overflow() > 0 && passed < int(s.buckets); passed++ {
-		if i++; i == uint32(s.buckets) {
-			i = 0
-		}
+		i = s.next(i)
 		b = t.bucket(s, i)
 		if !c.takeSlots(t, b, b.count()-b.guests(), quiet) {
 			return false

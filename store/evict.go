@@ -574,9 +574,7 @@ func (t *table) findRef(h uint64, ref arena.Ref) (p pos, ok bool) {
 		if b.overflow() == 0 {
 			break
 		}
-		if i++; i == uint32(s.buckets) {
-			i = 0
-		}
+		i = s.next(i)
 	}
 	return p, false
 }

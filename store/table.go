@@ -163,9 +163,7 @@ func (t *table) find(h uint64, key []byte) (p pos, ref arena.Ref, ok bool) {
 		if b.overflow() == 0 || int(p.guests) >= int(s.buckets) {
 			return p, 0, false
 		}
-		if i++; i == uint32(s.buckets) {
-			i = 0
-		}
+		i = s.next(i)
 	}
 }
 
@@ -216,9 +214,7 @@ func (t *table) place(sub uint32, position uint32, raw arena.Ref) pos {
 	for {
 		b.passed(+1)
 		p.guests++
-		if i++; i == uint32(s.buckets) {
-			i = 0
-		}
+		i = s.next(i)
 		if b = t.bucket(s, i); b.count() < slots {
 			p.bucket, p.slot = uint16(i), b.addGuest(uint8(position), raw)
 			return p
@@ -263,16 +259,13 @@ func (t *table) bringHome(sub, i uint32) {
 }
 
 // moveGuest moves the guest in a slot of bucket i to the first bucket with room, from
-// its home on.
+// its home on, which is another one. It returns false if there is none before i.
 func (t *table) moveGuest(s *subtable, home, i uint32, slot uint8) bool {
 	to := home
 	for t.bucket(s, to).count() == slots {
 		if to = s.next(to); to == i {
 			return false
 		}
-	}
-	if to == i {
-		return false
 	}
 	from, b := t.bucket(s, i), t.bucket(s, to)
 	tag, raw := from.tag(slot), from.raw(slot)
@@ -519,9 +512,7 @@ func (t *table) scanBucket(s *subtable, home uint32, fn func(ref arena.Ref)) {
 		fn(b.ref(slot))
 	}
 	for i, passed := home, 1; b.overflow() > 0 && passed < int(s.buckets); passed++ {
-		if i++; i == uint32(s.buckets) {
-			i = 0
-		}
+		i = s.next(i)
 		b = t.bucket(s, i)
 		for slot := b.count() - b.guests(); slot < b.count(); slot++ {
 			ref := b.ref(slot)
