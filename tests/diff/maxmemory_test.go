@@ -96,12 +96,12 @@ func TestWhoIsRefused(t *testing.T) {
 	d.do([]string{"CONFIG", "SET", "maxmemory", "1"})
 	oom := func(r harness.Reply) bool { return strings.HasPrefix(r.Raw, "-OOM ") }
 	refused := 0
-	for name, arity := range arities(d.larder) {
+	for name, command := range d.larder.Commands() {
 		if !slices.Contains(known, name) || slices.ContainsFunc(alone, func(a string) bool { return strings.HasPrefix(name, a) }) {
 			continue
 		}
 		args := strings.Split(name, "|")
-		for len(args) < max(arity, -arity) {
+		for len(args) < max(command.Arity, -command.Arity) {
 			args = append(args, "1")
 		}
 		a, b := d.do(args)
@@ -120,23 +120,4 @@ func TestWhoIsRefused(t *testing.T) {
 	if refused < 20 {
 		t.Errorf("only %d commands were refused", refused)
 	}
-}
-
-// arities are those of all commands and subcommands.
-func arities(c *harness.Conn) map[string]int {
-	all := map[string]int{}
-	add := func(info harness.Reply) {
-		n, _ := info.Elems[1].Int()
-		all[info.Elems[0].Text] = int(n)
-	}
-	for _, info := range c.Do("COMMAND").Elems {
-		if len(info.Elems) > 9 && len(info.Elems[9].Elems) > 0 {
-			for _, sub := range info.Elems[9].Elems {
-				add(sub)
-			}
-			continue
-		}
-		add(info)
-	}
-	return all
 }

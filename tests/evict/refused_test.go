@@ -8,31 +8,6 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// command is what COMMAND tells of one, or of a subcommand.
-type command struct {
-	arity   int
-	denyoom bool
-}
-
-// commands are those of a server, by name.
-func commands(c *cache) map[string]command {
-	all := map[string]command{}
-	add := func(info harness.Reply) {
-		arity, _ := info.Elems[1].Int()
-		all[info.Elems[0].Text] = command{int(arity), slices.Contains(info.Elems[2].Strings(), "denyoom")}
-	}
-	for _, info := range c.Do("COMMAND").Elems {
-		if len(info.Elems) > 9 && len(info.Elems[9].Elems) > 0 {
-			for _, sub := range info.Elems[9].Elems {
-				add(sub)
-			}
-			continue
-		}
-		add(info)
-	}
-	return all
-}
-
 // notAsked are commands that end the test or the connection, wait, have no reply of their own, or empty the server.
 var notAsked = []string{"shutdown", "quit", "monitor", "waitaof", "wait", "client|reply", "client|kill", "client|pause", "debug", "exec", "discard",
 	"multi", "reset", "hello", "auth", "config|set", "config|rewrite", "save", "bgsave", "bgrewriteaof", "failover", "psync", "sync", "replicaof",
@@ -55,32 +30,33 @@ func TestWhatIsRefused(t *testing.T) {
 		c.set("maxmemory", 1) // what a command frees does not change it
 		caches = append(caches, c)
 	}
-	subject, redis := commands(caches[0]), commands(caches[1])
+	subject, redis := caches[0].Commands(), caches[1].Commands()
 	asked, refused := 0, 0
 	for name, cmd := range subject {
 		other, known := redis[name]
 		if !known || slices.Contains(notAsked, name) {
 			continue
 		}
-		if cmd.denyoom != other.denyoom {
-			t.Errorf("%s has the flag denyoom: %v, in Redis %v", name, cmd.denyoom, other.denyoom)
+		denyoom, there := slices.Contains(cmd.Flags, "denyoom"), slices.Contains(other.Flags, "denyoom")
+		if denyoom != there {
+			t.Errorf("%s has the flag denyoom: %v, in Redis %v", name, denyoom, there)
 		}
 		args := strings.Split(name, "|")
-		for len(args) < max(cmd.arity, -cmd.arity) {
+		for len(args) < max(cmd.Arity, -cmd.Arity) {
 			args = append(args, "1")
 		}
 		asked++
 		for _, c := range caches {
-			if r := c.Do(args...); isOOM(r) != cmd.denyoom {
+			if r := c.Do(args...); isOOM(r) != denyoom {
 				t.Errorf("%s: %q: %v", c.server.Name, args, r)
 			}
 			c.MustOK("MULTI")
-			if r := c.Do(args...); cmd.denyoom && !isOOM(r) {
+			if r := c.Do(args...); denyoom && !isOOM(r) {
 				t.Errorf("%s: MULTI, %q: %v", c.server.Name, args, r)
 			}
 			c.Do("DISCARD")
 		}
-		if cmd.denyoom {
+		if denyoom {
 			refused++
 		}
 	}
