@@ -17,9 +17,11 @@ import (
 //	hint     18 bits   lower bound of the expiry times, in unix seconds modulo
 //	                   2^18 (72 hours), 0 for none
 //
-// A hint is never more than 36 hours ahead, so that modular comparison is
-// sound: a bucket with a longer TTL is looked at every 36 hours and told to
-// wait for the next.
+// Hints are compared on the circle, which is sound while they lie within half
+// of it, 36 hours. A hint is never more than 24 hours ahead: a bucket with a
+// longer TTL is looked at every 24 hours and told to wait for the next. So
+// buckets may be 12 hours late with being looked at, while others, or records
+// that are added to them, have hints of the present.
 type bucket [bucketSize]byte
 
 const (
@@ -31,7 +33,9 @@ const (
 
 	hintBits  = 18
 	hintMask  = 1<<hintBits - 1
-	hintAhead = 1 << (hintBits - 1) // seconds
+	hintHalf  = 1 << (hintBits - 1) // seconds, as the others
+	hintAhead = 24 * 3600
+	hintLate  = hintHalf - hintAhead
 
 	maxOverflow  = 63
 	highOverflow = 0x30 // its upper bits, in the overflow and in the header's second byte
@@ -173,7 +177,7 @@ func hint(expire, now int64) uint32 {
 }
 
 // earlier compares two hints on the circle.
-func earlier(a, b uint32) bool { return (a-b)&hintMask >= hintAhead }
+func earlier(a, b uint32) bool { return (a-b)&hintMask >= hintHalf }
 
 func (b *bucket) hint() uint32 { return b.header() >> hintShift }
 

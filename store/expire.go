@@ -37,9 +37,9 @@ func (t *table) nextDue(from uint32, now int64) (uint32, bool) {
 func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref)) (removed int) {
 	s := &t.subs[sub]
 	sec := now / 1000
-	// A due time of more than hintAhead ago (active expiry was off, or the
+	// A due time of more than hintLate ago (active expiry was off, or the
 	// machine asleep) makes the hints ambiguous: every bucket is looked at.
-	overslept := sec-int64(s.due) >= hintAhead
+	overslept := sec-int64(s.due) >= hintLate-2 // hint may be two seconds early
 	s.due = 0
 	for i := uint32(0); i < uint32(s.buckets); i++ {
 		b := t.bucket(s, i)

@@ -264,3 +264,30 @@ func TestSweepAtTheEdges(t *testing.T) {
 		}
 	}
 }
+
+// A bucket that should have been looked at long ago gets a record that lives
+// long, or a guest with such a hint: what is due must not be forgotten.
+func TestSweepThatIsLate(t *testing.T) {
+	const hour = int64(3600_000)
+	heap := testTable(t)
+	for late := range int64(60) {
+		for at := range int64(72) {
+			tb := newTable(&shard{ar: heap.ar}, heap.seed)
+			start := 1_700_000_000_000 + at*hour
+			add := func(key string, expire, now int64) {
+				tb.insert(tb.hash([]byte(key)), tb.newRecord(0, []byte(key), nil, expire), expire, now)
+			}
+			add("due", start+hour, start)
+			now := start + hour*(1+late)
+			add("long", now+100*hour, now)
+			add("longest", math.MaxInt64, now)
+			sub, ok := tb.nextDue(0, now)
+			if !ok {
+				t.Fatalf("%d hours late, from hour %d: nothing is due", late, at)
+			}
+			if removed := tb.sweep(sub, now, tb.free); removed != 1 {
+				t.Fatalf("%d hours late, from hour %d: %d keys removed, want 1", late, at, removed)
+			}
+		}
+	}
+}
