@@ -267,7 +267,7 @@ func (l *Lockset) Unlock(s *Store) {
 // Stats are the counters of a store.
 type Stats struct {
 	Expired  int64 // keys removed because their time had come
-	Used     int64 // bytes of slots in use: records and tables, and long values on their way (Loan)
+	Used     int64 // Store.Used, to the byte if nobody writes meanwhile
 	Held     int64 // bytes of memory taken for them
 	Pending  int64 // bytes of freed large blocks not yet given back to the system
 	Resident int64 // Held, Pending, and other free memory not yet given back
@@ -299,11 +299,11 @@ func (s *Store) StatsLocked() Stats {
 
 func (s *Store) heapStats() Stats {
 	h := s.heap.Stats()
-	return Stats{Expired: s.expired.Load(), Used: h.Lent, Held: h.Spans, Pending: h.Pending, Resident: h.Resident}
+	return Stats{Expired: s.expired.Load(), Used: s.Used(), Held: h.Spans, Pending: h.Pending, Resident: h.Resident}
 }
 
 func (sh *shard) addStatsLocked(st *Stats) {
-	st.Used += sh.ar.Used()
+	st.Used += sh.ar.Untold()
 	st.Freed += sh.freed
 	for i := range sh.garbage {
 		st.Garbage += sh.garbage[i].objects
@@ -315,8 +315,9 @@ func (sh *shard) addStatsLocked(st *Stats) {
 func (s *Store) Expired() int64 { return s.expired.Load() }
 
 // Used is the number of bytes that records and tables use, counted in whole
-// slots. It is one atomic load, for the check before every write; the error is at
-// most 2 KiB for each shard.
+// slots, and what has been received of long values (Loan). It is one atomic load, for
+// the check before every write, and so that no value counts twice on its way into a
+// shard; the error is at most 2 KiB for each shard.
 func (s *Store) Used() int64 { return max(0, s.heap.Used()) }
 
 // Memory is the number of bytes taken for data, free slots included. It is

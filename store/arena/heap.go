@@ -132,7 +132,6 @@ type Heap struct {
 	spanBytes  atomic.Int64 // bytes of spans and large blocks handed out
 	used       atomic.Int64 // bytes in use in them, as far as arenas have told
 	lent       atomic.Int64 // bytes of address space that is lent
-	filled     atomic.Int64 // bytes of it that count in used
 }
 
 // freed is a large block that is no longer in use. Its first used bytes are
@@ -202,7 +201,6 @@ func (h *Heap) Used() int64 { return h.used.Load() }
 // Stats tells how a heap's memory is used, in bytes.
 type Stats struct {
 	Spans    int64 // handed out to arenas, large blocks and what is lent included
-	Lent     int64 // in use in what is lent
 	Pending  int64 // freed large blocks that have not been given back yet
 	Resident int64 // Spans, Pending, and free spans that have not been given back
 }
@@ -210,7 +208,7 @@ type Stats struct {
 // Stats reads the counters. It takes no lock.
 func (h *Heap) Stats() Stats {
 	s, p := h.spanBytes.Load(), h.pendBytes.Load()
-	return Stats{Spans: s, Lent: h.filled.Load(), Pending: p, Resident: s + p + h.dirtyBytes.Load()}
+	return Stats{Spans: s, Pending: p, Resident: s + p + h.dirtyBytes.Load()}
 }
 
 // SetReserve bounds the free memory that stays mapped for reuse, in bytes. It is 1

@@ -49,7 +49,6 @@ func (l *Loan) Fill(n int) {
 }
 
 func (l *Loan) count(bytes int64) {
-	l.h.filled.Add(bytes)
 	l.h.used.Add(bytes)
 	l.h.spanBytes.Add(bytes)
 }
@@ -58,7 +57,6 @@ func (l *Loan) count(bytes int64) {
 func (l *Loan) Return() {
 	l.h.lent.Add(-int64(l.pages) * largePage)
 	bytes := int64(l.filled) << 12
-	l.h.filled.Add(-bytes)
 	l.h.used.Add(-bytes)
 	l.h.giveLarge(l.page, l.pages, bytes)
 	*l = Loan{}
@@ -78,7 +76,6 @@ func (a *Arena) Accept(l *Loan, at int) Ref {
 	a.used += bytes
 	a.held += bytes
 	a.told += bytes // Fill has counted it
-	a.h.filled.Add(-bytes)
 	a.tell()
 	ref := Ref((uint64(l.page)<<descShift + uint64(at)) >> unitShift)
 	*l = Loan{}
