@@ -153,8 +153,8 @@ func TestFilesAreGoodUpToTheSameByte(t *testing.T) {
 		b := []byte(text)
 		at := rng.IntN(len(b))
 		b[at] = "xyz*$#\r\n"[rng.IntN(8)]
-		if at > 0 && b[at] == '#' {
-			continue // the start of an annotation that swallows a part of a command
+		if at > 0 && (b[at] == '#' || b[at] == '\r' && (b[at-1] == '*' || b[at-1] == '$')) {
+			continue // the start of an annotation that swallows a part of a command; or Redis skips white space before a number
 		}
 		check(fmt.Sprintf("%q at %d", b[at], at), string(b))
 	}
