@@ -73,8 +73,8 @@ func splitArgs(args []string) (file string, flags []string) {
 	return "", args
 }
 
-// spareProcessor lets the runtime run one goroutine more than there are event loops. A loop keeps its processor through
-// short waits, and background work must not wait for it.
+// spareProcessor lets the runtime run one goroutine more than there are event loops, so that these may keep their
+// processors through short waits, and background work does not wait for them.
 func spareProcessor(loops int) {
 	if least := loops + 1; runtime.GOMAXPROCS(0) < least {
 		runtime.GOMAXPROCS(least)

@@ -16,8 +16,8 @@
 // the loops takes it. A loop is a goroutine locked to its thread (a single client's round trip took 1.2 us less than
 // without the lock) that alone touches its connections; there are no locks on the way of a request. One round:
 //
-//	poll     epoll_wait. Without waiting only after a round with at least 8 events, or with leftovers: below that it came
-//	         back empty nine times in ten and cost a microsecond of a lone client's 12. The waiting form tells the scheduler.
+//	poll     epoll_wait, without waiting if there are leftovers. For up to 20 ms it waits as if it were computing, and only
+//	         then tells the scheduler that it waits.
 //	turns    For each ready connection one recv into the loop's shared buffer, and one call of Session.Data, which executes
 //	         all that is there and appends the replies to the loop's shared output.
 //	settle   One Commit for all turns, one send per connection, then what its session has asked for. Sending after the
@@ -30,7 +30,7 @@
 // does not wait are raw system calls: they do not block, and telling the scheduler costs as much as a short one takes.
 // Events are edge-triggered, because epoll_wait looks at each level-triggered socket a second time in the next round; the
 // price is to remember (conn.readable, conn.ended) what could not be acted on when it was reported. A short read has
-// emptied the socket and needs no second one to say so. The clock is read once per wait, or every 64 rounds when busy.
+// emptied the socket and needs no second one to say so. The clock is read every 8 rounds, or after a long wait.
 //
 // Nobody gets more than one turn per round, and a turn is at most 64 KiB of input in the shared buffer, or 256 KiB behind a
 // long leftover, and what a session does before it yields: a client that always wants more delays another one by one turn.

@@ -19,7 +19,7 @@ type loops struct {
 func newLoops(s *Server, n int) (driver, error) {
 	d := &loops{server: s, ended: make(chan struct{})}
 	for range n {
-		l, err := newLoop(s)
+		l, err := newLoop(s, n)
 		if err != nil {
 			return nil, errors.Join(err, d.abandon())
 		}

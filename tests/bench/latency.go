@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"time"
+	"unsafe"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sys/unix"
@@ -21,6 +22,8 @@ import (
 //
 // The generator is one thread that never sleeps: it looks at the clock, sends what is due, and polls the connections. Timers of the
 // runtime and the scheduler would add more to the tail than the servers do. It takes one core; the server has another one.
+// Its system calls, which never wait, go past the runtime, whose monitor thread would look after it every 20 us, for 3 % of
+// the server's core.
 
 type openLoop struct {
 	keys       int
@@ -223,12 +226,15 @@ func (f *flow) send() error {
 }
 
 func (c *openConn) flush() error {
-	n, err := unix.Write(c.fd, c.out)
-	if err == unix.EAGAIN || err == unix.EINTR {
+	if len(c.out) == 0 {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("write: %w", err)
+	n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&c.out[0])), uintptr(len(c.out)))
+	if errno == unix.EAGAIN || errno == unix.EINTR {
+		return nil
+	}
+	if errno != 0 {
+		return fmt.Errorf("write: %w", errno)
 	}
 	c.out = append(c.out[:0], c.out[n:]...)
 	return nil
@@ -236,9 +242,9 @@ func (c *openConn) flush() error {
 
 // receive takes the replies that are there and tries again to send what the system refused.
 func (g *generator) receive(start time.Time) error {
-	ready, err := unix.Poll(g.polls, 0)
-	if err != nil && err != unix.EINTR {
-		return fmt.Errorf("poll: %w", err)
+	ready, _, errno := unix.RawSyscall(unix.SYS_POLL, uintptr(unsafe.Pointer(&g.polls[0])), uintptr(len(g.polls)), 0)
+	if errno != 0 && errno != unix.EINTR {
+		return fmt.Errorf("poll: %w", errno)
 	}
 	for i, c := range g.conns {
 		if len(c.out) > 0 {
@@ -246,15 +252,15 @@ func (g *generator) receive(start time.Time) error {
 				return err
 			}
 		}
-		if ready <= 0 || g.polls[i].Revents == 0 {
+		if errno != 0 || ready == 0 || g.polls[i].Revents == 0 {
 			continue
 		}
-		n, err := unix.Read(c.fd, g.buf[:])
-		if err == unix.EAGAIN || err == unix.EINTR {
+		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(c.fd), uintptr(unsafe.Pointer(&g.buf[0])), uintptr(len(g.buf)))
+		if errno == unix.EAGAIN || errno == unix.EINTR {
 			continue
 		}
-		if err != nil {
-			return fmt.Errorf("read: %w", err)
+		if errno != 0 {
+			return fmt.Errorf("read: %w", errno)
 		}
 		if n == 0 {
 			return fmt.Errorf("the server closed a connection")
