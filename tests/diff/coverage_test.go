@@ -20,19 +20,10 @@ var elsewhere = map[string]string{
 // commandNames is larder's own list, subcommands as "client|id".
 func commandNames(t *testing.T, c *harness.Conn) []string {
 	t.Helper()
-	var names []string
-	for _, info := range c.Do("COMMAND").Elems {
-		names = append(names, info.Elems[0].Text)
-		if len(info.Elems) > 9 {
-			for _, sub := range info.Elems[9].Elems {
-				names = append(names, sub.Elems[0].Text)
-			}
-		}
-	}
+	names := slices.Sorted(maps.Keys(commandInfo(c)))
 	if len(names) == 0 {
 		t.Fatal("COMMAND lists nothing")
 	}
-	slices.Sort(names)
 	return names
 }
 
@@ -114,10 +105,7 @@ func checkArity(t *testing.T, d duel, known map[string]bool, info harness.Reply)
 // TestCommandInfo compares the facts of each command: arity, flags, key positions, ACL categories, tips, key specifications.
 func TestCommandInfo(t *testing.T) {
 	larder, redis := harness.Start(t).Dial(t), harness.StartRedis(t).Dial(t)
-	want := map[string]harness.Reply{}
-	indexInfo(redis.Do("COMMAND"), want)
-	got := map[string]harness.Reply{}
-	indexInfo(larder.Do("COMMAND"), got)
+	want, got := commandInfo(redis), commandInfo(larder)
 	for _, name := range slices.Sorted(maps.Keys(got)) {
 		w, ok := want[name]
 		if !ok {
@@ -132,6 +120,13 @@ func TestCommandInfo(t *testing.T) {
 			}
 		}
 	}
+}
+
+// commandInfo is what COMMAND tells of each command and, as "client|id", subcommand.
+func commandInfo(c *harness.Conn) map[string]harness.Reply {
+	all := map[string]harness.Reply{}
+	indexInfo(c.Do("COMMAND"), all)
+	return all
 }
 
 func indexInfo(all harness.Reply, into map[string]harness.Reply) {
