@@ -35,7 +35,7 @@ const (
 	hintMask  = 1<<hintBits - 1
 	hintHalf  = 1 << (hintBits - 1) // seconds, as the others
 	hintAhead = 24 * 3600
-	hintLate  = hintHalf - hintAhead
+	hintLate  = hintHalf - hintAhead - 2 // since hints are up to two seconds early
 
 	maxOverflow  = 63
 	highOverflow = 0x30 // its upper bits, in the overflow and in the header's second byte

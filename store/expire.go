@@ -39,7 +39,7 @@ func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref)) (removed in
 	sec := now / 1000
 	// A due time of more than hintLate ago (active expiry was off, or the
 	// machine asleep) makes the hints ambiguous: every bucket is looked at.
-	overslept := sec-int64(s.due) >= hintLate-2 // hint may be two seconds early
+	overslept := sec-int64(s.due) >= hintLate
 	s.due = 0
 	for i := uint32(0); i < uint32(s.buckets); i++ {
 		b := t.bucket(s, i)

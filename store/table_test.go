@@ -266,7 +266,7 @@ func TestSweepAtTheEdges(t *testing.T) {
 }
 
 // A bucket that should have been looked at long ago gets a record that lives
-// long, or a guest with such a hint: what is due must not be forgotten.
+// long: what is due must not be forgotten.
 func TestSweepThatIsLate(t *testing.T) {
 	const hour = int64(3600_000)
 	heap := testTable(t)
