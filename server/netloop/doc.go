@@ -26,8 +26,8 @@
 //	mail     What other goroutines have posted (Resume, Kill, Push, new connections); an eventfd announces it.
 //	again    A turn for each connection with leftovers: complete requests that the session has put off, or unread input.
 //
-// So a busy connection costs one recv and one send per round, and a share of an epoll_wait. recv, send and the poll that
-// does not wait are raw system calls: they do not block, and telling the scheduler costs as much as a short one takes.
+// So a busy connection costs one recv and one send per round, and a share of an epoll_wait. recv, send and the first poll
+// are raw system calls: they do not block, or not for long, and telling the scheduler costs as much as a short one takes.
 // Events are edge-triggered, because epoll_wait looks at each level-triggered socket a second time in the next round; the
 // price is to remember (conn.readable, conn.ended) what could not be acted on when it was reported. A short read has
 // emptied the socket and needs no second one to say so. The clock is read every 8 rounds, or after a long wait.

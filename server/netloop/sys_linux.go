@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls of the hot path go to the kernel without telling the scheduler (RawSyscall): they never block, and telling
-// it costs more than some of them take. Only the wait of an idle loop uses the form that gives the processor up.
+// The calls of the hot path go to the kernel without telling the scheduler (RawSyscall): they do not block, or not for
+// long, and telling it costs more than some of them take. Only the wait of an idle loop uses the form that gives the
+// processor up.
 
 // receive reads from a socket into b, which is not empty. recv and send cost a few per cent less than read and write,
 // which pass through the file layer, and send need not raise SIGPIPE.
@@ -53,7 +54,7 @@ func silence(fd int) {
 	}
 }
 
-// pollHeld waits like pollWait, but keeps the processor (the scheduler's P): for waits of a millisecond at most.
+// pollHeld waits like pollWait, but keeps the processor (the scheduler's P): for short waits, see loop.poll.
 func pollHeld(ep int, events []unix.EpollEvent, timeout time.Duration) int {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(&events[0])),
 		uintptr(len(events)), uintptr(timeout.Milliseconds()), 0, 0)
