@@ -172,7 +172,7 @@ func (w *world) change() {
 	ver := []string{"SET", "ver", strconv.Itoa(w.last)}
 	var e aof.Effects
 	w.store.LockAll()
-	v := store.View{Store: w.store, DB: db, Now: now, Removed: func(db int, key []byte, _ store.Removal) {
+	v := store.View{Store: w.store, DB: db, Now: now, Listener: func(db int, key []byte, _ store.Event) {
 		e.Add(db, []byte("DEL"), key)
 	}}
 	apply(&v, words(args))

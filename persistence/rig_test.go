@@ -160,7 +160,7 @@ func (r *rig) begin() (err error) {
 		return err
 	}
 	m := r.m
-	st.OnRemove(func(db int, key []byte, _ store.Removal) {
+	st.Listen(store.ClassExpired|store.ClassEvicted, func(db int, key []byte, _ store.Event) {
 		m.Log().Append(db, [][]byte{[]byte("DEL"), key})
 	})
 	r.cfg.OnApply([]string{

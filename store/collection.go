@@ -77,6 +77,14 @@ func (e *Entry) drop() {
 
 func (e *Entry) spent() bool { return e.t == nil }
 
+// changed says what has happened to the collection at k, and that it is gone if so.
+func (e *Entry) changed(v *View, k Key, ev Event) {
+	v.Changed(k, ev)
+	if e.spent() {
+		v.Changed(k, EventDel)
+	}
+}
+
 // addElement adds a field or member that t does not have.
 func (t *table) addElement(name, value []byte) {
 	t.insert(t.hash(name), t.newRecord(metaOf(TypeString, encPlain), name, value, 0), 0, 0)

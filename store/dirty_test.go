@@ -37,7 +37,7 @@ func TestDirty(t *testing.T) {
 		for _, name := range from {
 			set(name, func(s *Set) { n.Union([]Set{*s}) })
 		}
-		v.StoreSet(n)
+		v.StoreSet(n, EventSUnionStore)
 	}
 	s.LockAll()
 	defer s.UnlockAll()
@@ -71,7 +71,7 @@ func TestDirty(t *testing.T) {
 		{"MOVE of nothing", 0, func() { v.Move(key("newer"), other) }},
 		{"HSET of three with two fields", 3, func() { must(v.SetFields(key("h"), bytesOf([]string{"f", "1", "g", "2", "f", "3"}))) }},
 		{"HSET of the same", 1, func() { must(v.SetFields(key("h"), bytesOf([]string{"f", "3"}))) }},
-		{"HINCRBY", 1, func() { hash("h", func(h *Hash) { h.Set([]byte("f"), []byte("4")) }) }},
+		{"HINCRBY", 1, func() { hash("h", func(h *Hash) { h.Set([]byte("f"), []byte("4"), EventHSet) }) }},
 		{"HDEL", 2, func() { hash("h", func(h *Hash) { h.Delete(bytesOf([]string{"f", "nothing", "g"})) }) }},
 		{"HDEL of nothing", 0, func() { hash("h", func(h *Hash) { h.Delete(bytesOf([]string{"f"})) }) }},
 		{"SADD", 3, func() { must(v.AddMembers(key("s"), bytesOf([]string{"1", "2", "2", "3"}))) }},
@@ -100,12 +100,12 @@ func TestDirty(t *testing.T) {
 func TestRemovals(t *testing.T) {
 	s := testStore(t)
 	var told []string
-	note := func(by string) func(int, []byte, Removal) {
-		return func(db int, key []byte, why Removal) {
+	note := func(by string) func(int, []byte, Event) {
+		return func(db int, key []byte, why Event) {
 			told = append(told, fmt.Sprint(by, " ", db, " ", string(key), " ", why))
 		}
 	}
-	s.OnRemove(note("store"))
+	s.Listen(ClassExpired|ClassEvicted, note("store"))
 	v := &View{Store: s, DB: 2, Now: 1000}
 	key := func(name string) Key { return s.Key([]byte(name)) }
 	for _, name := range []string{"a", "b", "c", "d"} {
@@ -117,14 +117,14 @@ func TestRemovals(t *testing.T) {
 	}
 	v.Loading = false
 	v.Write(key("a"))
-	v.Removed = note("view")
+	v.Listener = note("view")
 	v.Delete(key("b"))
 	v.SetString(key("c"), nil, 0)
 	if v.Dirty != 1 {
 		t.Errorf("%d changes", v.Dirty)
 	}
 	maintain(t, s, 6000)
-	want := []string{"store 2 a 0", "view 2 b 0", "view 2 c 0", "store 2 d 0"}
+	want := []string{"store 2 a expired", "view 2 b expired", "view 2 c expired", "store 2 d expired"}
 	if !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}

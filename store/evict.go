@@ -487,9 +487,9 @@ func (e *Evictor) remove(sh *shard, at *pick, slot uint8) {
 	b := t.bucket(s, uint32(at.bucket))
 	raw := b.raw(slot)
 	r := readRecord(t.mem, raw&^parityBit)
-	why := Evicted
+	ev := EventEvicted
 	if e.expired(&r) {
-		why = Expired
+		ev = EventExpired
 		e.s.expired.Add(1)
 	} else {
 		e.meter.Evicted(r.meta>>wordShift, sh.weight(&r), e.now)
@@ -500,7 +500,7 @@ func (e *Evictor) remove(sh *shard, at *pick, slot uint8) {
 		p.guests = t.guestsAt(s, &r, uint32(at.bucket))
 	}
 	t.unlink(p, r.expire != 0)
-	sh.removed(int(at.db), t, &r, raw, why)
+	sh.removed(int(at.db), t, &r, raw, ev)
 }
 
 // carry offers the candidates of a shard to the far pool.

@@ -20,7 +20,7 @@ func TestEvictUnderConcurrency(t *testing.T) {
 	for i := range present {
 		present[i] = map[string]bool{}
 	}
-	s.OnRemove(func(db int, key []byte, why Removal) {
+	s.Listen(ClassExpired|ClassEvicted, func(db int, key []byte, why Event) {
 		if m := present[s.ShardOf(key)]; !m[where(db, key)] {
 			t.Errorf("%s is removed and not there", where(db, key))
 		} else {

@@ -78,13 +78,13 @@ func TestEvictAgainstModel(t *testing.T) {
 			model := map[string]*victimModel{}
 			now := evictStart
 			var victim string
-			s.OnRemove(func(db int, key []byte, why Removal) {
+			s.Listen(ClassExpired|ClassEvicted, func(db int, key []byte, why Event) {
 				victim = where(db, key)
 				m := model[victim]
 				if m == nil {
 					t.Fatalf("%s was removed and is not there", victim)
 				}
-				if (why == Expired) != (m.expire != 0 && m.expire <= now) {
+				if (why == EventExpired) != (m.expire != 0 && m.expire <= now) {
 					t.Fatalf("%s was removed for reason %d at %d: %+v", victim, why, now, m)
 				}
 			})
@@ -198,7 +198,7 @@ func TestEvictOldKeys(t *testing.T) {
 				place[name] = i
 			}
 			sum, n, last := 0.0, 0, 0.0
-			s.OnRemove(func(_ int, key []byte, _ Removal) {
+			s.Listen(ClassExpired|ClassEvicted, func(_ int, key []byte, _ Event) {
 				p := float64(place[string(key)]) / keys
 				sum, n, last = sum+p, n+1, max(last, p)
 			})
@@ -225,7 +225,7 @@ func TestEvictFewLargeKeys(t *testing.T) {
 	e.seed(rng.Uint64())
 	names, now := fillAged(s, rng, 100, 100_000, 0)
 	var victims []string
-	s.OnRemove(func(_ int, key []byte, _ Removal) { victims = append(victims, string(key)) })
+	s.Listen(ClassExpired|ClassEvicted, func(_ int, key []byte, _ Event) { victims = append(victims, string(key)) })
 	for len(victims) < 20 {
 		before := s.Used()
 		if !e.Relieve(now, 100_000, noLimit) {
@@ -249,7 +249,7 @@ func TestEvictRandomKeys(t *testing.T) {
 	s, e := evictStore(t, "allkeys-random", 1, 5)
 	e.seed(rng.Uint64())
 	count, n := map[string]int{}, 0
-	s.OnRemove(func(_ int, key []byte, _ Removal) {
+	s.Listen(ClassExpired|ClassEvicted, func(_ int, key []byte, _ Event) {
 		if n++; n <= keys/4 {
 			count[string(key)]++
 		}
@@ -488,7 +488,7 @@ func TestEvictTells(t *testing.T) {
 	s, e := evictStore(t, "allkeys-lru", 4, 5)
 	v := &View{Store: s, DB: 1, Now: evictStart}
 	var told []string
-	s.OnRemove(func(db int, key []byte, why Removal) { told = append(told, fmt.Sprint(db, " ", string(key), " ", why)) })
+	s.Listen(ClassExpired|ClassEvicted, func(db int, key []byte, why Event) { told = append(told, fmt.Sprint(db, " ", string(key), " ", why)) })
 	k, gone := s.Key([]byte("k")), s.Key([]byte("gone"))
 	v.SetString(k, nil, 0)
 	v.SetString(gone, nil, evictStart+10)
@@ -499,7 +499,7 @@ func TestEvictTells(t *testing.T) {
 	for e.Relieve(v.Now, 1, noLimit) {
 	}
 	slices.Sort(told)
-	if want := []string{fmt.Sprint("1 gone ", Expired), fmt.Sprint("1 k ", Evicted)}; !slices.Equal(told, want) {
+	if want := []string{fmt.Sprint("1 gone ", EventExpired), fmt.Sprint("1 k ", EventEvicted)}; !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}
 	if s.Evicted() != 1 || s.Expired() != 1 {

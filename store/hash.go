@@ -53,6 +53,17 @@ func (v *View) WriteHash(k Key) (h Hash, ok bool, err error) {
 // (at least one pair), and creates the hash if need be. It returns the number
 // of fields that were new.
 func (v *View) SetFields(k Key, pairs [][]byte) (created int, err error) {
+	return v.setFields(k, pairs, EventHSet)
+}
+
+// SetField is SetFields of one field for a command that has an event of its own.
+func (v *View) SetField(k Key, field, value []byte, ev Event) error {
+	pair := [2][]byte{field, value}
+	_, err := v.setFields(k, pair[:], ev)
+	return err
+}
+
+func (v *View) setFields(k Key, pairs [][]byte, ev Event) (created int, err error) {
 	n := len(pairs) / 2
 	h, ok, err := v.WriteHash(k)
 	if err != nil {
@@ -71,7 +82,7 @@ func (v *View) SetFields(k Key, pairs [][]byte) (created int, err error) {
 		}
 	}
 	v.Dirty += int64(n)
-	v.Changed(k)
+	v.Changed(k, ev)
 	return created, nil
 }
 
@@ -141,11 +152,11 @@ func (h *Hash) Get(field []byte) (value []byte, ok bool) {
 	return recordValue(t.mem, ref), true
 }
 
-// Set sets one field and tells whether it was new.
-func (h *Hash) Set(field, value []byte) (created bool) {
+// Set sets one field and reports whether it was new. ev is the event of the command.
+func (h *Hash) Set(field, value []byte, ev Event) (created bool) {
 	created = h.set(field, value)
 	h.v.Dirty++
-	h.v.Changed(h.k)
+	h.v.Changed(h.k, ev)
 	return created
 }
 
@@ -229,7 +240,7 @@ func (h *Hash) Delete(fields [][]byte) (removed int) {
 	}
 	if removed > 0 {
 		h.v.Dirty += int64(removed)
-		h.v.Changed(h.k)
+		h.e.changed(h.v, h.k, EventHDel)
 	}
 	return removed
 }

@@ -117,7 +117,7 @@ func (m *hashModel) step(t *testing.T, r *rand.Rand, v *View, k Key) {
 		if err != nil || ok != (len(m.order) > 0) {
 			t.Fatal(ok, err)
 		}
-		if value := randomBytes(r, 300); ok && h.Set([]byte(field), []byte(value)) != m.set(field, value) {
+		if value := randomBytes(r, 300); ok && h.Set([]byte(field), []byte(value), EventHSet) != m.set(field, value) {
 			t.Fatalf("Set(%q)", field)
 		}
 	case op < 8:
@@ -314,7 +314,7 @@ func TestHashScanWhileChanging(t *testing.T) {
 			for range r.IntN(300) {
 				if round%2 == 0 && extra < 3*stay {
 					extra++
-					h.Set(fmt.Append(nil, "x", extra), []byte("y"))
+					h.Set(fmt.Append(nil, "x", extra), []byte("y"), EventHSet)
 				} else if round%2 != 0 && -extra < stay/2 {
 					extra--
 					h.Delete([][]byte{fmt.Append(nil, "f", stay+extra)})

@@ -18,7 +18,7 @@ func (v *View) SetExpire(k Key, at int64) bool {
 	}
 	e.setExpire(at, v.Now)
 	v.Dirty++
-	v.Changed(k)
+	v.Changed(k, EventExpire)
 	return true
 }
 
@@ -30,7 +30,7 @@ func (v *View) Persist(k Key) bool {
 	}
 	e.setExpire(0, v.Now)
 	v.Dirty++
-	v.Changed(k)
+	v.Changed(k, EventPersist)
 	return true
 }
 
@@ -46,7 +46,8 @@ func (v *View) Rename(from, to Key) bool {
 	}
 	v.transfer(&e, v, to)
 	v.Dirty++
-	v.Changed(from)
+	v.Changed(from, EventRenameFrom)
+	v.Changed(to, EventRenameTo)
 	return true
 }
 
@@ -62,7 +63,8 @@ func (v *View) Move(k Key, to *View) bool {
 	}
 	v.transfer(&e, to, k)
 	v.Dirty++
-	v.Changed(k)
+	v.Changed(k, EventMoveFrom)
+	to.Changed(k, EventMoveTo)
 	return true
 }
 
@@ -111,11 +113,12 @@ func (v *View) Copy(from Key, to *View, k Key) bool {
 	}
 	to.put(k, to.newMeta(e.rec.typ(), e.rec.encoding()), value, e.rec.expire)
 	v.Dirty++
+	to.Changed(k, EventCopyTo)
 	return true
 }
 
-// put stores a value under a key, replacing what is there. value may alias
-// the arena: the new record is made before the old one is freed.
+// put stores a value under a key, replacing what is there, and leaves it to the caller to say
+// so (Changed). value may alias the arena: the new record is made before the old one is freed.
 func (v *View) put(k Key, meta uint32, value []byte, expire int64) {
 	t := v.tableForWrite(k)
 	ref := t.newRecord(meta, k.Name, value, expire)
@@ -123,7 +126,6 @@ func (v *View) put(k Key, meta uint32, value []byte, expire int64) {
 		e.remove()
 	}
 	t.insert(k.hash, ref, expire, v.Now)
-	v.Changed(k)
 }
 
 // RandomLocked returns the name of a random live key; all shards are locked.

@@ -110,20 +110,17 @@ func (sh *shard) expireStep(s *Store, at *expireCursor, now int64) bool {
 func (sh *shard) sweep(s *Store, db int, t *table, sub uint32, now int64) {
 	n := t.sweep(sub, now, func(raw arena.Ref) {
 		r := readRecord(t.mem, raw&^parityBit)
-		sh.removed(db, t, &r, raw, Expired)
+		sh.removed(db, t, &r, raw, EventExpired)
 	})
 	s.expired.Add(int64(n))
 }
 
 // removed tells everybody that the store itself removes a key, and gives up its
 // record, which is no longer in its table. raw is what its slot referred to.
-func (sh *shard) removed(db int, t *table, r *record, raw arena.Ref, why Removal) {
-	name := t.mem[r.key : r.key+uint64(r.klen) : r.key+uint64(r.klen)]
-	if sh.s.onRemove != nil {
-		sh.s.onRemove(db, name, why)
-	}
-	if len(sh.watched) > 0 {
-		sh.touchWatched(watchKey{db, string(name)}, t, sh.s.Key(name))
+func (sh *shard) removed(db int, t *table, r *record, raw arena.Ref, ev Event) {
+	if sh.interest&ev.Class() != 0 {
+		v := View{Store: sh.s, DB: db}
+		v.publish(sh, sh.s.Key(t.mem[r.key:r.key+uint64(r.klen):r.key+uint64(r.klen)]), ev)
 	}
 	sh.releaseRecord(t, r, raw&^parityBit, raw&parityBit)
 }

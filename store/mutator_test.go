@@ -271,7 +271,7 @@ func (m *mutator) algebra(v *View, k Key) {
 		n.Discard()
 		return
 	}
-	v.StoreSet(n)
+	v.StoreSet(n, EventSUnionStore)
 }
 
 func (m *mutator) read(v *View, k Key) {

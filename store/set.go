@@ -70,7 +70,7 @@ func (v *View) AddMembers(k Key, members [][]byte) (added int, err error) {
 	}
 	if added > 0 {
 		v.Dirty += int64(added)
-		v.Changed(k)
+		v.Changed(k, EventSAdd)
 	}
 	return added, nil
 }
@@ -254,7 +254,7 @@ func (s *Set) Remove(members [][]byte) (removed int) {
 	}
 	if removed > 0 {
 		s.v.Dirty += int64(removed)
-		s.v.Changed(s.k)
+		s.e.changed(s.v, s.k, EventSRem)
 	}
 	return removed
 }

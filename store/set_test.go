@@ -323,7 +323,7 @@ func checkNewSet(t *testing.T, v *View, n *NewSet, want map[string]bool, store b
 		return
 	}
 	k := n.set.k
-	if v.StoreSet(n) != len(want) {
+	if v.StoreSet(n, EventSUnionStore) != len(want) {
 		t.Fatal("wrong number")
 	}
 	s, ok, err := v.ReadSet(k)

@@ -83,14 +83,14 @@ func (n *NewSet) attach(expire int64) {
 }
 
 // StoreSet gives the new set its key, in place of whatever the key held; an
-// empty one removes the key. It returns the number of members.
-func (v *View) StoreSet(n *NewSet) int {
+// empty one removes the key. ev is the event of the command. It returns the number of members.
+func (v *View) StoreSet(n *NewSet, ev Event) int {
 	dirty := v.Dirty
 	v.Delete(n.set.k)
 	if n.n > 0 {
 		n.attach(0)
 		v.Dirty = dirty + 1
-		v.Changed(n.set.k)
+		v.Changed(n.set.k, ev)
 	}
 	return n.n
 }

@@ -33,7 +33,7 @@ func (s *Set) Pop(n int, fn func(member []byte)) {
 		s.popElements(n, fn)
 	}
 	s.v.Dirty += int64(n)
-	s.v.Changed(s.k)
+	s.e.changed(s.v, s.k, EventSPop)
 }
 
 func (s *Set) popIntegers(n int, fn func(member []byte)) {

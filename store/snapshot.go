@@ -222,25 +222,3 @@ func (sn *Snapshot) RunLocked(sink Sink) error {
 // and databases that were removed and wait to be written do not count. It is
 // one atomic load.
 func (s *Store) Debt() int64 { return s.debt.Load() }
-
-// Removal is a reason for which the store removes a key by itself.
-type Removal uint8
-
-// The reasons.
-const (
-	Expired Removal = iota // its time had come
-	Evicted                // memory was short
-)
-
-// OnRemove sets what is called for every removal by the store itself, under
-// the lock of the key's shard and before the record goes; it must not change
-// the store. Set it once, before the store is used. View.Removed takes its
-// place for removals inside a command.
-func (s *Store) OnRemove(fn func(db int, key []byte, why Removal)) { s.onRemove = fn }
-
-func (v *View) removed() func(db int, key []byte, why Removal) {
-	if v.Removed != nil {
-		return v.Removed
-	}
-	return v.Store.onRemove
-}

@@ -56,7 +56,7 @@ func (b *bank) add(v *View, a account, amount int64) error {
 	if err != nil || !ok {
 		return errors.Join(err, errors.New("no such account"))
 	}
-	h.Set(a.field, strconv.AppendInt(nil, n+amount, 10))
+	h.Set(a.field, strconv.AppendInt(nil, n+amount, 10), EventHSet)
 	return nil
 }
 

@@ -98,7 +98,8 @@ type Store struct {
 	orphans  atomic.Int64 // bytes of removed tables that only the snapshot waits for
 	littered shardBits    // shards that have garbage
 	stuck    atomic.Int64 // bytes of fragmentation when compaction found nothing to gain, see relief.go
-	onRemove func(db int, key []byte, why Removal)
+	classes  EventClass   // that the listener is told of, see feed.go
+	listener Listener
 
 	expired      atomic.Int64
 	evicted      atomic.Int64
@@ -114,11 +115,12 @@ type Store struct {
 
 type shard struct {
 	// One cache line: what every command looks at.
-	mu      sync.Mutex
-	ar      *arena.Arena
-	dbs     []*table // nil until the database is used
-	watched map[watchKey][]watch
-	cut     cutState // its first two words
+	mu       sync.Mutex
+	ar       *arena.Arena
+	dbs      []*table   // nil until the database is used
+	interest EventClass // the classes of events that somebody listens to, see feed.go
+	id       int32      // index of the shard
+	cut      cutState   // its first two words
 
 	nested     []*table // big collections, by handle
 	freeNested []uint32
@@ -127,8 +129,8 @@ type shard struct {
 
 	compact compaction
 
-	s  *Store
-	id int32 // index of the shard
+	s       *Store
+	watched map[watchKey][]watch
 
 	digits [20]byte // an integer member of a set, printed for its reader
 

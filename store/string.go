@@ -34,6 +34,15 @@ func (v *View) GetString(k Key) ([]byte, bool, error) {
 // SetString stores a value whatever was there before. expire is in unix
 // milliseconds, 0 for none, KeepTTL for that of the key before.
 func (v *View) SetString(k Key, value []byte, expire int64) {
+	v.storeString(k, value, expire)
+	v.Changed(k, EventSet)
+	if expire > 0 {
+		v.Changed(k, EventExpire)
+	}
+}
+
+// storeString is SetString but for its events.
+func (v *View) storeString(k Key, value []byte, expire int64) {
 	t := v.tableForWrite(k)
 	e := Entry{sh: v.shard(k), t: t}
 	var ok bool
@@ -47,23 +56,21 @@ func (v *View) SetString(k Key, value []byte, expire int64) {
 		v.insertString(v.tableForWrite(k), k, value, max(expire, 0))
 		return
 	}
-	v.overwriteString(&e, k, value, expire)
+	v.overwriteString(&e, len(k.Name), value, expire)
 }
 
 func (v *View) insertString(t *table, k Key, value []byte, expire int64) {
 	ref := v.newRecord(t, v.newMeta(TypeString, encPlain), k.Name, value, expire)
 	t.insert(k.hash, ref, expire, v.Now)
 	v.Dirty++
-	v.Changed(k)
 }
 
-func (v *View) overwriteString(e *Entry, k Key, value []byte, expire int64) {
+func (v *View) overwriteString(e *Entry, klen int, value []byte, expire int64) {
 	v.Dirty++
-	size := int64(recordSize(len(k.Name), len(value), e.rec.expire != 0))
+	size := int64(recordSize(klen, len(value), e.rec.expire != 0))
 	meta := metaOf(TypeString, encPlain) | v.Store.meter.Load().Write(e.word(), size, v.Now)<<wordShift
 	if v.Loan.Holds(value) || e.unsaved() {
 		v.renewString(e, meta, value, expire)
-		v.Changed(k)
 		return
 	}
 	e.sh.dropOwned(&e.rec)
@@ -76,7 +83,6 @@ func (v *View) overwriteString(e *Entry, k Key, value []byte, expire int64) {
 	if expire > 0 {
 		e.setExpire(expire, v.Now)
 	}
-	v.Changed(k)
 }
 
 // renewString overwrites a value with a new record: one that a running snapshot has
@@ -105,7 +111,8 @@ func (v *View) Append(k Key, suffix []byte, limit int64) (int, error) {
 		return 0, err
 	}
 	if !ok {
-		v.SetString(k, suffix, 0)
+		v.storeString(k, suffix, 0)
+		v.Changed(k, EventAppend)
 		return len(suffix), nil
 	}
 	old := e.rec.vlen
@@ -114,7 +121,7 @@ func (v *View) Append(k Key, suffix []byte, limit int64) (int, error) {
 	}
 	copy(e.resizeValue(old+len(suffix), encRaw, true)[old:], suffix)
 	v.Dirty++
-	v.Changed(k)
+	v.Changed(k, EventAppend)
 	return old + len(suffix), nil
 }
 
@@ -139,7 +146,7 @@ func (v *View) SetRange(k Key, offset int64, patch []byte, limit int64) (int, er
 	}
 	copy(value[offset:], patch)
 	v.Dirty++
-	v.Changed(k)
+	v.Changed(k, EventSetRange)
 	return len(value), nil
 }
 
@@ -164,11 +171,11 @@ func (v *View) IncrBy(k Key, delta int64) (int64, error) {
 	text := strconv.AppendInt(digits[:0], n, 10)
 	if e.t == nil {
 		v.insertString(v.tableForWrite(k), k, text, 0)
-		return n, nil
+	} else {
+		e.replaceValue(text, encPlain)
+		v.Dirty++
 	}
-	e.replaceValue(text, encPlain)
-	v.Dirty++
-	v.Changed(k)
+	v.Changed(k, EventIncrBy)
 	return n, nil
 }
 
@@ -186,7 +193,7 @@ func (v *View) SetText(k Key, text []byte) error {
 		v.insertRecord(k, v.newMeta(TypeString, encText), text, 0)
 	}
 	v.Dirty++
-	v.Changed(k)
+	v.Changed(k, EventIncrByFloat)
 	return nil
 }
 

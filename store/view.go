@@ -28,9 +28,9 @@ type View struct {
 	// cover what becomes of it.
 	Loan *Loan
 
-	// Removed, where set, is called in place of the store's OnRemove for a
-	// removal inside a command.
-	Removed func(db int, key []byte, why Removal)
+	// Listener, where set, is told of the view's changes in place of the store's
+	// (Store.Listen), of the same classes.
+	Listener Listener
 }
 
 // Entry is a live record that was found. It is valid until the next change of
@@ -111,12 +111,9 @@ func (v *View) Write(k Key) (Entry, bool) {
 
 // expire removes an entry whose time has come.
 func (v *View) expire(e *Entry, k Key) {
-	if removed := v.removed(); removed != nil {
-		removed(v.DB, k.Name, Expired)
-	}
 	e.remove()
 	v.Store.expired.Add(1)
-	v.Changed(k)
+	v.Changed(k, EventExpired)
 }
 
 // remove unlinks and frees the entry.
@@ -188,7 +185,7 @@ func (v *View) Delete(k Key) bool {
 	}
 	e.remove()
 	v.Dirty++
-	v.Changed(k)
+	v.Changed(k, EventDel)
 	return true
 }
 

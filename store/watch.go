@@ -43,6 +43,7 @@ func (v *View) Watch(k Key, w *Watcher) {
 		sh.watched = make(map[watchKey][]watch)
 	}
 	sh.watched[wk] = append(sh.watched[wk], watch{w: w, expired: v.isExpired(k)})
+	sh.setInterest()
 	w.keys = append(w.keys, watchedKey{watchKey: wk, shard: k.Shard()})
 	w.bytes += watchMemory + int64(len(wk.name))
 }
@@ -121,16 +122,9 @@ func (sh *shard) unwatch(k watchKey, w *Watcher) {
 	}
 	if len(list) == 0 {
 		delete(sh.watched, k)
+		sh.setInterest()
 	} else {
 		sh.watched[k] = list
-	}
-}
-
-// Changed tells watchers that a key was changed. The mutators of the store
-// call it themselves.
-func (v *View) Changed(k Key) {
-	if sh := v.shard(k); len(sh.watched) > 0 {
-		sh.touchWatched(watchKey{v.DB, string(k.Name)}, v.table(k), k)
 	}
 }
 

@@ -57,6 +57,6 @@ func (v *Decoded) Store(view *store.View, k store.Key) error {
 		return fmt.Errorf("BUG: the key %q to be restored exists", k.Name)
 	}
 	view.Dirty++
-	view.Changed(k)
+	view.Changed(k, store.EventRestore)
 	return nil
 }

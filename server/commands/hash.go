@@ -128,7 +128,7 @@ func cmdHsetnx(c *engine.Ctx) error {
 			return nil
 		}
 	}
-	if err := setField(c, &h, ok, c.Args[3]); err != nil {
+	if err := setField(c, &h, ok, c.Args[3], store.EventHSet); err != nil {
 		return err
 	}
 	c.Out.Int(1)
@@ -136,15 +136,13 @@ func cmdHsetnx(c *engine.Ctx) error {
 }
 
 // setField stores one value under Args[2], in h if the hash exists and in a new
-// hash if it does not.
-func setField(c *engine.Ctx, h *store.Hash, exists bool, value []byte) error {
+// hash if it does not. ev is the command's event.
+func setField(c *engine.Ctx, h *store.Hash, exists bool, value []byte, ev store.Event) error {
 	if exists {
-		h.Set(c.Args[2], value)
+		h.Set(c.Args[2], value, ev)
 		return nil
 	}
-	pair := [...][]byte{c.Args[2], value}
-	_, err := c.SetFields(c.Keys[0], pair[:])
-	return err
+	return c.SetField(c.Keys[0], c.Args[2], value, ev)
 }
 
 func cmdHget(c *engine.Ctx) error {
@@ -313,7 +311,7 @@ func cmdHincrby(c *engine.Ctx) error {
 	}
 	n += by
 	var digits [20]byte
-	if err := setField(c, &h, ok, strconv.AppendInt(digits[:0], n, 10)); err != nil {
+	if err := setField(c, &h, ok, strconv.AppendInt(digits[:0], n, 10), store.EventHIncrBy); err != nil {
 		return err
 	}
 	c.Out.Int(n)
@@ -346,7 +344,7 @@ func cmdHincrbyfloat(c *engine.Ctx) error {
 	}
 	var buf [64]byte
 	text := sum.Append(buf[:0])
-	if err := setField(c, &h, ok, text); err != nil {
+	if err := setField(c, &h, ok, text, store.EventHIncrByFloat); err != nil {
 		return err
 	}
 	c.Effect([]byte("HSET"), c.Args[1], c.Args[2], text)

@@ -138,7 +138,7 @@ func cmdSinterstore(c *engine.Ctx) error {
 			return true
 		})
 	}
-	c.Out.Int(int64(c.StoreSet(result)))
+	c.Out.Int(int64(c.StoreSet(result, store.EventSInterStore)))
 	return nil
 }
 
@@ -181,17 +181,17 @@ func replyCombined(c *engine.Ctx, combine combination) error {
 	return nil
 }
 
-func storeCombined(c *engine.Ctx, combine combination) error {
+func storeCombined(c *engine.Ctx, combine combination, ev store.Event) error {
 	c.Expire(c.Keys[1:])
 	result, err := combine(c, c.Keys[1:])
 	if err != nil {
 		return err
 	}
-	c.Out.Int(int64(c.StoreSet(result)))
+	c.Out.Int(int64(c.StoreSet(result, ev)))
 	return nil
 }
 
 func cmdSunion(c *engine.Ctx) error      { return replyCombined(c, union) }
-func cmdSunionstore(c *engine.Ctx) error { return storeCombined(c, union) }
+func cmdSunionstore(c *engine.Ctx) error { return storeCombined(c, union, store.EventSUnionStore) }
 func cmdSdiff(c *engine.Ctx) error       { return replyCombined(c, difference) }
-func cmdSdiffstore(c *engine.Ctx) error  { return storeCombined(c, difference) }
+func cmdSdiffstore(c *engine.Ctx) error  { return storeCombined(c, difference, store.EventSDiffStore) }

@@ -28,7 +28,7 @@
 // before on its presence. So a removal by the store is an effect of its own, DEL.
 // One that a command causes belongs between the effects before it and those that
 // follow, which may not have been appended yet; hence the store tells the
-// command's View of it (View.Removed) and it is collected with the rest. One
+// command's View of it (View.Listener) and it is collected with the rest. One
 // by the janitor has no command around it and is appended at once, under the
 // shard's lock like everything else.
 //
@@ -112,16 +112,16 @@ func (c *Ctx) Effect(args ...[]byte) {
 func (c *Ctx) Logged() bool { return c.logging }
 
 // removed is the store's report of a key that is removed by the running command.
-func (c *Ctx) removed(db int, key []byte, why store.Removal) {
+func (c *Ctx) removed(db int, key []byte, ev store.Event) {
 	if c.logging {
 		c.effects.Add(db, []byte("DEL"), key)
 		return
 	}
-	c.Kernel.removed(db, key, why)
+	c.Kernel.removed(db, key, ev)
 }
 
 // removed is the store's report of a key that it removes outside any command.
-func (k *Kernel) removed(db int, key []byte, _ store.Removal) {
+func (k *Kernel) removed(db int, key []byte, _ store.Event) {
 	if k.logOn() {
 		k.aof.Append(db, [][]byte{[]byte("DEL"), key})
 	}

@@ -159,7 +159,7 @@ func NewKernel(o Options) (*Kernel, error) {
 	k.work.ctx, k.work.cancel = context.WithCancel(context.Background())
 	if o.Persist != nil {
 		k.Persist, k.aof = o.Persist, o.Persist.Log()
-		k.Store.OnRemove(k.removed)
+		k.Store.Listen(store.ClassExpired|store.ClassEvicted, k.removed)
 	}
 	return k, nil
 }

@@ -141,7 +141,7 @@ func (s *Session) begin(out []byte) *Ctx {
 	s.limits.MaxBulk = k.Config.Values().ProtoMaxBulkLen
 	c := k.ctxs.get()
 	c.meter, c.relieved = meter{since: k.clock()}, 0
-	c.View = store.View{Store: k.Store, DB: s.db, Now: c.meter.since.UnixMilli(), NoTouch: s.noTouch, Removed: c.report}
+	c.View = store.View{Store: k.Store, DB: s.db, Now: c.meter.since.UnixMilli(), NoTouch: s.noTouch, Listener: c.report}
 	c.Kernel, c.Session = k, s
 	c.ahead.drop()
 	c.writer.Reset(out, s.resp3)

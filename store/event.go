@@ -1,0 +1,104 @@
+package store
+
+// Events: what can happen to a key, by the names that Redis gives it in its keyspace
+// notifications. Every mutation says its Event when it calls View.Changed (feed.go); those that
+// no data type of larder causes yet are not here.
+
+// Event is one kind of change. Its low byte counts the events, the bits above are its class, so
+// that to ask whether anybody listens takes no table.
+type Event uint32
+
+// EventClass is a set of kinds of events, as notify-keyspace-events selects them.
+type EventClass uint16
+
+// The classes, with the letters that Redis has for them.
+const (
+	ClassGeneric EventClass = 1 << iota // g: commands of any type
+	ClassString                         // $
+	ClassList                           // l
+	ClassSet                            // s
+	ClassHash                           // h
+	ClassZset                           // z
+	ClassExpired                        // x
+	ClassEvicted                        // e
+
+	AllClasses = 1<<iota - 1
+)
+
+const classShift = 8
+
+// The events. Comments name the commands whose event does not have their name.
+const (
+	EventDel        = Event(iota) | Event(ClassGeneric)<<classShift // also: a command removed the last element
+	EventExpire     = Event(iota) | Event(ClassGeneric)<<classShift // a time to live was set, by whatever command
+	EventPersist    = Event(iota) | Event(ClassGeneric)<<classShift
+	EventRenameFrom = Event(iota) | Event(ClassGeneric)<<classShift
+	EventRenameTo   = Event(iota) | Event(ClassGeneric)<<classShift
+	EventMoveFrom   = Event(iota) | Event(ClassGeneric)<<classShift
+	EventMoveTo     = Event(iota) | Event(ClassGeneric)<<classShift
+	EventCopyTo     = Event(iota) | Event(ClassGeneric)<<classShift
+	EventRestore    = Event(iota) | Event(ClassGeneric)<<classShift
+
+	EventSet         = Event(iota) | Event(ClassString)<<classShift // SET and all that store a whole string
+	EventSetRange    = Event(iota) | Event(ClassString)<<classShift
+	EventAppend      = Event(iota) | Event(ClassString)<<classShift
+	EventIncrBy      = Event(iota) | Event(ClassString)<<classShift // INCR, DECR, DECRBY
+	EventIncrByFloat = Event(iota) | Event(ClassString)<<classShift
+
+	EventHSet         = Event(iota) | Event(ClassHash)<<classShift
+	EventHDel         = Event(iota) | Event(ClassHash)<<classShift
+	EventHIncrBy      = Event(iota) | Event(ClassHash)<<classShift
+	EventHIncrByFloat = Event(iota) | Event(ClassHash)<<classShift
+
+	EventSAdd        = Event(iota) | Event(ClassSet)<<classShift
+	EventSRem        = Event(iota) | Event(ClassSet)<<classShift
+	EventSPop        = Event(iota) | Event(ClassSet)<<classShift
+	EventSInterStore = Event(iota) | Event(ClassSet)<<classShift
+	EventSUnionStore = Event(iota) | Event(ClassSet)<<classShift
+	EventSDiffStore  = Event(iota) | Event(ClassSet)<<classShift
+
+	EventLPush     = Event(iota) | Event(ClassList)<<classShift
+	EventRPush     = Event(iota) | Event(ClassList)<<classShift
+	EventLPop      = Event(iota) | Event(ClassList)<<classShift
+	EventRPop      = Event(iota) | Event(ClassList)<<classShift
+	EventLInsert   = Event(iota) | Event(ClassList)<<classShift
+	EventLSet      = Event(iota) | Event(ClassList)<<classShift
+	EventLRem      = Event(iota) | Event(ClassList)<<classShift
+	EventLTrim     = Event(iota) | Event(ClassList)<<classShift
+	EventSortStore = Event(iota) | Event(ClassList)<<classShift
+
+	EventZAdd        = Event(iota) | Event(ClassZset)<<classShift
+	EventZIncr       = Event(iota) | Event(ClassZset)<<classShift // ZINCRBY, and ZADD with INCR
+	EventZRem        = Event(iota) | Event(ClassZset)<<classShift
+	EventZRemByRank  = Event(iota) | Event(ClassZset)<<classShift
+	EventZRemByScore = Event(iota) | Event(ClassZset)<<classShift
+	EventZRemByLex   = Event(iota) | Event(ClassZset)<<classShift
+	EventZPopMin     = Event(iota) | Event(ClassZset)<<classShift
+	EventZPopMax     = Event(iota) | Event(ClassZset)<<classShift
+	EventZRangeStore = Event(iota) | Event(ClassZset)<<classShift
+	EventZUnionStore = Event(iota) | Event(ClassZset)<<classShift
+	EventZInterStore = Event(iota) | Event(ClassZset)<<classShift
+	EventZDiffStore  = Event(iota) | Event(ClassZset)<<classShift
+
+	EventExpired = Event(iota) | Event(ClassExpired)<<classShift // its time had come
+	EventEvicted = Event(iota) | Event(ClassEvicted)<<classShift // memory was short
+
+	numEvents = iota
+)
+
+var eventNames = [numEvents]string{
+	"del", "expire", "persist", "rename_from", "rename_to", "move_from", "move_to", "copy_to", "restore",
+	"set", "setrange", "append", "incrby", "incrbyfloat",
+	"hset", "hdel", "hincrby", "hincrbyfloat",
+	"sadd", "srem", "spop", "sinterstore", "sunionstore", "sdiffstore",
+	"lpush", "rpush", "lpop", "rpop", "linsert", "lset", "lrem", "ltrim", "sortstore",
+	"zadd", "zincr", "zrem", "zremrangebyrank", "zremrangebyscore", "zremrangebylex", "zpopmin", "zpopmax",
+	"zrangestore", "zunionstore", "zinterstore", "zdiffstore",
+	"expired", "evicted",
+}
+
+// String is the event's name in Redis' keyspace notifications.
+func (ev Event) String() string { return eventNames[ev&(1<<classShift-1)] }
+
+// Class is the class that the event belongs to.
+func (ev Event) Class() EventClass { return EventClass(ev >> classShift) }

@@ -1,0 +1,63 @@
+package store
+
+// The change feed. Every mutation of the store ends in View.Changed, which says which key
+// changed and how, under the lock of the key's shard and in the order of the changes.
+// Those who want to know listen here and nowhere else:
+//
+//	Watcher    WATCH: the keys that a client watches (watch.go)
+//	Listener   the log, which has to hear of removals by the store itself, and whoever
+//	           follows: notifications, client tracking, replication
+//
+// # Cost
+//
+// Each shard has one word with the classes of events that anybody listens to, in the cache line
+// that every command reads: all of them while a key of the shard is watched, else those of the
+// Listener. With nobody interested in the class a change costs one test of that word.
+//
+// # Who made the change
+//
+// A change is made through a View. A command's View may have a Listener of its own, which is told
+// in place of the store's: it knows its client, and can collect what belongs to one command or
+// transaction. What the maintenance and eviction remove goes to the store's Listener.
+
+// Listener is told of a change, under the lock of the key's shard. key is valid until it returns.
+// It must not change the store.
+type Listener func(db int, key []byte, ev Event)
+
+// Listen sets who is told of the events of some classes. The caller holds all locks, or nobody
+// else uses the store yet.
+func (s *Store) Listen(classes EventClass, fn Listener) {
+	s.classes, s.listener = classes, fn
+	for i := range s.shards {
+		s.shards[i].setInterest()
+	}
+}
+
+// setInterest brings the shard's word up to date.
+func (sh *shard) setInterest() {
+	sh.interest = sh.s.classes
+	if len(sh.watched) > 0 {
+		sh.interest = AllClasses
+	}
+}
+
+// Changed says that a key was changed. The mutators of the store call it themselves, when the change
+// is done.
+func (v *View) Changed(k Key, ev Event) {
+	if sh := v.shard(k); sh.interest&ev.Class() != 0 {
+		v.publish(sh, k, ev)
+	}
+}
+
+func (v *View) publish(sh *shard, k Key, ev Event) {
+	fn := v.Listener
+	if fn == nil {
+		fn = v.Store.listener
+	}
+	if fn != nil && v.Store.classes&ev.Class() != 0 {
+		fn(v.DB, k.Name, ev)
+	}
+	if len(sh.watched) > 0 {
+		sh.touchWatched(watchKey{v.DB, string(k.Name)}, v.table(k), k)
+	}
+}
