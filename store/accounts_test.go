@@ -1,7 +1,6 @@
 package store
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/larderkv/larder/store/arena"
@@ -18,7 +17,7 @@ func checkAccounts(t testing.TB, s *Store) {
 	var stats DBStats
 	for i := range s.shards {
 		sh := &s.shards[i]
-		a := accounts{t: t, sh: sh, seen: map[*table]bool{}}
+		a := accounts{t: t, sh: sh, seen: map[body]bool{}}
 		for _, tb := range sh.dbs {
 			if tb != nil {
 				live += a.keyspace(tb)
@@ -27,16 +26,16 @@ func checkAccounts(t testing.TB, s *Store) {
 		}
 		waiting := int64(0)
 		for _, g := range sh.garbage {
-			waiting += a.detached(g.t, g.keyspace)
+			waiting += a.garbage(&g)
 		}
 		owed := a.owed(s.snapshot.Load())
-		for tb, keyspace := range a.orphans {
-			waiting += a.detached(tb, keyspace)
-			orphans += tb.bytes
+		for b, keyspace := range a.orphans {
+			waiting += a.detached(b, keyspace)
+			orphans += b.size()
 		}
-		for _, tb := range sh.nested {
-			if tb != nil && !a.seen[tb] {
-				t.Errorf("shard %d: a table of %d elements belongs to no key", i, tb.n)
+		for _, b := range sh.bodies {
+			if b != nil && !a.seen[b] {
+				t.Errorf("shard %d: a body of %d elements belongs to no key", i, b.elements())
 			}
 		}
 		if a.live+waiting+owed != sh.ar.Used() {
@@ -71,21 +70,21 @@ func checkAccounts(t testing.TB, s *Store) {
 type accounts struct {
 	t       testing.TB
 	sh      *shard
-	live    int64           // bytes of the databases, big collections included
-	seen    map[*table]bool // tables whose bytes have been summed up
-	orphans map[*table]bool // whether they are of a keyspace
+	live    int64         // bytes of the databases, big collections included
+	seen    map[body]bool // bodies and tables whose bytes have been summed up
+	orphans map[body]bool // whether they are of a keyspace
 }
 
 // keyspace sums up a database: what MEMORY USAGE says of all keys, and the arrays.
 func (a *accounts) keyspace(tb *table) (bytes int64) {
 	a.table(tb)
 	bytes = tb.arrays
-	tb.each(func(ref arena.Ref) bool {
+	tb.eachRef(func(ref arena.Ref) bool {
 		r := readRecord(tb.mem, ref)
 		e := Entry{sh: a.sh, t: tb, ref: ref, rec: r}
 		bytes += e.Memory()
-		if r.encoding() == encTable {
-			a.table(e.nested())
+		if b := a.sh.bodyOf(&r); b != nil {
+			a.body(b)
 		}
 		return true
 	})
@@ -93,16 +92,33 @@ func (a *accounts) keyspace(tb *table) (bytes int64) {
 	return bytes
 }
 
-// detached sums up a table that is in no database and belongs to no key.
-func (a *accounts) detached(tb *table, keyspace bool) int64 {
+// detached sums up a body that belongs to no key, or the table of a flushed database.
+func (a *accounts) detached(b body, keyspace bool) int64 {
 	if keyspace {
 		before := a.live
-		bytes := a.keyspace(tb)
+		bytes := a.keyspace(b.(*table))
 		a.live = before
 		return bytes
 	}
-	a.table(tb)
-	return tb.bytes
+	a.body(b)
+	return b.size()
+}
+
+func (a *accounts) garbage(g *garbage) int64 {
+	if g.keyspace != nil {
+		return a.detached(g.keyspace, true)
+	}
+	return a.detached(g.body, false)
+}
+
+// body compares a body's own counts with its blocks.
+func (a *accounts) body(b body) {
+	switch b := b.(type) {
+	case *table:
+		a.table(b)
+	default:
+		a.t.Fatalf("nobody checks the accounts of a %T", b)
+	}
 }
 
 // table compares a table's own counts with its blocks.
@@ -133,17 +149,17 @@ func (a *accounts) owed(sn *Snapshot) (bytes int64) {
 	if sn == nil {
 		return 0
 	}
-	a.orphans = map[*table]bool{}
-	orphan := func(tb *table, keyspace bool) {
-		if tb != nil && tb.orphan && a.sh.unfinished(tb) {
-			a.orphans[tb] = keyspace
+	a.orphans = map[body]bool{}
+	orphan := func(b body, keyspace bool) {
+		if b != nil && b.mark().orphan && a.sh.unfinished(b.mark()) {
+			a.orphans[b] = keyspace
 		}
 	}
 	blocks := func(q *queue) {
 		for b := q.head; b != nil; b = b.next {
 			for _, p := range b.list[:b.n] {
 				bytes += int64(a.sh.ar.Footprint(p.ref))
-				orphan(p.nested, false)
+				orphan(p.body, false)
 			}
 		}
 	}
@@ -163,22 +179,25 @@ func (a *accounts) owed(sn *Snapshot) (bytes int64) {
 	}
 	if sn.out.sh == a.sh {
 		for i := range sn.out.items[sn.next:] {
-			orphan(sn.out.items[sn.next+i].nested, false)
+			orphan(sn.out.items[sn.next+i].body, false)
 		}
 	}
 	if sn.big.sh == a.sh {
-		orphan(sn.big.t, false)
+		orphan(sn.big.body, false)
 	}
 	if a.sh.cut.lost {
 		bytes += int64(a.sh.ar.Footprint(a.sh.cut.pin))
 	}
-	for _, tb := range slices.Concat(a.sh.dbs, a.sh.nested) {
-		if tb != nil {
-			blocks(&tb.kept)
+	kept := func(b body) {
+		if b != nil && b.members() != nil {
+			blocks(&b.members().kept)
 		}
 	}
-	for tb := range a.orphans {
-		blocks(&tb.kept)
+	for _, b := range a.sh.bodies {
+		kept(b)
+	}
+	for b := range a.orphans {
+		kept(b)
 	}
 	return bytes
 }

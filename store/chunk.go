@@ -34,11 +34,11 @@ type chunk struct {
 
 // item is a key or an element.
 type item struct {
-	rec    record // its offsets lead into the chunk's buffer
-	place  place
-	db     int32
-	n      int    // elements at the cut
-	nested *table // of a big collection
+	rec   record // its offsets lead into the chunk's buffer
+	place place
+	db    int32
+	n     int  // elements at the cut
+	body  body // nil, or of a big value
 }
 
 // place tells where an item's bytes are.
@@ -112,14 +112,14 @@ func (sh *shard) unpin(t *table) {
 func (c *chunk) preserved(list []preserved) {
 	mem := c.sh.ar.Mem()
 	for _, p := range list {
-		c.items = append(c.items, item{rec: readRecord(mem, p.ref), place: inArena, db: p.db, n: p.n, nested: p.nested})
+		c.items = append(c.items, item{rec: readRecord(mem, p.ref), place: inArena, db: p.db, n: p.n, body: p.body})
 		c.blocks = append(c.blocks, p.ref)
 	}
 }
 
 // collect takes unsaved records from the cursor on, until the chunk is full,
 // and moves the cursor to the first bucket that may have more. It returns true
-// at the end of the table. quiet marks records and takes big collections only.
+// at the end of the table. quiet marks records and takes values with bodies only.
 func (c *chunk) collect(t *table, cursor *uint64, quiet bool) (done bool) {
 	for n := 0; n < chunkBuckets; n++ {
 		s, i := t.bucketAtCursor(*cursor)
@@ -184,17 +184,16 @@ func (c *chunk) take(t *table, ref arena.Ref, quiet bool) bool {
 	it := &c.items[:n+1][n]
 	it.rec, it.place, it.db = readRecord(t.mem, ref), copied, t.db
 	r := &it.rec
-	if r.encoding() == encTable {
-		it.nested = c.sh.nestedTable(t.mem[r.value():])
-		it.n = it.nested.n
-	} else if it.nested = nil; quiet {
+	if it.body = c.sh.bodyOf(r); it.body != nil {
+		it.n = it.body.elements()
+	} else if quiet {
 		return true
 	}
 	size := r.klen + r.vlen
 	if n > 0 && len(c.buf)+size > chunkBytes {
 		return false
 	}
-	if size > pinAt && it.nested == nil {
+	if size > pinAt && it.body == nil {
 		it.place = inArena
 		c.items = c.items[:n+1]
 		c.pinned, c.sh.cut.pin = t, ref

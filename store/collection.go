@@ -10,7 +10,7 @@ import (
 // What hashes and sets share.
 //
 // A collection begins as a packed value inside its key's record (pack.go,
-// intset.go) and becomes a nested table (nested.go) when it passes a limit of
+// intset.go) and gets a body (body.go), a nested table, when it passes a limit of
 // Encodings; the way back is a new key. A handle, Hash or Set, is an Entry with
 // the operations of its type: made once per command, on the handler's stack, and
 // valid until something other than itself changes the key's shard. No empty
@@ -32,17 +32,6 @@ func (v *View) insertCollection(t *table, k Key, meta uint32, n int) Entry {
 	p := t.insert(k.hash, ref, 0, v.Now)
 	return Entry{sh: v.shard(k), t: t, ref: ref, p: p, rec: readRecord(t.mem, ref)}
 }
-
-// newNestedEntry adds a record whose value is the handle of a new, empty table.
-func (v *View) newNestedEntry(t *table, k Key, typ Type) Entry {
-	e := v.insertCollection(t, k, v.newMeta(typ, encTable), handleSize)
-	handle := e.sh.newNested(newTable(e.sh, v.Store.seed))
-	copy(e.value(), handle[:])
-	return e
-}
-
-// nested is the table of an entry in table encoding.
-func (e *Entry) nested() *table { return e.sh.nestedTable(e.value()) }
 
 // element finds a field or a member in a nested table, as an entry that can be
 // changed like any other.
@@ -190,7 +179,7 @@ const passShare = 16
 func (t *table) sample(n int, fn func(ref arena.Ref) bool) {
 	if n >= t.n/passShare {
 		s := selection{need: n, left: t.n}
-		t.each(func(ref arena.Ref) bool {
+		t.eachRef(func(ref arena.Ref) bool {
 			return !s.take() || fn(ref) && s.need > 0
 		})
 		return

@@ -75,13 +75,18 @@ type walks struct {
 	began, taken int64 // unix milliseconds, milliseconds
 }
 
-// compaction is a shard's walk over its tables.
-type compaction struct {
-	active bool
-	table  int // databases first, nested tables after them
+// walkPlace is where a walk is in a table or body, which alone knows what it means.
+type walkPlace struct {
 	sub    int
 	bucket uint32
-	held   int64 // the arena's memory when the walk began
+}
+
+// compaction is a shard's walk over its tables and bodies.
+type compaction struct {
+	active bool
+	at     int // databases first, bodies after them
+	walkPlace
+	held int64 // the arena's memory when the walk began
 
 	records, arrays, keptRecords, keptArrays, moved, freed int64
 }
@@ -162,7 +167,7 @@ func (sh *shard) beginWalk(s *Store, share int, atLeast, now int64) bool {
 		return false
 	}
 	c := &sh.compact
-	c.active, c.table, c.sub, c.bucket, c.held = true, 0, 0, 0, sh.ar.Held()
+	c.active, c.at, c.walkPlace, c.held = true, 0, walkPlace{}, sh.ar.Held()
 	s.walking(+1, now)
 	return true
 }
@@ -170,16 +175,12 @@ func (sh *shard) beginWalk(s *Store, share int, atLeast, now int64) bool {
 // walk does one unit of the shard's walk. It returns false at its end.
 func (sh *shard) walk(s *Store, now int64) (more bool) {
 	c := &sh.compact
-	for ; c.table < len(sh.dbs)+len(sh.nested); c.table, c.sub, c.bucket = c.table+1, 0, 0 {
-		t := sh.tableAt(c.table)
-		if t == nil || c.sub >= len(t.subs) {
-			continue
+	for c.at < len(sh.dbs)+len(sh.bodies) {
+		if b := sh.bodyAt(c.at); b != nil && !b.evacuate(c) {
+			return true
 		}
-		var done bool
-		if c.bucket, done = t.evacuate(uint32(c.sub), c.bucket, c); done {
-			c.sub, c.bucket = c.sub+1, 0
-		}
-		return true
+		c.at++
+		c.walkPlace = walkPlace{}
 	}
 	sh.endWalk(s, now)
 	return false
@@ -246,17 +247,32 @@ func (s *Store) walkTimes(st CompactionStats, now int64) CompactionStats {
 	return st
 }
 
-func (sh *shard) tableAt(i int) *table {
-	if i < len(sh.dbs) {
-		return sh.dbs[i]
+// bodyAt is what the walk comes to in turn: a table of the keyspace is walked like one that is a body.
+func (sh *shard) bodyAt(i int) body {
+	if i >= len(sh.dbs) {
+		return sh.bodies[i-len(sh.dbs)]
 	}
-	return sh.nested[i-len(sh.dbs)]
+	if t := sh.dbs[i]; t != nil {
+		return t
+	}
+	return nil
 }
 
-// evacuate moves the records and the buckets of a sub-table that lie in spans
+// evacuate does one unit: at most a sub-table.
+func (t *table) evacuate(c *compaction) (done bool) {
+	if c.sub >= len(t.subs) {
+		return true
+	}
+	if c.bucket, done = t.evacuateSub(uint32(c.sub), c.bucket, c); done {
+		c.sub, c.bucket = c.sub+1, 0
+	}
+	return false
+}
+
+// evacuateSub moves the records and the buckets of a sub-table that lie in spans
 // marked by BeginCompaction, from a bucket on. It returns the bucket to go on
 // with, or done.
-func (t *table) evacuate(sub, from uint32, c *compaction) (next uint32, done bool) {
+func (t *table) evacuateSub(sub, from uint32, c *compaction) (next uint32, done bool) {
 	s := &t.subs[sub]
 	moved := int64(0)
 	for i := from; i < uint32(s.buckets); i++ {

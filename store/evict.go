@@ -424,8 +424,8 @@ func (e *Evictor) rank(r *record, size int64) uint64 {
 // rounding to whole slots, which would need another cache line.
 func (sh *shard) weight(r *record) int64 {
 	size := int64(r.size())
-	if r.encoding() == encTable {
-		size += sh.nestedTable(sh.ar.Mem()[r.value():]).bytes
+	if b := sh.bodyOf(r); b != nil {
+		size += b.size()
 	}
 	return size
 }

@@ -89,7 +89,7 @@ func (v *View) setFields(k Key, pairs [][]byte, ev Event) (created int, err erro
 // fits tells whether a packed hash may take the pairs as far as their lengths
 // go. Redis converts before the first one is set if any is too long.
 func (h *Hash) fits(pairs [][]byte) bool {
-	if h.e.rec.encoding() == encTable {
+	if h.e.rec.encoding() == encBody {
 		return true
 	}
 	_, fit := packItems(pairs, h.v.Store.enc.HashMaxValue.Load())
@@ -103,7 +103,7 @@ func (h *Hash) create(pairs [][]byte) int {
 	t := v.tableForWrite(h.k)
 	size, fit := packItems(pairs, enc.HashMaxValue.Load())
 	if !fit || int64(len(pairs)/2) > enc.HashMaxEntries.Load() {
-		h.e = v.newNestedEntry(t, h.k, TypeHash)
+		h.e = v.newBodyEntry(t, h.k, TypeHash, newTable(v.shard(h.k), v.Store.seed))
 		return 0
 	}
 	h.e = v.insertCollection(t, h.k, v.newMeta(TypeHash, encPack), size)
@@ -116,7 +116,7 @@ func (h *Hash) create(pairs [][]byte) int {
 
 // Len is the number of fields, at least 1.
 func (h *Hash) Len() int {
-	if h.e.rec.encoding() == encTable {
+	if h.e.rec.encoding() == encBody {
 		return h.e.nested().n
 	}
 	return pack(h.e.value()).count() / 2
@@ -135,7 +135,7 @@ func (h *Hash) find(p pack, field []byte) (off, at int, ok bool) {
 
 // Get returns a field's value.
 func (h *Hash) Get(field []byte) (value []byte, ok bool) {
-	if h.e.rec.encoding() != encTable {
+	if h.e.rec.encoding() != encBody {
 		p := pack(h.e.value())
 		_, at, ok := h.find(p, field)
 		if !ok {
@@ -161,7 +161,7 @@ func (h *Hash) Set(field, value []byte, ev Event) (created bool) {
 }
 
 func (h *Hash) set(field, value []byte) (created bool) {
-	if h.e.rec.encoding() == encTable {
+	if h.e.rec.encoding() == encBody {
 		return h.setElement(field, value)
 	}
 	p := pack(h.e.value())
@@ -222,8 +222,7 @@ func (h *Hash) convert() {
 		value, off = p.next(off)
 		t.addElement(field, value)
 	}
-	handle := h.e.sh.newNested(t)
-	h.e.replaceValue(handle[:], encTable)
+	h.e.embody(t)
 }
 
 // Delete removes fields and returns how many were there. The handle is spent
@@ -246,7 +245,7 @@ func (h *Hash) Delete(fields [][]byte) (removed int) {
 }
 
 func (h *Hash) remove(field []byte) bool {
-	if h.e.rec.encoding() == encTable {
+	if h.e.rec.encoding() == encBody {
 		return h.e.removeElement(field)
 	}
 	p := pack(h.e.value())
@@ -272,9 +271,9 @@ func (h *Hash) Each(fn func(field, value []byte)) {
 }
 
 func (h *Hash) each(fn func(field, value []byte) bool) {
-	if h.e.rec.encoding() == encTable {
+	if h.e.rec.encoding() == encBody {
 		t := h.e.nested()
-		t.each(func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref), recordValue(t.mem, ref)) })
+		t.eachRef(func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref), recordValue(t.mem, ref)) })
 		return
 	}
 	p := pack(h.e.value())
@@ -292,7 +291,7 @@ func (h *Hash) each(fn func(field, value []byte) bool) {
 // on with, 0 at the end. A field that is there throughout is visited at least
 // once. A packed hash is visited whole.
 func (h *Hash) Scan(cursor uint64, count int, fn func(field, value []byte)) (next uint64) {
-	if h.e.rec.encoding() != encTable {
+	if h.e.rec.encoding() != encBody {
 		h.Each(fn)
 		return 0
 	}
@@ -313,7 +312,7 @@ func (h *Hash) Random() (field, value []byte) {
 
 // Repeat makes n independent draws, until fn returns false.
 func (h *Hash) Repeat(n int, fn func(field, value []byte) bool) {
-	if h.e.rec.encoding() == encTable {
+	if h.e.rec.encoding() == encBody {
 		t := h.e.nested()
 		for ; n > 0; n-- {
 			ref := t.random()
@@ -347,7 +346,7 @@ func (p pack) pair(off int) (field, value []byte) {
 // Sample draws n distinct fields, n <= Len, until fn returns false. Of a packed
 // hash they come in its order.
 func (h *Hash) Sample(n int, fn func(field, value []byte) bool) {
-	if h.e.rec.encoding() == encTable {
+	if h.e.rec.encoding() == encBody {
 		t := h.e.nested()
 		t.sample(n, func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref), recordValue(t.mem, ref)) })
 		return

@@ -192,8 +192,8 @@ func TestHashAgainstModel(t *testing.T) {
 func checkNothingLeft(t *testing.T, s *Store) {
 	t.Helper()
 	maintain(t, s, 1)
-	if st := s.Stats(); st.Used != 0 || st.Nested != 0 || st.Garbage != 0 {
-		t.Errorf("empty store has %d bytes in use, %d nested tables, %d pieces of garbage", st.Used, st.Nested, st.Garbage)
+	if st := s.Stats(); st.Used != 0 || st.Bodies != 0 || st.Garbage != 0 {
+		t.Errorf("empty store has %d bytes in use, %d bodies, %d pieces of garbage", st.Used, st.Bodies, st.Garbage)
 	}
 }
 
@@ -211,7 +211,7 @@ func TestBigCollectionsAreFreedInTheBackground(t *testing.T) {
 	v.Delete(k)
 	s.UnlockAll()
 	st := s.Stats()
-	if st.Garbage != 1 || st.Nested != 0 || st.Used < full/2 {
+	if st.Garbage != 1 || st.Bodies != 0 || st.Used < full/2 {
 		t.Errorf("after the deletion: %+v", st)
 	}
 	if more, err := s.Maintain(1); !more || err != nil {

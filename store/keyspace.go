@@ -68,21 +68,21 @@ func (v *View) Move(k Key, to *View) bool {
 	return true
 }
 
-// transfer moves an entry's value to another key. Within a shard a big
-// collection keeps its table; into another shard its elements are copied,
-// since they live in the shard's arena.
+// transfer moves an entry's value to another key. Within a shard a big value
+// keeps its body; into another shard it is copied, since its blocks lie in the
+// shard's arena.
 func (v *View) transfer(e *Entry, to *View, k Key) {
 	dst := v.shard(k)
 	value := e.value()
-	if e.rec.encoding() == encTable {
+	if e.rec.encoding() == encBody {
 		if dst == e.sh {
 			// The handle moves on; only the old record must not free it.
 			e.rec.meta = e.rec.meta&^encMask | uint32(encPack)<<encShift
-			to.put(k, e.rec.meta&^encMask|uint32(encTable)<<encShift, value, e.rec.expire)
+			to.put(k, e.rec.meta&^encMask|uint32(encBody)<<encShift, value, e.rec.expire)
 			v.unlinkAgain(e)
 			return
 		}
-		h := dst.newNested(e.sh.nestedTable(value).cloneInto(dst, v.Now))
+		h := dst.newHandle(e.body().clone(dst, v.Now))
 		value = h[:]
 	}
 	to.put(k, e.rec.meta, value, e.rec.expire)
@@ -106,9 +106,9 @@ func (v *View) Copy(from Key, to *View, k Key) bool {
 		return false
 	}
 	value := e.value()
-	if e.rec.encoding() == encTable {
+	if e.rec.encoding() == encBody {
 		dst := v.shard(k)
-		h := dst.newNested(e.sh.nestedTable(value).cloneInto(dst, v.Now))
+		h := dst.newHandle(e.body().clone(dst, v.Now))
 		value = h[:]
 	}
 	to.put(k, to.newMeta(e.rec.typ(), e.rec.encoding()), value, e.rec.expire)
@@ -154,7 +154,7 @@ func (v *View) RandomLocked() (name []byte, ok bool) {
 	}
 	for i := range v.Store.shards {
 		if t := v.Store.shards[i].dbs[v.DB]; t != nil {
-			t.each(func(ref arena.Ref) bool {
+			t.eachRef(func(ref arena.Ref) bool {
 				name, ok = v.liveName(t, ref)
 				return !ok
 			})

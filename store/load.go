@@ -68,8 +68,7 @@ func (v *View) InsertDistinct(k Key, typ Type, items [][]byte) bool {
 func (v *View) insertItems(t *table, k Key, typ Type, items [][]byte, stride int, entries, longest int64) {
 	size, fit := packItems(items, longest)
 	if !fit || int64(len(items)/stride) > entries {
-		e := v.newNestedEntry(t, k, typ)
-		nested := e.nested()
+		nested := newTable(v.shard(k), v.Store.seed)
 		nested.reserve(len(items) / stride)
 		for i := 0; i < len(items); i += stride {
 			var value []byte
@@ -78,6 +77,7 @@ func (v *View) insertItems(t *table, k Key, typ Type, items [][]byte, stride int
 			}
 			nested.addElement(items[i], value)
 		}
+		v.newBodyEntry(t, k, typ, nested)
 		return
 	}
 	e := v.insertCollection(t, k, v.newMeta(typ, encPack), size)

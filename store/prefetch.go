@@ -68,7 +68,7 @@ func (s *Store) eachNested(db int, keys []Key, elements [][]byte, fn func(t *tab
 	}
 }
 
-// findNested returns the table of a big collection, nil if the key holds none.
+// findNested returns the table of a big value's elements, nil if the key holds none.
 func (sh *shard) findNested(db int, k *Key) *table {
 	t := sh.dbs[db]
 	if t == nil {
@@ -79,10 +79,10 @@ func (sh *shard) findNested(db int, k *Key) *table {
 		return nil
 	}
 	r := readRecord(t.mem, ref)
-	if r.encoding() != encTable {
-		return nil
+	if b := sh.bodyOf(&r); b != nil {
+		return b.members()
 	}
-	return sh.nestedTable(t.mem[r.value() : r.value()+handleSize])
+	return nil
 }
 
 // PrefetchLocked is Prefetch for a caller that holds the shards of the keys.

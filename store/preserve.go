@@ -21,12 +21,17 @@ type cutState struct {
 	queue queue
 }
 
+// cutMark is the part of a table of the keyspace, or of a body.
+type cutMark struct {
+	epoch  uint32 // number of the last cut whose snapshot has it, or after which it was made
+	orphan bool   // removed before it was written; freed when it has been
+}
+
 // tableCut is a table's part.
 type tableCut struct {
-	epoch  uint32 // number of the last cut whose snapshot has the table, or after which it was made
-	db     int32  // database at the cut, or noDB
-	orphan bool   // removed before it was written; freed when it has been
-	kept   queue  // elements of a nested table that writers have handed over
+	cutMark
+	db   int32 // database at the cut, or noDB
+	kept queue // elements of a nested table that writers have handed over
 }
 
 // noDB is the database of nested tables.
@@ -35,10 +40,10 @@ const noDB = -1
 // preserved is a record that a writer has handed over: it is in no table any
 // more, and the snapshot frees it when it has been written.
 type preserved struct {
-	ref    arena.Ref
-	db     int32
-	n      int    // number of elements at the cut, of a big collection
-	nested *table // and its table, which may live on under another key
+	ref  arena.Ref
+	db   int32
+	n    int  // number of elements at the cut, of a value with a body
+	body body // which may live on under another key
 }
 
 // queue is first in, first out. It grows by batches and not as a slice, whose
@@ -87,8 +92,26 @@ func (sh *shard) cutLocked(sn *Snapshot, shard int) {
 	c.sn, c.shard = sn, int32(shard)
 }
 
-// unfinished tells whether the running snapshot has yet to finish a table.
-func (sh *shard) unfinished(t *table) bool { return sh.cut.sn != nil && t.epoch != sh.cut.epoch }
+// unfinished reports whether the running snapshot has yet to finish a table or body.
+func (sh *shard) unfinished(m *cutMark) bool { return sh.cut.sn != nil && m.epoch != sh.cut.epoch }
+
+// makeOrphan leaves what was removed to the snapshot that has yet to write it: a body, or the table
+// of a flushed database.
+func (sh *shard) makeOrphan(b body) {
+	b.mark().orphan = true
+	sh.s.orphans.Add(b.size())
+}
+
+// finish notes that the snapshot has all of a table or body. It reports whether that is an orphan,
+// which the caller makes garbage.
+func (sh *shard) finish(b body) (orphan bool) {
+	m := b.mark()
+	m.epoch = sh.cut.epoch
+	if m.orphan {
+		sh.s.orphans.Add(-b.size())
+	}
+	return m.orphan
+}
 
 // unsaved tells whether the running snapshot has yet to write the record. It
 // is false from the end of one snapshot to the next cut.
@@ -142,7 +165,7 @@ func (sh *shard) releaseRecord(t *table, r *record, ref, parity arena.Ref) {
 		return
 	}
 	sh.handOver(t, ref)
-	sh.dropOwned(r)
+	sh.dropBody(r)
 }
 
 // handOver gives the block of an unsaved record to the snapshot.
@@ -159,9 +182,9 @@ func (sh *shard) handOver(t *table, ref arena.Ref) {
 		return
 	}
 	p := preserved{ref: ref, db: t.db}
-	if r := readRecord(t.mem, ref); r.encoding() == encTable {
-		p.nested = sh.nestedTable(t.mem[r.value():])
-		p.n = p.nested.n
+	r := readRecord(t.mem, ref)
+	if p.body = sh.bodyOf(&r); p.body != nil {
+		p.n = p.body.elements()
 	}
 	if c.queue.push(p) {
 		c.sn.pending[c.shard>>6].Or(1 << (c.shard & 63))

@@ -29,7 +29,9 @@ const (
 	TypeString Type = iota
 	TypeHash
 	TypeSet
-	numTypes
+
+	// NumTypes is the number of data types: tables by type have as many rows.
+	NumTypes
 )
 
 type encoding uint8
@@ -41,7 +43,7 @@ const (
 	encRaw                    // string grown by APPEND or SETRANGE
 	encPack                   // hash, set: packed blob
 	encIntset                 // set of integers
-	encTable                  // hash, set: the value is a handle of a nested table
+	encBody                   // the value is the handle of a body
 	encText                   // string that is never an int, such as a sum of INCRBYFLOAT
 )
 

@@ -30,19 +30,21 @@ type scanner struct {
 	next   int    // the first of them that is not yet written
 	turn   int    // the shard whose queue was looked at last
 
-	big bigWalk // through one of them
-	in  chunk   // its elements
+	big bodyWalk // through one of them
+	in  chunk    // its elements
 
 	key   SnapshotKey
 	value Value
 }
 
-// bigWalk is the walk through a big collection.
-type bigWalk struct {
+// bodyWalk is the walk through a body.
+type bodyWalk struct {
 	sh     *shard
-	t      *table // nil: none
-	typ    Type
-	left   int // elements not yet written
+	body   body // nil: none
+	paired bool // the elements have values
+	left   int  // elements not yet written
+
+	// The place is the body's to keep.
 	cursor uint64
 	walked bool
 }
@@ -54,7 +56,7 @@ func (sn *Snapshot) step() (more bool) {
 		sn.err = ErrAborted
 	}
 	switch {
-	case sn.big.t != nil:
+	case sn.big.body != nil:
 		sn.stepBig()
 	case sn.in.holds():
 		sn.reclaim(&sn.in)
@@ -95,21 +97,13 @@ func (sn *Snapshot) walk() bool {
 	sn.out.begin(ct.sh)
 	sn.next = 0
 	if sn.out.collect(ct.t, &sn.cursor, sn.err != nil) {
-		ct.sh.finish(garbage{t: ct.t, keyspace: true})
+		if ct.sh.finish(ct.t) {
+			ct.sh.discardKeyspace(ct.t)
+		}
 		sn.at, sn.cursor = sn.at+1, 0
 	}
 	sn.unlock(ct.sh)
 	return true
-}
-
-// finish notes that the snapshot has all records of a table.
-func (sh *shard) finish(g garbage) {
-	g.epoch = sh.cut.epoch
-	g.t.epoch = g.epoch
-	if g.t.orphan {
-		sh.s.orphans.Add(-g.t.bytes)
-		sh.addGarbage(g)
-	}
 }
 
 // drain takes what writers have handed over to one shard. It returns false if
@@ -150,19 +144,19 @@ func (sn *Snapshot) reclaim(c *chunk) {
 	sn.unlock(c.sh)
 }
 
-// write writes the collected keys, up to a big collection, which it begins.
+// write writes the collected keys, up to one with a body, which it begins.
 func (sn *Snapshot) write() {
 	c := &sn.out
 	keys := int64(0)
-	for sn.next < len(c.items) && sn.big.t == nil {
+	for sn.next < len(c.items) && sn.big.body == nil {
 		it := &c.items[sn.next]
 		sn.next++
 		keys++
 		if sn.err == nil {
 			sn.err = sn.writeKey(it, c.mem(it))
 		}
-		if it.nested != nil {
-			sn.big = bigWalk{sh: c.sh, t: it.nested, typ: it.rec.typ(), left: it.n}
+		if it.body != nil {
+			sn.big = bodyWalk{sh: c.sh, body: it.body, paired: typeRows[it.rec.typ()].paired, left: it.n}
 		}
 	}
 	sn.done.Add(keys)
@@ -176,7 +170,7 @@ func (sn *Snapshot) writeKey(it *item, mem []byte) error {
 	} else {
 		k.Idle, k.Freq = eviction.Idle(word, sn.now), -1 // 0 for an access after the cut
 	}
-	if it.nested != nil {
+	if it.body != nil {
 		return sn.sink.Begin(k, it.n)
 	}
 	end := v + uint64(r.vlen)
@@ -184,22 +178,15 @@ func (sn *Snapshot) writeKey(it *item, mem []byte) error {
 	return sn.sink.Key(k, &sn.value)
 }
 
-// stepBig writes elements of the collection that has been begun: those that
-// writers have handed over, and the next of the table.
+// stepBig writes elements of the body that has been begun.
 func (sn *Snapshot) stepBig() {
 	w, c := &sn.big, &sn.in
 	sn.lock(w.sh)
 	c.reclaim()
 	c.begin(w.sh)
-	if !w.t.kept.empty() {
-		c.preserved(w.t.kept.pop())
-	}
-	if !w.walked {
-		w.walked = c.collect(w.t, &w.cursor, sn.err != nil)
-	}
-	done := w.walked && w.t.kept.empty()
-	if done {
-		w.sh.finish(garbage{t: w.t})
+	done := w.body.collect(c, w, sn.err != nil)
+	if done && w.sh.finish(w.body) {
+		w.sh.addGarbage(garbage{body: w.body, objects: 1})
 	}
 	sn.unlock(w.sh)
 	for i := range c.items {
@@ -215,7 +202,7 @@ func (sn *Snapshot) stepBig() {
 
 func (sn *Snapshot) writeElement(it *item, mem []byte) error {
 	r, v := &it.rec, it.rec.value()
-	if sn.big.typ == TypeSet {
+	if !sn.big.paired {
 		return sn.sink.Element(mem[r.key:v:v], nil)
 	}
 	end := v + uint64(r.vlen)
@@ -224,7 +211,7 @@ func (sn *Snapshot) writeElement(it *item, mem []byte) error {
 
 func (sn *Snapshot) endBig() {
 	left := sn.big.left
-	sn.big = bigWalk{}
+	sn.big = bodyWalk{}
 	switch {
 	case sn.err != nil:
 	case left != 0:

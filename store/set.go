@@ -91,7 +91,7 @@ func (s *Set) create(t *table, members [][]byte) int {
 	}
 	size, fit := packItems(members, enc.SetMaxValue.Load())
 	if !fit || n > enc.SetMaxEntries.Load() {
-		s.e = v.newNestedEntry(t, s.k, TypeSet)
+		s.e = v.newBodyEntry(t, s.k, TypeSet, newTable(v.shard(s.k), v.Store.seed))
 		return 0
 	}
 	s.e = v.insertCollection(t, s.k, v.newMeta(TypeSet, encPack), size)
@@ -236,8 +236,7 @@ func (s *Set) convertToTable() {
 			t.addElement(member, nil)
 		}
 	}
-	handle := s.e.sh.newNested(t)
-	s.e.replaceValue(handle[:], encTable)
+	s.e.embody(t)
 }
 
 // Remove removes members and returns how many were there. The handle is spent
@@ -320,7 +319,7 @@ func (s *Set) Each(fn func(member []byte) bool) {
 		pack(s.e.value()).each(fn)
 	default:
 		t := s.e.nested()
-		t.each(func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref)) })
+		t.eachRef(func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref)) })
 	}
 }
 
@@ -333,7 +332,7 @@ func (s *Set) digits(v int64) []byte {
 // on with, 0 at the end. A member that is there throughout is visited at least
 // once. A set that is no table is visited whole.
 func (s *Set) Scan(cursor uint64, count int, fn func(member []byte)) (next uint64) {
-	if s.e.rec.encoding() != encTable {
+	if s.e.rec.encoding() != encBody {
 		s.Each(func(member []byte) bool {
 			fn(member)
 			return true
@@ -374,7 +373,7 @@ func (s *Set) Repeat(n int, fn func(member []byte) bool) {
 // Sample draws n distinct members, n <= Len, until fn returns false. Of a set
 // that is no table they come in its order.
 func (s *Set) Sample(n int, fn func(member []byte) bool) {
-	if s.e.rec.encoding() == encTable {
+	if s.e.rec.encoding() == encBody {
 		t := s.e.nested()
 		t.sample(n, func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref)) })
 		return

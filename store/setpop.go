@@ -98,7 +98,7 @@ func (s *Set) popMost(n int, fn func(member []byte)) {
 	t := s.e.nested()
 	rest := s.v.NewSet(s.k)
 	keep := selection{need: t.n - n, left: t.n}
-	t.each(func(ref arena.Ref) bool {
+	t.eachRef(func(ref arena.Ref) bool {
 		if member := recordKey(t.mem, ref); keep.take() {
 			rest.Add(member)
 		} else {

@@ -19,7 +19,7 @@ import (
 //
 // Each slot of a table has one bit beside its reference (bucket.go), each shard
 // says which value of it means "saved". At rest all bits of a shard, in the
-// keyspace and in the nested tables of big collections, equal the shard's. The
+// keyspace and in the tables that are bodies of values, equal the shard's. The
 // cut turns the shard's value around, and with that every record is unsaved:
 // no record is visited, so the cut takes microseconds. A new record gets the
 // value of saved ones, since the snapshot must not have it. What moves slots
@@ -43,20 +43,21 @@ import (
 // the snapshot's Debt: writers are not stopped here, who admits commands may
 // slow them down.
 //
-// # Big collections
+// # Bodies
 //
-// The elements have bits too, so that a change of one field in a million
-// preserves one field. The first writer that comes to an unwritten collection
-// hands the key's record over with the number of elements at the cut, so that
-// the collection is written soon; its elements are then handed over to a queue
-// of their table (kept), until the walk through it has ended. A table lives on
-// for that when its key is removed, renamed or overwritten meanwhile, and even
-// when its database is flushed: it is an orphan, which becomes garbage when it
-// has been written. It carries the number of its database at the cut, so
-// SWAPDB needs no care.
+// The first writer that comes to an unwritten big value hands the key's record
+// over with the number of elements at the cut, so that the value is written
+// soon. How its body keeps the elements as they were is the body's own affair.
+// In a table they have bits too, so that a change of one field in a million
+// preserves one field: it is handed over to a queue of the table (kept), until
+// the walk through it has ended. A body lives on for that when its key is
+// removed, renamed or overwritten meanwhile, and even when its database is
+// flushed: it is an orphan, which becomes garbage when it has been written. So
+// does the table of a flushed database, which carries its number at the cut, so
+// that SWAPDB needs no care.
 //
-// A table's epoch tells whether it has been written: it equals the shard's then,
-// and also when the table was made after the cut. What was garbage at the cut
+// The epoch of a table or body tells whether it has been written: it equals the
+// shard's then, and also when it was made after the cut. What was garbage at the cut
 // is no part of the snapshot.
 //
 // # Big records

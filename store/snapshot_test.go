@@ -23,7 +23,7 @@ func dump(s *Store) map[string]string {
 			if t == nil {
 				continue
 			}
-			t.each(func(ref arena.Ref) bool {
+			t.eachRef(func(ref arena.Ref) bool {
 				name := recordKey(t.mem, ref)
 				k := s.Key(name)
 				e, _ := v.Peek(k)
@@ -163,10 +163,13 @@ func checkAtRest(t *testing.T, s *Store) {
 			t.Errorf("shard %d: %+v", i, c)
 		}
 		used := int64(0)
-		for _, tb := range slices.Concat(sh.dbs, sh.nested) {
-			if tb == nil {
-				continue
+		tables := slices.DeleteFunc(slices.Clone(sh.dbs), func(tb *table) bool { return tb == nil })
+		for _, b := range sh.bodies {
+			if b != nil && b.members() != nil {
+				tables = append(tables, b.members())
 			}
+		}
+		for _, tb := range tables {
 			if tb.orphan || !tb.kept.empty() {
 				t.Errorf("shard %d: %+v", i, tb.tableCut)
 			}

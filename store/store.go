@@ -122,10 +122,10 @@ type shard struct {
 	id       int32      // index of the shard
 	cut      cutState   // its first two words
 
-	nested     []*table // big collections, by handle
-	freeNested []uint32
-	garbage    []garbage // tables that are being freed in the background
-	freed      int64     // objects that were garbage
+	bodies      []body // of big values, by handle
+	freeHandles []uint32
+	garbage     []garbage // what is being freed in the background
+	freed       int64     // objects that were garbage
 
 	compact compaction
 
@@ -275,7 +275,7 @@ type Stats struct {
 	Resident int64 // Held, Pending, and other free memory not yet given back
 	Garbage  int   // objects waiting to be freed: big collections, and keys of flushed databases
 	Freed    int64 // such objects freed since the start
-	Nested   int   // big hashes and sets
+	Bodies   int   // values that are too big for their key's record
 }
 
 // Stats sums up; it locks one shard after the other.
@@ -310,7 +310,7 @@ func (sh *shard) addStatsLocked(st *Stats) {
 	for i := range sh.garbage {
 		st.Garbage += sh.garbage[i].objects
 	}
-	st.Nested += len(sh.nested) - len(sh.freeNested)
+	st.Bodies += len(sh.bodies) - len(sh.freeHandles)
 }
 
 // Expired is the number of keys removed because their time had come.
@@ -417,12 +417,12 @@ func (s *Store) FlushLocked(db int, now int64) (removed int) {
 		sh.dbs[db] = nil
 		removed += t.n
 		switch {
-		case sh.unfinished(t):
+		case sh.unfinished(t.mark()):
 			sh.makeOrphan(t)
 		case sh.cut.sn == nil && sh.emptyLocked():
 			sh.resetLocked(s, now)
 		case t.n > 0:
-			sh.addGarbage(garbage{t: t, keyspace: true, epoch: sh.cut.epoch})
+			sh.discardKeyspace(t)
 		}
 	}
 	return removed
@@ -448,7 +448,7 @@ func (sh *shard) resetLocked(s *Store, now int64) {
 	}
 	sh.ar.Reset()
 	clear(sh.dbs)
-	sh.nested, sh.freeNested, sh.garbage = nil, nil, nil
+	sh.bodies, sh.freeHandles, sh.garbage = nil, nil, nil
 	sh.s.littered.clear(sh.id)
 }
 

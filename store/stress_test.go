@@ -97,7 +97,7 @@ func TestStoreUnderConcurrency(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if st := s.Stats(); st.Used != 0 || st.Nested != 0 || st.Garbage != 0 {
+	if st := s.Stats(); st.Used != 0 || st.Bodies != 0 || st.Garbage != 0 {
 		t.Errorf("after everything was deleted: %+v", st)
 	}
 }

@@ -73,7 +73,7 @@ func (v *View) overwriteString(e *Entry, klen int, value []byte, expire int64) {
 		v.renewString(e, meta, value, expire)
 		return
 	}
-	e.sh.dropOwned(&e.rec)
+	e.sh.dropBody(&e.rec)
 	e.rec.meta = meta | e.rec.meta&flagExpire
 	if expire != KeepTTL && (expire != 0) != (e.rec.expire != 0) {
 		e.setExpire(expire, v.Now)
@@ -93,12 +93,12 @@ func (v *View) renewString(e *Entry, meta uint32, value []byte, expire int64) {
 	}
 	old, saved := e.rec, !e.unsaved()
 	if saved {
-		e.sh.dropOwned(&old)
+		e.sh.dropBody(&old)
 	}
 	key := e.t.mem[e.rec.key : e.rec.key+uint64(e.rec.klen)]
 	e.become(v.newRecord(e.t, meta, key, value, expire))
 	if !saved {
-		e.sh.dropOwned(&old) // the old record is still there
+		e.sh.dropBody(&old) // the old record is still there
 	}
 	e.noteExpire(old.expire != 0, v.Now)
 }
@@ -211,7 +211,8 @@ func (v *View) writeString(k Key) (Entry, bool, error) {
 const embstrMax = 44
 
 // stringEncoding is Redis' name for how it would keep the string.
-func stringEncoding(value []byte, enc encoding) string {
+func stringEncoding(e *Entry) string {
+	value, enc := e.value(), e.rec.encoding()
 	switch {
 	case enc == encRaw:
 		return "raw"

@@ -107,7 +107,7 @@ type pos struct {
 func newTable(sh *shard, seed maphash.Seed) *table {
 	return &table{
 		ar: sh.ar, mem: sh.ar.Mem(), seed: seed, dir: []uint32{0}, subs: make([]subtable, 1),
-		cut: &sh.cut, tableCut: tableCut{epoch: sh.cut.epoch, db: noDB},
+		cut: &sh.cut, tableCut: tableCut{cutMark: cutMark{epoch: sh.cut.epoch}, db: noDB},
 	}
 }
 
@@ -461,9 +461,9 @@ func (t *table) eachSlot(s *subtable, fn func(b *bucket, i uint32, slot uint8, g
 	}
 }
 
-// each visits all records until fn returns false. fn must not change the
+// eachRef visits all records until fn returns false. fn must not change the
 // table.
-func (t *table) each(fn func(ref arena.Ref) bool) {
+func (t *table) eachRef(fn func(ref arena.Ref) bool) {
 	for si := range t.subs {
 		s := &t.subs[si]
 		for i := uint32(0); i < uint32(s.buckets); i++ {

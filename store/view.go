@@ -227,8 +227,8 @@ func (e *Entry) Memory() int64 { return e.sh.bytesOf(e.t, &e.rec, e.ref) }
 // bytesOf is what a record of a table takes, with all that it owns.
 func (sh *shard) bytesOf(t *table, r *record, ref arena.Ref) int64 {
 	sum := int64(t.ar.Footprint(ref))
-	if r.encoding() == encTable {
-		sum += sh.nestedTable(t.mem[r.value():]).bytes
+	if b := sh.bodyOf(r); b != nil {
+		sum += b.size()
 	}
 	return sum
 }

@@ -1,0 +1,112 @@
+package store
+
+import "encoding/binary"
+
+// Bodies. A small value is bytes inside its key's record. A big one has a body: blocks of its own
+// in the arena of the key's shard, so that one element can be found, changed or removed without
+// touching the others. The key's record then has a handle of four bytes, an index into the
+// shard's list of bodies.
+//
+// The keyspace knows of a body what stands in the interface below, and no more: which kinds there
+// are is the affair of the types. A table is the body of hashes and sets.
+//
+// Whatever takes time in proportion to the elements is done in steps of some tens of
+// microseconds, for the shard's lock is held meanwhile: freeing (garbage.go), the walk of a
+// snapshot (scanner.go), compaction (compact.go). A copy alone is made in one go.
+
+// body is what a big value has outside its key's record. The shard's lock covers it.
+type body interface {
+	// elements is the number of fields, members or list elements.
+	elements() int
+	// size is the number of bytes that the body's blocks take in the arena, in whole slots.
+	size() int64
+	// members is the table of the elements by name, nil if they have none.
+	members() *table
+	// each visits the elements, in order if there is one, until fn returns false. value is what
+	// belongs to the element, if anything does. Both alias the arena.
+	each(fn func(item, value []byte) bool)
+
+	// clone copies the body into the arena of another shard, or the same.
+	clone(sh *shard, now int64) body
+	// release frees some blocks of a body that is no longer in use. It is done when none is left.
+	release() (done bool)
+	// evacuate moves blocks that lie in spans marked for compaction, from the walk's place on. It
+	// is done when it has come to the end.
+	evacuate(c *compaction) (done bool)
+
+	// mark is the body's part in the running snapshot.
+	mark() *cutMark
+	// collect takes elements, as they were at the cut, that the snapshot has yet to write. It is
+	// done when there are no more. quiet ends the body's part in the snapshot without taking any.
+	collect(c *chunk, w *bodyWalk, quiet bool) (done bool)
+}
+
+// handleSize is the length of a handle in a record's value.
+const handleSize = 4
+
+// newHandle takes a body into the shard's list and returns its handle.
+func (sh *shard) newHandle(b body) (handle [handleSize]byte) {
+	var i uint32
+	if n := len(sh.freeHandles); n > 0 {
+		i = sh.freeHandles[n-1]
+		sh.freeHandles = sh.freeHandles[:n-1]
+		sh.bodies[i] = b
+	} else {
+		i = uint32(len(sh.bodies))
+		sh.bodies = append(sh.bodies, b)
+	}
+	binary.LittleEndian.PutUint32(handle[:], i)
+	return handle
+}
+
+// body resolves a handle.
+func (sh *shard) body(handle []byte) body {
+	return sh.bodies[binary.LittleEndian.Uint32(handle)]
+}
+
+// bodyOf is the body of a record, nil if it has none.
+func (sh *shard) bodyOf(r *record) body {
+	if r.encoding() != encBody {
+		return nil
+	}
+	v := r.value()
+	return sh.body(sh.ar.Mem()[v : v+handleSize])
+}
+
+// dropBody gives up the body of a record that has one: it is freed now if small, else later, and not
+// before a running snapshot has it.
+func (sh *shard) dropBody(r *record) {
+	if r.encoding() != encBody {
+		return
+	}
+	i := binary.LittleEndian.Uint32(sh.ar.Mem()[r.value():])
+	b := sh.bodies[i]
+	sh.bodies[i] = nil
+	sh.freeHandles = append(sh.freeHandles, i)
+	if sh.unfinished(b.mark()) {
+		sh.makeOrphan(b)
+		return
+	}
+	sh.discard(b)
+}
+
+// body is the body of an entry that has one.
+func (e *Entry) body() body { return e.sh.body(e.value()) }
+
+// nested is the table of an entry whose body is one.
+func (e *Entry) nested() *table { return e.body().(*table) }
+
+// newBodyEntry adds a record to t, which is the keyspace or a table of one detached collection,
+// whose value is the handle of a new body.
+func (v *View) newBodyEntry(t *table, k Key, typ Type, b body) Entry {
+	e := v.insertCollection(t, k, v.newMeta(typ, encBody), handleSize)
+	handle := e.sh.newHandle(b)
+	copy(e.value(), handle[:])
+	return e
+}
+
+// embody makes b the entry's value in place of a packed one.
+func (e *Entry) embody(b body) {
+	handle := e.sh.newHandle(b)
+	e.replaceValue(handle[:], encBody)
+}
