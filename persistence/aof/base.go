@@ -11,11 +11,11 @@ import (
 
 const (
 	itemsPerCommand = 64        // fields or members in a command of a base at most: AOF_REWRITE_ITEMS_PER_CMD
-	baseBuffer      = 256 << 10 // bytes per write of a base
+	baseBuffer      = 256 << 10 // bytes per write of a base, and of a command's elements that wait for it at most
 )
 
-// BaseEncoder writes a base file of commands, as Redis' rewriteAppendOnlyFileRio does: SELECT, and for each key SET, HMSET
-// or SADD, and PEXPIREAT. It is a store.Sink.
+// BaseEncoder writes a base file of commands, as Redis' rewriteAppendOnlyFileRio does: SELECT, and
+// for each key SET, HMSET or SADD, and PEXPIREAT. It is a store.Sink.
 type BaseEncoder struct {
 	w      *bufio.Writer
 	db     int
@@ -34,7 +34,8 @@ func NewBaseEncoder(w io.Writer) *BaseEncoder {
 	return &BaseEncoder{w: bufio.NewWriterSize(w, baseBuffer), db: -1}
 }
 
-// Timestamp writes an annotation: aof-timestamp-enabled begins a base with the time in unix seconds.
+// Timestamp writes an annotation: aof-timestamp-enabled begins a base with the time in unix
+// seconds.
 func (e *BaseEncoder) Timestamp(unix int64) error {
 	e.head = appendTimestamp(e.head[:0], unix)
 	return e.write(e.head)
@@ -90,8 +91,21 @@ func (e *BaseEncoder) Begin(k *store.SnapshotKey, _ int) error {
 	return e.write(e.head)
 }
 
-// Element implements store.Sink.
+// Element implements store.Sink. A command's head says how many elements follow, so they must be
+// collected before it can be written. Counting them is not enough: Redis' 64 elements of a command
+// may be 100 MB each, which Redis writes as it walks the value that it already has in memory, where
+// larder would copy them all. So their bytes are bounded too, and an element above the bound goes
+// out alone, from where it is.
 func (e *BaseEncoder) Element(item, value []byte) error {
+	size := len(item) + len(value)
+	if len(e.items)+size > baseBuffer {
+		if err := e.flushItems(); err != nil {
+			return err
+		}
+	}
+	if size > baseBuffer {
+		return e.single(item, value)
+	}
 	e.items = appendBulk(e.items, item)
 	if e.typ == store.TypeHash {
 		e.items = appendBulk(e.items, value)
@@ -100,6 +114,17 @@ func (e *BaseEncoder) Element(item, value []byte) error {
 		return nil
 	}
 	return e.flushItems()
+}
+
+// single writes a command of one element without copying it.
+func (e *BaseEncoder) single(item, value []byte) error {
+	if err := e.itemsHead(1); err != nil {
+		return err
+	}
+	if err := e.bulk(item); err != nil || e.typ != store.TypeHash {
+		return err
+	}
+	return e.bulk(value)
 }
 
 // End implements store.Sink.
@@ -116,19 +141,24 @@ func (e *BaseEncoder) flushItems() error {
 	if e.n == 0 {
 		return nil
 	}
-	name, words := "SADD", 2+e.n
-	if e.typ == store.TypeHash {
-		name, words = "HMSET", 2+2*e.n
-	}
-	e.head = appendHeader(e.head[:0], '*', words)
-	e.head = appendBulk(e.head, []byte(name))
-	e.head = appendBulk(e.head, e.key)
-	err := e.write(e.head)
+	err := e.itemsHead(e.n)
 	if err == nil {
 		err = e.write(e.items)
 	}
 	e.items, e.n = e.items[:0], 0
 	return err
+}
+
+// itemsHead begins the command that n fields or members follow.
+func (e *BaseEncoder) itemsHead(n int) error {
+	name, words := "SADD", 2+n
+	if e.typ == store.TypeHash {
+		name, words = "HMSET", 2+2*n
+	}
+	e.head = appendHeader(e.head[:0], '*', words)
+	e.head = appendBulk(e.head, []byte(name))
+	e.head = appendBulk(e.head, e.key)
+	return e.write(e.head)
 }
 
 func (e *BaseEncoder) write(b []byte) error {

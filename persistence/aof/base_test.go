@@ -79,6 +79,37 @@ func TestBaseEncoder(t *testing.T) {
 	}
 }
 
+// TestBaseEncoderLargeElements adds elements whose bytes would be much if 64 of them were
+// collected: what waits stays within one buffer, however large an element is, and the commands hold
+// all of them.
+func TestBaseEncoderLargeElements(t *testing.T) {
+	for _, typ := range []store.Type{store.TypeHash, store.TypeSet} {
+		var out bytes.Buffer
+		e := NewBaseEncoder(&out)
+		must(t, e.Begin(&store.SnapshotKey{Name: []byte("k"), Type: typ}, 70))
+		var want []string
+		for i := range 70 {
+			size := []int{1, 100 << 10, 200 << 10, 1 << 20}[i%4]
+			item := fmt.Sprintf("%d-%s", i, strings.Repeat("x", size))
+			if typ == store.TypeHash {
+				want = append(want, "0 HMSET k "+item+" v"+item)
+				must(t, e.Element([]byte(item), []byte("v"+item)))
+			} else {
+				want = append(want, "0 SADD k "+item)
+				must(t, e.Element([]byte(item), nil))
+			}
+			if waiting := len(e.items); waiting > baseBuffer+100*itemsPerCommand {
+				t.Fatalf("%v: %d bytes wait after element %d", typ, waiting, i)
+			}
+		}
+		must(t, e.End())
+		must(t, e.Close())
+		if got := singly(t, readText(out.String())); !slices.Equal(got, want) {
+			t.Errorf("%v: %d elements come back other than they went in, want %d", typ, len(got), len(want))
+		}
+	}
+}
+
 // singly takes commands of several elements apart, and puts the database in front.
 func singly(t *testing.T, r replayed) (all []string) {
 	t.Helper()
