@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/store"
@@ -170,7 +171,7 @@ func (w *world) change() {
 	w.last++
 	state := maps.Clone(w.states[w.current()])
 	ver := []string{"SET", "ver", strconv.Itoa(w.last)}
-	var e aof.Effects
+	var e journal.Effects
 	w.store.LockAll()
 	v := store.View{Store: w.store, DB: db, Now: now, Listener: func(db int, key []byte, _ store.Event) {
 		e.Add(db, []byte("DEL"), key)
@@ -182,7 +183,7 @@ func (w *world) change() {
 	v.DB = 0
 	apply(&v, words(ver))
 	e.Add(0, words(ver)...)
-	w.m.Log().AppendEffects(&e)
+	w.m.Journal().AppendEffects(&e)
 	w.store.UnlockAll()
 	w.m.AddDirty(v.Dirty)
 	state.apply(now, db, args)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/persistence/vfs"
 )
@@ -119,7 +120,7 @@ func TestLogBeginsWithDump(t *testing.T) {
 
 func TestOldStyleLog(t *testing.T) {
 	r := rigOn(t, vfs.NewMem(), newClock(), "--appendonly", "yes")
-	r.write("/appendonly.aof", string(aof.AppendCommand(nil, words([]string{"SET", "a", "1"})...)))
+	r.write("/appendonly.aof", string(journal.AppendCommand(nil, words([]string{"SET", "a", "1"})...)))
 	must(t, r.open())
 	r.holds(model{"0 a": {text: "1"}})
 	if r.names("/") != "appendonlydir" || !strings.Contains(r.names(logDir), "appendonly.aof ") {
@@ -152,14 +153,14 @@ func TestBadFiles(t *testing.T) {
 			func(err error) bool { return errors.As(err, new(*aof.ManifestError)) }, manifest},
 		{"truncation forbidden", func(r *rig) { r.cut(incr, 1) }, []string{"--aof-load-truncated", "no"}, nil, "larder check aof --fix " + manifest},
 		{"unknown command", func(r *rig) {
-			r.write(incr, string(aof.AppendCommand(nil, []byte("NONSENSE"))))
+			r.write(incr, string(journal.AppendCommand(nil, []byte("NONSENSE"))))
 		}, nil, nil, "appendonly.aof.2.incr.aof"},
 		{"other files follow the torn one", func(r *rig) {
 			must(r.t, r.open())
 			must(r.t, r.rewrite())
 			r.end()
 			r.write(manifest, strings.ReplaceAll(string(r.read(manifest)), "file appendonly.aof.3.incr.aof", "file x.aof seq 2 type i\nfile appendonly.aof.3.incr.aof"))
-			whole := string(aof.AppendCommand(nil, words([]string{"SET", "a", "1"})...))
+			whole := string(journal.AppendCommand(nil, words([]string{"SET", "a", "1"})...))
 			r.write(logDir+"/x.aof", whole[:len(whole)-3])
 			r.write(logDir+"/appendonly.aof.3.incr.aof", whole)
 		}, nil, nil, "other files of the log follow"},

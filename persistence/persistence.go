@@ -48,6 +48,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/store"
@@ -90,14 +91,15 @@ type Options struct {
 // goroutine; exported ones that end in Locked expect all shard locks to be held,
 // others that do expect mu.
 type Manager struct {
-	store  *store.Store
-	fs     vfs.FS
-	cfg    *config.Config
-	log    *slog.Logger
-	clock  func() time.Time
-	replay func() func([]aof.Command) error
-	memory func() int64
-	aof    *aof.Log
+	store   *store.Store
+	fs      vfs.FS
+	cfg     *config.Config
+	log     *slog.Logger
+	clock   func() time.Time
+	replay  func() func([]aof.Command) error
+	memory  func() int64
+	journal *journal.Journal
+	aof     *aof.Log
 
 	state     atomic.Uint32
 	dirty     atomic.Int64 // changes since the last save
@@ -136,8 +138,9 @@ func New(o Options) (*Manager, error) {
 		return nil, err
 	}
 	m.logDir, m.logWanted = logFolder(v), v.AppendOnly
+	m.journal = journal.New(m.clock)
 	m.aof = aof.NewLog(aof.Options{
-		FS: m.fs, Dir: m.logDir, Prefix: v.AppendFilename, Logger: m.log, Clock: m.clock,
+		Journal: m.journal, FS: m.fs, Dir: m.logDir, Prefix: v.AppendFilename, Logger: m.log, Clock: m.clock,
 		OnFailure: func(failing bool) { m.setState(LogFailing, failing) },
 	})
 	m.followLocked(v)
@@ -161,7 +164,10 @@ func (m *Manager) plan(v *config.Values) (err error) {
 	return nil
 }
 
-// Log is where effects go. It is off unless appendonly is on.
+// Journal is where effects go.
+func (m *Manager) Journal() *journal.Journal { return m.journal }
+
+// Log is the append-only log, which reads the journal if appendonly is on.
 func (m *Manager) Log() *aof.Log { return m.aof }
 
 // State is a set of the bits above. One atomic load.
@@ -251,7 +257,7 @@ func (m *Manager) mayMoveLocked(v *config.Values) error {
 // followLocked passes on what others read for themselves.
 func (m *Manager) followLocked(v *config.Values) {
 	m.aof.SetPolicy(policies[v.AppendFsync])
-	m.aof.SetTimestamps(v.AOFTimestampEnabled)
+	m.journal.SetMarks(v.AOFTimestampEnabled)
 	m.stopWrites = v.StopWritesOnBgsaveError && len(v.SavePoints) > 0
 	m.tellSaveLocked()
 }

@@ -161,7 +161,7 @@ func (r *rig) begin() (err error) {
 	}
 	m := r.m
 	st.Listen(store.ClassExpired|store.ClassEvicted, func(db int, key []byte, _ store.Event) {
-		m.Log().Append(db, [][]byte{[]byte("DEL"), key})
+		m.Journal().Append(db, []byte("DEL"), key)
 	})
 	r.cfg.OnApply([]string{
 		"save", "dir", "appendonly", "appendfsync", "aof-timestamp-enabled", "stop-writes-on-bgsave-error",
@@ -208,7 +208,7 @@ func (r *rig) run(db int, args ...string) {
 	v := store.View{Store: r.store, DB: db, Now: r.clock.Now().UnixMilli()}
 	apply(&v, words(args))
 	if v.Dirty > 0 {
-		r.m.Log().Append(db, words(args))
+		r.m.Journal().Append(db, words(args)...)
 	}
 	r.store.UnlockAll()
 	r.m.AddDirty(v.Dirty)

@@ -3,9 +3,11 @@
 //
 // # Problem
 //
-// Effects are appended by event loops that hold the locks of what they changed, must be on the disk before replies leave (as far as the policy says), and
-// the disk may be slow, full, failing, or lose power at any moment. A loop must not wait for it longer than the policy makes it; what was promised must
-// never be missing; and a log that could not be written must refuse writes until it can be again, rather than lose some in the middle.
+// Event loops append effects to the journal (persistence/journal) while they hold the locks of what
+// they changed. Those must be on the disk before replies leave (as far as the policy says), and the
+// disk may be slow, full, failing, or lose power at any moment. A loop must not wait for it longer
+// than the policy makes it; what was promised must never be missing; and a log that could not be
+// written must refuse writes until it can be again, rather than lose some in the middle.
 //
 // # Files
 //
@@ -20,15 +22,16 @@
 //
 // # Appending
 //
-//	Append   under mu: encode into buf. No I/O happens under mu, so the wait is for a copy of some hundred bytes.
-//	Commit   under io: exchange buf for the spare one, write the flight (what was taken) with one write, sync it if the policy is Always.
+//	Commit   under io: take the journal's buffer and leave the spare one, write the flight (what was taken) with one write, sync it if the policy is
+//	         Always.
 //
-// While one loop is in Commit the others append to buf and come to wait for io; the first of them writes for all, the rest find their bytes done: group
+// While one loop is in Commit the others append to the journal and come to wait for io; the first of them writes for all, the rest find their bytes done: group
 // commit without a queue. A flight is kept until it is where the policy wants it. Under EverySec a sync runs in a goroutine of its own, begun by Tick. A
 // write to a file that is being synced may wait inside the system, so Commit leaves bytes where they are while a sync is under way, for two seconds at
 // most, as flushAppendOnlyFile does.
 //
-// Lock order: the shards', then manage (start, stop, rewrites, the manifest), then io, then mu. CutLocked, called with all shards locked, takes only mu.
+// Lock order: the shards', then manage (start, stop, rewrites, the manifest), then io, then mu, then the journal's. CutLocked, called
+// with all shards locked, takes only the last two.
 //
 // # Failures
 //
@@ -39,16 +42,16 @@
 //     durable and the flight written anew, as new dirty pages. Under EverySec a second of writes is too much to keep; the range since the last good sync
 //     is read back, compared with checksums taken when it was written, and written again in place. If the system no longer has it the log says that it
 //     needs a rewrite, and refuses writes until there is one. Redis exits under always, and under everysec believes the second fsync.
-//   - While anything of this lasts Err tells of it, the engine refuses writes (which also bounds buf), and Tick tries again once a second. Commit under
+//   - While anything of this lasts Err tells of it, the engine refuses writes (which also bounds the journal), and Tick tries again once a second. Commit under
 //     Always fails for as long as anything is not durable; it tries the disk again only if there is more to write.
 //
 // # Rewriting
 //
 //	PrepareRewrite   the next incremental file, durable and in the durable manifest. Until the cut it stays empty.
-//	CutLocked        with the snapshot: marks the place in buf; what follows belongs to the new file.
+//	CutLocked        with the snapshot: notes the journal's offset; what follows belongs to the new file.
 //	Finish           base renamed, folder synced, manifest swapped; then old files go, and then their names.
 //
-// The flight that has the mark is written on both sides of it. Between them the old file is synced, under every policy: otherwise a power failure could
+// The flight that has that place in it is written on both sides of it. Between them the old file is synced, under every policy: otherwise a power failure could
 // leave a hole in the middle of the log, where no reader may cut anything off. This is the one wait that Redis does not have; PrepareRewrite has synced the
 // rest before, so it is short.
 //
@@ -73,7 +76,7 @@
 //
 // # Numbers
 //
-// Two cores, Go 1.26, ext4, CPU time per SET of a 16-byte key and a 64-byte value (115 bytes), 256 per Commit, EverySec: Append 45 ns, checksum 6 ns, the
+// Two cores, Go 1.26, ext4, CPU time per SET of a 16-byte key and a 64-byte value (115 bytes), 256 per Commit, EverySec: appending 45 ns, checksum 6 ns, the
 // system's write 125 ns; no allocation. Commit with nothing pending: 4 ns. ReadCommands: 80 ns per such command. A commit of 100 bytes with fdatasync:
 // 0.9 to 1.7 ms, on a disk that others used as well.
 package aof

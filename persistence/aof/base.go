@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/store"
 )
 
@@ -47,9 +48,9 @@ func (e *BaseEncoder) Key(k *store.SnapshotKey, v *store.Value) error {
 		return err
 	}
 	if k.Type == store.TypeString {
-		e.head = appendHeader(e.head[:0], '*', 3)
-		e.head = appendBulk(e.head, []byte("SET"))
-		e.head = appendBulk(e.head, k.Name)
+		e.head = journal.AppendHeader(e.head[:0], '*', 3)
+		e.head = journal.AppendBulk(e.head, []byte("SET"))
+		e.head = journal.AppendBulk(e.head, k.Name)
 		if err := e.write(e.head); err != nil {
 			return err
 		}
@@ -71,7 +72,7 @@ func (e *BaseEncoder) Key(k *store.SnapshotKey, v *store.Value) error {
 
 // bulk writes the last argument of a command without copying it.
 func (e *BaseEncoder) bulk(b []byte) error {
-	e.head = appendHeader(e.head[:0], '$', len(b))
+	e.head = journal.AppendHeader(e.head[:0], '$', len(b))
 	for _, p := range [...][]byte{e.head, b, []byte("\r\n")} {
 		if err := e.write(p); err != nil {
 			return err
@@ -87,7 +88,7 @@ func (e *BaseEncoder) Begin(k *store.SnapshotKey, _ int) error {
 		return nil
 	}
 	e.db = k.DB
-	e.head = appendSelect(e.head[:0], k.DB)
+	e.head = journal.AppendSelect(e.head[:0], k.DB)
 	return e.write(e.head)
 }
 
@@ -106,9 +107,9 @@ func (e *BaseEncoder) Element(item, value []byte) error {
 	if size > baseBuffer {
 		return e.single(item, value)
 	}
-	e.items = appendBulk(e.items, item)
+	e.items = journal.AppendBulk(e.items, item)
 	if e.typ == store.TypeHash {
-		e.items = appendBulk(e.items, value)
+		e.items = journal.AppendBulk(e.items, value)
 	}
 	if e.n++; e.n < itemsPerCommand {
 		return nil
@@ -132,7 +133,7 @@ func (e *BaseEncoder) End() error {
 	if err := e.flushItems(); err != nil || e.expire == 0 {
 		return err
 	}
-	e.head = AppendCommand(e.head[:0], []byte("PEXPIREAT"), e.key, strconv.AppendInt(nil, e.expire, 10))
+	e.head = journal.AppendCommand(e.head[:0], []byte("PEXPIREAT"), e.key, strconv.AppendInt(nil, e.expire, 10))
 	return e.write(e.head)
 }
 
@@ -155,9 +156,9 @@ func (e *BaseEncoder) itemsHead(n int) error {
 	if e.typ == store.TypeHash {
 		name, words = "HMSET", 2+2*n
 	}
-	e.head = appendHeader(e.head[:0], '*', words)
-	e.head = appendBulk(e.head, []byte(name))
-	e.head = appendBulk(e.head, e.key)
+	e.head = journal.AppendHeader(e.head[:0], '*', words)
+	e.head = journal.AppendBulk(e.head, []byte(name))
+	e.head = journal.AppendBulk(e.head, e.key)
 	return e.write(e.head)
 }
 

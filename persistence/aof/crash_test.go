@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/tests/randtest"
 )
@@ -34,13 +35,14 @@ const (
 
 // world is a log on a file system in memory, and what a client knows of it.
 type world struct {
-	t      testing.TB
-	rng    *rand.Rand
-	mem    *vfs.Mem
-	fs     *vfs.Faulty
-	policy Policy
-	now    time.Time
-	log    *Log
+	t       testing.TB
+	rng     *rand.Rand
+	mem     *vfs.Mem
+	fs      *vfs.Faulty
+	policy  Policy
+	now     time.Time
+	log     *Log
+	journal *journal.Journal
 
 	starting bool         // nothing is promised before a log has its first base
 	appended int          // effects so far
@@ -59,10 +61,11 @@ func newWorld(t testing.TB, policy Policy, seed uint64) *world {
 }
 
 func (w *world) newLog() {
-	w.log = NewLog(Options{FS: w.fs, Dir: testDir, Prefix: testPrefix, Logger: slog.New(slog.DiscardHandler),
+	w.journal = journal.New(func() time.Time { return w.now })
+	w.log = NewLog(Options{Journal: w.journal, FS: w.fs, Dir: testDir, Prefix: testPrefix, Logger: slog.New(slog.DiscardHandler),
 		Clock: func() time.Time { return w.now }})
 	w.log.SetPolicy(w.policy)
-	w.log.SetTimestamps(w.rng.IntN(2) == 0)
+	w.journal.SetMarks(w.rng.IntN(2) == 0)
 }
 
 // open loads what is there and goes on with it.
@@ -126,7 +129,7 @@ func (w *world) rewrite(o RewriteOptions) error {
 }
 
 func (w *world) writeBase(name string, n int) (int64, error) {
-	text := AppendCommand(nil, []byte("BASE"), []byte(strconv.Itoa(n)))
+	text := journal.AppendCommand(nil, []byte("BASE"), []byte(strconv.Itoa(n)))
 	f, err := w.fs.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return 0, err
@@ -159,15 +162,15 @@ func (w *world) append() {
 	}
 	db := w.rng.IntN(3)
 	if w.rng.IntN(4) > 0 {
-		w.log.Append(db, w.effect())
+		w.journal.Append(db, w.effect()...)
 		return
 	}
-	var e Effects
+	var e journal.Effects
 	for range 1 + w.rng.IntN(4) {
 		w.inside[w.appended] = e.Len() > 0
 		e.Add(w.rng.IntN(3), w.effect()...)
 	}
-	w.log.AppendEffects(&e)
+	w.journal.AppendEffects(&e)
 }
 
 func (w *world) commit() error {

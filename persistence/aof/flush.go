@@ -3,6 +3,8 @@ package aof
 import (
 	"sync"
 	"time"
+
+	"github.com/larderkv/larder/persistence/journal"
 )
 
 const (
@@ -19,8 +21,8 @@ type flusher struct {
 	flight    flight
 	spare     []byte   // the last flight's memory
 	syncing   *running // nil: no sync is under way
-	committed int64    // bytes of Log.appended that are written, and were synced if the policy said so
-	failedAt  int64    // bytes of Log.appended that the failing flush was about; 0: it did not fail
+	committed int64    // the offset up to which effects are written, and were synced if the policy said so
+	failedAt  int64    // the offset up to which the failing flush was to go; 0: it did not fail
 	lastSync  time.Time
 	lastTry   time.Time // of a flush that failed
 	postponed time.Time // since when writes have been waiting for a sync; zero: they are not
@@ -35,7 +37,8 @@ type flight struct {
 	off  int      // what is dealt with
 	cut  int      // where next begins, if it is not nil
 	next *segment // what follows cut belongs there
-	end  int64    // Log.appended at the end of buf
+	end  int64    // the offset at the end of buf
+	own  bool     // buf may be the next spare
 }
 
 func (f *flight) empty() bool { return f.off == len(f.buf) && f.next == nil }
@@ -141,11 +144,14 @@ func (l *Log) work() bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.buf) > 0 || l.next != nil {
+	if l.next != nil {
 		return true
 	}
-	l.pending.Store(false)
-	return false
+	taken, empty := l.reader.Settle()
+	if empty { // more than the last flight had, if the log was off meanwhile
+		l.io.committed = taken
+	}
+	return !empty
 }
 
 // take makes what has been appended the flight, unless there still is one.
@@ -154,11 +160,34 @@ func (l *Log) take() {
 		return
 	}
 	l.mu.Lock()
-	l.io.flight = flight{buf: l.buf, cut: l.cut, next: l.next, end: l.appended}
-	l.buf, l.next, l.cut = l.io.spare[:0], nil, 0
+	b := l.reader.Take(l.io.spare)
+	next, cut := l.next, l.cut
+	l.next = nil
 	l.mu.Unlock()
-	l.io.spare = nil
+	l.io.flight, l.io.spare = flight{buf: b.Bytes, cut: int(cut - b.Start()), next: next, end: b.End, own: b.Own}, nil
+	l.io.flight.annotate(&b)
 	l.inFlight.Store(int64(len(l.io.flight.buf)))
+}
+
+// annotate puts the batch's marks into the flight, as annotations of the file. They come once a
+// second at most, so the copy does not matter.
+func (f *flight) annotate(b *journal.Batch) {
+	if len(b.Marks) == 0 {
+		return
+	}
+	buf, cut := make([]byte, 0, cap(f.buf)+len(b.Marks)*timestampRoom), f.cut
+	at := 0
+	for _, m := range b.Marks {
+		to := int(m.Offset - b.Start())
+		buf = append(buf, f.buf[at:to]...)
+		was := len(buf)
+		buf = appendTimestamp(buf, m.Second)
+		if to < f.cut {
+			cut += len(buf) - was
+		}
+		at = to
+	}
+	f.buf, f.cut, f.own = append(buf, f.buf[at:]...), cut, true
 }
 
 // writeFlight writes the flight, across a cut too. It is not done if a cut has to wait for a sync.
@@ -177,7 +206,7 @@ func (l *Log) writeFlight(force bool) (done bool, err error) {
 		}
 	}
 	l.io.committed = f.end
-	if cap(f.buf) <= keepBuffer {
+	if f.own && cap(f.buf) <= keepBuffer {
 		l.io.spare = f.buf[:0]
 	}
 	l.io.flight = flight{end: f.end}

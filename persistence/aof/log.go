@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/persistence/vfs"
 )
 
@@ -28,17 +29,19 @@ var (
 
 // Options are what a Log is made of.
 type Options struct {
-	FS     vfs.FS
-	Dir    string // absolute folder of the log's files; made when it is needed
-	Prefix string // what their names begin with: appendfilename
-	Logger *slog.Logger
-	Clock  func() time.Time
+	FS      vfs.FS
+	Journal *journal.Journal // what the log reads
+	Dir     string           // absolute folder of the log's files; made when it is needed
+	Prefix  string           // what their names begin with: appendfilename
+	Logger  *slog.Logger
+	Clock   func() time.Time
 	// OnFailure is called when Err begins to be non-nil and when it ends, with locks held: it must not call the log. May be nil.
 	OnFailure func(failing bool)
 }
 
-// Log is the append-only log: an incremental file that effects are appended to, and the manifest that names it. It is off
-// until Start, or until a rewrite that starts it is cut. Safe for concurrent use; the package's essay has the locks.
+// Log is the append-only log: an incremental file to which it writes what it reads from the journal,
+// and the manifest that names it. It is off until Start, or until a rewrite that starts it is cut.
+// Safe for concurrent use; the package's essay has the locks.
 type Log struct {
 	fs        vfs.FS
 	dir       string
@@ -47,26 +50,21 @@ type Log struct {
 	clock     func() time.Time
 	onFailure func(bool)
 
-	on         atomic.Bool // changed under mu
-	pending    atomic.Bool // something is appended that Commit has not dealt with; changed under mu
-	policy     atomic.Uint32
-	timestamps atomic.Bool
-	suspended  atomic.Bool
-	failure    atomic.Pointer[error]
+	reader    *journal.Reader // attached while on
+	on        atomic.Bool     // changed under mu
+	policy    atomic.Uint32
+	suspended atomic.Bool
+	failure   atomic.Pointer[error]
 
 	current      atomic.Int64 // bytes in all files that would be loaded
 	base         atomic.Int64 // the same after the last rewrite
-	inFlight     atomic.Int64 // bytes taken from buf and not written, or not synced, yet
+	inFlight     atomic.Int64 // bytes taken from the journal and not written, or not synced, yet
 	fsyncs       atomic.Int32 // background syncs under way
 	delayedFsync atomic.Int64
 
-	mu       sync.Mutex // the last lock of all, never held during I/O
-	buf      []byte     // appended, not taken by a flush
-	next     *segment   // buf[cut:] belongs there; nil: all of buf belongs to the present file
-	cut      int
-	appended int64 // bytes ever
-	db       int   // that the next command would be executed in; -1: unknown
-	second   int64 // of the last timestamp
+	mu   sync.Mutex // protects next and cut, before the journal's lock; never held during I/O
+	next *segment   // effects from cut on belong there; nil: all of them belong to the present file
+	cut  int64      // an offset of the journal
 
 	io flusher // taken before mu
 
@@ -78,12 +76,12 @@ type Log struct {
 
 // NewLog returns a log that is off, with the policy EverySec.
 func NewLog(o Options) *Log {
-	l := &Log{fs: o.FS, dir: o.Dir, prefix: o.Prefix, log: o.Logger, clock: o.Clock, onFailure: o.OnFailure, db: -1}
+	l := &Log{fs: o.FS, dir: o.Dir, prefix: o.Prefix, log: o.Logger, clock: o.Clock, onFailure: o.OnFailure, reader: o.Journal.NewReader()}
 	l.policy.Store(uint32(EverySec))
 	return l
 }
 
-// On tells whether effects are to be appended. One atomic load.
+// On reports whether the log gets effects. One atomic load.
 func (l *Log) On() bool { return l.on.Load() }
 
 // SetDir moves the log to another folder, for its next start. Nothing may be under way: the errors are ErrOn and ErrRewriting.
@@ -112,92 +110,11 @@ func (l *Log) idleLocked() error {
 // first Commit or Tick under Always.
 func (l *Log) SetPolicy(p Policy) { l.policy.Store(uint32(p)) }
 
-// SetTimestamps turns #TS annotations on or off.
-func (l *Log) SetTimestamps(on bool) { l.timestamps.Store(on) }
-
 // SetSuspendSync keeps the log from syncing while it is true, whatever the policy says: no-appendfsync-on-rewrite.
 func (l *Log) SetSuspendSync(on bool) { l.suspended.Store(on) }
 
-// Append appends one command. The caller holds the locks that give the effects their order. Nothing happens if the log is
-// off. The arguments are copied.
-func (l *Log) Append(db int, args [][]byte) { l.AppendWire(db, nil, args) }
-
-// AppendWire is Append for a command that may be at hand in the log's own form: wire is the request that args were parsed
-// from.
-func (l *Log) AppendWire(db int, wire []byte, args [][]byte) {
-	asItCame := isCommand(wire, args)
-	l.mu.Lock()
-	if l.on.Load() {
-		before := len(l.buf)
-		l.beginLocked(db)
-		if asItCame {
-			l.buf = append(l.buf, wire...)
-		} else {
-			l.buf = AppendCommand(l.buf, args...)
-		}
-		l.endLocked(before)
-	}
-	l.mu.Unlock()
-}
-
-// AppendEffects appends commands that a reader takes all or none: in MULTI and EXEC if they are several.
-func (l *Log) AppendEffects(e *Effects) {
-	if len(e.ends) == 0 {
-		return
-	}
-	l.mu.Lock()
-	if l.on.Load() {
-		before := len(l.buf)
-		l.beginLocked(e.ends[0].db)
-		if len(e.ends) == 1 {
-			l.buf = append(l.buf, e.buf...)
-		} else {
-			l.appendTransactionLocked(e)
-		}
-		l.endLocked(before)
-	}
-	l.mu.Unlock()
-}
-
-func (l *Log) appendTransactionLocked(e *Effects) {
-	l.buf = append(l.buf, multi...)
-	from := 0
-	for _, c := range e.ends {
-		l.selectLocked(c.db)
-		l.buf = append(l.buf, e.buf[from:c.end]...)
-		from = c.end
-	}
-	l.buf = append(l.buf, exec...)
-}
-
-// beginLocked appends what a command of this database needs before it.
-func (l *Log) beginLocked(db int) {
-	if l.timestamps.Load() {
-		if now := l.clock().Unix(); now > l.second {
-			l.second = now
-			l.buf = appendTimestamp(l.buf, now)
-		}
-	}
-	l.selectLocked(db)
-}
-
-func (l *Log) selectLocked(db int) {
-	if db != l.db {
-		l.db = db
-		l.buf = appendSelect(l.buf, db)
-	}
-}
-
-// endLocked counts what has been appended since buf had the length before.
-func (l *Log) endLocked(before int) {
-	l.appended += int64(len(l.buf) - before)
-	if !l.pending.Load() {
-		l.pending.Store(true)
-	}
-}
-
-// Pending tells whether Commit has anything to do. One atomic load.
-func (l *Log) Pending() bool { return l.pending.Load() }
+// Pending reports whether Commit has anything to do. One atomic load.
+func (l *Log) Pending() bool { return l.reader.Pending() }
 
 // Commit is called before the replies leave that tell of appended effects. It writes what is pending: under Always it
 // also syncs it, or waits for another Commit's sync that covers it; under EverySec it leaves the bytes for later, two
@@ -207,13 +124,10 @@ func (l *Log) Pending() bool { return l.pending.Load() }
 // leave that promise it. What failed stays pending, in order, and is tried again by the next Commit that has more and by
 // Tick; Err tells of it meanwhile, under all policies.
 func (l *Log) Commit() error {
-	if !l.pending.Load() {
+	if !l.Pending() {
 		return nil
 	}
-	l.mu.Lock()
-	need := l.appended
-	l.mu.Unlock()
-
+	need := l.reader.End()
 	l.io.Lock()
 	defer l.io.Unlock()
 	if l.io.committed < need && l.io.failedAt < need {
@@ -241,7 +155,7 @@ func (l *Log) Tick(now time.Time) {
 	if l.Err() != nil && now.Sub(l.io.lastTry) < retryEvery && !now.Before(l.io.lastTry) {
 		return
 	}
-	if l.pending.Load() || l.Err() != nil {
+	if l.Pending() || l.Err() != nil {
 		l.flush(false)
 	}
 	if l.syncIsDue(now) {
@@ -295,13 +209,10 @@ type Status struct {
 
 // Status may be called at any time; it does not wait for the disk.
 func (l *Log) Status() Status {
-	l.mu.Lock()
-	buffered := int64(len(l.buf))
-	l.mu.Unlock()
 	err := l.Err()
 	return Status{
 		CurrentSize: l.current.Load(), BaseSize: l.base.Load(),
-		PendingBytes: buffered + l.inFlight.Load(), PendingFsync: int(l.fsyncs.Load()), DelayedFsync: l.delayedFsync.Load(),
+		PendingBytes: l.reader.Buffered() + l.inFlight.Load(), PendingFsync: int(l.fsyncs.Load()), DelayedFsync: l.delayedFsync.Load(),
 		NeedsRewrite: errors.Is(err, errLost), Err: err,
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/tests/randtest"
 )
@@ -25,13 +26,15 @@ type fixture struct {
 	fs       vfs.FS
 	dir      string
 	log      *Log
+	journal  *journal.Journal
 	now      time.Time
 	failures []bool // what OnFailure was told
 }
 
 func newFixture(t testing.TB, fsys vfs.FS, serverDir string, policy Policy) *fixture {
 	x := &fixture{t: t, fs: fsys, dir: filepath.Join(serverDir, "appendonlydir"), now: time.Unix(1_800_000_000, 0)}
-	x.log = NewLog(Options{FS: fsys, Dir: x.dir, Prefix: testPrefix, Logger: slog.New(slog.DiscardHandler),
+	x.journal = journal.New(func() time.Time { return x.now })
+	x.log = NewLog(Options{Journal: x.journal, FS: fsys, Dir: x.dir, Prefix: testPrefix, Logger: slog.New(slog.DiscardHandler),
 		Clock: func() time.Time { return x.now }, OnFailure: func(failing bool) { x.failures = append(x.failures, failing) }})
 	x.log.SetPolicy(policy)
 	r, err := x.log.PrepareRewrite(RewriteOptions{Start: true})
@@ -43,7 +46,7 @@ func newFixture(t testing.TB, fsys vfs.FS, serverDir string, policy Policy) *fix
 
 // newFixtureOff is a log that has not been started.
 func newFixtureOff(fsys vfs.FS, dir string) *Log {
-	return NewLog(Options{FS: fsys, Dir: dir, Prefix: testPrefix, Logger: slog.New(slog.DiscardHandler), Clock: time.Now})
+	return NewLog(Options{Journal: journal.New(time.Now), FS: fsys, Dir: dir, Prefix: testPrefix, Logger: slog.New(slog.DiscardHandler), Clock: time.Now})
 }
 
 func newMemFixture(t testing.TB, policy Policy) (*fixture, *vfs.Faulty) {
@@ -59,7 +62,7 @@ func (x *fixture) finish(r *Rewrite) {
 }
 
 func (x *fixture) set(db int, key string) {
-	x.log.Append(db, [][]byte{[]byte("SET"), []byte(key), []byte("v")})
+	x.journal.Append(db, []byte("SET"), []byte(key), []byte("v"))
 }
 
 // tick lets time pass, and waits for syncs that begin.
@@ -117,12 +120,12 @@ func TestAppendedText(t *testing.T) {
 	x.set(0, "a")
 	x.set(0, "b")
 	x.set(7, "c")
-	var e Effects
-	x.log.AppendEffects(&e)
+	var e journal.Effects
+	x.journal.AppendEffects(&e)
 	e.Add(7, []byte("DEL"), []byte("x"))
-	x.log.AppendEffects(&e)
+	x.journal.AppendEffects(&e)
 	e.Add(0, []byte("SET"), []byte("d"), []byte("v"))
-	x.log.AppendEffects(&e)
+	x.journal.AppendEffects(&e)
 	must(t, x.log.Commit())
 	del := "*2\r\n$3\r\nDEL\r\n$1\r\nx\r\n"
 	x.wantFile(testPrefix+".1.incr.aof", select0+setText("a")+setText("b")+select7+setText("c")+
@@ -133,7 +136,7 @@ func TestAppendedText(t *testing.T) {
 
 func TestTimestamps(t *testing.T) {
 	x, _ := newMemFixture(t, No)
-	x.log.SetTimestamps(true)
+	x.journal.SetMarks(true)
 	x.set(0, "a")
 	x.now = x.now.Add(900 * time.Millisecond)
 	x.set(0, "b")
@@ -142,14 +145,6 @@ func TestTimestamps(t *testing.T) {
 	must(t, x.log.Commit())
 	x.wantFile(testPrefix+".1.incr.aof",
 		"#TS:1800000000\r\n"+select0+setText("a")+setText("b")+"#TS:1800000001\r\n"+setText("c"))
-}
-
-func TestHeaderNumbers(t *testing.T) {
-	for _, n := range []int{0, 1, 9, 10, 11, 99, 100, 101, 12345} {
-		if got, want := string(appendHeader(nil, '$', n)), "$"+strconv.Itoa(n)+"\r\n"; got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
 }
 
 func TestOffAppendsNothing(t *testing.T) {
@@ -645,13 +640,13 @@ func TestLostNeedsRewrite(t *testing.T) {
 func TestAppendAllocatesNothing(t *testing.T) {
 	x, _ := newMemFixture(t, No)
 	args := [][]byte{[]byte("SET"), []byte("key:000000000001"), make([]byte, 64)}
-	var e Effects
+	var e journal.Effects
 	round := func() {
 		for range 100 {
-			x.log.Append(0, args)
+			x.journal.Append(0, args...)
 			e.Add(0, args...)
 			e.Add(1, args...)
-			x.log.AppendEffects(&e)
+			x.journal.AppendEffects(&e)
 			e.Reset()
 		}
 	}
@@ -662,24 +657,5 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(1, round); n != 0 {
 		t.Errorf("%v allocations", n)
-	}
-}
-
-// TestAppendWire: what is not in the log's own form is put into it.
-func TestAppendWire(t *testing.T) {
-	args := [][]byte{[]byte("SET"), []byte("k"), []byte("0123456789ab")}
-	want := AppendCommand(nil, args...)
-	for _, wire := range []string{
-		string(want), "SET k 0123456789ab\r\n", "*0\r\n" + string(want), "*03\r\n" + string(want[4:]),
-		"*3\r\n$3\r\nSET\r\n$01\r\nk\r\n$12\r\n0123456789ab\r\n", "",
-	} {
-		if got := isCommand([]byte(wire), args); got != (wire == string(want)) {
-			t.Errorf("%q: %v", wire, got)
-		}
-	}
-	for n := range 1200 {
-		if got, want := headerSize(n), len(appendHeader(nil, '$', n)); got != want {
-			t.Errorf("%d: %d, want %d", n, got, want)
-		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/tests/randtest"
 )
 
@@ -45,7 +46,7 @@ func command(args ...string) string {
 	for _, a := range args {
 		b = append(b, []byte(a))
 	}
-	return string(AppendCommand(nil, b...))
+	return string(journal.AppendCommand(nil, b...))
 }
 
 func TestReadCommands(t *testing.T) {
@@ -303,7 +304,7 @@ func BenchmarkReadCommands(b *testing.B) {
 	var text []byte
 	const commands = 100_000
 	for i := range commands {
-		text = AppendCommand(text, []byte("SET"), []byte("key:"+strconv.Itoa(i)), make([]byte, 64))
+		text = journal.AppendCommand(text, []byte("SET"), []byte("key:"+strconv.Itoa(i)), make([]byte, 64))
 	}
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()

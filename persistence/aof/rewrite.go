@@ -188,9 +188,7 @@ func (r *Rewrite) cutLocked() {
 		l.turnOnLocked()
 		return
 	}
-	l.next, l.cut = r.seg, len(l.buf)
-	l.db = -1
-	l.pending.Store(true)
+	l.next, l.cut = r.seg, l.reader.Cut()
 }
 
 // Finish makes the base, of size bytes, and the effects since the cut the log, durably, and removes the old files. If it

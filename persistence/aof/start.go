@@ -162,7 +162,7 @@ func (l *Log) begin(seg *segment) {
 
 // turnOnLocked lets effects be appended.
 func (l *Log) turnOnLocked() {
-	l.db, l.second = -1, 0
+	l.reader.Attach()
 	l.on.Store(true)
 }
 
@@ -192,11 +192,11 @@ func (l *Log) turnOff(save bool) (err error) {
 	open := map[*segment]bool{l.io.seg: true, l.io.flight.next: true}
 	l.mu.Lock()
 	l.on.Store(false)
-	l.pending.Store(false)
+	l.reader.Detach()
 	open[l.next] = true
-	l.buf, l.next, l.cut = nil, nil, 0
+	l.next = nil
 	if err == nil {
-		l.io.committed = l.appended // what was appended meanwhile is nobody's concern any more
+		l.io.committed = l.reader.End() // what was appended meanwhile is nobody's concern any more
 	}
 	if r := l.rewriting; r != nil {
 		r.over = true

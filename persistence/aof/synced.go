@@ -8,10 +8,7 @@ func (l *Log) Synced() bool {
 	}
 	defer l.io.Unlock()
 	l.collectSync()
-	l.mu.Lock()
-	buffered := len(l.buf) > 0
-	l.mu.Unlock()
-	if buffered || l.io.seg == nil || !l.io.flight.empty() || l.Err() != nil {
+	if l.reader.Buffered() > 0 || l.io.seg == nil || !l.io.flight.empty() || l.Err() != nil {
 		return false
 	}
 	return l.io.seg.synced == l.io.seg.size

@@ -269,11 +269,11 @@ func (m *migration) settle(keys []*moving) (changed []*moving, err error) {
 			deleted = append(deleted, k.key.Name)
 		}
 	}
-	if p := m.kernel.Persist; p != nil && len(deleted) > 1 {
+	if p := m.kernel.Persist; p != nil {
 		p.AddDirty(v.Dirty)
-		if log := p.Log(); log.On() {
-			log.Append(m.db, deleted)
-		}
+	}
+	if len(deleted) > 1 {
+		m.kernel.Effect(m.db, deleted...)
 	}
 	return changed, nil
 }

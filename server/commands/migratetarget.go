@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/server/engine"
 )
 
@@ -58,7 +58,7 @@ func (m *migration) connect(ctx context.Context) (*target, error) {
 		hello = [][][]byte{m.auth, hello[0]}
 	}
 	for _, args := range hello {
-		t.out = aof.AppendCommand(t.out, args...)
+		t.out = journal.AppendCommand(t.out, args...)
 	}
 	if err := t.flush(len(hello), func(_ int, refused error) error { return refused }); err != nil {
 		t.close()
@@ -103,14 +103,14 @@ func (t *target) move(keys []*moving, replace bool) error {
 
 func (t *target) append(k *moving, replace bool) {
 	if k.payload == nil {
-		t.out = aof.AppendCommand(t.out, []byte("DEL"), k.key.Name)
+		t.out = journal.AppendCommand(t.out, []byte("DEL"), k.key.Name)
 		return
 	}
 	args := [][]byte{[]byte("RESTORE"), k.key.Name, strconv.AppendInt(nil, k.ttl, 10), k.payload}
 	if replace {
 		args = append(args, []byte("REPLACE"))
 	}
-	t.out = aof.AppendCommand(t.out, args...)
+	t.out = journal.AppendCommand(t.out, args...)
 }
 
 // flush sends what has been collected and reads n replies. got is called for each,

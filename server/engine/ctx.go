@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/protocol"
 	"github.com/larderkv/larder/store"
 )
@@ -37,10 +37,10 @@ type Ctx struct {
 	evictor  *store.Evictor // nil until it is needed
 	relieved time.Duration  // spent by the batch on eviction, beyond first steps
 
-	effects aof.Effects    // collected, not appended yet
-	logging bool           // effects of what runs now are wanted
-	said    bool           // the handler has said Effect
-	report  store.Listener // removed, bound once
+	effects journal.Effects // collected, not appended yet
+	logging bool            // effects of what runs now are wanted
+	said    bool            // the handler has said Effect
+	report  store.Listener  // removed, bound once
 }
 
 // Parse returns the argument parser, positioned at Args[from]. There is one per

@@ -1,6 +1,7 @@
-// Effects: what commands have done to the data, for the log.
+// Effects: what commands have done to the data, for the journal (persistence/journal), which the log
+// reads.
 //
-// The log holds commands, Redis' way, so that a file of one server can be read by
+// It holds commands, Redis' way, so that a file of one server can be read by
 // the other. What goes there is not always what the client sent: an effect must
 // give the same data set when it is run again, later and by itself. So a relative
 // time to live becomes an absolute one, SPOP the members it drew, INCRBYFLOAT the
@@ -60,7 +61,7 @@ func (c *Ctx) run(s *Spec) error {
 	if c.Kernel.stopped() {
 		return errStopped
 	}
-	if c.logging = c.Kernel.logOn(); !c.logging {
+	if c.logging = c.Kernel.journal.On(); !c.logging {
 		return s.Handler(c)
 	}
 	dirty := c.Dirty
@@ -68,7 +69,7 @@ func (c *Ctx) run(s *Spec) error {
 	err := s.Handler(c)
 	changed := c.Dirty != dirty && !c.said
 	if changed && c.effects.Len() == 0 {
-		c.Kernel.aof.AppendWire(c.DB, c.wire, c.Args)
+		c.Kernel.journal.AppendWire(c.DB, c.wire, c.Args)
 		c.Session.logged = true
 	} else if changed {
 		c.effects.Add(c.DB, c.Args...)
@@ -91,7 +92,7 @@ func (c *Ctx) collect(s *Spec) error {
 // flushEffects appends what has been collected. The shards are still locked.
 func (c *Ctx) flushEffects() {
 	if c.effects.Len() > 0 {
-		c.Kernel.aof.AppendEffects(&c.effects)
+		c.Kernel.journal.AppendEffects(&c.effects)
 		c.effects.Reset()
 		c.Session.logged = true
 	}
@@ -122,8 +123,14 @@ func (c *Ctx) removed(db int, key []byte, ev store.Event) {
 
 // removed is the store's report of a key that it removes outside any command.
 func (k *Kernel) removed(db int, key []byte, _ store.Event) {
-	if k.logOn() {
-		k.aof.Append(db, [][]byte{[]byte("DEL"), key})
+	k.Effect(db, []byte("DEL"), key)
+}
+
+// Effect says what was done outside any command, as a command. The caller holds the shards of what
+// it changed. The arguments are copied.
+func (k *Kernel) Effect(db int, args ...[]byte) {
+	if k.journal.On() {
+		k.journal.Append(db, args...)
 	}
 }
 
@@ -145,9 +152,6 @@ func (c *Ctx) CountChanges() {
 	}
 	c.Dirty = 0
 }
-
-// logOn tells whether effects are to be appended.
-func (k *Kernel) logOn() bool { return k.aof != nil && k.aof.On() }
 
 // state is a set of the bits of package persistence.
 func (k *Kernel) state() uint32 {

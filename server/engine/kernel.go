@@ -51,6 +51,7 @@ import (
 
 	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/netloop"
@@ -109,7 +110,8 @@ type Kernel struct {
 	// last ran.
 	CompactingShare atomic.Int64
 
-	aof      *aof.Log // Persist's; nil without it
+	aof      *aof.Log         // Persist's; nil without it
+	journal  *journal.Journal // of all effects
 	clock    func() time.Time
 	shutdown func(now bool)
 	network  func() netloop.Stats
@@ -150,6 +152,7 @@ func NewKernel(o Options) (*Kernel, error) {
 		RunID: hex.EncodeToString(id[:]), Started: o.Clock(), Driver: o.Driver,
 		room:  room{start: stats.GoMemory()},
 		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, port: o.Port,
+		journal: journal.New(o.Clock),
 	}
 	k.StartMemory = k.room.start + o.Store.Memory()
 	k.Clients.byID = make(map[uint64]*Session)
@@ -158,9 +161,9 @@ func NewKernel(o Options) (*Kernel, error) {
 	}
 	k.work.ctx, k.work.cancel = context.WithCancel(context.Background())
 	if o.Persist != nil {
-		k.Persist, k.aof = o.Persist, o.Persist.Log()
-		k.Store.Listen(store.ClassExpired|store.ClassEvicted, k.removed)
+		k.Persist, k.aof, k.journal = o.Persist, o.Persist.Log(), o.Persist.Journal()
 	}
+	k.Store.Listen(store.ClassExpired|store.ClassEvicted, k.removed)
 	return k, nil
 }
 

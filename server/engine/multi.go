@@ -165,7 +165,7 @@ func (c *Ctx) Exec() error {
 		c.Out.NullArray()
 		return nil
 	}
-	c.logging = c.Kernel.logOn()
+	c.logging = c.Kernel.journal.On()
 	defer c.flushEffects()
 	self, args := c.Spec, c.Args
 	c.inExec = true

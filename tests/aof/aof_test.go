@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/tests/harness"
 	"github.com/larderkv/larder/tests/randtest"
@@ -115,7 +116,7 @@ func TestFilesAreGoodUpToTheSameByte(t *testing.T) {
 		for _, a := range args {
 			list = append(list, []byte(a))
 		}
-		return string(aof.AppendCommand(nil, list...))
+		return string(journal.AppendCommand(nil, list...))
 	}
 	text := cmd("SELECT", "0") + "#TS:100\r\n" + cmd("SET", "key", "a\r\nb") + cmd("MULTI") + cmd("INCR", "n") + "#TS:101\r\n" + cmd("DEL", "key") +
 		cmd("EXEC") + cmd("SADD", "s", "a", "b", "c", "d", "e", "f", "g", "h", "i") + cmd("SET", "", "")
@@ -172,21 +173,22 @@ func TestRedisLoadsEveryForm(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "appendonlydir")
 	const prefix = `it's a "log".aof`
-	log := aof.NewLog(aof.Options{FS: vfs.OS(), Dir: folder, Prefix: prefix, Logger: slog.New(slog.DiscardHandler), Clock: time.Now})
-	log.SetTimestamps(true)
+	effects := journal.New(time.Now)
+	log := aof.NewLog(aof.Options{Journal: effects, FS: vfs.OS(), Dir: folder, Prefix: prefix, Logger: slog.New(slog.DiscardHandler), Clock: time.Now})
+	effects.SetMarks(true)
 	total := 0
 	incr := func(n int) {
 		for i := range n {
 			total++
 			args := [][]byte{[]byte("INCR"), []byte("total")}
 			if i%3 > 0 {
-				log.Append(3, args)
+				effects.Append(3, args...)
 				continue
 			}
-			var e aof.Effects
+			var e journal.Effects
 			e.Add(1, []byte("SADD"), []byte("s"), []byte(strconv.Itoa(total)))
 			e.Add(3, args...)
-			log.AppendEffects(&e)
+			effects.AppendEffects(&e)
 		}
 		if err := log.Commit(); err != nil {
 			t.Fatal(err)
@@ -197,8 +199,8 @@ func TestRedisLoadsEveryForm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := aof.AppendCommand(nil, []byte("SELECT"), []byte("3"))
-		text = aof.AppendCommand(text, []byte("SET"), []byte("total"), []byte(strconv.Itoa(total)))
+		text := journal.AppendCommand(nil, []byte("SELECT"), []byte("3"))
+		text = journal.AppendCommand(text, []byte("SET"), []byte("total"), []byte(strconv.Itoa(total)))
 		_, err = f.Write(text)
 		if err = errors.Join(err, f.Sync(), f.Close(), r.Finish(int64(len(text)))); err != nil {
 			t.Fatal(err)

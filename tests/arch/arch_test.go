@@ -22,7 +22,7 @@ const module = "github.com/larderkv/larder/"
 // random numbers that can be repeated.
 const levels = `
 0 words eviction tests/randtest | quoted words; policies; random numbers of tests
-1 protocol store/lex store/arena server/config server/stats persistence/vfs | requests and replies; lexical rules; memory; parameters; counters; the file system
+1 protocol store/lex store/arena server/config server/stats persistence/vfs persistence/journal | requests and replies; lexical rules; memory; parameters; counters; the file system; effects
 2 store          | keyspace, records, data types
 3 server/netloop persistence/rdb persistence/aof | event loops and connections; file formats
 4 persistence    | what is loaded, saved and logged when
