@@ -11,17 +11,38 @@ import (
 )
 
 const (
-	itemsPerCommand = 64        // fields or members in a command of a base at most: AOF_REWRITE_ITEMS_PER_CMD
+	itemsPerCommand = 64        // elements in a command of a base at most: AOF_REWRITE_ITEMS_PER_CMD
 	baseBuffer      = 256 << 10 // bytes per write of a base, and of a command's elements that wait for it at most
 )
 
+// baseRow is the command that makes a key of one type.
+type baseRow struct {
+	command string
+	whole   bool // the value is one word, its text; else the command has any number of elements
+	words   int  // of an element
+	// element returns the words of an element, which are valid until the next call.
+	element func(e *BaseEncoder, item, value []byte) [maxWords][]byte
+}
+
+const maxWords = 2
+
+var baseRows = [store.NumTypes]baseRow{
+	store.TypeString: {command: "SET", whole: true, words: 1, element: inOrder},
+	store.TypeHash:   {command: "HMSET", words: 2, element: inOrder},
+	store.TypeSet:    {command: "SADD", words: 1, element: inOrder},
+}
+
+func inOrder(_ *BaseEncoder, item, value []byte) [maxWords][]byte {
+	return [maxWords][]byte{item, value}
+}
+
 // BaseEncoder writes a base file of commands, as Redis' rewriteAppendOnlyFileRio does: SELECT, and
-// for each key SET, HMSET or SADD, and PEXPIREAT. It is a store.Sink.
+// for each key the command of its type (baseRows) and PEXPIREAT. It is a store.Sink.
 type BaseEncoder struct {
 	w      *bufio.Writer
 	db     int
 	key    []byte
-	typ    store.Type
+	row    *baseRow
 	expire int64
 	items  []byte // of the command that is being put together
 	n      int    // of them
@@ -47,14 +68,8 @@ func (e *BaseEncoder) Key(k *store.SnapshotKey, v *store.Value) error {
 	if err := e.Begin(k, v.Len()); err != nil {
 		return err
 	}
-	if k.Type == store.TypeString {
-		e.head = journal.AppendHeader(e.head[:0], '*', 3)
-		e.head = journal.AppendBulk(e.head, []byte("SET"))
-		e.head = journal.AppendBulk(e.head, k.Name)
-		if err := e.write(e.head); err != nil {
-			return err
-		}
-		if err := e.bulk(v.Text()); err != nil {
+	if e.row.whole {
+		if err := e.single(v.Text(), nil); err != nil {
 			return err
 		}
 		return e.End()
@@ -83,7 +98,7 @@ func (e *BaseEncoder) bulk(b []byte) error {
 
 // Begin implements store.Sink.
 func (e *BaseEncoder) Begin(k *store.SnapshotKey, _ int) error {
-	e.key, e.typ, e.expire = append(e.key[:0], k.Name...), k.Type, k.ExpireAt
+	e.key, e.row, e.expire = append(e.key[:0], k.Name...), &baseRows[k.Type], k.ExpireAt
 	if k.DB == e.db {
 		return nil
 	}
@@ -107,9 +122,9 @@ func (e *BaseEncoder) Element(item, value []byte) error {
 	if size > baseBuffer {
 		return e.single(item, value)
 	}
-	e.items = journal.AppendBulk(e.items, item)
-	if e.typ == store.TypeHash {
-		e.items = journal.AppendBulk(e.items, value)
+	words := e.row.element(e, item, value)
+	for _, w := range words[:e.row.words] {
+		e.items = journal.AppendBulk(e.items, w)
 	}
 	if e.n++; e.n < itemsPerCommand {
 		return nil
@@ -117,15 +132,18 @@ func (e *BaseEncoder) Element(item, value []byte) error {
 	return e.flushItems()
 }
 
-// single writes a command of one element without copying it.
+// single writes a command of one element, or of a whole value, without copying it.
 func (e *BaseEncoder) single(item, value []byte) error {
 	if err := e.itemsHead(1); err != nil {
 		return err
 	}
-	if err := e.bulk(item); err != nil || e.typ != store.TypeHash {
-		return err
+	words := e.row.element(e, item, value)
+	for _, w := range words[:e.row.words] {
+		if err := e.bulk(w); err != nil {
+			return err
+		}
 	}
-	return e.bulk(value)
+	return nil
 }
 
 // End implements store.Sink.
@@ -137,7 +155,7 @@ func (e *BaseEncoder) End() error {
 	return e.write(e.head)
 }
 
-// flushItems writes the fields or members collected so far as one command.
+// flushItems writes the elements collected so far as one command.
 func (e *BaseEncoder) flushItems() error {
 	if e.n == 0 {
 		return nil
@@ -150,14 +168,10 @@ func (e *BaseEncoder) flushItems() error {
 	return err
 }
 
-// itemsHead begins the command that n fields or members follow.
+// itemsHead begins the command that n elements follow.
 func (e *BaseEncoder) itemsHead(n int) error {
-	name, words := "SADD", 2+n
-	if e.typ == store.TypeHash {
-		name, words = "HMSET", 2+2*n
-	}
-	e.head = journal.AppendHeader(e.head[:0], '*', words)
-	e.head = journal.AppendBulk(e.head, []byte(name))
+	e.head = journal.AppendHeader(e.head[:0], '*', 2+n*e.row.words)
+	e.head = journal.AppendBulk(e.head, []byte(e.row.command))
 	e.head = journal.AppendBulk(e.head, e.key)
 	return e.write(e.head)
 }

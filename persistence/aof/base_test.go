@@ -10,6 +10,15 @@ import (
 	"github.com/larderkv/larder/store"
 )
 
+// TestEveryTypeHasACommand: a base can hold every type.
+func TestEveryTypeHasACommand(t *testing.T) {
+	for typ, row := range baseRows {
+		if row.command == "" || row.words == 0 || row.element == nil || row.whole != (store.Type(typ) == store.TypeString) {
+			t.Errorf("type %d (%s) has no complete row", typ, store.Type(typ))
+		}
+	}
+}
+
 // TestBaseEncoder writes a store as commands and reads them back.
 func TestBaseEncoder(t *testing.T) {
 	s := newStore(t)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-
-	"github.com/larderkv/larder/store"
 )
 
 // CheckOptions say what Check tells while it reads.
@@ -96,7 +94,7 @@ func formOf(typ byte, key []byte) string {
 	if key == nil {
 		return ""
 	}
-	row := rowOf(typ)
+	row := &typeRows[typ]
 	return fmt.Sprintf("%d (%s, %s)", typ, row.name, row.form)
 }
 
@@ -184,44 +182,26 @@ func (c *checker) entry(b *batch, e *entry) {
 		c.fail(b.base+int64(e.value), err, "read-object-value", name, e.typ)
 		return
 	}
-	row := rowOf(e.typ)
+	row := &typeRows[e.typ]
 	known := !errors.Is(err, errFieldTTL)
 	c.count(KeyReport{
 		DB: int(e.db), Key: name, Type: row.name, Encoding: row.form,
-		Bytes: int64(e.end - e.at + 1), Elements: c.elements(),
+		Bytes: int64(e.end - e.at + 1), Elements: int64(c.d.count()),
 	}, known, e.expire)
-}
-
-// elements is the number of elements of the decoded value.
-func (c *checker) elements() int64 {
-	switch {
-	case c.d.typ == store.TypeString:
-		return 0
-	case c.d.width != 0:
-		return int64(len(c.d.members) / c.d.width)
-	case c.d.typ == store.TypeHash:
-		return int64(len(c.d.list) / 2)
-	}
-	return int64(len(c.d.list))
 }
 
 // distinct looks for names that come twice.
 func (c *checker) distinct() error {
-	switch {
-	case !c.d.repeats():
-		return nil
-	case c.d.typ == store.TypeHash:
-		return corruption("duplicate field in hash")
+	if c.d.repeats() {
+		return corruption("duplicate " + codecs[c.d.typ].repeated)
 	}
-	return corruption("duplicate member in set")
+	return nil
 }
 
-// piece checks a part of a large hash or set.
+// piece checks a part of a large collection.
 func (c *checker) piece(b *batch, p *piece) {
 	big := p.of
-	in := cursor{b: b.block[p.at:p.end]}
-	c.d.reset()
-	err := c.d.elements(&in, big.typ, p.n, big.firstTTL, 0)
+	err := c.d.piece(big, b.block[p.at:p.end], p.n, 0)
 	if errors.Is(err, errFieldTTL) {
 		big.bad = err
 	} else if err != nil {
@@ -231,7 +211,7 @@ func (c *checker) piece(b *batch, p *piece) {
 	if !p.last {
 		return
 	}
-	row := rowOf(big.typ)
+	row := &typeRows[big.typ]
 	c.count(KeyReport{
 		DB: int(big.db), Key: big.name, Type: row.name, Encoding: row.form,
 		Bytes: b.base + int64(p.end) - big.offset, Elements: int64(big.n),

@@ -15,11 +15,17 @@ import (
 type decoder struct {
 	typ   store.Type
 	str   []byte // of a string
-	items        // of a hash or set
+	items        // of a collection
 	// of a set of integers: their width and the members, little-endian, if it
 	// can be taken over as it is
 	width   int
 	members []byte
+
+	// Of a hash whose fields have TTLs: the time, in unix milliseconds, by which a field has
+	// expired, 0 for never; what TTLs count from; whether there were fields that live on or are
+	// left out.
+	now, firstTTL uint64
+	live, left    bool
 
 	names distinct
 }
@@ -45,83 +51,135 @@ func (d *decoder) textOf(b []byte) ([]byte, error) {
 func (d *decoder) reset() {
 	d.items.reset()
 	d.width, d.members = 0, nil
+	d.firstTTL, d.live, d.left = 0, false, false
 	if cap(d.items.text) > keepBuffer {
 		d.items.text = nil
 	}
 }
 
-// value decodes a value of a known type at the beginning of b. now, in unix
-// milliseconds, tells which fields with a TTL have expired; 0: none.
+// value decodes a value of a known type that is all of b. now, in unix
+// milliseconds, says which fields with a TTL have expired; 0: none.
 func (d *decoder) value(typ byte, b []byte, now int64) error {
 	d.reset()
-	c := cursor{b: b}
-	d.typ = store.TypeHash
-	switch typ {
-	case typeString:
-		d.typ = store.TypeString
-		d.str = c.str(&d.items)
-		return c.err()
-	case typeSet:
-		d.typ = store.TypeSet
-		return d.elements(&c, typ, int(c.count(1)), 0, now)
-	case typeHash:
-		return d.elements(&c, typ, int(c.count(2)), 0, now)
-	case typeHashTTLPreGA:
-		return d.elements(&c, typ, int(c.count(3)), 0, now)
-	case typeHashTTL:
-		first := c.uint64()
-		return d.elements(&c, typ, int(c.count(3)), first, now)
-	}
-	if typ == typeHashPackTTL {
+	row, c := &typeRows[typ], cursor{b: b}
+	d.typ, d.now = row.typ, uint64(now)
+	switch {
+	case row.element != nil:
+		l := &layouts[row.shape]
+		if l.lead != 0 {
+			d.firstTTL = c.uint64()
+		}
+		return d.elements(&c, row, int(c.count(l.size)))
+	case row.blob == nil:
+		return corruption("unknown RDB encoding type")
+	case row.shape == shapeTTLPack:
 		c.uint64() // the first expiry time, of use to those who do not look inside
 	}
 	blob := c.str(&d.items)
 	if err := c.err(); err != nil {
 		return err
 	}
-	return d.blob(typ, blob, now)
+	return row.blob(d, blob)
 }
 
-// repeats tells whether a field or member comes twice. Integers of an intset are
-// in order, so that decoding them has found out already.
-func (d *decoder) repeats() bool {
-	if d.typ == store.TypeHash {
-		return d.names.repeats(d.list, 2)
-	}
-	return d.names.repeats(d.list, 1)
+// piece decodes n elements of a key that comes in pieces.
+func (d *decoder) piece(of *bigKey, b []byte, n int, now int64) error {
+	d.reset()
+	row := &typeRows[of.typ]
+	d.typ, d.now, d.firstTTL = row.typ, uint64(now), of.firstTTL
+	return d.elements(&cursor{b: b}, row, n)
 }
 
-// elements decodes n elements of a hash or set at the cursor.
-func (d *decoder) elements(c *cursor, typ byte, n int, firstTTL uint64, now int64) error {
+// elements decodes n elements at the cursor.
+func (d *decoder) elements(c *cursor, row *typeRow, n int) error {
 	d.list = slices.Grow(d.list, min(2*n, 1<<16))
-	live, left := false, false
 	for ; n > 0 && c.bad == ""; n-- {
-		switch typ {
-		case typeSet:
-			d.add(c.str(&d.items))
-		case typeHash:
-			d.add(c.str(&d.items))
-			d.add(c.str(&d.items))
-		default:
-			at := fieldExpiry(c.number(), firstTTL)
-			field, value := c.str(&d.items), c.str(&d.items)
-			switch {
-			case at == 0:
-				d.add(field)
-				d.add(value)
-			case at > math.MaxInt64:
-				c.bad = "a field has an expiry time out of range"
-			case now != 0 && int64(at) <= now:
-				left = true
-			default:
-				live = true
-			}
-		}
+		row.element(d, c)
 	}
 	if err := c.err(); err != nil {
 		return err
 	}
-	return d.outcome(live, left)
+	return d.outcome()
+}
+
+// repeats reports whether a name comes twice that must not. Integers of an intset are
+// in order, so that decoding them has found out already.
+func (d *decoder) repeats() bool {
+	row := &codecs[d.typ]
+	return row.repeated != "" && d.names.repeats(d.list, row.stride)
+}
+
+// count is the number of elements, 0 of a string.
+func (d *decoder) count() int {
+	switch stride := codecs[d.typ].stride; {
+	case d.width != 0:
+		return len(d.members) / d.width
+	case stride != 0:
+		return len(d.list) / stride
+	}
+	return 0
+}
+
+// What the rows of the table of types decode.
+
+func (d *decoder) text(b []byte) error {
+	d.str = b
+	return nil
+}
+
+func (d *decoder) member(c *cursor) { d.add(c.str(&d.items)) }
+
+func (d *decoder) field(c *cursor) {
+	d.add(c.str(&d.items))
+	d.add(c.str(&d.items))
+}
+
+func (d *decoder) ttlField(c *cursor) {
+	at := fieldExpiry(c.number(), d.firstTTL)
+	field, value := c.str(&d.items), c.str(&d.items)
+	switch {
+	case at == 0:
+		d.add(field)
+		d.add(value)
+	case at > math.MaxInt64:
+		c.bad = "a field has an expiry time out of range"
+	case d.now != 0 && at <= d.now:
+		d.left = true
+	default:
+		d.live = true
+	}
+}
+
+func (d *decoder) intset(b []byte) (err error) {
+	d.width, d.members, err = checkIntset(b)
+	if err == nil && len(d.members) == 0 {
+		return errEmpty
+	}
+	return err
+}
+
+func (d *decoder) setListpack(b []byte) error  { return d.single(d.addListpack(b)) }
+func (d *decoder) hashListpack(b []byte) error { return d.pairs(d.addListpack(b)) }
+func (d *decoder) hashZiplist(b []byte) error  { return d.pairs(d.addZiplist(b)) }
+func (d *decoder) hashZipmap(b []byte) error   { return d.pairs(d.addZipmap(b)) }
+
+// single completes a collection in one blob whose items are its elements.
+func (d *decoder) single(err error) error {
+	if err != nil {
+		return err
+	}
+	return d.outcome()
+}
+
+// pairs completes a hash in one blob.
+func (d *decoder) pairs(err error) error {
+	switch {
+	case err != nil:
+		return err
+	case len(d.list)%2 != 0:
+		return corruption("a hash has a field without a value")
+	}
+	return d.outcome()
 }
 
 // fieldExpiry is when a field expires, 0 for never. The final format of Redis 7.4
@@ -136,60 +194,28 @@ func fieldExpiry(ttl, first uint64) uint64 {
 	return ttl + first - 1
 }
 
-// outcome turns what was left out of a hash into an error.
-func (d *decoder) outcome(live, left bool) error {
+// outcome turns what is not there, or was left out, into an error.
+func (d *decoder) outcome() error {
 	switch {
-	case live:
+	case d.live:
 		return errFieldTTL
 	case len(d.list) > 0:
 		return nil
-	case left:
+	case d.left:
 		return errExpired
 	}
 	return errEmpty
 }
 
-// blob decodes a collection that is one string.
-func (d *decoder) blob(typ byte, b []byte, now int64) (err error) {
-	switch typ {
-	case typeSetIntset:
-		d.typ = store.TypeSet
-		d.width, d.members, err = checkIntset(b)
-		if err == nil && len(d.members) == 0 {
-			return errEmpty
-		}
+// hashTTLPack takes triples of field, value and expiry time and keeps the pairs that do not expire.
+func (d *decoder) hashTTLPack(b []byte) error {
+	if err := d.addListpack(b); err != nil {
 		return err
-	case typeSetListpack:
-		d.typ = store.TypeSet
-		err = d.addListpack(b)
-	case typeHashListpack:
-		err = d.addListpack(b)
-	case typeHashPackTTL, typeHashPackTTLPreGA:
-		if err = d.addListpack(b); err == nil {
-			return d.withoutTTLs(now)
-		}
-	case typeHashZiplist:
-		err = d.addZiplist(b)
-	case typeHashZipmap:
-		err = d.addZipmap(b)
-	default:
-		return corruption("unknown RDB encoding type")
 	}
-	switch {
-	case err != nil:
-		return err
-	case d.typ == store.TypeHash && len(d.list)%2 != 0:
-		return corruption("a hash has a field without a value")
-	}
-	return d.outcome(false, false)
-}
-
-// withoutTTLs turns triples of field, value and expiry time into pairs.
-func (d *decoder) withoutTTLs(now int64) error {
 	if len(d.list)%3 != 0 {
 		return corruption("a hash has a field without a TTL")
 	}
-	live, left, kept := false, false, 0
+	kept := 0
 	for i := 0; i < len(d.list); i += 3 {
 		at, ok := lex.ParseInt(d.list[i+2])
 		switch {
@@ -198,14 +224,14 @@ func (d *decoder) withoutTTLs(now int64) error {
 		case at == 0:
 			d.list[kept], d.list[kept+1] = d.list[i], d.list[i+1]
 			kept += 2
-		case now != 0 && at <= now:
-			left = true
+		case d.now != 0 && uint64(at) <= d.now:
+			d.left = true
 		default:
-			live = true
+			d.live = true
 		}
 	}
 	d.list = d.list[:kept]
-	return d.outcome(live, left)
+	return d.outcome()
 }
 
 // cursor reads from bytes that are all there. It remembers what went wrong

@@ -16,11 +16,11 @@ import (
 type Dumper struct{ pool sync.Pool }
 
 type dumping struct {
-	c     compressor
-	blobs *blobs
-	b     []byte
-	pairs bool
-	put   func(item, value []byte) bool // appendElement, bound once
+	c       compressor
+	blobs   *blobs
+	b       []byte
+	element func(w elementWriter, item, value []byte) // writes one of the present value
+	put     func(item, value []byte) bool             // appendElement, bound once
 }
 
 // Dump appends the payload of a value to dst. compress is what an Encoder's
@@ -38,12 +38,12 @@ func (d *Dumper) Dump(dst []byte, v *store.Value, compress bool) []byte {
 
 func (s *dumping) dump(dst []byte, v *store.Value) []byte {
 	from := len(dst)
-	typ, blob := s.blobs.build(v)
+	typ, blob, whole := s.blobs.build(v)
 	dst = append(dst, typ)
-	if blob != nil || typ == typeString {
+	if whole {
 		dst = s.c.appendString(dst, blob)
 	} else {
-		s.b, s.pairs = appendLen(dst, uint64(v.Len())), typ == typeHash
+		s.b, s.element = appendLen(dst, uint64(v.Len())), codecs[v.Type()].write
 		v.Each(s.put)
 		dst, s.b = s.b, nil
 	}
@@ -52,9 +52,9 @@ func (s *dumping) dump(dst []byte, v *store.Value) []byte {
 }
 
 func (s *dumping) appendElement(item, value []byte) bool {
-	s.b = s.c.appendString(s.b, item)
-	if s.pairs {
-		s.b = s.c.appendString(s.b, value)
-	}
+	s.element(s, item, value)
 	return true
 }
+
+func (s *dumping) str(b []byte) { s.b = s.c.appendString(s.b, b) }
+func (s *dumping) raw(b []byte) { s.b = append(s.b, b...) }

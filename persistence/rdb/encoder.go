@@ -43,9 +43,9 @@ type Encoder struct {
 
 	within bool // between Begin and End
 	left   int  // elements still to come
-	pairs  bool // elements have values
 
-	putElement func(item, value []byte) bool // addElement, bound once
+	element    func(w elementWriter, item, value []byte) // writes one of the present key
+	putElement func(item, value []byte) bool             // addElement, bound once
 }
 
 // NewEncoder begins a file. w is used by one goroutine at a time and no longer
@@ -166,14 +166,20 @@ func (e *Encoder) selectDB(db int) {
 	}
 }
 
+// raw writes bytes as they are; there are few of them.
+func (e *Encoder) raw(b []byte) {
+	e.room(len(b))
+	e.buf = append(e.buf, b...)
+}
+
 // Key writes a key with its value.
 func (e *Encoder) Key(k *store.SnapshotKey, v *store.Value) error {
-	typ, blob := e.blobs.build(v)
+	typ, blob, whole := e.blobs.build(v)
 	e.head(k, typ)
-	if blob != nil || typ == typeString {
+	if whole {
 		e.str(blob)
 	} else {
-		e.pairs = typ == typeHash
+		e.element = codecs[v.Type()].write
 		e.length(v.Len())
 		v.Each(e.putElement)
 	}
@@ -181,26 +187,20 @@ func (e *Encoder) Key(k *store.SnapshotKey, v *store.Value) error {
 }
 
 func (e *Encoder) addElement(item, value []byte) bool {
-	e.str(item)
-	if e.pairs {
-		e.str(value)
-	}
+	e.element(e, item, value)
 	return true
 }
 
-// Begin writes the head of a big hash or set of n elements.
+// Begin writes the head of a big collection of n elements.
 func (e *Encoder) Begin(k *store.SnapshotKey, n int) error {
-	e.within, e.left, e.pairs = true, n, k.Type == store.TypeHash
-	typ := byte(typeSet)
-	if e.pairs {
-		typ = typeHash
-	}
-	e.head(k, typ)
+	row := &codecs[k.Type]
+	e.within, e.left, e.element = true, n, row.write
+	e.head(k, row.big)
 	e.length(n)
 	return e.w.err()
 }
 
-// Element writes a field and its value, or a member.
+// Element writes one of them.
 func (e *Encoder) Element(item, value []byte) error {
 	e.left--
 	e.addElement(item, value)

@@ -1,5 +1,7 @@
 package rdb
 
+import "github.com/larderkv/larder/store"
+
 // Version is the format's version that larder writes: that of Redis 7.0, since
 // nothing that larder keeps needs a newer one.
 const Version = 10
@@ -70,6 +72,7 @@ type shape uint8
 const (
 	shapeNone     shape = iota // not a type
 	shapeString                // one string: a string, or a collection in one blob
+	shapeTTLPack               // 8 bytes and a string
 	shapeStrings               // a count, and as many strings
 	shapePairs                 // a count, and twice as many strings
 	shapeZset                  // a count; strings with scores in text
@@ -77,48 +80,70 @@ const (
 	shapeNodes                 // a count; numbers with strings
 	shapeTTL                   // a count; numbers with two strings
 	shapeFirstTTL              // 8 bytes, then the same
-	shapeTTLPack               // 8 bytes and a string
 	shapeStream
 	shapeModule
 )
 
-// typeRow is what there is to know about a type to skip it and to talk of it.
+// layout is how a value that is a count and elements is divided.
+type layout struct {
+	lead int                  // bytes in front of the count
+	size uint64               // of the shortest element
+	skip func(w *window) bool // passes over an element; nil: the shape is another
+}
+
+var layouts = [...]layout{
+	shapeStrings:  {size: 1, skip: (*window).skipString},
+	shapePairs:    {size: 2, skip: (*window).skipPair},
+	shapeZset:     {size: 2, skip: func(w *window) bool { return w.skipString() && w.skipScore() }},
+	shapeZset2:    {size: 9, skip: func(w *window) bool { return w.skipString() && w.skip(8) }},
+	shapeNodes:    {size: 2, skip: func(w *window) bool { return w.skipNumber() && w.skipString() }},
+	shapeTTL:      {size: 3, skip: (*window).skipTTLField},
+	shapeFirstTTL: {lead: 8, size: 3, skip: (*window).skipTTLField},
+	shapeModule:   {},
+}
+
+// typeRow is what there is to know about a type of the format: how to skip it, how to talk of it,
+// and how to decode it.
 type typeRow struct {
 	name  string // as TYPE says it
 	form  string // of the encoding, for reports
 	shape shape
-	known bool // larder has this type
+
+	// Of types that larder has: what it becomes, and one of two functions. blob decodes a value
+	// that is one string. element decodes one of the elements that stand behind a count; such a
+	// value comes in pieces if it is long.
+	typ     store.Type
+	blob    func(d *decoder, b []byte) error
+	element func(d *decoder, c *cursor)
 }
 
-// rowOf returns the type's row; shapeNone if there is no such type.
-func rowOf(t byte) typeRow {
-	if t >= numTypes {
-		return typeRow{}
-	}
-	return [numTypes]typeRow{
-		typeString:           {"string", "string", shapeString, true},
-		typeList:             {"list", "linked list", shapeStrings, false},
-		typeSet:              {"set", "hashtable", shapeStrings, true},
-		typeZset:             {"zset", "skiplist v1", shapeZset, false},
-		typeHash:             {"hash", "hashtable", shapePairs, true},
-		typeZset2:            {"zset", "skiplist", shapeZset2, false},
-		typeModule2:          {"module", "module", shapeModule, false},
-		typeHashZipmap:       {"hash", "zipmap", shapeString, true},
-		typeListZiplist:      {"list", "ziplist", shapeString, false},
-		typeSetIntset:        {"set", "intset", shapeString, true},
-		typeZsetZiplist:      {"zset", "ziplist", shapeString, false},
-		typeHashZiplist:      {"hash", "ziplist", shapeString, true},
-		typeListQuicklist:    {"list", "quicklist of ziplists", shapeStrings, false},
-		typeStream:           {"stream", "stream", shapeStream, false},
-		typeHashListpack:     {"hash", "listpack", shapeString, true},
-		typeZsetListpack:     {"zset", "listpack", shapeString, false},
-		typeListQuicklist2:   {"list", "quicklist", shapeNodes, false},
-		typeStream2:          {"stream", "stream v2", shapeStream, false},
-		typeSetListpack:      {"set", "listpack", shapeString, true},
-		typeStream3:          {"stream", "stream v3", shapeStream, false},
-		typeHashTTLPreGA:     {"hash", "hashtable with field TTLs, preview", shapeTTL, true},
-		typeHashPackTTLPreGA: {"hash", "listpack with field TTLs, preview", shapeString, true},
-		typeHashTTL:          {"hash", "hashtable with field TTLs", shapeFirstTTL, true},
-		typeHashPackTTL:      {"hash", "listpack with field TTLs", shapeTTLPack, true},
-	}[t]
+// known reports whether larder has this type.
+func (r *typeRow) known() bool { return r.blob != nil || r.element != nil }
+
+// typeRows has a hole where there is no such type: shapeNone.
+var typeRows = [numTypes]typeRow{
+	typeString:           {"string", "string", shapeString, store.TypeString, (*decoder).text, nil},
+	typeList:             {name: "list", form: "linked list", shape: shapeStrings},
+	typeSet:              {"set", "hashtable", shapeStrings, store.TypeSet, nil, (*decoder).member},
+	typeZset:             {name: "zset", form: "skiplist v1", shape: shapeZset},
+	typeHash:             {"hash", "hashtable", shapePairs, store.TypeHash, nil, (*decoder).field},
+	typeZset2:            {name: "zset", form: "skiplist", shape: shapeZset2},
+	typeModule2:          {name: "module", form: "module", shape: shapeModule},
+	typeHashZipmap:       {"hash", "zipmap", shapeString, store.TypeHash, (*decoder).hashZipmap, nil},
+	typeListZiplist:      {name: "list", form: "ziplist", shape: shapeString},
+	typeSetIntset:        {"set", "intset", shapeString, store.TypeSet, (*decoder).intset, nil},
+	typeZsetZiplist:      {name: "zset", form: "ziplist", shape: shapeString},
+	typeHashZiplist:      {"hash", "ziplist", shapeString, store.TypeHash, (*decoder).hashZiplist, nil},
+	typeListQuicklist:    {name: "list", form: "quicklist of ziplists", shape: shapeStrings},
+	typeStream:           {name: "stream", form: "stream", shape: shapeStream},
+	typeHashListpack:     {"hash", "listpack", shapeString, store.TypeHash, (*decoder).hashListpack, nil},
+	typeZsetListpack:     {name: "zset", form: "listpack", shape: shapeString},
+	typeListQuicklist2:   {name: "list", form: "quicklist", shape: shapeNodes},
+	typeStream2:          {name: "stream", form: "stream v2", shape: shapeStream},
+	typeSetListpack:      {"set", "listpack", shapeString, store.TypeSet, (*decoder).setListpack, nil},
+	typeStream3:          {name: "stream", form: "stream v3", shape: shapeStream},
+	typeHashTTLPreGA:     {"hash", "hashtable with field TTLs, preview", shapeTTL, store.TypeHash, nil, (*decoder).ttlField},
+	typeHashPackTTLPreGA: {"hash", "listpack with field TTLs, preview", shapeString, store.TypeHash, (*decoder).hashTTLPack, nil},
+	typeHashTTL:          {"hash", "hashtable with field TTLs", shapeFirstTTL, store.TypeHash, nil, (*decoder).ttlField},
+	typeHashPackTTL:      {"hash", "listpack with field TTLs", shapeTTLPack, store.TypeHash, (*decoder).hashTTLPack, nil},
 }

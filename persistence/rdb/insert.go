@@ -154,45 +154,29 @@ func (in *inserter) settle(err error, e *entry, name []byte, offset int64) {
 
 // insert adds the decoded value as a new key.
 func (in *inserter) insert(k store.Key, e *entry) error {
-	v, d := &in.view, &in.d
-	done := true
-	switch {
-	case d.typ == store.TypeString:
-		done = v.InsertString(k, d.str, e.expire)
-	case d.width != 0:
-		done = v.InsertIntegers(k, d.width, d.members)
-	case d.repeats():
+	d := &in.d
+	if d.repeats() {
 		return repeated(d.typ, k.Name, e.db)
-	default:
-		done = v.InsertDistinct(k, d.typ, d.list)
 	}
-	if !done {
+	if !codecs[d.typ].insert(&in.view, k, d, e.expire) {
 		return duplicate("key", k.Name, e.db)
 	}
-	in.attributes(k, e, d.typ)
+	in.attributes(k, e)
 	return nil
 }
 
 // addElements adds the decoded elements to a key that has some already.
-func (in *inserter) addElements(k store.Key, e *entry) (err error) {
-	n := 0
-	if in.d.typ == store.TypeHash {
-		n, err = in.view.SetFields(k, in.d.list)
-		n *= 2
-	} else {
-		n, err = in.view.AddMembers(k, in.d.list)
-	}
-	if err == nil && n != len(in.d.list) {
+func (in *inserter) addElements(k store.Key, e *entry) error {
+	row := &codecs[in.d.typ]
+	n, err := row.add(&in.view, k, in.d.list)
+	if err == nil && n != in.d.count() {
 		err = repeated(in.d.typ, k.Name, e.db)
 	}
 	return err
 }
 
-// attributes sets what a key has beside its value.
-func (in *inserter) attributes(k store.Key, e *entry, typ store.Type) {
-	if e.expire != 0 && typ != store.TypeString {
-		in.view.SetExpire(k, e.expire)
-	}
+// attributes sets when a key was accessed.
+func (in *inserter) attributes(k store.Key, e *entry) {
 	switch e.kind {
 	case accessIdle:
 		in.view.SetIdle(k, e.access)
@@ -201,17 +185,11 @@ func (in *inserter) attributes(k store.Key, e *entry, typ store.Type) {
 	}
 }
 
-// piece inserts a part of a large hash or set.
+// piece inserts a part of a large collection.
 func (in *inserter) piece(b *batch, p *piece) {
 	big := p.of
 	k := in.l.st.Key(big.name)
-	c := cursor{b: b.block[p.at:p.end]}
-	in.d.reset()
-	in.d.typ = store.TypeHash
-	if big.typ == typeSet {
-		in.d.typ = store.TypeSet
-	}
-	err := in.d.elements(&c, big.typ, p.n, big.firstTTL, in.l.o.Now)
+	err := in.d.piece(big, b.block[p.at:p.end], p.n, in.l.o.Now)
 	in.l.st.Lock(k.Shard())
 	defer in.l.st.Unlock(k.Shard())
 	in.view.DB = int(big.db)
@@ -250,7 +228,8 @@ func (in *inserter) finish(k store.Key, big *bigKey) {
 	case err != nil && big.begun:
 		in.view.Delete(k)
 	case err == nil:
-		in.attributes(k, &big.entry, store.TypeHash)
+		expiring(&in.view, k, big.expire, true)
+		in.attributes(k, &big.entry)
 	}
 	in.settle(err, &big.entry, big.name, big.offset)
 }

@@ -178,8 +178,5 @@ func duplicate(what string, name []byte, db int32) error {
 
 // repeated is the error for a collection with a name that comes twice.
 func repeated(typ store.Type, key []byte, db int32) error {
-	if typ == store.TypeHash {
-		return duplicate("field in hash", key, db)
-	}
-	return duplicate("member in set", key, db)
+	return duplicate(codecs[typ].repeated, key, db)
 }

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// bigKey is a hash or set that comes in pieces, inserted one by one by whoever
+// bigKey is a collection that comes in pieces, inserted one by one by whoever
 // gets them.
 type bigKey struct {
 	entry
@@ -21,22 +21,13 @@ type bigKey struct {
 	left  bool  // some fields had expired
 }
 
-// elements passes over the elements of a hash or set. One that gets longer than
-// a block is cut into pieces; whole tells that it was not.
-func (s *splitter) elements(e *entry, sh shape) (whole, ok bool) {
-	first, size, strings, numbers := 0, uint64(1), 1, 0
-	switch sh {
-	case shapePairs:
-		size, strings = 2, 2
-	case shapeTTL:
-		size, strings, numbers = 3, 2, 1
-	case shapeFirstTTL:
-		size, strings, numbers, first = 3, 2, 1, 8
-	}
-	if !s.skip(uint64(first)) {
+// elements passes over the elements of a collection. One that gets longer than
+// a block is cut into pieces; whole reports that it was not.
+func (s *splitter) elements(e *entry, l *layout) (whole, ok bool) {
+	if !s.skip(uint64(l.lead)) {
 		return false, false
 	}
-	n, ok := s.count(size)
+	n, ok := s.count(l.size)
 	if !ok {
 		return false, false
 	}
@@ -44,13 +35,13 @@ func (s *splitter) elements(e *entry, sh shape) (whole, ok bool) {
 	held := 0
 	for i := uint64(0); i < n; i++ {
 		if s.pos-s.keep > blockSize && held > 0 {
-			if s.cut == nil && !s.beginCut(e, n) {
+			if s.cut == nil && !s.beginCut(e, l, n) {
 				return false, false
 			}
 			s.cutPiece(start, held, false)
 			start, held = 0, 0
 		}
-		if !s.skipNumbers(numbers) || !s.skipStrings(strings) {
+		if !l.skip(&s.window) {
 			return false, false
 		}
 		held++
@@ -64,14 +55,14 @@ func (s *splitter) elements(e *entry, sh shape) (whole, ok bool) {
 }
 
 // beginCut decodes what all pieces of a collection have in common.
-func (s *splitter) beginCut(e *entry, n uint64) bool {
+func (s *splitter) beginCut(e *entry, l *layout, n uint64) bool {
 	b := &bigKey{entry: *e, n: n, offset: s.base + int64(s.keep)}
 	var ok bool
 	if b.name, ok = s.keyName(); !ok {
 		return false
 	}
 	s.name = b.name
-	if e.typ == typeHashTTL {
+	if l.lead != 0 {
 		b.firstTTL = binary.LittleEndian.Uint64(s.buf[s.keep+e.value:])
 	}
 	b.pieces.Store(1)

@@ -31,7 +31,7 @@ type Decoded struct{ d decoder }
 // other bytes do no harm. The error is ErrBadFormat. now, in unix milliseconds: the
 // fields of a hash that have expired by then are left out.
 func Decode(payload []byte, now int64) (*Decoded, error) {
-	if len(payload) <= footerSize || !rowOf(payload[0]).known {
+	if len(payload) <= footerSize || payload[0] >= numTypes {
 		return nil, ErrBadFormat
 	}
 	v := new(Decoded)
@@ -44,16 +44,7 @@ func Decode(payload []byte, now int64) (*Decoded, error) {
 // Store gives the value to a key that is absent and whose shard the caller holds.
 // The new key has no expiry time. It counts as one change.
 func (v *Decoded) Store(view *store.View, k store.Key) error {
-	done := false
-	switch d := &v.d; {
-	case d.typ == store.TypeString:
-		done = view.InsertString(k, d.str, 0)
-	case d.width != 0:
-		done = view.InsertIntegers(k, d.width, d.members)
-	default:
-		done = view.InsertDistinct(k, d.typ, d.list)
-	}
-	if !done {
+	if !codecs[v.d.typ].insert(view, k, &v.d, 0) {
 		return fmt.Errorf("BUG: the key %q to be restored exists", k.Name)
 	}
 	view.Dirty++

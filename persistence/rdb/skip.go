@@ -8,24 +8,6 @@ func (w *window) skipValue(typ byte, s shape) (elements uint64, ok bool) {
 	switch s {
 	case shapeString:
 		return 0, w.skipString()
-	case shapeStrings:
-		return w.skipElements(1, w.skipString)
-	case shapePairs:
-		return w.skipElements(2, func() bool { return w.skipStrings(2) })
-	case shapeZset:
-		return w.skipElements(2, func() bool { return w.skipString() && w.skipScore() })
-	case shapeZset2:
-		return w.skipElements(9, func() bool { return w.skipString() && w.skip(8) })
-	case shapeNodes:
-		_, ok := w.skipElements(2, func() bool { return w.skipNumber() && w.skipString() })
-		return 0, ok
-	case shapeTTL:
-		return w.skipElements(3, w.skipTTLField)
-	case shapeFirstTTL:
-		if !w.skip(8) {
-			return 0, false
-		}
-		return w.skipElements(3, w.skipTTLField)
 	case shapeTTLPack:
 		return 0, w.skip(8) && w.skipString()
 	case shapeStream:
@@ -33,7 +15,18 @@ func (w *window) skipValue(typ byte, s shape) (elements uint64, ok bool) {
 	case shapeModule:
 		return 0, w.skipModuleID() && w.skipModule()
 	}
-	return 0, w.fail(w.offset(), "unknown type of a value")
+	l := &layouts[s]
+	if l.skip == nil {
+		return 0, w.fail(w.offset(), "unknown type of a value")
+	}
+	if !w.skip(uint64(l.lead)) {
+		return 0, false
+	}
+	elements, ok = w.skipElements(l.size, func() bool { return l.skip(w) })
+	if s == shapeNodes {
+		elements = 0 // they are nodes
+	}
+	return elements, ok
 }
 
 // skipElements passes over a count and as many elements, each of at least size
@@ -68,6 +61,8 @@ func (w *window) skipStrings(n int) bool {
 	}
 	return true
 }
+
+func (w *window) skipPair() bool { return w.skipStrings(2) }
 
 func (w *window) skipTTLField() bool { return w.skipNumber() && w.skipStrings(2) }
 

@@ -257,7 +257,7 @@ func (s *splitter) entry(typ byte) bool {
 	e := s.key
 	s.key = entry{}
 	e.typ, e.db = typ, int32(s.db)
-	row := rowOf(typ)
+	row := &typeRows[typ]
 	if row.shape == shapeNone {
 		return s.fail(s.offset()-1, fmt.Sprintf("unknown RDB encoding type %d", typ))
 	}
@@ -268,19 +268,19 @@ func (s *splitter) entry(typ byte) bool {
 	s.doing, s.value = doingValue, s.pos-s.keep
 	e.value = s.value
 	switch {
-	case !row.known:
+	case !row.known():
 		return s.unknownKey(&e, row)
 	case s.dropUntil != 0 && e.expire != 0 && e.expire <= s.dropUntil:
 		s.h.expired()
 		_, ok := s.drop(&e, row)
 		return ok
-	case row.shape == shapeString || row.shape == shapeTTLPack:
-		if _, ok := s.skipValue(typ, row.shape); !ok {
-			return false
+	case row.element != nil:
+		if whole, ok := s.elements(&e, &layouts[row.shape]); !ok || !whole {
+			return ok
 		}
 	default:
-		if whole, ok := s.elements(&e, row.shape); !ok || !whole {
-			return ok
+		if _, ok := s.skipValue(typ, row.shape); !ok {
+			return false
 		}
 	}
 	e.at, e.value, e.end = s.keep+1, s.keep+e.value, s.pos
@@ -289,7 +289,7 @@ func (s *splitter) entry(typ byte) bool {
 }
 
 // drop passes over a value without keeping it.
-func (s *splitter) drop(e *entry, row typeRow) (elements uint64, ok bool) {
+func (s *splitter) drop(e *entry, row *typeRow) (elements uint64, ok bool) {
 	s.dropping = true
 	elements, ok = s.skipValue(e.typ, row.shape)
 	s.dropping = false
@@ -297,7 +297,7 @@ func (s *splitter) drop(e *entry, row typeRow) (elements uint64, ok bool) {
 }
 
 // unknownKey passes over the value of a type that larder does not have.
-func (s *splitter) unknownKey(e *entry, row typeRow) bool {
+func (s *splitter) unknownKey(e *entry, row *typeRow) bool {
 	f := &foreign{form: row.form, expire: e.expire}
 	f.Type, f.DB, f.Offset = row.name, s.db, s.base+int64(s.keep)
 	var ok bool

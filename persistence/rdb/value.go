@@ -30,25 +30,34 @@ func newBlobs() *blobs {
 }
 
 // build returns the type as which v is written, and the string if it is one: a
-// text, or a blob that is valid until the next call. Small sets of strings have
-// no form of their own in version 10.
-func (s *blobs) build(v *store.Value) (typ byte, blob []byte) {
+// text, or a blob that is valid until the next call. If it is none, whole is false.
+func (s *blobs) build(v *store.Value) (typ byte, blob []byte, whole bool) {
 	if cap(s.b) > keepBuffer {
 		s.b = nil
 	}
-	switch {
-	case v.Type() == store.TypeString:
-		return typeString, v.Text()
-	case v.Type() == store.TypeSet && v.Integers():
-		return typeSetIntset, s.intset(v)
-	case v.Type() == store.TypeSet:
-		return typeSet, nil
-	case v.Packed():
-		if blob := s.listpack(v); blob != nil {
-			return typeHashListpack, blob
-		}
+	row := &codecs[v.Type()]
+	if typ, blob, whole = row.inline(s, v); whole {
+		return typ, blob, true
 	}
-	return typeHash, nil
+	return row.big, nil, false
+}
+
+func (s *blobs) text(v *store.Value) (byte, []byte, bool) { return typeString, v.Text(), true }
+
+// set: small sets of strings have no form of their own in version 10.
+func (s *blobs) set(v *store.Value) (byte, []byte, bool) {
+	if !v.Integers() {
+		return 0, nil, false
+	}
+	return typeSetIntset, s.intset(v), true
+}
+
+func (s *blobs) hash(v *store.Value) (byte, []byte, bool) {
+	if !v.Packed() {
+		return 0, nil, false
+	}
+	blob := s.listpack(v)
+	return typeHashListpack, blob, blob != nil
 }
 
 // listpack returns nil if the result would be longer than largePack.

@@ -1,0 +1,72 @@
+package rdb
+
+import "github.com/larderkv/larder/store"
+
+// codec is how values of one of larder's types get into a file and out of it again. What the types
+// of the format need stands in format.go: one type of larder is several of those.
+type codec struct {
+	// inline returns the type as which a value is written that fits into one string, and that
+	// string: a text, or a blob that is valid until the next one. It returns false for all others.
+	inline func(s *blobs, v *store.Value) (typ byte, blob []byte, ok bool)
+	// big is the type of those others: a count, and as many elements as write writes. 0, the type
+	// of strings: there are none.
+	big   byte
+	write func(w elementWriter, item, value []byte)
+
+	stride   int    // items that one element is decoded to; 0 of strings, which have none
+	repeated string // what a name is that comes twice, for errors; "": it may
+	// insert adds the decoded value as a new key, expire in unix milliseconds, 0 for none. It
+	// returns false if the key exists.
+	insert func(v *store.View, k store.Key, d *decoder, expire int64) bool
+	// add adds the items of a piece to a key, which it makes if need be, and returns the number of
+	// elements that were not there.
+	add func(v *store.View, k store.Key, list [][]byte) (n int, err error)
+}
+
+// elementWriter takes the parts of elements: a file (Encoder) or a payload (Dumper).
+type elementWriter interface {
+	str(s []byte)
+	raw(b []byte)
+}
+
+var codecs = [store.NumTypes]codec{
+	store.TypeString: {inline: (*blobs).text, insert: insertString},
+	store.TypeHash: {
+		inline: (*blobs).hash, big: typeHash, write: writePair,
+		stride: 2, repeated: "field in hash", insert: insertDistinct, add: (*store.View).SetFields,
+	},
+	store.TypeSet: {
+		inline: (*blobs).set, big: typeSet, write: writeItem,
+		stride: 1, repeated: "member in set", insert: insertSet, add: (*store.View).AddMembers,
+	},
+}
+
+func writeItem(w elementWriter, item, _ []byte) { w.str(item) }
+
+func writePair(w elementWriter, item, value []byte) {
+	w.str(item)
+	w.str(value)
+}
+
+func insertString(v *store.View, k store.Key, d *decoder, expire int64) bool {
+	return v.InsertString(k, d.str, expire)
+}
+
+func insertSet(v *store.View, k store.Key, d *decoder, expire int64) bool {
+	if d.width == 0 {
+		return insertDistinct(v, k, d, expire)
+	}
+	return expiring(v, k, expire, v.InsertIntegers(k, d.width, d.members))
+}
+
+func insertDistinct(v *store.View, k store.Key, d *decoder, expire int64) bool {
+	return expiring(v, k, expire, v.InsertDistinct(k, d.typ, d.list))
+}
+
+// expiring gives a key that was inserted its expiry time.
+func expiring(v *store.View, k store.Key, expire int64, inserted bool) bool {
+	if inserted && expire != 0 {
+		v.SetExpire(k, expire)
+	}
+	return inserted
+}
