@@ -96,7 +96,7 @@ func (s *Server) open() (err error) {
 	s.net, err = netloop.New(netloop.Options{
 		Loops: int(v.IOThreads), Portable: portable,
 		NewSession: s.kernel.Connect,
-		Limits:     func() netloop.Limits { return limits(s.cfg.Values()) },
+		Limits:     func(class netloop.Class) netloop.Limits { return limits(s.cfg.Values(), config.Class(class)) },
 		Commit:     s.commit,
 		Log:        s.log,
 	})
@@ -110,15 +110,19 @@ func (s *Server) open() (err error) {
 	return nil
 }
 
-// limits are the bounds of one connection.
-func limits(v *config.Values) netloop.Limits {
-	out := v.OutputLimits[config.ClassNormal]
-	return netloop.Limits{
+// limits are the bounds of one connection. Only normal clients are closed for being idle: replicas and subscribers wait
+// for what the server has to say.
+func limits(v *config.Values, class config.Class) netloop.Limits {
+	out := v.OutputLimits[class]
+	lim := netloop.Limits{
 		QueryBuffer: v.ClientQueryBufferLimit,
 		OutputHard:  out.Hard, OutputSoft: out.Soft, OutputSoftSeconds: int(out.SoftSeconds),
-		IdleTimeout: time.Duration(v.Timeout) * time.Second,
-		KeepAlive:   time.Duration(v.TCPKeepAlive) * time.Second,
+		KeepAlive: time.Duration(v.TCPKeepAlive) * time.Second,
 	}
+	if class == config.ClassNormal {
+		lim.IdleTimeout = time.Duration(v.Timeout) * time.Second
+	}
+	return lim
 }
 
 // followConfig keeps what the store reads for itself equal to the parameters.

@@ -107,7 +107,8 @@ func (testConn) LocalAddr() string        { return "127.0.0.1:2" }
 func (testConn) FD() int                  { return -1 }
 func (testConn) Created() time.Time       { return time.Time{} }
 func (testConn) Unix() bool               { return false }
-func (testConn) Post(f func())            { f() }
+func (testConn) Class() netloop.Class     { return 0 }
+func (testConn) SetClass(netloop.Class)   {}
 func (testConn) Resume()                  {}
 func (testConn) Kill(netloop.CloseReason) {}
 func (testConn) Push([]byte)              {}

@@ -276,16 +276,17 @@ type fakeConn struct {
 	reason  atomic.Uint32
 }
 
-func (f *fakeConn) ID() uint64           { return f.id }
-func (f *fakeConn) RemoteAddr() string   { return f.addr }
-func (f *fakeConn) LocalAddr() string    { return "127.0.0.1:6379" }
-func (f *fakeConn) FD() int              { return -1 }
-func (f *fakeConn) Created() time.Time   { return time.UnixMilli(1_700_000_000_000) }
-func (f *fakeConn) Unix() bool           { return false }
-func (f *fakeConn) Post(func())          {}
-func (f *fakeConn) Resume()              { f.resumed.Store(true) }
-func (f *fakeConn) Push([]byte)          {}
-func (f *fakeConn) Sizes() netloop.Sizes { return netloop.Sizes{} }
+func (f *fakeConn) ID() uint64             { return f.id }
+func (f *fakeConn) RemoteAddr() string     { return f.addr }
+func (f *fakeConn) LocalAddr() string      { return "127.0.0.1:6379" }
+func (f *fakeConn) FD() int                { return -1 }
+func (f *fakeConn) Created() time.Time     { return time.UnixMilli(1_700_000_000_000) }
+func (f *fakeConn) Unix() bool             { return false }
+func (f *fakeConn) Class() netloop.Class   { return 0 }
+func (f *fakeConn) SetClass(netloop.Class) {}
+func (f *fakeConn) Resume()                { f.resumed.Store(true) }
+func (f *fakeConn) Push([]byte)            {}
+func (f *fakeConn) Sizes() netloop.Sizes   { return netloop.Sizes{} }
 func (f *fakeConn) Kill(r netloop.CloseReason) {
 	f.reason.Store(uint32(r))
 	f.killed.Store(true)

@@ -11,18 +11,20 @@ import (
 	"github.com/tidwall/redcon"
 )
 
-// greeting is the request that redcon is made to see in place of the client's first bytes: one empty argument, the
-// shortest that its parser passes to the handler.
+// greeting is the request that redcon is made to see in place of the client's first bytes: one
+// empty argument, the shortest that its parser passes to the handler.
 const greeting = "*1\r\n$0\r\n\r\n"
 
-// The pause after a failed accept (out of descriptors, as a rule): doubled from first to last while it goes on failing.
+// The pause after a failed accept (out of descriptors, as a rule): doubled from first to last while
+// it goes on failing.
 const (
 	firstAcceptPause = 10 * time.Millisecond
 	lastAcceptPause  = time.Second
 )
 
-// accepted is a new connection while redcon holds it. redcon's first Read gets the greeting, which makes it call the
-// handler on a goroutine of its own; the handler takes the connection away. No byte of the client's goes through here.
+// accepted is a new connection while redcon holds it. redcon's first Read gets the greeting, which
+// makes it call the handler on a goroutine of its own; the handler takes the connection away. No
+// byte of the client's goes through here.
 type accepted struct {
 	net.Conn
 	greeted bool
@@ -37,7 +39,8 @@ func (a *accepted) Read(p []byte) (int, error) {
 	return copy(p, greeting), nil
 }
 
-// Close is redcon's when its Serve ends before the handler has run; a connection that has been taken over is not closed.
+// Close is redcon's when its Serve ends before the handler has run; a connection that has been
+// taken over is not closed.
 func (a *accepted) Close() error {
 	if a.gone.CompareAndSwap(false, true) {
 		return a.Conn.Close()
@@ -45,7 +48,8 @@ func (a *accepted) Close() error {
 	return nil
 }
 
-// listener hands out accepted connections, and outlives errors: redcon would ask again at once, and spin.
+// listener hands out accepted connections, and outlives errors: redcon would ask again at once, and
+// spin.
 type listener struct {
 	net.Listener
 	server *Server
@@ -86,8 +90,8 @@ func (l *listener) Close() error {
 	return err
 }
 
-// Serve accepts connections from ln, through redcon.Server, until Shutdown or Close, or until ln is closed; it closes ln.
-// Call it once per listener, from any goroutine.
+// Serve accepts connections from ln, through redcon.Server, until Shutdown or Close, or until ln is
+// closed; it closes ln. Call it once per listener, from any goroutine.
 func (s *Server) Serve(ln net.Listener) error {
 	l := &listener{Listener: ln, server: s, closed: make(chan struct{})}
 	if !s.addListener(l) {

@@ -45,11 +45,12 @@ func (l *scripted) Close() error {
 	return l.Listener.Close()
 }
 
-// TestAcceptErrors: a failing accept is tried again, and a connection without a descriptor gets the portable driver.
+// TestAcceptErrors: a failing accept is tried again, and a connection without a descriptor gets the
+// portable driver.
 func TestAcceptErrors(t *testing.T) {
 	session := make(chan *lineSession, 1)
 	s, err := New(Options{
-		Limits: func() Limits { return Limits{KeepAlive: time.Second} },
+		Limits: func(Class) Limits { return Limits{KeepAlive: time.Second} },
 		NewSession: func(c Conn) (Session, []byte) {
 			one := &lineSession{conn: c, closed: make(chan CloseReason, 1)}
 			session <- one

@@ -9,8 +9,9 @@ const (
 	keptPerSize = 256 << 10
 )
 
-// buffers is one loop's store of unused buffers: leftovers of a read come and go with nearly every turn of a connection
-// that pipelines, and must cost the collector nothing. Not safe for concurrent use.
+// buffers is one loop's store of unused buffers: leftovers of a read come and go with nearly every
+// turn of a connection that pipelines, and must cost the collector nothing. Not safe for concurrent
+// use.
 type buffers struct {
 	free [maxClass - minClass + 1][][]byte
 }
@@ -32,7 +33,8 @@ func (p *buffers) get(n int) []byte {
 	return b[:0]
 }
 
-// put takes a buffer that nobody uses any longer; one of another size than get's is left to the collector.
+// put takes a buffer that nobody uses any longer; one of another size than get's is left to the
+// collector.
 func (p *buffers) put(b []byte) {
 	n := cap(b)
 	if n < 1<<minClass || n > 1<<maxClass || n&(n-1) != 0 {

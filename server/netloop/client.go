@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// client is what both drivers know of a connection: who it is, and the sizes that others may ask for. The addresses are
-// kept as numbers, the smaller form, and printed on demand.
+// client is what both drivers know of a connection: who it is, and the sizes that others may ask
+// for. The addresses are kept as numbers, the smaller form, and printed on demand.
 type client struct {
 	id      uint64
 	created int64 // unix nanoseconds
@@ -16,7 +16,8 @@ type client struct {
 	remote  netip.AddrPort
 	local   netip.AddrPort
 	path    string // of a Unix socket, shared by its connections
-	sizes   struct{ query, queryFree, output, memory, read, written atomic.Int64 }
+	class   atomic.Uint32
+	sizes   struct{ query, queryFree, output, pushed, memory, read, written atomic.Int64 }
 }
 
 func (c *client) init(id uint64, nc net.Conn, fd int) {
@@ -37,6 +38,9 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
+func (c *client) Class() Class     { return Class(c.class.Load()) }
+func (c *client) SetClass(k Class) { c.class.Store(uint32(k)) }
+
 func (c *client) ID() uint64         { return c.id }
 func (c *client) FD() int            { return c.fd }
 func (c *client) Created() time.Time { return time.Unix(0, c.created) }
@@ -56,8 +60,8 @@ func (c *client) sizesWith(own int) Sizes {
 	z := Sizes{
 		QueryBuf:  c.sizes.query.Load(),
 		QueryFree: c.sizes.queryFree.Load(),
-		Output:    c.sizes.output.Load(),
-		Memory:    c.sizes.memory.Load(),
+		Output:    c.owed(),
+		Memory:    c.sizes.memory.Load() + c.sizes.pushed.Load(),
 		Read:      c.sizes.read.Load(),
 		Written:   c.sizes.written.Load(),
 	}
@@ -65,9 +69,18 @@ func (c *client) sizesWith(own int) Sizes {
 	return z
 }
 
-// setSizes publishes the buffers' sizes: rest bytes of a query buffer with room for query, and unsent bytes of output. In
-// all the connection takes memory bytes; if that is new, the session is told. They rarely change, and looking is cheaper
-// than storing.
+// owed is the output that the client has not taken, in bytes: that of its own turns and what others
+// have pushed.
+func (c *client) owed() int64 { return c.sizes.output.Load() + c.sizes.pushed.Load() }
+
+// pastHard reports whether n more bytes to push would be more output than the class may have.
+func (c *client) pastHard(lim *Limits, n int) bool {
+	return lim.OutputHard > 0 && c.owed()+int64(n) > lim.OutputHard
+}
+
+// setSizes publishes the buffers' sizes: rest bytes of a query buffer with room for query, and
+// unsent bytes of output. In all the connection takes memory bytes; if that is new, the session is
+// told. They rarely change, and looking is cheaper than storing.
 func (c *client) setSizes(s Session, rest, query, unsent, memory int) {
 	setIfNew(&c.sizes.query, rest)
 	setIfNew(&c.sizes.queryFree, query-rest)
@@ -80,7 +93,8 @@ func (c *client) setSizes(s Session, rest, query, unsent, memory int) {
 	}
 }
 
-// clearSizes is for the end: the connection takes nothing any more, and its session hears of nothing any more.
+// clearSizes is for the end: the connection takes nothing any more, and its session hears of
+// nothing any more.
 func (c *client) clearSizes() {
 	c.sizes.query.Store(0)
 	c.sizes.queryFree.Store(0)

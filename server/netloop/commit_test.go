@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// commitCases are the ways on which a reply leaves: the shared buffer, a buffer that becomes the shared one, one of the
-// connection's own, a last reply, and a reply after Resume.
+// commitCases are the ways on which a reply leaves: the shared buffer, a buffer that becomes the
+// shared one, one of the connection's own, a last reply, and a reply after Resume.
 var commitCases = []struct {
 	name, request string
 	reply         int // bytes
@@ -28,7 +28,8 @@ var commitCases = []struct {
 	{name: "resumed", request: "block\n", reply: 8, resume: true, next: "echo x\n"},
 }
 
-// eachCommitCase runs test with a client that has sent the case's request, or has been resumed, after prepare.
+// eachCommitCase runs test with a client that has sent the case's request, or has been resumed,
+// after prepare.
 func eachCommitCase(t *testing.T, test func(t *testing.T, s *testServer, i int, begin func(prepare func()) *testClient)) {
 	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
 		for i, tc := range commitCases {
@@ -54,7 +55,8 @@ func eachCommitCase(t *testing.T, test func(t *testing.T, s *testServer, i int, 
 	})
 }
 
-// TestCommitFirst looks into the client's socket while Commit runs: what has been sent is there at once.
+// TestCommitFirst looks into the client's socket while Commit runs: what has been sent is there at
+// once.
 func TestCommitFirst(t *testing.T) {
 	eachCommitCase(t, func(t *testing.T, s *testServer, i int, begin func(func()) *testClient) {
 		tc := commitCases[i]

@@ -9,15 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connMemory is what a connection takes besides buffers, in bytes: itself and its place in the loop's table, which grows
-// by a quarter at a time.
+// connMemory is what a connection takes besides buffers, in bytes: itself and its place in the
+// loop's table, which grows by a quarter at a time.
 const connMemory = int(unsafe.Sizeof(conn{})) + 10
 
-// conn is a connection of an event loop. But for the embedded client, which is fixed or atomic, its fields belong to the
-// loop's goroutine.
+// conn is a connection of an event loop. But for the embedded client, which is fixed or atomic, and
+// fields with a note, its fields belong to the loop's goroutine.
 type conn struct {
 	client
-	loop    *loop
+	loop    *loop  // fixed
+	pushed  []byte // under loop.notices.mu: what Push has been given and the loop has not sent yet
 	session Session
 	preview Previewer // the session, if it is one
 
@@ -30,8 +31,9 @@ type conn struct {
 	active    int64         // loop time of the last byte in either direction, unix nanoseconds
 	softSince int64         // loop time since when the output is past the soft limit, or held back; 0: it is not
 	killed    atomic.Uint32 // the first Kill's reason plus one
+	notices   notice        // under loop.notices.mu: what others want of the connection
 	reason    CloseReason   // why closing
-	roomAsked bool          // the kernel has been asked to tell when it can take output
+	roomAsked bool          // there is unsent output, and the kernel reports when it can take some
 	readable  bool          // there may be input in the socket
 	ended     bool          // the client has ended its side; what it sent before may not be read yet
 	inAgain   bool          // in loop.again
@@ -42,29 +44,43 @@ type conn struct {
 	closed    bool
 }
 
-func (c *conn) Post(f func()) {
-	c.loop.mail.post(func() {
-		if !c.closed {
-			f()
-		}
-	})
-}
-
-func (c *conn) Resume() { c.Post(c.resume) }
+func (c *conn) Resume() { c.loop.notices.post(c, noticeResume, nil) }
 
 func (c *conn) Kill(reason CloseReason) {
 	if c.killed.CompareAndSwap(0, uint32(reason)+1) {
-		c.Post(func() { c.close(reason) })
+		c.loop.notices.post(c, noticeKill, nil)
 	}
 }
 
 func (c *conn) Push(b []byte) {
-	b = append([]byte(nil), b...)
-	c.Post(func() {
-		if !c.closing && c.send(b, false) {
-			c.watch()
-		}
-	})
+	switch lim := c.limits(); {
+	case c.killed.Load() != 0:
+	case c.pastHard(&lim, len(b)):
+		c.Kill(OutputHardLimit)
+	default:
+		c.loop.notices.post(c, noticePush, b)
+	}
+}
+
+// limits are those of the connection's class. Safe from any goroutine.
+func (c *conn) limits() Limits { return c.loop.server.opts.Limits(c.Class()) }
+
+// heed does what others want of the connection. Messages go out before the reply that a blocked
+// client waits for: they belong to no request, and what has been made ready for them first is sent
+// first.
+func (c *conn) heed(what notice, pushed []byte) {
+	if what&noticeNew != 0 {
+		c.loop.register(c)
+	}
+	if what&noticeKill != 0 {
+		c.close(CloseReason(c.killed.Load() - 1))
+	}
+	if len(pushed) > 0 && !c.closed && !c.closing && c.send(pushed, false) {
+		c.watch()
+	}
+	if what&noticeResume != 0 && !c.closed {
+		c.resume()
+	}
 }
 
 func (c *conn) Sizes() Sizes { return c.sizesWith(connMemory) }
@@ -77,8 +93,8 @@ func (c *conn) due() bool {
 	return !c.closed && !c.closing && !c.blocked && !c.paused && (c.leftover || c.readable)
 }
 
-// ready handles what the kernel has to say about the connection. Events are edge-triggered: what cannot be looked at now
-// is remembered, not reported again.
+// ready handles what the kernel has to say about the connection. Events are edge-triggered: what
+// cannot be looked at now is remembered, not reported again.
 func (c *conn) ready(events uint32) {
 	if events&unix.EPOLLOUT != 0 && c.unsent() > 0 && !c.flush() {
 		return
@@ -108,11 +124,12 @@ func (c *conn) turn() {
 	c.read()
 }
 
-// read takes input in and gives the connection its turn, with others at the end of the round if the input lies in the
-// shared buffer. A short leftover goes in front of it there, behind a long one it is read in place.
+// read takes input in and gives the connection its turn, with others at the end of the round if the
+// input lies in the shared buffer. A short leftover goes in front of it there, behind a long one it
+// is read in place.
 func (c *conn) read() {
 	l := c.loop
-	if c.killed.Load() != 0 { // its letter is on its way
+	if c.killed.Load() != 0 { // the loop closes it when it comes to its notices
 		return
 	}
 	rest := c.rest()
@@ -141,7 +158,8 @@ func (c *conn) read() {
 		c.hangUp()
 		return
 	}
-	// A short read has emptied the socket, and whatever comes later is a new event; but not an end that is there already.
+	// A short read has emptied the socket, and whatever comes later is a new event; but not an end
+	// that is there already.
 	c.readable = n == len(buf) || c.ended
 	l.count.in += int64(n)
 	l.count.reads++
@@ -156,7 +174,8 @@ func (c *conn) read() {
 	l.addRead(c, len(rest)+n)
 }
 
-// hangUp: the client has ended its side. Redis drops what it has not sent by then; here the client gets all the replies.
+// hangUp: the client has ended its side. Redis drops what it has not sent by then; here the client
+// gets all the replies.
 func (c *conn) hangUp() {
 	if c.unsent() == 0 {
 		c.close(ClientClosed)
@@ -180,8 +199,9 @@ func (c *conn) makeRoom() []byte {
 	return buf[:min(len(buf), directSize)]
 }
 
-// grow makes room in the query buffer for a long request. If the session has no memory for it, the buffer at most doubles
-// what the client has really sent, less if the session knows that less is missing.
+// grow makes room in the query buffer for a long request. If the session has no memory for it, the
+// buffer at most doubles what the client has really sent, less if the session knows that less is
+// missing.
 func (c *conn) grow() {
 	rest, old := c.rest(), c.query
 	size := len(rest) + growth(c.session, len(rest), minRoom)
@@ -199,7 +219,8 @@ func (c *conn) grow() {
 	c.replaceQuery(append(c.loop.buffers.get(size), rest...))
 }
 
-// replaceQuery puts another buffer, or none, in the place of the query buffer, whose memory goes where it came from.
+// replaceQuery puts another buffer, or none, in the place of the query buffer, whose memory goes
+// where it came from.
 func (c *conn) replaceQuery(b []byte) {
 	old := c.query
 	c.query, c.taken = b, 0
@@ -231,7 +252,7 @@ func (c *conn) resume() {
 		next = Yield // to what came in meanwhile
 	}
 	c.loop.endTurn(c, out, next)
-	c.loop.settle() // before the next letter
+	c.loop.settle() // before the next notice
 }
 
 // keepRest keeps the input that the session has not taken.
@@ -248,7 +269,8 @@ func (c *conn) keepRest(rest []byte, taken int, inQuery bool) {
 	c.replaceQuery(b)
 }
 
-// settle ends a turn: it sends the output and does what the session wants next. own: out may be kept.
+// settle ends a turn: it sends the output and does what the session wants next. own: out may be
+// kept.
 func (c *conn) settle(out []byte, own bool, next Action) {
 	if next == CloseNow {
 		c.close(Quit)
@@ -272,7 +294,7 @@ func (c *conn) settle(out []byte, own bool, next Action) {
 		return
 	}
 	if len(c.query) > 0 {
-		if lim := c.loop.server.opts.Limits(); lim.QueryBuffer > 0 && int64(len(c.rest())) > lim.QueryBuffer {
+		if lim := c.limits(); lim.QueryBuffer > 0 && int64(len(c.rest())) > lim.QueryBuffer {
 			c.close(QueryBufferLimit)
 			return
 		}
@@ -280,8 +302,8 @@ func (c *conn) settle(out []byte, own bool, next Action) {
 	c.watch()
 }
 
-// send writes out once; what the kernel does not take waits behind what it has not taken before. own: out may be kept.
-// It returns false if the connection is closed.
+// send writes out once; what the kernel does not take waits behind what it has not taken before.
+// own: out may be kept. It returns false if the connection is closed.
 func (c *conn) send(out []byte, own bool) bool {
 	n := 0
 	if len(out) > 0 && c.unsent() == 0 {
@@ -293,11 +315,12 @@ func (c *conn) send(out []byte, own bool) bool {
 		return true
 	}
 	c.hold(out, n, own)
-	lim := c.loop.server.opts.Limits()
+	lim := c.limits()
 	return c.checkOutput(&lim)
 }
 
-// write hands b to the kernel, once. It returns how much of it was taken, or -1: the connection is closed.
+// write hands b to the kernel, once. It returns how much of it was taken, or -1: the connection is
+// closed.
 func (c *conn) write(b []byte) int {
 	n, errno := send(c.fd, b)
 	switch errno {
@@ -332,7 +355,8 @@ func (c *conn) hold(out []byte, n int, own bool) {
 	}
 }
 
-// checkOutput applies the limits to output that the client does not take. It returns false if the connection is closed.
+// checkOutput applies the limits to output that the client does not take. It returns false if the
+// connection is closed.
 func (c *conn) checkOutput(lim *Limits) bool {
 	n := int64(c.unsent())
 	if lim.OutputHard > 0 && n > lim.OutputHard {
@@ -355,7 +379,8 @@ func (c *conn) checkOutput(lim *Limits) bool {
 	return true
 }
 
-// flush sends what has been waiting for room in the kernel. It returns false if the connection is closed.
+// flush sends what has been waiting for room in the kernel. It returns false if the connection is
+// closed.
 func (c *conn) flush() bool {
 	n := c.write(c.output[c.sent:])
 	if n < 0 {
@@ -379,8 +404,8 @@ func (c *conn) dropOutput() {
 	c.output, c.sent = nil, 0
 }
 
-// watch makes sure that the connection is heard of again: by a turn in the next round if one is due, and by an event when
-// the kernel can take more if there is unsent output.
+// watch makes sure that the connection is heard of again: by a turn in the next round if one is
+// due, and by an event when the kernel can take more if there is unsent output.
 func (c *conn) watch() {
 	c.account()
 	if !c.inAgain && c.due() {
@@ -394,6 +419,9 @@ func (c *conn) watch() {
 	interest := listening
 	if c.roomAsked {
 		interest |= unix.EPOLLOUT
+		c.loop.owing++
+	} else {
+		c.loop.owing--
 	}
 	if err := control(c.loop.ep, unix.EPOLL_CTL_MOD, c.fd, interest); err != nil {
 		c.loop.server.log.Warn("cannot watch a connection", "error", err)
@@ -436,6 +464,9 @@ func (c *conn) close(reason CloseReason) {
 	c.closed = true
 	l.conns[c.fd] = nil
 	l.live--
+	if c.roomAsked {
+		l.owing--
+	}
 	c.dropQuery()
 	l.server.close(c.session, reason)
 	c.loop.load.Add(-1)
@@ -451,6 +482,7 @@ func (c *conn) close(reason CloseReason) {
 // discard closes a connection that has no session yet.
 func (c *conn) discard() {
 	c.loop.load.Add(-1)
+	c.closed = true
 	c.report(unix.Close(c.fd))
 }
 

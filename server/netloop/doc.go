@@ -1,20 +1,23 @@
-// Package netloop owns connections from accept to close, and moves bytes between them and sessions. It knows neither
-// requests nor commands: a Session takes input and returns output and what is to happen next.
+// Package netloop owns connections from accept to close, and moves bytes between them and sessions.
+// It knows neither requests nor commands: a Session takes input and returns output and what is to
+// happen next.
 //
 // # Accepting
 //
-// redcon.Server accepts every connection, but must not read any: its parser has no limits, ends the process on
-// "*1\r\n$-2\r\n" and spins on a large count. So the listener given to it returns connections whose first Read answers
-// "*1\r\n$0\r\n\r\n" without touching the socket. redcon parses that, calls the handler, and the handler detaches the
-// connection and gives it to a driver. redcon's goroutine ends and its buffers are garbage then; its own Close of a
-// connection that has been taken away does nothing. Its accept loop retries errors at once, so the listener keeps them
+// redcon.Server accepts every connection, but must not read any: its parser has no limits, ends the
+// process on "*1\r\n$-2\r\n" and spins on a large count. So the listener given to it returns
+// connections whose first Read answers "*1\r\n$0\r\n\r\n" without touching the socket. redcon
+// parses that, calls the handler, and the handler detaches the connection and gives it to a driver.
+// redcon's goroutine ends and its buffers are garbage then; its own Close of a connection that has
+// been taken away does nothing. Its accept loop retries errors at once, so the listener keeps them
 // from it: out of descriptors, it logs, waits 10 ms to 1 s and goes on.
 //
 // # The loops
 //
-// On Linux a socket's descriptor is duplicated and Go's copy closed, which takes it out of the runtime's poller, and one of
-// the loops takes it. A loop is a goroutine locked to its thread (a single client's round trip took 1.2 us less than
-// without the lock) that alone touches its connections; there are no locks on the way of a request. One round:
+// On Linux a socket's descriptor is duplicated and Go's copy closed, which takes it out of the
+// runtime's poller, and one of the loops takes it. A loop is a goroutine locked to its thread (a
+// single client's round trip took 1.2 us less than without the lock) that alone touches its
+// connections; there are no locks on the way of a request. One round:
 //
 //	poll     epoll_wait, without waiting if there are leftovers. For up to 20 ms it waits as if it were computing, and only
 //	         then tells the scheduler that it waits.
@@ -23,73 +26,85 @@
 //	settle   One Commit for all turns, one send per connection, then what its session has asked for. Sending after the
 //	         turns, rather than within each, wakes the clients together, and they answer together: more events per round,
 //	         and more turns that one Commit covers.
-//	mail     What other goroutines have posted (Resume, Kill, Push, new connections); an eventfd announces it.
+//	notices  What other goroutines want (Resume, Kill, Push, new connections); an eventfd announces it.
 //	again    A turn for each connection with leftovers: complete requests that the session has put off, or unread input.
 //
-// So a busy connection costs one recv and one send per round, and a share of an epoll_wait. recv, send and the first poll
-// are raw system calls: they do not block, or not for long, and telling the scheduler costs as much as a short one takes.
-// Events are edge-triggered, because epoll_wait looks at each level-triggered socket a second time in the next round; the
-// price is to remember (conn.readable, conn.ended) what could not be acted on when it was reported. A short read has
-// emptied the socket and needs no second one to say so. The clock is read every 8 rounds, or after a long wait.
+// So a busy connection costs one recv and one send per round, and a share of an epoll_wait. recv,
+// send and the first poll are raw system calls: they do not block, or not for long, and telling the
+// scheduler costs as much as a short one takes. Events are edge-triggered, because epoll_wait looks
+// at each level-triggered socket a second time in the next round; the price is to remember
+// (conn.readable, conn.ended) what could not be acted on when it was reported. A short read has
+// emptied the socket and needs no second one to say so. The clock is read every 8 rounds, or after
+// a long wait.
 //
-// Nobody gets more than one turn per round, and a turn is at most 64 KiB of input in the shared buffer, or 256 KiB behind a
-// long leftover, and what a session does before it yields: a client that always wants more delays another one by one turn.
+// Nobody gets more than one turn per round, and a turn is at most 64 KiB of input in the shared
+// buffer, or 256 KiB behind a long leftover, and what a session does before it yields: a client
+// that always wants more delays another one by one turn.
 //
 // # Commit
 //
-// No byte of a reply leaves before Options.Commit has succeeded after the turn that wrote it. For that the output of turns
-// has one way out, settle; what goes out elsewhere was committed before (output that the kernel did not take at first), or
-// answers nobody's request (Push). Commit may wait for a disk: the loop waits with it, since all its clients' replies do,
-// and blocking system calls of package os let the scheduler know. If it fails, nobody can say whether the changes of these
-// turns will be found again after a crash, so their clients get no reply at all: the connections are closed. Turns that
-// changed nothing are answered all the same, though they may have read such changes: a disk that fails is to make writing
-// fail, not reading.
+// No byte of a reply leaves before Options.Commit has succeeded after the turn that wrote it. For
+// that the output of turns has one way out, settle; what goes out elsewhere was committed before
+// (output that the kernel did not take at first), or answers nobody's request (Push). Commit may
+// wait for a disk: the loop waits with it, since all its clients' replies do, and blocking system
+// calls of package os let the scheduler know. If it fails, nobody can say whether the changes of
+// these turns will be found again after a crash, so their clients get no reply at all: the
+// connections are closed. Turns that changed nothing are answered all the same, though they may
+// have read such changes: a disk that fails is to make writing fail, not reading.
 //
 // # Memory
 //
-// An idle connection has no buffer: 1,060 bytes of resident memory with a session of a parser and little else, where Redis
-// 7.0.15 takes 9,100 (9,000 connections that have sent one PING each). Leftovers of a read are copied to a buffer of their
-// size from the loop's own store and go in front of the next read. From 4 KiB on they are read behind in place, and the
-// query buffer grows by as much as has honestly arrived, or by what the session says is missing (Wanter) if that is less: a
-// declared length alone gets nothing.
+// An idle connection has no buffer: 1,060 bytes of resident memory with a session of a parser and
+// little else, where Redis 7.0.15 takes 9,100 (9,000 connections that have sent one PING each).
+// Leftovers of a read are copied to a buffer of their size from the loop's own store and go in
+// front of the next read. From 4 KiB on they are read behind in place, and the query buffer grows
+// by as much as has honestly arrived, or by what the session says is missing (Wanter) if that is
+// less: a declared length alone gets nothing.
 //
-// A session may have a long request received into memory of its own (Lender), where it can stay. To collect 100 MB in a
-// buffer that grows means copies of 32 and 64 MB within a turn, and another one for whoever stores them. Such memory holds
-// one request: no read goes beyond what the session says belongs to it, so nothing needs to be saved from there when the
-// request is executed. A read takes 256 KiB of it at most, page faults included; what is not received yet takes no memory.
+// A session may have a long request received into memory of its own (Lender), where it can stay. To
+// collect 100 MB in a buffer that grows means copies of 32 and 64 MB within a turn, and another one
+// for whoever stores them. Such memory holds one request: no read goes beyond what the session says
+// belongs to it, so nothing needs to be saved from there when the request is executed. A read takes
+// 256 KiB of it at most, page faults included; what is not received yet takes no memory.
 //
-// What a connection takes is published after each turn, and its session is told when it has changed (Sizer): before that a
-// round appends 8 MiB to query buffers at most, so that whoever bounds the memory of all connections is late by no more.
+// What a connection takes is published after each turn, and its session is told when it has changed
+// (Sizer): before that a round appends 8 MiB to query buffers at most, so that whoever bounds the
+// memory of all connections is late by no more.
 //
-// Output that the kernel does not take stays with the connection, and EPOLLOUT says when to go on. A connection that owes
-// more than Limits.OutputPause, or has put requests off and owes anything, is paused: neither read nor executed until all of
-// it has gone out. A client that pipelines 20 GB worth of GETs and never reads costs one pause's output and the kernel's
-// buffers, and nobody else notices; Redis would collect all of it. Clients that write a pipeline of any size before they
-// read must be prepared for the server to stop reading; all that use a reasonable batch, or read meanwhile, are.
+// Output that the kernel does not take stays with the connection, and EPOLLOUT says when to go on.
+// A connection that owes more than Limits.OutputPause, or has put requests off and owes anything,
+// is paused: neither read nor executed until all of it has gone out. A client that pipelines 20 GB
+// worth of GETs and never reads costs one pause's output and the kernel's buffers, and nobody else
+// notices; Redis would collect all of it. Clients that write a pipeline of any size before they
+// read must be prepared for the server to stop reading; all that use a reasonable batch, or read
+// meanwhile, are.
 //
 // # Ends
 //
-// A client that ends its side gets the replies to what it has sent, then the connection is closed. (Redis closes at once and
-// drops what the kernel has not taken by then.) One that does so while its session is blocked is closed at once, as in
-// Redis, so that nothing is handed to somebody who has gone. After a last reply (QUIT, a protocol error, a refusal, the
-// server's end) this side is shut down and what has arrived is read before closing: with unread input close sends a reset,
+// A client that ends its side gets the replies to what it has sent, then the connection is closed.
+// (Redis closes at once and drops what the kernel has not taken by then.) One that does so while
+// its session is blocked is closed at once, as in Redis, so that nothing is handed to somebody who
+// has gone. After a last reply (QUIT, a protocol error, a refusal, the server's end) this side is
+// shut down and what has arrived is read before closing: with unread input close sends a reset,
 // which can overtake the reply.
 //
 // Every end has a CloseReason, and Session.Closed is called once with it.
 //
 // # The portable driver
 //
-// Where there is no epoll, for connections without a descriptor (TLS), and if Options.Portable says so, a goroutine per
-// connection drives the same sessions over net.Conn. Posted functions run between its reads; a read deadline in the past
-// interrupts a read that waits. Writing blocks, which is all the back-pressure that is needed: whoever does not read is not
-// read either. An idle connection waits with a buffer of 512 bytes; one that needs more borrows 64 KiB and gives them back
-// when it has been idle for a second: 7,800 bytes per idle connection, most of it stacks.
+// Where there is no epoll, for connections without a descriptor (TLS), and if Options.Portable says
+// so, a goroutine per connection drives the same sessions over net.Conn. What others want is done
+// between its reads; a read deadline in the past interrupts a read that waits. Writing blocks,
+// which is all the back-pressure that is needed: whoever does not read is not read either. An idle
+// connection waits with a buffer of 512 bytes; one that needs more borrows 64 KiB and gives them
+// back when it has been idle for a second: 7,800 bytes per idle connection, most of it stacks.
 //
 // # Figures
 //
-// Server CPU per operation in microseconds, SET of 64 bytes by redis-benchmark with 50 clients; medians of 7 to 9 runs in
-// turns on 2 cores shared with the client. The sessions parse and answer but store nothing, so these are the costs of this
-// package and protocol beside those of the whole of Redis 7.0.15:
+// Server CPU per operation in microseconds, SET of 64 bytes by redis-benchmark with 50 clients;
+// medians of 7 to 9 runs in turns on 2 cores shared with the client. The sessions parse and answer
+// but store nothing, so these are the costs of this package and protocol beside those of the whole
+// of Redis 7.0.15:
 //
 //	            P=1    P=16   P=100
 //	Redis       9.30   1.39   1.05
@@ -97,8 +112,9 @@
 //	two loops  10.97   0.70   0.18
 //	portable    9.70   0.63   0.15
 //
-// At P=1 nine tenths are the kernel's. Waits of 20 ms in place of 1 ms (loop.poll), made since, took all of larder from 0.98
-// of Redis' to 0.87 there. Tried and not kept: several loops by default (with 2 cores they compete with the
-// client), read and write in place of recv and send (0.3 us more at P=1: they pass through the file layer), level-triggered
-// events (0.2 us more), sending within each turn (2-4 % more at P=16), goroutines without a lock on their thread.
+// At P=1 nine tenths are the kernel's. Waits of 20 ms in place of 1 ms (loop.poll), made since,
+// took all of larder from 0.98 of Redis' to 0.87 there. Tried and not kept: several loops by
+// default (with 2 cores they compete with the client), read and write in place of recv and send
+// (0.3 us more at P=1: they pass through the file layer), level-triggered events (0.2 us more),
+// sending within each turn (2-4 % more at P=16), goroutines without a lock on their thread.
 package netloop

@@ -41,7 +41,7 @@ func newLoops(s *Server, n int) (driver, error) {
 func (d *loops) abandon() error {
 	var errs []error
 	for _, l := range d.all {
-		errs = append(errs, unix.Close(l.mail.wake), unix.Close(l.ep))
+		errs = append(errs, l.notices.closeWake(), unix.Close(l.ep))
 	}
 	return errors.Join(errs...)
 }
@@ -58,12 +58,12 @@ func (d *loops) adopt(nc net.Conn) error {
 		d.server.log.Debug("closing Go's copy of a connection", "error", err)
 	}
 	if !c.Unix() {
-		if err := setKeepAlive(fd, d.server.opts.Limits().KeepAlive); err != nil {
+		if err := setKeepAlive(fd, d.server.opts.Limits(c.Class()).KeepAlive); err != nil {
 			d.server.log.Debug("setting TCP keepalive", "error", err) // the client is gone already
 		}
 	}
 	c.loop.load.Add(1)
-	if !c.loop.mail.post(func() { c.loop.register(c) }) {
+	if !c.loop.notices.post(c, noticeNew, nil) {
 		return errors.Join(net.ErrClosed, unix.Close(fd))
 	}
 	return nil
@@ -82,12 +82,13 @@ func (d *loops) pick() *loop {
 	return best
 }
 
-func (d *loops) drain() { d.tell((*loop).drain) }
-func (d *loops) stop()  { d.tell((*loop).stop) }
+func (d *loops) drain() { d.order(true) }
+func (d *loops) stop()  { d.order(false) }
 
-func (d *loops) tell(f func(*loop)) {
+// order asks every loop to drain, or else to stop.
+func (d *loops) order(drain bool) {
 	for _, l := range d.all {
-		l.mail.post(func() { f(l) })
+		l.notices.order(drain)
 	}
 }
 

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestIdleConnections: what 2,000 connections cost that have been used and are idle. A Redis client takes some 10 KB.
+// TestIdleConnections: what 2,000 connections cost that have been used and are idle. A Redis client
+// takes some 10 KB.
 func TestIdleConnections(t *testing.T) {
 	const n = 2000
 	for _, c := range []struct {

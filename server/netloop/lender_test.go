@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// lendingSession is a lineSession that lends memory for requests that lack much. What it has lent is written over when it
-// is given back: whoever still needs it shows.
+// lendingSession is a lineSession that lends memory for requests that lack much. What it has lent
+// is written over when it is given back: whoever still needs it shows.
 type lendingSession struct {
 	*lineSession
 	lent         []byte
@@ -73,7 +73,8 @@ func lending(t *testing.T, f func(t *testing.T, s *testServer, c *testClient, l 
 	})
 }
 
-// TestLent: a long request is received into the session's memory, alone, whatever comes with it and behind it.
+// TestLent: a long request is received into the session's memory, alone, whatever comes with it and
+// behind it.
 func TestLent(t *testing.T) {
 	lending(t, func(t *testing.T, s *testServer, c *testClient, l *lendingSession) {
 		const rounds = 5
@@ -101,7 +102,8 @@ func TestLent(t *testing.T) {
 	})
 }
 
-// TestLentCounts: what has been received counts, what was only declared does not; the client's leaving gives all back.
+// TestLentCounts: what has been received counts, what was only declared does not; the client's
+// leaving gives all back.
 func TestLentCounts(t *testing.T) {
 	lending(t, func(t *testing.T, s *testServer, c *testClient, l *lendingSession) {
 		c.send("len %d\n%s", 500<<20, strings.Repeat("x", 1<<20))

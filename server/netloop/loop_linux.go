@@ -24,20 +24,23 @@ const (
 	tickInterval = time.Second
 )
 
-// listening is what the kernel is asked to tell of every connection, once per change: level-triggered, each event would
-// be looked at a second time by the next epoll_wait. EPOLLOUT joins it while there is unsent output.
+// listening is what the kernel is asked to tell of every connection, once per change:
+// level-triggered, each event would be looked at a second time by the next epoll_wait. EPOLLOUT
+// joins it while there is unsent output.
 const listening uint32 = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
-// loop is one event loop: a goroutine on a thread of its own that reads, executes and writes for its connections. All
-// fields but mail and traffic are that goroutine's.
+// loop is one event loop: a goroutine on a thread of its own that reads, executes and writes for
+// its connections. All fields but notices, traffic and load are that goroutine's.
 type loop struct {
 	server *Server
 	ep     int
-	mail   mailbox
 	done   chan struct{}
+
+	notices notices
 
 	conns []*conn // by descriptor
 	live  int     // connections in conns
+	owing int     // those of them that have unsent output (conn.roomAsked)
 	again []*conn // connections that are due; they have their turn at the end of the round
 	spare []*conn // the last again, to swap with
 
@@ -83,33 +86,34 @@ func newLoop(s *Server, n int) (*loop, error) {
 		events: make([]unix.EpollEvent, maxEvents),
 		now:    time.Now(),
 	}
-	l.mail.wake = wake
+	l.notices.wake = wake
 	if runtime.GOMAXPROCS(0) > n {
 		l.hold = holdFor
 	}
 	return l, nil
 }
 
-// run is the loop. One round: ask what is ready, give each ready connection one turn (one read, one batch), send the
-// replies (one write each), run what others have posted, give the connections with leftovers a turn.
+// run is the loop. One round: ask what is ready, give each ready connection one turn (one read, one
+// batch), send the replies (one write each), do what others want of its connections, give the
+// connections with leftovers a turn.
 func (l *loop) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(l.done)
 	for !l.draining || l.live > 0 {
-		posted := false
+		noticed := false
 		l.direct = 0
 		for _, ev := range l.events[:l.poll()] {
-			if int(ev.Fd) == l.mail.wake {
-				posted = true
+			if int(ev.Fd) == l.notices.wake {
+				noticed = true
 			} else if c := l.conns[ev.Fd]; c != nil {
 				c.ready(ev.Events)
 			}
 		}
 		l.runReads()
 		l.settle()
-		if posted {
-			l.mail.deliver()
+		if noticed {
+			l.heed()
 		}
 		l.runAgain()
 		l.runReads()
@@ -119,7 +123,9 @@ func (l *loop) run() {
 		}
 	}
 	l.publish()
-	for _, err := range [...]error{l.mail.close(), unix.Close(l.ep)} {
+	l.notices.close()
+	l.heed() // connections that came last are to be closed
+	for _, err := range [...]error{l.notices.closeWake(), unix.Close(l.ep)} {
 		if err != nil {
 			l.server.log.Error("closing an event loop", "error", err)
 		}
@@ -128,15 +134,17 @@ func (l *loop) run() {
 
 // poll returns how many events are ready. It waits only if there is nothing else to do.
 //
-// A wait that tells the scheduler about itself lets another goroutine have the processor, but is dear: the runtime's
-// monitor thread then looks after the loop every 20 us, 5 % of all CPU time at full load without pipelining, and the loop
-// has to get a processor back. So the loop first waits for a moment without telling. Should the runtime need the
-// processor meanwhile, its signal ends the wait, but that takes 10 to 20 ms: only where the scheduler has one more than
-// there are loops. Measured: the monitor's sleeps went from 4.9 to 0.1 % of the profile.
+// A wait that tells the scheduler about itself lets another goroutine have the processor, but is
+// dear: the runtime's monitor thread then looks after the loop every 20 us, 5 % of all CPU time at
+// full load without pipelining, and the loop has to get a processor back. So the loop first waits
+// for a moment without telling. Should the runtime need the processor meanwhile, its signal ends
+// the wait, but that takes 10 to 20 ms: only where the scheduler has one more than there are loops.
+// Measured: the monitor's sleeps went from 4.9 to 0.1 % of the profile.
 //
-// Both waits are longer than a tick of the system's clock, of 1 to 10 ms: for a shorter one the kernel programs the timer
-// of the processor, and takes it back when input comes. On a virtual machine of 250 Hz with 20,000 SETs per second waits of
-// 1 ms cost 21.4 us of processor time per SET, those of 5 and 20 ms 13.3, Redis 16.1.
+// Both waits are longer than a tick of the system's clock, of 1 to 10 ms: for a shorter one the
+// kernel programs the timer of the processor, and takes it back when input comes. On a virtual
+// machine of 250 Hz with 20,000 SETs per second waits of 1 ms cost 21.4 us of processor time per
+// SET, those of 5 and 20 ms 13.3, Redis 16.1.
 func (l *loop) poll() int {
 	l.rounds++
 	var n int
@@ -176,8 +184,8 @@ func (l *loop) addRead(c *conn, n int) {
 	l.inUsed += n
 }
 
-// runReads gives the connections that have been read their turns. With several of them, the sessions may first have a
-// look at what is coming, so that their waits for memory overlap.
+// runReads gives the connections that have been read their turns. With several of them, the
+// sessions may first have a look at what is coming, so that their waits for memory overlap.
 func (l *loop) runReads() {
 	if len(l.reads) > 1 {
 		for _, r := range l.reads {
@@ -218,8 +226,8 @@ func (l *loop) room() []byte {
 	return l.out[len(l.out):]
 }
 
-// endTurn takes the output of a turn. One that has outgrown the room is sent at once: then the session has made a new
-// buffer, which becomes the shared one unless it is very large.
+// endTurn takes the output of a turn. One that has outgrown the room is sent at once: then the
+// session has made a new buffer, which becomes the shared one unless it is very large.
 func (l *loop) endTurn(c *conn, out []byte, next Action) {
 	used := len(l.out)
 	if len(out) == 0 || used < cap(l.out) && &out[0] == &l.out[:used+1][used] {
@@ -235,8 +243,8 @@ func (l *loop) endTurn(c *conn, out []byte, next Action) {
 	}
 }
 
-// settle sends the output of the turns so far, and does what the sessions want next. What the turns have done is
-// committed first: every byte of a reply goes through here.
+// settle sends the output of the turns so far, and does what the sessions want next. What the turns
+// have done is committed first: every byte of a reply goes through here.
 func (l *loop) settle() {
 	if len(l.turns) == 0 {
 		return
@@ -271,19 +279,39 @@ func (l *loop) runAgain() {
 	l.spare = turn
 }
 
-// tick does what needs doing once a second.
+// heed does what other goroutines want of the loop and of its connections.
+func (l *loop) heed() {
+	waiting, drain, stop := l.notices.take()
+	for i, c := range waiting {
+		waiting[i] = nil
+		c.heed(l.notices.of(c))
+	}
+	if drain {
+		l.drain()
+	}
+	if stop {
+		l.stop()
+	}
+}
+
+// tick does what needs doing once a second. It looks at every connection only if one may be idle
+// for too long or owes output: with thousands of idle ones that would be a pause for all others.
 func (l *loop) tick() {
 	l.nextTick = l.now.Add(tickInterval)
 	if cap(l.out) > outSize { // a large reply has passed; the next one will have to grow it again
 		l.out = l.buffers.get(outSize)
 	}
-	lim := l.server.opts.Limits()
-	if lim.IdleTimeout <= 0 && lim.OutputSoft <= 0 {
+	class := Class(0)
+	lim := l.server.opts.Limits(class)
+	if lim.IdleTimeout <= 0 && l.owing == 0 {
 		return
 	}
 	for _, c := range l.conns {
 		if c == nil {
 			continue
+		}
+		if is := c.Class(); is != class {
+			class, lim = is, l.server.opts.Limits(is)
 		}
 		if c.unsent() > 0 {
 			c.checkOutput(&lim)
@@ -337,6 +365,7 @@ func (l *loop) register(c *conn) {
 			}
 		}
 		l.load.Add(-1)
+		c.closed = true
 		c.report(farewell(c.fd))
 		return
 	}

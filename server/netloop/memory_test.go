@@ -10,8 +10,8 @@ import (
 // told is the sum of what the session has been told of its connection's memory.
 func (c *testClient) told() int64 { return c.session.told.Load() }
 
-// TestSized follows a connection through a long request and a long reply: what it takes is published, and the session is
-// told of each difference.
+// TestSized follows a connection through a long request and a long reply: what it takes is
+// published, and the session is told of each difference.
 func TestSized(t *testing.T) {
 	const size = 1 << 20
 	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
@@ -66,7 +66,8 @@ func TestSized(t *testing.T) {
 	})
 }
 
-// TestManyLongRequests: a round reads 8 MiB into query buffers at most; all are served all the same, in their turns.
+// TestManyLongRequests: a round reads 8 MiB into query buffers at most; all are served all the
+// same, in their turns.
 func TestManyLongRequests(t *testing.T) {
 	const n, size = 48, 1 << 20
 	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {

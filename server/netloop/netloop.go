@@ -11,8 +11,9 @@ type Action uint8
 const (
 	// Wait: every complete request is executed; go on when there is more input.
 	Wait Action = iota
-	// Yield: complete requests are left, but the replies have passed the session's bound or the batch was long. What is
-	// there is sent, others have their turn, and Data is called again with the rest once all of it has gone out.
+	// Yield: complete requests are left, but the replies have passed the session's bound or the
+	// batch was long. What is there is sent, others have their turn, and Data is called again with
+	// the rest once all of it has gone out.
 	Yield
 	// Block: the session waits for something. Nothing is read or executed until Conn.Resume.
 	Block
@@ -22,56 +23,63 @@ const (
 	CloseNow
 )
 
-// Session is one client's state machine. All methods are called on the goroutine that owns the connection, one at a time.
+// Session is one client's state machine. All methods are called on the goroutine that owns the
+// connection, one at a time.
 type Session interface {
-	// Data executes the requests at the front of in and appends their replies to out, which may be a buffer that the loop
-	// lends to all of its connections. It returns how many bytes of in it is done with, and out as append left it. It must
-	// not keep in, out or parts of them. in is never empty, and begins with what the last call left over.
+	// Data executes the requests at the front of in and appends their replies to out, which may be
+	// a buffer that the loop lends to all of its connections. It returns how many bytes of in it is
+	// done with, and out as append left it. It must not keep in, out or parts of them. in is never
+	// empty, and begins with what the last call left over.
 	Data(in, out []byte) (taken int, newOut []byte, next Action)
-	// Resumed is called after Conn.Resume has ended a Block: it appends the reply that the client waited for. Requests that
-	// came in meanwhile go to Data after it.
+	// Resumed is called after Conn.Resume has ended a Block: it appends the reply that the client
+	// waited for. Requests that came in meanwhile go to Data after it.
 	Resumed(out []byte) (newOut []byte, next Action)
 	// Closed is the last call, made exactly once.
 	Closed(reason CloseReason)
 }
 
-// Previewer is a Session that makes use of seeing its input before its turn, while other connections are ready too.
-// Preview gets what the next call of Data will get, Warm is called when all connections have had their Preview. Neither
-// may change anything that the client could notice. Closed may come instead of Data.
+// Previewer is a Session that makes use of seeing its input before its turn, while other
+// connections are ready too. Preview gets what the next call of Data will get, Warm is called when
+// all connections have had their Preview. Neither may change anything that the client could notice.
+// Closed may come instead of Data.
 type Previewer interface {
 	Preview(in []byte)
 	Warm()
 }
 
-// Wanter is what a Session may implement to save memory: Want returns how many bytes the request at the front of the
-// unconsumed input still lacks at least, 0 if unknown, and whether it lacks just these (protocol.Parser.Want). It shapes the
-// growth of the query buffer, which never more than doubles the bytes received.
+// Wanter is what a Session may implement to save memory: Want returns how many bytes the request at
+// the front of the unconsumed input still lacks at least, 0 if unknown, and whether it lacks just
+// these (protocol.Parser.Want). It shapes the growth of the query buffer, which never more than
+// doubles the bytes received.
 type Wanter interface{ Want() (n int, exact bool) }
 
-// Lender is what a Session may implement to have a long request received into memory of its own, which it can then keep
-// without a copy. It should be a Wanter too.
+// Lender is what a Session may implement to have a long request received into memory of its own,
+// which it can then keep without a copy. It should be a Wanter too.
 type Lender interface {
-	// Lend is asked when the query buffer has to grow. in is all the input that there is, and was left over by the last
-	// call of Data. The result has room for in, which the connection copies to its beginning, and for what the request
-	// lacks; only the pages that are received into count as the connection's memory. nil: the connection goes on with
-	// buffers of its own. It is not asked again before GiveBack.
+	// Lend is asked when the query buffer has to grow. in is all the input that there is, and was
+	// left over by the last call of Data. The result has room for in, which the connection copies
+	// to its beginning, and for what the request lacks; only the pages that are received into count
+	// as the connection's memory. nil: the connection goes on with buffers of its own. It is not
+	// asked again before GiveBack.
 	Lend(in []byte) []byte
-	// GiveBack tells that the connection does not touch that memory any more. Until then Data gets it as its input, and
-	// nothing behind the one request at its front. It is called after Data has taken that request, or before Closed.
+	// GiveBack tells that the connection does not touch that memory any more. Until then Data gets
+	// it as its input, and nothing behind the one request at its front. It is called after Data has
+	// taken that request, or before Closed.
 	GiveBack()
 }
 
-// Changer is what a Session may implement to be spared by a failing Commit: Changed tells whether its last turn did
-// something that Commit is to make durable. One that does not implement it is taken to have.
+// Changer is what a Session may implement to be spared by a failing Commit: Changed tells whether
+// its last turn did something that Commit is to make durable. One that does not implement it is
+// taken to have.
 type Changer interface{ Changed() bool }
 
-// Sizer is what a Session may implement to keep account of memory: Sized is called when the memory that the connection
-// takes (Sizes.Memory) has changed by delta bytes, the first time with what it takes by itself. It is not called after
-// Closed, which thereby gives back the sum of all deltas.
+// Sizer is what a Session may implement to keep account of memory: Sized is called when the memory
+// that the connection takes (Sizes.Memory) has changed by delta bytes, the first time with what it
+// takes by itself. It is not called after Closed, which thereby gives back the sum of all deltas.
 type Sizer interface{ Sized(delta int64) }
 
-// Conn is what a session and others may do to a connection. All methods are safe from any goroutine. After the connection
-// has been closed the ones that change something do nothing.
+// Conn is what a session and others may do to a connection. All methods are safe from any
+// goroutine. After the connection has been closed the ones that change something do nothing.
 type Conn interface {
 	ID() uint64         // 1, 2, 3 ... in the order of arrival
 	RemoteAddr() string // as CLIENT LIST prints it: 127.0.0.1:5000, [::1]:5000, /path/to/socket:0
@@ -79,21 +87,24 @@ type Conn interface {
 	FD() int // the socket's descriptor, -1 if unknown
 	Created() time.Time
 	Unix() bool // a Unix socket
-	// Post runs f on the goroutine that owns the connection, between two calls of the session's methods. f does not run if
-	// the connection is closed first.
-	Post(f func())
+	// Class is what the last SetClass said, 0 before. It chooses the connection's limits from then
+	// on.
+	Class() Class
+	SetClass(Class)
 	// Resume ends a Block. A session that is not blocked when it arrives is left alone.
 	Resume()
-	// Kill closes the connection soon; unsent output is lost. The first Kill's reason is the one that Closed is told, also
-	// if the session ends the connection itself before.
+	// Kill closes the connection soon; unsent output is lost. The first Kill's reason is the one
+	// that Closed is told, also if the session ends the connection itself before.
 	Kill(reason CloseReason)
-	// Push sends b, complete out-of-band messages, after the output of the calls made so far. b is copied.
+	// Push sends b, complete out-of-band messages, after the output of the calls made so far. b is
+	// copied. It counts as the connection's output from now on: if that would pass
+	// Limits.OutputHard, the connection is closed instead.
 	Push(b []byte)
 	Sizes() Sizes
 }
 
-// Sizes says how much memory a connection's buffers take and how much has gone through it, in bytes. The numbers are of
-// the end of the connection's last turn.
+// Sizes says how much memory a connection's buffers take and how much has gone through it, in
+// bytes. The numbers are of the end of the connection's last turn.
 type Sizes struct {
 	QueryBuf  int64 // input that no complete request has been found in yet, or that is not executed yet
 	QueryFree int64 // room beside it
@@ -139,20 +150,27 @@ func (r CloseReason) String() string {
 	return "unknown"
 }
 
-// DefaultOutputPause is the unsent output, in bytes, past which a connection is neither read nor executed. Sessions do
-// well to Yield when one batch has produced as much.
+// Class says which limits a connection has: client-output-buffer-limit has three kinds of clients.
+// What the numbers mean is the business of Options.Limits; a new connection is of class 0.
+type Class uint8
+
+// DefaultOutputPause is the unsent output, in bytes, past which a connection is neither read nor
+// executed. Sessions do well to Yield when one batch has produced as much.
 const DefaultOutputPause = 1 << 20
 
-// Limits bounds what one connection may take. Zero means no limit, except for OutputPause. A connection that is paused
-// counts as past the soft limit, though the output that would pass it has not been made: where Redis would collect it and
-// close the connection, larder closes it after the same time.
+// Limits bounds what one connection may take. Zero means no limit, except for OutputPause. A
+// connection that is paused counts as past the soft limit, though the output that would pass it has
+// not been made: where Redis would collect it and close the connection, larder closes it after the
+// same time.
 type Limits struct {
 	QueryBuffer       int64         // bytes received and not executed (client-query-buffer-limit)
 	OutputPause       int           // bytes unsent that stop reading and executing; 0: DefaultOutputPause
 	OutputHard        int64         // bytes unsent that close the connection (client-output-buffer-limit)
 	OutputSoft        int64         // bytes unsent that close it after OutputSoftSeconds
 	OutputSoftSeconds int           //
-	IdleTimeout       time.Duration // without a byte in either direction while not blocked; to the second (timeout)
+	// IdleTimeout closes a connection without a byte in either direction while it is not blocked,
+	// to the second (timeout). If class 0 has none, no other class has.
+	IdleTimeout time.Duration
 	KeepAlive         time.Duration // TCP keepalive, first probe; set when the connection is made (tcp-keepalive)
 }
 
@@ -167,19 +185,23 @@ func (l *Limits) pause() int64 {
 type Options struct {
 	Loops    int  // event loops; less than one: one. Not used by the portable driver.
 	Portable bool // a goroutine per connection, also where event loops are available
-	// NewSession makes the session of a new connection, on the goroutine that will own it. If it returns nil the bytes
-	// are sent to the client and the connection is closed.
+	// NewSession makes the session of a new connection, on the goroutine that will own it. If it
+	// returns nil the bytes are sent to the client and the connection is closed.
 	NewSession func(Conn) (Session, []byte)
-	Limits     func() Limits // read at use: what it returns may change at run time; safe for concurrent use
-	Log        *slog.Logger  // nil: no log
-	// Commit is called after turns and before any of their output is sent, to make durable what the sessions have done:
-	// once for all the turns that a loop settles together, once per turn by the portable driver. It may block; its loop
-	// waits. If it fails, the connections whose turns changed something (Changer) are closed (NotDurable) and their output
-	// is lost. It is not called for what Push sends. nil: nothing is to be done. Safe for concurrent use.
+	// Limits are those of the connections of a class. It is read at use: what it returns may change
+	// at run time. Safe for concurrent use.
+	Limits func(Class) Limits
+	Log    *slog.Logger // nil: no log
+	// Commit is called after turns and before any of their output is sent, to make durable what the
+	// sessions have done: once for all the turns that a loop settles together, once per turn by the
+	// portable driver. It may block; its loop waits. If it fails, the connections whose turns
+	// changed something (Changer) are closed (NotDurable) and their output is lost. It is not
+	// called for what Push sends. nil: nothing is to be done. Safe for concurrent use.
 	Commit func() error
 }
 
-// Stats counts since the server was made. A busy loop's bytes, reads and writes are some rounds old.
+// Stats counts since the server was made. A busy loop's bytes, reads and writes are some rounds
+// old.
 type Stats struct {
 	Accepted int64 // connections handed to NewSession
 	Rejected int64 // of those, refused

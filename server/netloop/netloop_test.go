@@ -105,7 +105,8 @@ func TestSplits(t *testing.T) {
 	})
 }
 
-// TestCrowd: clients that come, pipeline and quit at the same time do not get into each other's buffers.
+// TestCrowd: clients that come, pipeline and quit at the same time do not get into each other's
+// buffers.
 func TestCrowd(t *testing.T) {
 	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
 		var clients sync.WaitGroup
@@ -166,7 +167,8 @@ func TestHugeReply(t *testing.T) {
 	})
 }
 
-// TestNeverReading: a client that asks for 20 GB and reads nothing costs what one pause costs, and stops nobody.
+// TestNeverReading: a client that asks for 20 GB and reads nothing costs what one pause costs, and
+// stops nobody.
 func TestNeverReading(t *testing.T) {
 	eachDriver(t, Limits{OutputPause: pause}, func(t *testing.T, s *testServer) {
 		c := s.connect()
@@ -205,7 +207,8 @@ func TestNeverReading(t *testing.T) {
 	})
 }
 
-// TestHungryNeighbour: a client that always has more to execute does not keep another one of its loop waiting.
+// TestHungryNeighbour: a client that always has more to execute does not keep another one of its
+// loop waiting.
 func TestHungryNeighbour(t *testing.T) {
 	s := startServer(t, network{}, Limits{})
 	hungry := s.connect()
@@ -249,14 +252,14 @@ func TestHungryNeighbour(t *testing.T) {
 func TestBlockAndResume(t *testing.T) {
 	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
 		c := s.connect()
-		c.session.conn.Resume() // of no use: it is not blocked
-		passed := make(chan struct{})
-		c.session.conn.Post(func() { close(passed) })
-		<-passed
+		c.session.conn.Resume()                 // of no use: it is not blocked
+		c.session.conn.Push([]byte("passed\n")) // when this comes the Resume is done
+		c.send("echo passed\n")
+		c.expect("passed", "passed")
 		c.send("echo before\nblock\necho after\n")
 		c.expect("before")
 		c.send("echo more\n")
-		if got := c.session.requests.Load(); got != 2 {
+		if got := c.session.requests.Load(); got != 3 {
 			t.Errorf("%d requests executed", got)
 		}
 		c.session.conn.Push([]byte("pushed\n"))
@@ -264,35 +267,11 @@ func TestBlockAndResume(t *testing.T) {
 		c.session.conn.Resume()
 		c.expect("resumed", "after", "more")
 		c.send("block\n")
-		s.eventually("the second block", func() bool { return c.session.requests.Load() == 5 })
+		s.eventually("the second block", func() bool { return c.session.requests.Load() == 6 })
 		if err := c.Close(); err != nil {
 			t.Fatal(err)
 		}
 		c.expectClosed(ClientClosed, ReadError)
-	})
-}
-
-func TestPost(t *testing.T) {
-	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
-		c := s.connect()
-		n, done := 0, make(chan struct{})
-		for i := range 1000 {
-			c.session.conn.Post(func() {
-				if n != i {
-					t.Errorf("function %d ran as number %d", i, n)
-				}
-				c.session.enter()
-				c.session.leave()
-				if n++; n == 1000 {
-					close(done)
-				}
-			})
-			if i%100 == 0 {
-				c.send("echo %d\n", i)
-				c.expect(strconv.Itoa(i))
-			}
-		}
-		<-done
 	})
 }
 
@@ -305,7 +284,6 @@ func TestKill(t *testing.T) {
 		conn.Kill(IdleTimeout)
 		conn.Resume()
 		conn.Push([]byte("x"))
-		conn.Post(func() { t.Error("ran after the end") })
 
 		c = s.connect()
 		c.send("block\n")
@@ -337,6 +315,68 @@ func TestPushes(t *testing.T) {
 		for i := range 1000 {
 			c.expect(strconv.Itoa(i))
 		}
+	})
+}
+
+// TestPushesAreBounded pushes to a client whose goroutine is busy, which therefore sends nothing:
+// what waits counts as the client's output, and closes it at the limit.
+func TestPushesAreBounded(t *testing.T) {
+	const hard, each = 1 << 20, 10_000
+	eachDriver(t, Limits{OutputHard: hard}, func(t *testing.T, s *testServer) {
+		c := s.connect()
+		busy, goOn := make(chan struct{}), make(chan struct{})
+		once := sync.OnceFunc(func() { close(busy) })
+		wait := func() error {
+			once()
+			<-goOn
+			return nil
+		}
+		s.commit.Store(&wait)
+		c.send("echo x\n")
+		<-busy
+		conn := c.session.conn
+		message := bytes.Repeat([]byte{'x'}, each)
+		for i := int64(1); i <= 50; i++ {
+			conn.Push(message)
+			if got := conn.Sizes(); got.Output < i*each || got.Memory < i*each {
+				t.Errorf("after %d messages: %+v", i, got)
+			}
+		}
+		for range 1000 {
+			conn.Push(message)
+			if got := conn.Sizes().Output; got > hard+bigReplies {
+				t.Fatalf("%d bytes wait", got)
+			}
+		}
+		close(goOn)
+		c.expectClosed(OutputHardLimit)
+	})
+}
+
+// bigReplies is the output of the client's own requests in TestPushesAreBounded at most.
+const bigReplies = 100
+
+// TestClass gives a client the limits of another class.
+func TestClass(t *testing.T) {
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		s.special.Store(&Limits{OutputHard: 1 << 20})
+		c := s.connect()
+		c.send("big 20000000\n")
+		c.expect(strings.Repeat("x", 20000000))
+		c.session.conn.SetClass(2)
+		if got := c.session.conn.Class(); got != 2 {
+			t.Errorf("class %d", got)
+		}
+		c.send("big 20000000\n")
+		c.expectClosed(OutputHardLimit)
+
+		c = s.connect()
+		c.session.conn.SetClass(2)
+		s.limits.Store(&Limits{IdleTimeout: time.Nanosecond})
+		s.special.Store(&Limits{IdleTimeout: time.Hour})
+		s.connect().expectEOF(IdleTimeout) // at a tick
+		c.send("echo here\n")
+		c.expect("here")
 	})
 }
 

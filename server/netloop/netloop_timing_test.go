@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// BenchmarkRoundTrip is one client's pipeline of n requests there and back, both ends on this machine.
+// BenchmarkRoundTrip is one client's pipeline of n requests there and back, both ends on this
+// machine.
 func BenchmarkRoundTrip(b *testing.B) {
 	for _, driver := range networks {
 		for _, n := range []int{1, 16, 100} {
@@ -45,7 +46,7 @@ func benchServer(b *testing.B, driver network) (*Server, net.Addr) {
 	b.Helper()
 	s, err := New(Options{
 		Portable:   driver.portable,
-		Limits:     func() Limits { return Limits{} },
+		Limits:     func(Class) Limits { return Limits{} },
 		NewSession: func(c Conn) (Session, []byte) { return &lineSession{conn: c, closed: make(chan CloseReason, 1)}, nil },
 	})
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// pconnMemory is what a connection takes besides buffers, in bytes: itself, and the rest of what was measured for an idle
-// one (TestIdleConnections), most of which is its goroutine's stack.
+// pconnMemory is what a connection takes besides buffers, in bytes: itself, and the rest of what
+// was measured for an idle one (TestIdleConnections), most of which is its goroutine's stack.
 const pconnMemory = 6 << 10
 
 // pconn is a connection of the portable driver. The fields without a note belong to its goroutine.
@@ -22,9 +22,9 @@ type pconn struct {
 	session Session
 
 	mu          sync.Mutex
-	wake        sync.Cond   // on mu: a letter has come, or the connection was killed
-	letters     []func()    // under mu
-	queued      int64       // under mu: bytes that Push has put into letters
+	wake        sync.Cond   // on mu: a notice has come, or the connection was killed
+	notices     pnotices    // under mu: what others want of the connection
+	pushed      []byte      // under mu: what Push has been given and the goroutine has not sent yet
 	killed      bool        // under mu: nc is closed, reason says why
 	reason      CloseReason // under mu until the goroutine ends
 	interrupted bool        // under mu: a read deadline in the past has been set
@@ -46,19 +46,35 @@ type pconn struct {
 	halted   atomic.Bool  // requests wait until that write is through
 }
 
-func (c *pconn) Post(f func()) { c.post(f, 0) }
+// pnotices is a set of things that other goroutines want of a connection. See notices for why it is
+// no queue.
+type pnotices uint8
+
+const (
+	pnoticePush   pnotices = 1 << iota // pconn.pushed is to be sent
+	pnoticeResume                      // Conn.Resume
+	pnoticeCalm                        // the borrowed buffer is to be given back
+	pnoticeDrain                       // see drain
+)
 
 func (c *pconn) Sizes() Sizes { return c.sizesWith(pconnMemory) }
 
-// post queues f, which sends n bytes, and interrupts a read that waits. It returns what is queued for sending.
-func (c *pconn) post(f func(), n int) int64 {
+// limits are those of the connection's class. Safe from any goroutine.
+func (c *pconn) limits() Limits { return c.driver.server.opts.Limits(c.Class()) }
+
+// post leaves a notice, for pnoticePush with the bytes to be sent, which it copies. It interrupts a
+// read that waits.
+func (c *pconn) post(what pnotices, pushed []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.killed {
-		return 0
+		return
 	}
-	c.letters = append(c.letters, f)
-	c.queued += int64(n)
+	c.notices |= what
+	if len(pushed) > 0 {
+		c.pushed = append(c.pushed, pushed...)
+		c.sizes.pushed.Store(int64(len(c.pushed)))
+	}
 	c.wake.Signal()
 	if !c.interrupted {
 		c.interrupted = true
@@ -66,10 +82,9 @@ func (c *pconn) post(f func(), n int) int64 {
 			c.killLocked(ReadError)
 		}
 	}
-	return c.queued
 }
 
-func (c *pconn) Resume() { c.Post(c.resume) }
+func (c *pconn) Resume() { c.post(pnoticeResume, nil) }
 
 func (c *pconn) Kill(reason CloseReason) {
 	c.mu.Lock()
@@ -77,7 +92,8 @@ func (c *pconn) Kill(reason CloseReason) {
 	c.killLocked(reason)
 }
 
-// killLocked closes the socket; the goroutine notices at its next step, or at once if it is in a read or write.
+// killLocked closes the socket; the goroutine notices at its next step, or at once if it is in a
+// read or write.
 func (c *pconn) killLocked(reason CloseReason) {
 	if c.killed {
 		return
@@ -90,16 +106,17 @@ func (c *pconn) killLocked(reason CloseReason) {
 }
 
 func (c *pconn) Push(b []byte) {
-	b = append([]byte(nil), b...)
-	queued := c.post(func() { c.write(b) }, len(b))
-	if lim := c.driver.server.opts.Limits(); lim.OutputHard > 0 && queued > lim.OutputHard {
+	if lim := c.limits(); c.pastHard(&lim, len(b)) {
 		c.Kill(OutputHardLimit)
+		return
 	}
+	c.post(pnoticePush, b)
 }
 
 // checkTime applies the limits that are about time; called by the driver's ticker.
-func (c *pconn) checkTime(now time.Time, lim *Limits) {
-	past := c.sizes.output.Load() > lim.OutputSoft || c.halted.Load()
+func (c *pconn) checkTime(now time.Time) {
+	lim := c.limits()
+	past := c.owed() > lim.OutputSoft || c.halted.Load()
 	if since := c.writing.Load(); since != 0 && lim.OutputSoft > 0 && past {
 		if now.UnixNano()-since > int64(lim.OutputSoftSeconds)*int64(time.Second) {
 			c.Kill(OutputSoftLimit)
@@ -108,10 +125,7 @@ func (c *pconn) checkTime(now time.Time, lim *Limits) {
 	}
 	active := c.active.Load()
 	if c.borrowed.Load() && now.UnixNano()-active > int64(time.Second) {
-		c.Post(func() {
-			c.busy = false
-			c.account(0)
-		})
+		c.post(pnoticeCalm, nil)
 	}
 	if active != 0 && lim.IdleTimeout > 0 && now.UnixNano()-active > int64(lim.IdleTimeout) {
 		c.Kill(IdleTimeout)
@@ -134,7 +148,7 @@ func (c *pconn) run() {
 	c.touch()
 	for !c.closing {
 		switch {
-		case c.deliver():
+		case c.heed():
 		case c.leftover:
 			c.execute(c.query)
 		case c.blocked && !c.drainBy.IsZero():
@@ -171,44 +185,55 @@ func (c *pconn) finish() {
 		}
 	}
 	c.mu.Lock()
-	c.letters = nil
+	c.pushed = nil
+	c.sizes.pushed.Store(0)
 	c.killLocked(c.reason)
 	c.mu.Unlock()
 	c.clearSizes()
 }
 
-// deliver runs what has been posted and says whether there was anything, a kill included.
-func (c *pconn) deliver() bool {
+// heed does what others want of the connection, and reports whether there was anything, a kill
+// included. The order is that of conn.heed.
+func (c *pconn) heed() bool {
 	c.mu.Lock()
-	letters, killed := c.letters, c.killed
-	c.letters, c.queued = nil, 0
+	what, pushed, killed := c.notices, c.pushed, c.killed
+	c.notices, c.pushed = 0, nil
+	c.sizes.pushed.Store(0)
 	c.mu.Unlock()
 	if killed {
 		c.closing = true
 		return true
 	}
-	for _, f := range letters {
-		if !c.closing {
-			f()
-		}
+	if what&pnoticePush != 0 && !c.write(pushed) {
+		return true
 	}
-	return len(letters) > 0
+	if what&pnoticeCalm != 0 {
+		c.busy = false
+		c.account(0)
+	}
+	if what&pnoticeResume != 0 {
+		c.resume()
+	}
+	if what&pnoticeDrain != 0 && !c.closing {
+		c.drain()
+	}
+	return what != 0
 }
 
-// sleep waits for a letter or a kill.
+// sleep waits for a notice or a kill.
 func (c *pconn) sleep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.letters) == 0 && !c.killed {
+	for c.notices == 0 && !c.killed {
 		c.wake.Wait()
 	}
 }
 
-// prepareRead takes back an interruption. It returns false if there is a letter to be read first.
+// prepareRead takes back an interruption. It returns false if there is a notice to be heeded first.
 func (c *pconn) prepareRead() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.letters) > 0 || c.killed {
+	if c.notices != 0 || c.killed {
 		return false
 	}
 	if c.interrupted || !c.drainBy.IsZero() {
@@ -232,9 +257,9 @@ func (c *pconn) patience() time.Time {
 	return c.drainBy
 }
 
-// read takes input in and gives the session its turn, unless that is blocked. A leftover is read behind; otherwise the
-// connection's own small buffer serves, or a borrowed one if that has proved too small. The ticker makes a connection that
-// has nothing to read give it back.
+// read takes input in and gives the session its turn, unless that is blocked. A leftover is read
+// behind; otherwise the connection's own small buffer serves, or a borrowed one if that has proved
+// too small. The ticker makes a connection that has nothing to read give it back.
 func (c *pconn) read() {
 	if !c.prepareRead() {
 		return
@@ -387,7 +412,7 @@ func (c *pconn) settle(out []byte, next Action) {
 		return
 	}
 	if len(c.query) > 0 {
-		if lim := c.driver.server.opts.Limits(); lim.QueryBuffer > 0 && int64(len(c.query)) > lim.QueryBuffer {
+		if lim := c.limits(); lim.QueryBuffer > 0 && int64(len(c.query)) > lim.QueryBuffer {
 			c.end(QueryBufferLimit)
 			return
 		}
@@ -407,10 +432,11 @@ func (c *pconn) account(unsent int) {
 	c.setSizes(c.session, len(c.query), query, unsent, pconnMemory+query+c.held)
 }
 
-// write sends b, however long the client takes to read it. It returns false if the connection is to be closed.
+// write sends b, however long the client takes to read it. It returns false if the connection is to
+// be closed.
 func (c *pconn) write(b []byte) bool {
 	if len(b) > uncounted {
-		if lim := c.driver.server.opts.Limits(); lim.OutputHard > 0 && int64(len(b)) > lim.OutputHard {
+		if lim := c.limits(); lim.OutputHard > 0 && int64(len(b)) > lim.OutputHard {
 			c.end(OutputHardLimit)
 			return false
 		}
@@ -441,8 +467,9 @@ func (c *pconn) write(b []byte) bool {
 // drainTime bounds how long a client that keeps sending is answered after Shutdown.
 const drainTime = time.Second
 
-// drain is Shutdown's letter: it runs between two turns, when everything has been sent. Requests that had arrived by then
-// are still answered, as the event loops do, which read more at a time.
+// drain is what Shutdown asks for: it runs between two turns, when everything has been sent.
+// Requests that had arrived by then are still answered, as the event loops do, which read more at a
+// time.
 func (c *pconn) drain() {
 	c.polite = true
 	c.drainBy = time.Now().Add(drainTime)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// portable is the driver of a goroutine per connection: for systems without epoll, for connections without a descriptor
-// (TLS), and for those who choose it.
+// portable is the driver of a goroutine per connection: for systems without epoll, for connections
+// without a descriptor (TLS), and for those who choose it.
 type portable struct {
 	server  *Server
 	traffic traffic
@@ -45,7 +45,7 @@ func (d *portable) adopt(nc net.Conn) error {
 	c.init(d.server.ids.Add(1), nc, descriptor(nc))
 	c.wake.L = &c.mu
 	if tcp, ok := nc.(*net.TCPConn); ok {
-		if err := tcp.SetKeepAliveConfig(keepAlive(d.server.opts.Limits().KeepAlive)); err != nil {
+		if err := tcp.SetKeepAliveConfig(keepAlive(d.server.opts.Limits(c.Class()).KeepAlive)); err != nil {
 			d.server.log.Debug("setting TCP keepalive", "error", err) // the client is gone already
 		}
 	}
@@ -83,7 +83,7 @@ func (d *portable) endIfEmpty() {
 }
 
 func (d *portable) drain() {
-	d.each(func(c *pconn) { c.Post(c.drain) })
+	d.each(func(c *pconn) { c.post(pnoticeDrain, nil) })
 }
 
 func (d *portable) stop() {
@@ -115,11 +115,10 @@ func (d *portable) tick() {
 			return
 		case <-ticker.C:
 		}
-		lim := d.server.opts.Limits()
 		now := time.Now()
 		d.mu.Lock()
 		for c := range d.conns {
-			c.checkTime(now, &lim)
+			c.checkTime(now)
 		}
 		d.mu.Unlock()
 	}
@@ -142,7 +141,8 @@ func descriptor(nc net.Conn) int {
 	return fd
 }
 
-// keepAlive is Redis' anetKeepAlive: first probe after d, three more at a third of it; zero turns probing off.
+// keepAlive is Redis' anetKeepAlive: first probe after d, three more at a third of it; zero turns
+// probing off.
 func keepAlive(d time.Duration) net.KeepAliveConfig {
 	return net.KeepAliveConfig{
 		Enable:   d > 0,
@@ -152,11 +152,13 @@ func keepAlive(d time.Duration) net.KeepAliveConfig {
 	}
 }
 
-// farewellTime bounds how long a connection that is closed with input on its way is read from. See halfClose.
+// farewellTime bounds how long a connection that is closed with input on its way is read from. See
+// halfClose.
 const farewellTime = 10 * time.Millisecond
 
-// halfClose prepares closing a connection whose client may still be sending. Closing with unread input makes the kernel
-// send a reset, which can overtake the last reply; so this side is ended first and what is on its way taken in.
+// halfClose prepares closing a connection whose client may still be sending. Closing with unread
+// input makes the kernel send a reset, which can overtake the last reply; so this side is ended
+// first and what is on its way taken in.
 func halfClose(nc net.Conn, scratch []byte) error {
 	half, ok := nc.(interface{ CloseWrite() error })
 	if !ok {

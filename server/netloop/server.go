@@ -13,11 +13,13 @@ import (
 type driver interface {
 	// adopt takes the connection over, or returns an error and leaves it to the caller.
 	adopt(nc net.Conn) error
-	// drain makes each connection close as soon as its output has been sent; those to come are closed at once.
+	// drain makes each connection close as soon as its output has been sent; those to come are
+	// closed at once.
 	drain()
 	// stop closes every connection at once.
 	stop()
-	// done is closed when, after drain or stop, the last connection is gone and the driver's goroutines have ended.
+	// done is closed when, after drain or stop, the last connection is gone and the driver's
+	// goroutines have ended.
 	done() <-chan struct{}
 	// addTo adds the driver's traffic.
 	addTo(*Stats)
@@ -86,7 +88,8 @@ func (s *Server) adopt(nc net.Conn) {
 	}
 }
 
-// open makes the session of a new connection. A nil session means that the bytes are to be sent before closing.
+// open makes the session of a new connection. A nil session means that the bytes are to be sent
+// before closing.
 func (s *Server) open(c Conn) (Session, []byte) {
 	s.accepted.Add(1)
 	session, refusal := s.opts.NewSession(c)
@@ -156,9 +159,9 @@ func (s *Server) stopAccepting() error {
 	return errors.Join(errs...)
 }
 
-// Shutdown stops accepting, sends what is owed to each client, closes every connection with reason Shutdown and returns
-// when all are gone. Requests that have not been executed yet are not. When ctx ends first the rest is closed at once and
-// ctx's error returned.
+// Shutdown stops accepting, sends what is owed to each client, closes every connection with reason
+// Shutdown and returns when all are gone. Requests that have not been executed yet are not. When
+// ctx ends first the rest is closed at once and ctx's error returned.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.stopAccepting()
 	s.eachDriver(driver.drain)
@@ -175,7 +178,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(err, late)
 }
 
-// Close stops accepting, closes every connection at once with reason Shutdown and returns when all are gone.
+// Close stops accepting, closes every connection at once with reason Shutdown and returns when all
+// are gone.
 func (s *Server) Close() error {
 	err := s.stopAccepting()
 	s.eachDriver(driver.stop)

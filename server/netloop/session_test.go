@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -138,6 +139,7 @@ type testServer struct {
 	net     string
 	served  chan error
 	limits  atomic.Pointer[Limits]
+	special atomic.Pointer[Limits]       // of class 2; nil: as the others
 	commit  atomic.Pointer[func() error] // nil: succeeds
 	commits atomic.Int64                 // calls that have returned
 	refuse  atomic.Bool
@@ -151,6 +153,7 @@ type network struct {
 	name     string
 	portable bool
 	unix     bool
+	tls      *tls.Config // nil: none
 }
 
 var networks = []network{{name: "epoll"}, {name: "portable", portable: true}, {name: "unix", unix: true}}
@@ -182,7 +185,12 @@ func startServer(t *testing.T, n network, lim Limits) *testServer {
 	s.Server, err = New(Options{
 		Loops:    2,
 		Portable: n.portable,
-		Limits:   func() Limits { return *s.limits.Load() },
+		Limits: func(k Class) Limits {
+			if special := s.special.Load(); special != nil && k == 2 {
+				return *special
+			}
+			return *s.limits.Load()
+		},
 		Commit: func() error {
 			defer s.commits.Add(1)
 			if commit := s.commit.Load(); commit != nil {
@@ -207,7 +215,7 @@ func startServer(t *testing.T, n network, lim Limits) *testServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { s.served <- s.Serve(ln) }()
+	go func() { s.served <- s.Serve(secured(ln, n.tls)) }()
 	return s
 }
 

@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls of the hot path go to the kernel without telling the scheduler (RawSyscall): they do not block, or not for
-// long, and telling it costs more than some of them take. Only the wait of an idle loop uses the form that gives the
-// processor up.
+// The calls of the hot path go to the kernel without telling the scheduler (RawSyscall): they do
+// not block, or not for long, and telling it costs more than some of them take. Only the wait of an
+// idle loop uses the form that gives the processor up.
 
-// receive reads from a socket into b, which is not empty. recv and send cost a few per cent less than read and write,
-// which pass through the file layer, and send need not raise SIGPIPE.
+// receive reads from a socket into b, which is not empty. recv and send cost a few per cent less
+// than read and write, which pass through the file layer, and send need not raise SIGPIPE.
 func receive(fd int, b []byte) (int, syscall.Errno) {
 	for {
 		n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
@@ -54,7 +54,8 @@ func silence(fd int) {
 	}
 }
 
-// pollHeld waits like pollWait, but keeps the processor (the scheduler's P): for short waits, see loop.poll.
+// pollHeld waits like pollWait, but keeps the processor (the scheduler's P): for short waits, see
+// loop.poll.
 func pollHeld(ep int, events []unix.EpollEvent, timeout time.Duration) int {
 	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(&events[0])),
 		uintptr(len(events)), uintptr(timeout.Milliseconds()), 0, 0)
@@ -83,7 +84,8 @@ func control(ep, op, fd int, interest uint32) error {
 	return unix.EpollCtl(ep, op, fd, &unix.EpollEvent{Events: interest, Fd: int32(fd)})
 }
 
-// duplicate returns a descriptor of nc's socket that the Go runtime knows nothing of. It stays non-blocking.
+// duplicate returns a descriptor of nc's socket that the Go runtime knows nothing of. It stays
+// non-blocking.
 func duplicate(nc net.Conn) (int, error) {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
@@ -103,7 +105,8 @@ func duplicate(nc net.Conn) (int, error) {
 	return fd, dupErr
 }
 
-// setKeepAlive is Redis' anetKeepAlive: first probe after d, three more at a third of it; zero turns probing off.
+// setKeepAlive is Redis' anetKeepAlive: first probe after d, three more at a third of it; zero
+// turns probing off.
 func setKeepAlive(fd int, d time.Duration) error {
 	if d <= 0 {
 		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0)
@@ -122,8 +125,9 @@ func setKeepAlive(fd int, d time.Duration) error {
 	return nil
 }
 
-// farewell closes a socket whose client may still be sending. Closing with unread input makes the kernel send a reset,
-// which can overtake the last reply; so it ends its own side first and takes in what has already arrived.
+// farewell closes a socket whose client may still be sending. Closing with unread input makes the
+// kernel send a reset, which can overtake the last reply; so it ends its own side first and takes
+// in what has already arrived.
 func farewell(fd int) error {
 	err := unix.Shutdown(fd, unix.SHUT_WR)
 	var scratch [16 << 10]byte // not the loop's read buffer: another connection's input may be in it
