@@ -38,7 +38,9 @@ func listen(v *config.Values, log *slog.Logger) (all []net.Listener, err error) 
 		}
 		all = append(all, ln)
 		// With port 0 the system chooses, and the other addresses follow.
-		port = ln.Addr().(*net.TCPAddr).Port
+		if tcp, ok := ln.Addr().(*net.TCPAddr); ok {
+			port = tcp.Port
+		}
 	}
 	if len(v.Bind) > 0 && len(all) == 0 {
 		return all, fmt.Errorf("none of the addresses to bind is available: %s", strings.Join(v.Bind, " "))
@@ -116,12 +118,17 @@ func listenUnix(path string, perm fs.FileMode, backlog int) (net.Listener, error
 	return ln, backlogged(ln, backlog)
 }
 
-// backlogged sets the listener's queue of connections not yet accepted; the
-// system bounds it (net.core.somaxconn).
+// backlogged sets the listener's queue of connections not yet accepted; the system bounds it
+// (net.core.somaxconn). It wants the socket itself: a listener that wraps one, as that of TLS, has
+// no descriptor, and is put around this one afterwards.
 func backlogged(ln net.Listener, backlog int) error {
-	raw, err := ln.(syscall.Conn).SyscallConn()
+	socket, ok := ln.(syscall.Conn)
+	if !ok {
+		return errors.Join(fmt.Errorf("tcp-backlog: %T is no socket", ln), ln.Close())
+	}
+	raw, err := socket.SyscallConn()
 	if err != nil {
-		return fmt.Errorf("tcp-backlog: %w", err)
+		return errors.Join(fmt.Errorf("tcp-backlog: %w", err), ln.Close())
 	}
 	var failed error
 	if err := raw.Control(func(fd uintptr) { failed = setBacklog(fd, backlog) }); err != nil {

@@ -229,6 +229,13 @@ func (c *pconn) sleep() {
 	}
 }
 
+// hasNotice reports whether somebody wants something of the connection, a kill included.
+func (c *pconn) hasNotice() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.notices != 0 || c.killed
+}
+
 // prepareRead takes back an interruption. It returns false if there is a notice to be heeded first.
 func (c *pconn) prepareRead() bool {
 	c.mu.Lock()
@@ -302,6 +309,10 @@ func (c *pconn) read() {
 		c.end(readReason(err))
 	case !c.drainBy.IsZero():
 		c.end(Shutdown)
+	case !c.hasNotice():
+		// Nobody has interrupted this read. TLS remembers the error of a handshake, that of an
+		// interrupted one too, and returns it at once from every read to come.
+		c.end(ReadError)
 	}
 }
 
