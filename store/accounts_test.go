@@ -58,7 +58,7 @@ func checkAccounts(t testing.TB, s *Store) {
 	if diff := used - s.Used(); diff > int64(len(s.shards))<<11 || diff < -int64(len(s.shards))<<11 {
 		t.Errorf("%d bytes are in use, %d are told", used, s.Used())
 	}
-	if st := s.StatsLocked(); st.Used != used || st.Held != held {
+	if st := s.stats(true); st.Used != used || st.Held != held {
 		t.Errorf("%d bytes in use of %d, the statistics say %+v", used, held, st)
 	}
 	if stats.Arrays > stats.Bytes || stats.Arrays > stats.Index || stats.Bytes > live {

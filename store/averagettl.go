@@ -14,25 +14,10 @@ const (
 
 // AverageTTL estimates how long the keys of a database that have a TTL will
 // live, in milliseconds; 0 when there are none. Of small databases it sees
-// every key, of big ones at least 32 per shard. now is in unix milliseconds. It
-// locks one shard after the other.
-func (s *Store) AverageTTL(db int, now int64) int64 {
+// every key, of big ones at least 32 per shard.
+func (v *View) AverageTTL(db int) int64 {
 	var sum ttlSum
-	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.mu.Lock()
-		sum.add(sh.dbs[db], now)
-		sh.mu.Unlock()
-	}
-	return sum.average()
-}
-
-// AverageTTLLocked is AverageTTL for a caller that holds all locks.
-func (s *Store) AverageTTLLocked(db int, now int64) int64 {
-	var sum ttlSum
-	for i := range s.shards {
-		sum.add(s.shards[i].dbs[db], now)
-	}
+	v.Store.eachShard(v.Held, func(sh *shard) { sum.add(sh.dbs[db], v.Now) })
 	return sum.average()
 }
 

@@ -43,18 +43,21 @@ func TestAverageTTL(t *testing.T) {
 			}
 			v.SetString(s.Key(fmt.Append(nil, "key:", i)), []byte("v"), expire)
 		}
-		locked := s.AverageTTLLocked(1, now)
+		v.Held = true
+		locked := v.AverageTTL(1)
+		v.Held = false
 		s.UnlockAll()
 		want := sum / math.Max(float64(n), 1)
-		for _, got := range []int64{locked, s.AverageTTL(1, now)} {
+		for _, got := range []int64{locked, v.AverageTTL(1)} {
 			if diff := math.Abs(float64(got) - want); diff > c.tolerance*want+1 {
 				t.Errorf("%d keys, every %d. with a TTL: average %d, want %.0f", c.keys, c.every, got, want)
 			}
 		}
-		if got := s.AverageTTL(0, now); got != 0 {
+		if got := v.AverageTTL(0); got != 0 {
 			t.Errorf("an empty database has an average of %d", got)
 		}
-		if got := s.AverageTTL(1, now+2_000_000); got != 0 {
+		v.Now += 2_000_000
+		if got := v.AverageTTL(1); got != 0 {
 			t.Errorf("expired keys have an average of %d", got)
 		}
 	}

@@ -208,21 +208,10 @@ func (s *Store) walking(delta int, now int64) {
 
 // Compaction sums up what compaction has done; it locks one shard after the
 // other. now is in unix milliseconds.
-func (s *Store) Compaction(now int64) (st CompactionStats) {
-	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.mu.Lock()
-		sh.compact.addTo(&st)
-		sh.mu.Unlock()
-	}
-	return s.walkTimes(st, now)
-}
+func (s *Store) Compaction(now int64) CompactionStats { return s.compactionStats(now, false) }
 
-// CompactionLocked is Compaction for a caller that holds all locks.
-func (s *Store) CompactionLocked(now int64) (st CompactionStats) {
-	for i := range s.shards {
-		s.shards[i].compact.addTo(&st)
-	}
+func (s *Store) compactionStats(now int64, held bool) (st CompactionStats) {
+	s.eachShard(held, func(sh *shard) { sh.compact.addTo(&st) })
 	return s.walkTimes(st, now)
 }
 

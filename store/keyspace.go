@@ -131,7 +131,7 @@ func (v *View) put(k Key, meta uint32, value []byte, expire int64) {
 // RandomLocked returns the name of a random live key; all shards are locked.
 // Every key has the same chance. The name aliases the arena.
 func (v *View) RandomLocked() (name []byte, ok bool) {
-	total := v.Store.DBLocked(v.DB).Keys
+	total := v.Store.dbStats(v.DB, true).Keys
 	if total == 0 {
 		return nil, false
 	}
@@ -186,29 +186,27 @@ const scanShardBits = 8
 // Scan locks one shard at a time; fn runs under that lock, and the entry and
 // name it gets are valid until it returns. fn must not change the store.
 func (s *Store) Scan(db int, cursor uint64, count int, now int64, fn func(e *Entry, name []byte)) (next uint64) {
-	return s.scan(db, cursor, count, now, true, fn)
+	v := View{Store: s, DB: db, Now: now}
+	return v.Scan(cursor, count, fn)
 }
 
-// ScanLocked is Scan for a caller that holds all locks: inside a transaction.
-func (s *Store) ScanLocked(db int, cursor uint64, count int, now int64, fn func(e *Entry, name []byte)) (next uint64) {
-	return s.scan(db, cursor, count, now, false, fn)
-}
-
-func (s *Store) scan(db int, cursor uint64, count int, now int64, lock bool, fn func(e *Entry, name []byte)) (next uint64) {
+// Scan is Store.Scan of the view's database.
+func (v *View) Scan(cursor uint64, count int, fn func(e *Entry, name []byte)) (next uint64) {
+	s := v.Store
 	for seen, steps := 0, 0; seen < count && steps < 10*count; {
 		i := int(cursor & (1<<scanShardBits - 1))
 		if i >= len(s.shards) {
 			return 0
 		}
 		sh := &s.shards[i]
-		if lock {
+		if !v.Held {
 			sh.mu.Lock()
 		}
-		cursor = sh.scan(db, cursor, now, func(e *Entry, name []byte) {
+		cursor = sh.scan(v.DB, cursor, v.Now, func(e *Entry, name []byte) {
 			seen++
 			fn(e, name)
 		}, func() bool { steps++; return seen < count && steps < 10*count })
-		if lock {
+		if !v.Held {
 			sh.mu.Unlock()
 		}
 		if cursor == 0 {

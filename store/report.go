@@ -6,24 +6,10 @@ import (
 	"github.com/larderkv/larder/store/arena"
 )
 
-// Report tells how memory is laid out; it locks one shard after the other.
-func (s *Store) Report() *arena.Report {
-	r := s.heap.Report()
-	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.mu.Lock()
-		sh.ar.AddTo(r)
-		sh.mu.Unlock()
-	}
-	return r
-}
-
-// ReportLocked is Report for a caller that holds all locks.
-func (s *Store) ReportLocked() *arena.Report {
-	r := s.heap.Report()
-	for i := range s.shards {
-		s.shards[i].ar.AddTo(r)
-	}
+// Report says how memory is laid out.
+func (v *View) Report() *arena.Report {
+	r := v.Store.heap.Report()
+	v.Store.eachShard(v.Held, func(sh *shard) { sh.ar.AddTo(r) })
 	return r
 }
 

@@ -279,23 +279,11 @@ type Stats struct {
 }
 
 // Stats sums up; it locks one shard after the other.
-func (s *Store) Stats() Stats {
-	st := s.heapStats()
-	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.mu.Lock()
-		sh.addStatsLocked(&st)
-		sh.mu.Unlock()
-	}
-	return st
-}
+func (s *Store) Stats() Stats { return s.stats(false) }
 
-// StatsLocked is Stats for a caller that holds all locks.
-func (s *Store) StatsLocked() Stats {
+func (s *Store) stats(held bool) Stats {
 	st := s.heapStats()
-	for i := range s.shards {
-		s.shards[i].addStatsLocked(&st)
-	}
+	s.eachShard(held, func(sh *shard) { sh.addStatsLocked(&st) })
 	return st
 }
 
@@ -381,25 +369,14 @@ func (st *DBStats) add(t *table) {
 }
 
 // DB counts the keys of a database; it locks one shard after the other.
-func (s *Store) DB(db int) (st DBStats) {
-	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.mu.Lock()
+func (s *Store) DB(db int) DBStats { return s.dbStats(db, false) }
+
+func (s *Store) dbStats(db int, held bool) (st DBStats) {
+	s.eachShard(held, func(sh *shard) {
 		if t := sh.dbs[db]; t != nil {
 			st.add(t)
 		}
-		sh.mu.Unlock()
-	}
-	return st
-}
-
-// DBLocked is DB for a caller that holds all locks.
-func (s *Store) DBLocked(db int) (st DBStats) {
-	for i := range s.shards {
-		if t := s.shards[i].dbs[db]; t != nil {
-			st.add(t)
-		}
-	}
+	})
 	return st
 }
 

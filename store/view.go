@@ -15,6 +15,7 @@ type View struct {
 	Now     int64 // unix milliseconds; one value per command, so that all of it sees the same moment
 	NoTouch bool  // CLIENT NO-TOUCH: reads leave the eviction word alone
 	Loading bool  // a file is being read: nothing expires
+	Held    bool  // every shard is locked, also for what looks at all of them (whole.go)
 
 	Hits, Misses int64 // counted by Read and the reads built on it
 

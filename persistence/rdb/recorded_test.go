@@ -93,8 +93,9 @@ func contents(t testing.TB, s *store.Store) map[string]string {
 	s.LockAll()
 	defer s.UnlockAll()
 	for db := range s.Databases() {
+		v := store.View{Store: s, DB: db, Held: true}
 		for cursor := uint64(0); ; {
-			cursor = s.ScanLocked(db, cursor, 100, 0, func(e *store.Entry, name []byte) {
+			cursor = v.Scan(cursor, 100, func(e *store.Entry, name []byte) {
 				all[fmt.Sprintf("%d/%s", db, name)] = fmt.Sprintf("%s until %d", describe(t, e), e.ExpireAt())
 			})
 			if cursor == 0 {

@@ -38,7 +38,7 @@ func cmdMemoryDoctor(c *engine.Ctx) error {
 	v, p := k.Config.Values(), stats.ReadProcess()
 	_, over := k.OverLimit()
 	c.Out.Verbatim("txt", diagnose(&patient{
-		memoryUse: readMemory(c, c.StoreStats(), p, diskStatus(k).Log.PendingBytes),
+		memoryUse: readMemory(c, c.Stats(), p, diskStatus(k).Log.PendingBytes),
 		limit:     v.MaxMemory, counted: k.Counted(), policy: v.Policy(), machine: v.MachineMemory(),
 		evictions: k.Rates().Evictions, over: over,
 		sessions: int64(k.Clients.Len()), bounded: v.ClientsLimit() > 0, defrag: v.ActiveDefrag,

@@ -87,7 +87,7 @@ func cmdInfo(c *engine.Ctx) error {
 	}
 	w := &infoWriter{
 		c: c, k: c.Kernel, v: c.Kernel.Config.Values(),
-		store: c.StoreStats(), moved: c.Compaction(), totals: c.Totals(), process: stats.ReadProcess(), disk: diskStatus(c.Kernel), now: c.Kernel.Now(),
+		store: c.Stats(), moved: c.Compaction(), totals: c.Totals(), process: stats.ReadProcess(), disk: diskStatus(c.Kernel), now: c.Kernel.Now(),
 	}
 	for _, s := range infoSections() {
 		if !chosen[strings.ToLower(s.name)] && !(named && s.level <= level) {

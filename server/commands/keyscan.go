@@ -31,10 +31,6 @@ type keyScan struct {
 // step visits about s.count keys and replies with those that match. It returns
 // the cursor to go on from.
 func (s *keyScan) step(c *engine.Ctx) (next uint64) {
-	scan := c.Store.Scan
-	if c.InExec() {
-		scan = c.Store.ScanLocked
-	}
 	visit := func(e *store.Entry, name []byte) {
 		if s.match(name) && (!s.typed || strings.EqualFold(s.typeName, e.Type().String())) {
 			s.emit(name)
@@ -42,7 +38,7 @@ func (s *keyScan) step(c *engine.Ctx) (next uint64) {
 	}
 	next = s.cursor
 	for left := s.count; left > 0; left -= scanSlice {
-		next = scan(c.DB, next, min(left, scanSlice), c.Now, visit)
+		next = c.Scan(next, min(left, scanSlice), visit)
 		if next == 0 {
 			break
 		}

@@ -66,7 +66,7 @@ func cmdMemoryUsage(c *engine.Ctx) error {
 }
 
 func cmdMemoryStats(c *engine.Ctx) error {
-	m := readMemory(c, c.StoreStats(), stats.ReadProcess(), diskStatus(c.Kernel).Log.PendingBytes)
+	m := readMemory(c, c.Stats(), stats.ReadProcess(), diskStatus(c.Kernel).Log.PendingBytes)
 	const fields = 31 // beside those of databases
 	c.Out.Map(fields + len(m.dbs))
 	amount := func(name string, n int64) {
@@ -133,7 +133,7 @@ func cmdMemoryPurge(c *engine.Ctx) error {
 		c.Out.OK()
 		return nil
 	}
-	if c.InExec() {
+	if !c.MayWait() {
 		k.Go(purge)
 		return done(c)
 	}
@@ -146,11 +146,7 @@ func cmdMemoryPurge(c *engine.Ctx) error {
 }
 
 func cmdMemoryMallocStats(c *engine.Ctx) error {
-	r := c.Store.Report
-	if c.InExec() {
-		r = c.Store.ReportLocked
-	}
-	c.Out.Verbatim("txt", layout(r()))
+	c.Out.Verbatim("txt", layout(c.Report()))
 	return nil
 }
 

@@ -147,7 +147,7 @@ func cmdMigrate(c *engine.Ctx) error {
 	switch {
 	case err != nil:
 		return err
-	case c.InExec():
+	case !c.MayWait():
 		return engine.ErrMigrateInExec // nobody may wait for another server with all locks held
 	}
 	if m.none {

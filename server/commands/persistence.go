@@ -105,7 +105,7 @@ func cmdBgsave(c *engine.Ctx) error {
 		return engine.ErrSyntax
 	}
 	scheduled := true
-	if c.InExec() { // the snapshot would have one half of the transaction
+	if c.Inside() { // the snapshot would have one half of the transaction
 		err = m.ScheduleSave()
 	} else if err = m.RefusesSave(); err == nil {
 		c.Store.LockAll()
@@ -145,7 +145,7 @@ func cmdBgrewriteaof(c *engine.Ctx) error {
 		return engine.ErrRewriteRunning
 	case err != nil:
 		return engine.ErrRewrite
-	case scheduled || c.InExec():
+	case scheduled || c.Inside():
 		c.Out.Status("Background append only file rewriting scheduled")
 	default:
 		c.Out.Status("Background append only file rewriting started")

@@ -38,7 +38,7 @@ func cmdWaitaof(c *engine.Ctx) error {
 		return engine.ErrWaitAOFOff
 	}
 	m := c.Kernel.Persist
-	if synced := m != nil && m.LogReady() && m.Log().Synced(); c.InExec() || replicas == 0 && (synced || local == 0) {
+	if synced := m != nil && m.LogReady() && m.Log().Synced(); !c.MayWait() || replicas == 0 && (synced || local == 0) {
 		replyWaited(c, synced)
 		return nil
 	}

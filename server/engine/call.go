@@ -1,9 +1,88 @@
+// Calls: how a command comes to run.
+//
+// Most commands run because a client asks for them. Others run inside a call that is
+// running, which has locked the shards for them: those of a transaction inside EXEC,
+// those of a log inside its replay, in batches. What is different for them is said by the
+// frame that they run in, and by nothing else:
+//
+//	            a client's own        inside another call
+//	locks       taken for its keys    are there, and nothing else may be locked
+//	waiting     if the row says so    never: nobody could get at what it waits for
+//	effects     appended by itself    with those of the call around it
+//	reply       c.Out                 c.Out, where the call around has room for it
+//	time        of the batch          of the call around: all of it is one moment
+//
+// A handler does not ask where it runs. It asks MayWait, it asks Inside if it would
+// make others see the half of something, and the View's questions about the whole store
+// know by themselves whether its shards are locked (View.Held).
+//
+// A call that cannot run in the batch that brought it is kept: in the queue of MULTI.
+
 package engine
 
 import (
 	"errors"
 	"time"
+
+	"github.com/larderkv/larder/store"
 )
+
+// frame is what a command has from the call around it. The zero value is that of a
+// client's own request.
+type frame struct {
+	locked bool // its shards are locked
+	kept   bool // its effects are the other's to append, or not
+}
+
+// MayWait reports whether the command may leave its client without a reply for now.
+func (c *Ctx) MayWait() bool { return !c.frame.locked }
+
+// Inside reports whether the command runs inside another one, of which a part is done
+// and another is not.
+func (c *Ctx) Inside() bool { return c.frame.kept }
+
+// within runs calls inside the one that is running, which has locked their shards and
+// will append their effects.
+func (c *Ctx) within(calls func()) {
+	outer, spec, args := c.frame, c.Spec, c.Args
+	c.frame = frame{locked: true, kept: true}
+	calls()
+	c.frame, c.Spec, c.Args, c.meter.last = outer, spec, args, spec
+}
+
+// kept is a call that is kept beyond the batch that brought it.
+type kept struct {
+	spec *Spec
+	args [][]byte
+	loan *store.Loan // nil, or where an argument lies that was not copied
+}
+
+// keptOverhead is what a kept argument costs beside its bytes.
+const keptOverhead = 24
+
+// keep copies the request in c. A long argument goes with its loan.
+func (s *Session) keep(c *Ctx, spec *Spec) kept {
+	k := kept{spec, copyArgs(c.Args, s.loan), s.loan}
+	s.loan = nil
+	return k
+}
+
+// size is how many bytes the call's arguments take.
+func (k *kept) size() int64 {
+	size := keptOverhead * len(k.args)
+	for _, a := range k.args {
+		size += len(a)
+	}
+	return int64(size)
+}
+
+// perform runs a call that was kept.
+func (c *Ctx) perform(k *kept) {
+	c.Args, c.Loan = k.args, k.loan
+	c.wire, c.keyed = nil, false
+	c.call(k.spec)
+	c.Loan = nil
+}
 
 // meter attributes a batch's time to the commands it runs: the time since the
 // last reading belongs to the row that ran since then.
@@ -30,14 +109,7 @@ func (c *Ctx) call(spec *Spec) {
 		c.CountChanges() // it may look at the count: INFO, BGSAVE
 	}
 	start := c.Out.Len()
-	var err error
-	if c.inExec {
-		c.resolve(spec) // EXEC holds the shards of the whole queue
-		err = c.run(spec)
-	} else {
-		err = c.invoke(spec)
-	}
-	if err != nil {
+	if err := c.invoke(spec); err != nil {
 		c.fail(spec, start, err)
 	}
 }
@@ -66,7 +138,7 @@ func (s *Session) settle(c *Ctx, now time.Time) {
 		s.kernel.Stats.Add(int(s.slot), m.row.index, m.calls, now.Sub(m.since))
 	}
 	m.since, m.calls = now, 0
-	if !c.inExec { // a transaction happens at one moment
+	if !c.frame.locked { // what happens under one set of locks happens at one moment
 		c.Now = now.UnixMilli()
 	}
 }

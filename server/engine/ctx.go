@@ -10,7 +10,8 @@ import (
 )
 
 // Ctx is what a handler sees of one command: the selected database (the embedded
-// View), its arguments, its keys with their shards locked, and the reply.
+// View), its arguments, its keys with their shards locked, and the reply. How that
+// command came to run does not matter to it (call.go).
 //
 // A Ctx lives for one batch of one session and is then reused by another; a
 // handler must not keep it, nor Args, Keys or bytes read from the store.
@@ -28,7 +29,7 @@ type Ctx struct {
 	writer protocol.Writer
 	locks  store.Lockset
 	meter  meter
-	inExec bool
+	frame  frame
 	ahead  lookahead
 	row    *Spec     // the request's row, if looking ahead has found it already
 	key    store.Key // and its key, if keyed
@@ -48,44 +49,6 @@ type Ctx struct {
 func (c *Ctx) Parse(from int) *Args {
 	c.parser = Args{args: c.Args, pos: from}
 	return &c.parser
-}
-
-// InExec tells that the command runs inside EXEC: nothing may wait, and a handler
-// whose row says OwnLocks finds every shard locked already.
-func (c *Ctx) InExec() bool { return c.inExec }
-
-// Scan visits keys of the selected database, as store.Scan does. Only for rows
-// that say OwnLocks.
-func (c *Ctx) Scan(cursor uint64, count int, fn func(e *store.Entry, name []byte)) (next uint64) {
-	if c.inExec {
-		return c.Store.ScanLocked(c.DB, cursor, count, c.Now, fn)
-	}
-	return c.Store.Scan(c.DB, cursor, count, c.Now, fn)
-}
-
-// DBStats counts the keys of a database. Only for rows that say OwnLocks.
-func (c *Ctx) DBStats(db int) store.DBStats {
-	if c.inExec {
-		return c.Store.DBLocked(db)
-	}
-	return c.Store.DB(db)
-}
-
-// AverageTTL estimates the time to live of the keys of a database that have
-// one, in milliseconds. Only for rows that say OwnLocks.
-func (c *Ctx) AverageTTL(db int) int64 {
-	if c.inExec {
-		return c.Store.AverageTTLLocked(db, c.Now)
-	}
-	return c.Store.AverageTTL(db, c.Now)
-}
-
-// StoreStats sums up the store. Only for rows that say OwnLocks.
-func (c *Ctx) StoreStats() store.Stats {
-	if c.inExec {
-		return c.Store.StatsLocked()
-	}
-	return c.Store.Stats()
 }
 
 // ctxPool hands scratch Ctxs to sessions, one per batch, so that an idle
@@ -118,25 +81,27 @@ func (p *ctxPool) put(c *Ctx) {
 
 // resolve fills c.Keys for the row and the arguments in c.
 func (c *Ctx) resolve(s *Spec) {
-	switch s.lockKind {
-	case lockOne:
+	switch {
+	case c.keyed:
+		c.Keys = append(c.Keys[:0], c.key)
+	case s.lockKind == lockOne:
 		c.Keys = append(c.Keys[:0], c.Store.Key(c.Args[s.keyPos]))
 	default:
 		c.Keys = s.appendKeys(c.Keys[:0], c.Store, c.Args)
 	}
 }
 
-// invoke resolves the keys, locks their shards, runs the handler and unlocks.
+// invoke resolves the keys, locks their shards unless the call around it has done so,
+// runs the handler and unlocks.
 //
 //	lockNone  nothing is held; store functions that span shards lock themselves
 //	lockOne   that one shard
 //	lockKeys  the union of the keys' shards, in index order
 //	lockAll   every shard
 func (c *Ctx) invoke(s *Spec) error {
-	if c.keyed {
-		c.Keys = append(c.Keys[:0], c.key)
-	} else {
-		c.resolve(s)
+	c.resolve(s)
+	if c.frame.locked {
+		return c.run(s)
 	}
 	switch s.lockKind {
 	case lockOne:
@@ -157,7 +122,9 @@ func (c *Ctx) invoke(s *Spec) error {
 		return err
 	case lockAll:
 		c.Store.LockAll()
+		c.Held = true
 		err := c.run(s)
+		c.Held = false
 		c.Store.UnlockAll()
 		return err
 	}

@@ -55,7 +55,7 @@ func (c *Ctx) run(s *Spec) error {
 	if s.Flags&Write == 0 {
 		return s.Handler(c)
 	}
-	if c.inExec { // EXEC has asked and will append
+	if c.frame.kept { // the call around it has asked and will append
 		return c.collect(s)
 	}
 	if c.Kernel.stopped() {

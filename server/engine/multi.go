@@ -34,24 +34,15 @@ type txn struct {
 	aborted bool  // a command was refused while queueing
 	flags   Flags // union of the queued rows'
 	lacks   Flags // union of the flags that queued rows do not have
-	queue   []queued
+	queue   []kept
 	bytes   int64 // of the queue's arguments
 
 	watcher store.Watcher
 }
 
-type queued struct {
-	spec *Spec
-	args [][]byte
-	loan *store.Loan // nil, or where an argument lies that was not copied
-}
-
-// queuedOverhead is what a queued argument costs beside its bytes.
-const queuedOverhead = 24
-
 // queueMemory is what the queue takes, in bytes.
 func (t *txn) queueMemory() int64 {
-	return t.bytes + int64(cap(t.queue))*int64(unsafe.Sizeof(queued{}))
+	return t.bytes + int64(cap(t.queue))*int64(unsafe.Sizeof(kept{}))
 }
 
 // memory is what the transaction takes besides itself, in bytes.
@@ -59,20 +50,16 @@ func (t *txn) memory() int64 { return t.queueMemory() + t.watcher.Memory() }
 
 // enqueue copies the request into the queue and answers QUEUED.
 func (s *Session) enqueue(c *Ctx, spec *Spec) {
-	var size int
-	for _, a := range c.Args {
-		size += len(a)
-	}
 	t := s.txn
-	t.bytes += int64(size + queuedOverhead*len(c.Args))
+	request := kept{args: c.Args}
+	t.bytes += request.size()
 	if t.bytes > s.kernel.Config.Values().ClientQueryBufferLimit {
 		s.kernel.Log.Warn("closing client that reached max query buffer length", "id", s.ID(), "addr", s.conn.RemoteAddr(), "queued", t.bytes)
 		s.conn.Kill(netloop.QueryBufferLimit)
 		s.next = netloop.CloseNow
 		return
 	}
-	t.queue = append(t.queue, queued{spec, copyArgs(c.Args, s.loan), s.loan})
-	s.loan = nil
+	t.queue = append(t.queue, s.keep(c, spec))
 	t.flags |= spec.Flags
 	t.lacks |= ^spec.Flags
 	s.pub.queueBytes.Store(t.queueMemory())
@@ -139,7 +126,7 @@ func (c *Ctx) WatchKeys() error {
 // Unwatch forgets the watched keys. Inside a transaction it does nothing: EXEC,
 // which runs it, forgets them all.
 func (c *Ctx) Unwatch() error {
-	if !c.inExec {
+	if !c.Inside() {
 		c.Session.dropTxn()
 	}
 	c.Out.OK()
@@ -167,17 +154,13 @@ func (c *Ctx) Exec() error {
 	}
 	c.logging = c.Kernel.journal.On()
 	defer c.flushEffects()
-	self, args := c.Spec, c.Args
-	c.inExec = true
 	t.queuing = false
 	c.Out.Array(len(t.queue))
-	for i := range t.queue {
-		c.Args, c.Loan = t.queue[i].args, t.queue[i].loan
-		c.call(t.queue[i].spec)
-	}
-	c.Loan = nil
-	c.inExec = false
-	c.Spec, c.Args, c.meter.last = self, args, self
+	c.within(func() {
+		for i := range t.queue {
+			c.perform(&t.queue[i])
+		}
+	})
 	return nil
 }
 
@@ -186,7 +169,11 @@ func (c *Ctx) lockTxn(t *txn) (unlock func()) {
 	st := c.Store
 	if t.flags&(AllShards|OwnLocks) != 0 {
 		st.LockAll()
-		return st.UnlockAll
+		c.Held = true
+		return func() {
+			c.Held = false
+			st.UnlockAll()
+		}
 	}
 	c.locks.Reset()
 	t.watcher.AddShards(&c.locks)

@@ -48,7 +48,7 @@ func (e *ReplayError) Error() string {
 func (k *Kernel) NewReplayer() *Replayer {
 	r := &Replayer{c: newCtx(), session: Session{kernel: k}}
 	r.c.Kernel, r.c.Session = k, &r.session
-	r.c.inExec = true // all shards are locked, nothing waits, nothing is appended
+	r.c.frame = frame{locked: true, kept: true} // inside no call, but likewise: and nothing is appended
 	return r
 }
 
@@ -58,7 +58,7 @@ func (k *Kernel) NewReplayer() *Replayer {
 func (r *Replayer) Replay(batch []aof.Command) error {
 	c := r.c
 	k := c.Kernel
-	c.View = store.View{Store: k.Store, DB: r.session.db, Now: k.clock().UnixMilli(), Loading: true}
+	c.View = store.View{Store: k.Store, DB: r.session.db, Now: k.clock().UnixMilli(), Loading: true, Held: true}
 	defer c.CountChanges()
 	for commands := range slices.Chunk(batch, replayAtOnce) {
 		if err := r.replay(commands); err != nil {
@@ -110,13 +110,9 @@ func (r *Replayer) one(cmd *aof.Command, row *Spec, key store.Key) error {
 	}
 	c := r.c
 	c.Spec, c.Args = row, cmd.Args
-	if row.lockKind == lockOne {
-		c.Keys = append(c.Keys[:0], key)
-	} else {
-		c.resolve(row)
-	}
+	c.key, c.keyed = key, row.lockKind == lockOne
 	c.writer.Truncate(0)
-	if err := row.Handler(c); err != nil && !r.refused {
+	if err := c.invoke(row); err != nil && !r.refused {
 		r.refused = true
 		c.Kernel.Log.Warn("a command of the log was refused; further ones are not reported",
 			"command", row.full, "offset", cmd.Offset, "reply", asReply(err))

@@ -112,7 +112,7 @@ const (
 	// larder's own, invisible in COMMAND.
 
 	AllShards // every shard is locked while the handler runs
-	OwnLocks  // the handler locks shards itself, except when Ctx.InExec: then all are held
+	OwnLocks  // the handler asks for the whole store (store/whole.go), shard by shard; a transaction with it locks all
 	Unqueued  // runs at once inside MULTI instead of being queued
 	EndsMulti // ends MULTI, and is let through there however short memory is
 	Protected // refused unless enable-debug-command allows it

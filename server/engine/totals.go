@@ -3,7 +3,6 @@ package engine
 import (
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/server/stats"
-	"github.com/larderkv/larder/store"
 )
 
 // Counter names one of Totals.
@@ -40,7 +39,7 @@ type Totals [counters]int64
 
 func (c *Ctx) totals() Totals {
 	k := c.Kernel
-	n, moved, st := k.network(), c.Compaction(), c.StoreStats()
+	n, moved, st := k.network(), c.Compaction(), c.Stats()
 	return Totals{
 		CountConnections:    n.Accepted,
 		CountRefused:        n.Rejected,
@@ -78,7 +77,7 @@ func (c *Ctx) Totals() Totals {
 }
 
 // ResetStats does what CONFIG RESETSTAT does. As in Redis the peak of memory stays.
-// Only for rows that say OwnLocks.
+// Only for rows that say OwnLocks or AllShards.
 func (c *Ctx) ResetStats() {
 	k := c.Kernel
 	k.Stats.Reset()
@@ -86,15 +85,6 @@ func (c *Ctx) ResetStats() {
 	k.resetOverLimit()
 	t := c.totals()
 	k.base.Store(&t)
-}
-
-// Compaction tells what the store's compaction has done. Only for rows that say
-// OwnLocks.
-func (c *Ctx) Compaction() store.CompactionStats {
-	if c.inExec {
-		return c.Store.CompactionLocked(c.Now)
-	}
-	return c.Store.Compaction(c.Now)
 }
 
 // UsedMemory is what the store's data and the Go runtime use, in bytes.

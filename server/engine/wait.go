@@ -27,9 +27,9 @@ type wait struct {
 
 // Wait ends the handler without a reply: after d the client gets what reply
 // writes. reply runs on the client's loop with no shard locked and c.Args empty.
-// Inside EXEC nothing waits and reply runs at once.
+// Where nothing may wait reply runs at once.
 func (c *Ctx) Wait(d time.Duration, reply func(c *Ctx) error) error {
-	if c.inExec {
+	if !c.MayWait() {
 		return reply(c)
 	}
 	s, w := c.Session, c.block(reply)
@@ -41,9 +41,9 @@ func (c *Ctx) Wait(d time.Duration, reply func(c *Ctx) error) error {
 // the function that ends the wait, which is safe from any goroutine and may be
 // called at any time, start included. It need not be called if the client goes.
 // A d above zero ends the wait in any case; reply finds out by itself what has
-// happened. Inside EXEC start is not called and reply runs at once.
+// happened. Where nothing may wait start is not called and reply runs at once.
 func (c *Ctx) WaitFor(start func(resume func()), d time.Duration, reply func(c *Ctx) error) error {
-	if c.inExec {
+	if !c.MayWait() {
 		return reply(c)
 	}
 	s, w := c.Session, c.block(reply)
