@@ -23,13 +23,14 @@ const module = "github.com/larderkv/larder/"
 const levels = `
 0 words eviction tests/randtest | quoted words; policies; random numbers of tests
 1 protocol store/lex store/arena server/config server/stats persistence/vfs persistence/journal | requests and replies; lexical rules; memory; parameters; counters; the file system; effects
-2 store          | keyspace, records, data types
-3 server/netloop persistence/rdb persistence/aof | event loops and connections; file formats
-4 persistence    | what is loaded, saved and logged when
-5 server/engine  | the kernel: rows, sessions, admission, transactions
-6 server/commands | one file per family of commands
-7 server         | composition root
-8 cmd/larder tests/... | the program; black-box tests
+2 store/tree     | long sequences: lists, the order of sorted sets
+3 store          | keyspace, records, data types
+4 server/netloop persistence/rdb persistence/aof | event loops and connections; file formats
+5 persistence    | what is loaded, saved and logged when
+6 server/engine  | the kernel: rows, sessions, admission, transactions
+7 server/commands | one file per family of commands
+8 server         | composition root
+9 cmd/larder tests/... | the program; black-box tests
 `
 
 // forbidden: arrows that the levels would allow and the design does not.

@@ -1,0 +1,58 @@
+package tree
+
+import "github.com/larderkv/larder/store/arena"
+
+// FromRun is a list of the n elements of a run, which may lie in the arena.
+func FromRun(ar *arena.Arena, run []byte, n int) *List {
+	l := NewList(ar)
+	l.AppendRun(run, n)
+	return l
+}
+
+// AppendRun adds the n elements of a run behind the last one, in leaves of their own, as full as
+// they may be. The run may lie in the arena, but not in the list.
+func (l *List) AppendRun(run []byte, n int) {
+	for n > 0 {
+		end, k := 0, 0
+		for k < n && k < l.entries {
+			next := skipNext(run, end)
+			if next > l.room && k > 0 {
+				break
+			}
+			end = next
+			k++
+		}
+		l.appendLeaf(run[:end], k)
+		run, n = run[end:], n-k
+	}
+}
+
+// appendLeaf adds a leaf with the n elements of a run.
+func (l *List) appendLeaf(run []byte, n int) {
+	ref, x := l.newLeaf(len(run))
+	x.n, x.end = uint32(n), x.start+uint32(len(run))
+	copy(x.run(), run)
+	l.data += int64(len(run))
+	if l.n == 0 {
+		l.setRoot(ref, n)
+		return
+	}
+	var p path
+	l.seekLast(&p)
+	l.own(&p)
+	l.add(&p, n)
+	last := p.ref[l.height]
+	l.insertLeaf(&p, entry{kid: last, count: uint64(l.leaf(last).n)}, entry{kid: ref, count: uint64(n)})
+}
+
+// Clone copies the list into another arena, or its own.
+func (l *List) Clone(ar *arena.Arena) *List {
+	c := NewList(ar)
+	c.room, c.entries = l.room, l.entries
+	for i := 0; i < l.n; {
+		run, n := l.Leaf(i)
+		c.appendLeaf(run, n)
+		i += n
+	}
+	return c
+}

@@ -1,0 +1,95 @@
+package tree
+
+import (
+	"fmt"
+
+	"github.com/larderkv/larder/store/arena"
+)
+
+// checker walks all of a tree and adds up what it finds.
+type checker struct {
+	t      *tree
+	leaf   func(ref arena.Ref) (entry, error) // checks a leaf
+	leaves int
+	bytes  int64
+}
+
+// check verifies the counts, the accounts and, of an order, the fences. leaf checks a leaf and
+// says what its parent has to say of it.
+func (t *tree) check(leaf func(ref arena.Ref) (entry, error)) error {
+	c := &checker{t: t, leaf: leaf}
+	if t.root == 0 {
+		if t.n != 0 || t.height != 0 {
+			return fmt.Errorf("no root with %d elements and height %d", t.n, t.height)
+		}
+	} else if e, err := c.visit(t.root, 0); err != nil {
+		return err
+	} else if e.count != uint64(t.n) {
+		return fmt.Errorf("%d elements, %d counted", t.n, e.count)
+	}
+	for b := t.retired; b != nil; b = b.next {
+		for _, ref := range b.refs[:b.n] {
+			c.bytes += int64(t.ar.Footprint(ref))
+		}
+	}
+	if c.bytes != t.bytes || c.leaves != t.leaves {
+		return fmt.Errorf("%d bytes and %d leaves, accounts say %d and %d", c.bytes, c.leaves, t.bytes, t.leaves)
+	}
+	return nil
+}
+
+// visit checks what is below a node at a level, which is as deep as the tree is high.
+func (c *checker) visit(ref arena.Ref, level int) (e entry, err error) {
+	t := c.t
+	c.bytes += int64(t.ar.Footprint(ref))
+	if level == t.height {
+		c.leaves++
+		return c.leaf(ref)
+	}
+	x := t.inner(ref)
+	if x.n == 0 || x.n > x.cap || x.cap > fanout || level == 0 && x.n < 2 {
+		return e, fmt.Errorf("a node of level %d has %d children and room for %d", level, x.n, x.cap)
+	}
+	if size := headSize + int(x.cap)*t.arrays*wordSize; size > t.ar.Cap(ref) {
+		return e, fmt.Errorf("a node of %d bytes in a block of %d", size, t.ar.Cap(ref))
+	}
+	for i := range int(x.n) {
+		said := x.entry(i)
+		is, err := c.visit(said.kid, level+1)
+		if err != nil {
+			return e, err
+		}
+		if is.kid = said.kid; is != said {
+			return e, fmt.Errorf("child %d of level %d: parent says %+v, is %+v", i, level, said, is)
+		}
+	}
+	return t.summary(ref), nil
+}
+
+// Check verifies the list's structure and accounts.
+func (l *List) Check() error {
+	data := int64(0)
+	err := l.check(func(ref arena.Ref) (e entry, err error) {
+		x := l.leaf(ref)
+		if x.n == 0 || x.start < leafHeadSize || x.start > x.end || x.end > x.cap || int(x.cap) > l.ar.Footprint(ref) {
+			return e, fmt.Errorf("leaf of %d elements from %d to %d of %d bytes", x.n, x.start, x.end, x.cap)
+		}
+		run, n := x.run(), 0
+		data += int64(len(run))
+		for off := 0; off < len(run); n++ {
+			s, next := NextRun(run, off)
+			if _, prev := PrevRun(run, next); prev != off || next-off != EntrySize(len(s)) {
+				return e, fmt.Errorf("entry from %d to %d begins at %d seen from its end", off, next, prev)
+			}
+			off = next
+		}
+		if n != int(x.n) {
+			return e, fmt.Errorf("leaf of %d elements says %d", n, x.n)
+		}
+		return entry{count: uint64(n)}, nil
+	})
+	if err == nil && data != l.data {
+		return fmt.Errorf("%d bytes of entries, accounts say %d", data, l.data)
+	}
+	return err
+}

@@ -1,0 +1,309 @@
+package tree
+
+import "github.com/larderkv/larder/store/arena"
+
+// List is a sequence of byte strings. Elements count from 0, and a position that an
+// operation is given exists. Bytes that come out alias the arena and are valid until the next
+// change of any tree or table of the shard; bytes that go in must not alias the tree.
+type List struct {
+	tree
+	room    int   // longest run of a leaf, in bytes
+	entries int   // most elements of a leaf
+	data    int64 // bytes of all runs
+}
+
+// DefaultLeaf is the size of a full leaf, in bytes.
+const DefaultLeaf = 8 << 10
+
+// maxLeaf and maxEntries bound what SetLimit is given.
+const (
+	minLeaf    = 256
+	maxLeaf    = 64 << 10
+	maxEntries = 1 << 16
+	firstRoom  = 128 // of the first leaf's run, if that is enough
+)
+
+// NewList is an empty list, which has no block.
+func NewList(ar *arena.Arena) *List {
+	l := &List{tree: tree{ar: ar, mem: ar.Mem(), arrays: listArrays}}
+	l.SetLimit(DefaultLeaf, maxEntries)
+	return l
+}
+
+// SetLimit bounds leaves that grow from now on: bytes with all that belongs to a leaf, at most
+// 64 KiB, and elements. An element longer than that has a leaf of its own.
+func (l *List) SetLimit(bytes, entries int) {
+	l.room = min(max(bytes, minLeaf), maxLeaf) - leafHeadSize
+	l.entries = min(max(entries, 1), maxEntries)
+}
+
+// DataBytes is the sum of the entries' sizes (EntrySize).
+func (l *List) DataBytes() int64 { return l.data }
+
+// At returns an element.
+func (l *List) At(i int) []byte {
+	var p path
+	l.seek(&p, i)
+	x := l.leaf(p.ref[l.height])
+	run := x.run()
+	s, _ := NextRun(run, seekRun(run, int(x.n), p.at[l.height]))
+	return s
+}
+
+// PushFront adds an element before the first one.
+func (l *List) PushFront(s []byte) { l.push(s, true) }
+
+// PushBack adds an element behind the last one.
+func (l *List) PushBack(s []byte) { l.push(s, false) }
+
+func (l *List) push(s []byte, front bool) {
+	if l.n == 0 {
+		l.first(s)
+		return
+	}
+	var p path
+	if front {
+		l.seekFirst(&p)
+	} else {
+		l.seekLast(&p)
+	}
+	l.own(&p)
+	l.add(&p, 1)
+	size := EntrySize(len(s))
+	x, ok := l.roomAtEnd(&p, size, front)
+	if !ok {
+		l.addLeaf(&p, s, front)
+		return
+	}
+	x.n++
+	l.data += int64(size)
+	if front {
+		x.start -= uint32(size)
+		putEntry(x.block[x.start:], s)
+		return
+	}
+	putEntry(x.block[x.end:], s)
+	x.end += uint32(size)
+}
+
+// first makes the first leaf.
+func (l *List) first(s []byte) {
+	size := EntrySize(len(s))
+	ref, x := l.newLeaf(max(size, min(firstRoom, l.room)))
+	l.fill(x, s)
+	l.setRoot(ref, 1)
+}
+
+// fill puts the only element into a new leaf.
+func (l *List) fill(x leaf, s []byte) {
+	size := EntrySize(len(s))
+	x.n, x.end = 1, x.start+uint32(size)
+	putEntry(x.run(), s)
+	l.data += int64(size)
+}
+
+// roomAtEnd makes room for an entry of size bytes before or behind the run of the path's leaf.
+// A block that has no room there but is half empty (a queue's, whose other end is popped) has
+// its run moved, one below the limit gets twice the size. It returns false if the leaf is full.
+func (l *List) roomAtEnd(p *path, size int, front bool) (x leaf, ok bool) {
+	ref := p.ref[l.height]
+	x = l.leaf(ref)
+	free := int(x.cap - x.end)
+	if front {
+		free = int(x.start) - leafHeadSize
+	}
+	shared := l.shared(ref)
+	if size <= free && int(x.n) < l.entries && !shared {
+		return x, true
+	}
+	if !l.fits(x, size) {
+		return x, false
+	}
+	need, room := x.size()+size, int(x.cap)-leafHeadSize
+	switch {
+	case !shared && (need <= room/2 || need <= room*3/4 && room >= l.room):
+		x.slide(front)
+	case !shared && room >= l.room:
+		return x, false
+	default:
+		var next arena.Ref
+		next, x = l.copyLeaf(x, 0, 0, 0, min(max(need, 2*x.size()), l.room), front)
+		l.drop(ref)
+		l.link(p, l.height, next)
+	}
+	return x, true
+}
+
+// addLeaf makes a leaf for s before or behind the path's. The path is writable, and counts s
+// already.
+func (l *List) addLeaf(p *path, s []byte, before bool) {
+	size := EntrySize(len(s))
+	old := p.ref[l.height]
+	ref, x := l.newLeaf(size)
+	l.fill(x, s)
+	left, right := entry{kid: old, count: uint64(l.leaf(old).n)}, entry{kid: ref, count: 1}
+	if before {
+		left, right = right, left
+	}
+	l.insertLeaf(p, left, right)
+}
+
+// Insert puts s before element i; i may be Len.
+func (l *List) Insert(i int, s []byte) {
+	if i == 0 || i == l.n {
+		l.push(s, i == 0)
+		return
+	}
+	size := EntrySize(len(s))
+	for {
+		var p path
+		l.seek(&p, i)
+		l.own(&p)
+		x, at := l.leaf(p.ref[l.height]), p.at[l.height]
+		if at == 0 && !l.fits(x, size) {
+			l.insertBefore(&p, s)
+			return
+		}
+		if l.fits(x, size) {
+			l.add(&p, 1)
+			off := seekRun(x.run(), int(x.n), at)
+			putEntry(l.splice(&p, off, 0, size, 1, false), s)
+			return
+		}
+		k, off := l.cut(x, at, size)
+		l.split(&p, k, off)
+	}
+}
+
+// insertBefore puts s before the first element of the path's leaf, which is full: behind the last
+// one of the leaf before, if that stands below the same node and has room, or else into a
+// leaf of its own.
+func (l *List) insertBefore(p *path, s []byte) {
+	size, h := EntrySize(len(s)), l.height
+	if h > 0 && p.at[h-1] > 0 {
+		before := l.inner(p.ref[h-1]).kid(p.at[h-1] - 1)
+		if x := l.leaf(before); l.fits(x, size) {
+			p.at[h-1]--
+			p.ref[h] = before
+			l.add(p, 1)
+			putEntry(l.splice(p, x.size(), 0, size, 1, false), s)
+			return
+		}
+	}
+	l.add(p, 1)
+	l.addLeaf(p, s, true)
+}
+
+// Set replaces element i.
+func (l *List) Set(i int, s []byte) {
+	var p path
+	l.seek(&p, i)
+	x := l.leaf(p.ref[l.height])
+	run := x.run()
+	off := seekRun(run, int(x.n), p.at[l.height])
+	old, size := skipNext(run, off)-off, EntrySize(len(s))
+	if x.n > 1 && x.size()-old+size > l.room {
+		l.Delete(i, 1)
+		l.Insert(i, s)
+		return
+	}
+	l.own(&p)
+	putEntry(l.splice(&p, off, old, size, 0, false), s)
+}
+
+// Delete removes n elements from element i on.
+func (l *List) Delete(i, n int) {
+	popped := i == 0 || i+n == l.n
+	for n > 0 {
+		var p path
+		l.seek(&p, i)
+		l.own(&p)
+		x, at := l.leaf(p.ref[l.height]), p.at[l.height]
+		k := min(n, int(x.n)-at)
+		n -= k
+		l.add(&p, -k)
+		if k == int(x.n) {
+			l.removeWhole(&p)
+			continue
+		}
+		run := x.run()
+		off := seekRun(run, int(x.n), at)
+		end := off
+		if at+k == int(x.n) {
+			end = len(run)
+		} else if k == 1 {
+			end = skipNext(run, off)
+		} else {
+			end = seekRun(run, int(x.n), at+k)
+		}
+		l.splice(&p, off, end-off, 0, -k, popped)
+		l.thinLeaf(&p)
+	}
+}
+
+// removeWhole removes the path's leaf. Its elements no longer count.
+func (l *List) removeWhole(p *path) {
+	ref := p.ref[l.height]
+	l.data -= int64(l.leaf(ref).size())
+	l.drop(ref)
+	l.removeLeaf(p)
+}
+
+// Each calls fn with the elements from element from on, ascending, until it returns false. fn
+// must not change the list.
+func (l *List) Each(from int, fn func(i int, s []byte) bool) {
+	if from >= l.n {
+		return
+	}
+	var p path
+	l.seek(&p, from)
+	for more := true; more; more = l.next(&p) {
+		x := l.leaf(p.ref[l.height])
+		run := x.run()
+		for off := seekRun(run, int(x.n), p.at[l.height]); off < len(run); from++ {
+			var s []byte
+			if s, off = NextRun(run, off); !fn(from, s) {
+				return
+			}
+		}
+	}
+}
+
+// EachBack calls fn with the elements from element from on, descending.
+func (l *List) EachBack(from int, fn func(i int, s []byte) bool) {
+	if from < 0 || l.n == 0 {
+		return
+	}
+	var p path
+	l.seek(&p, from)
+	x := l.leaf(p.ref[l.height])
+	run := x.run()
+	off := skipNext(run, seekRun(run, int(x.n), p.at[l.height]))
+	for {
+		for ; off > 0; from-- {
+			var s []byte
+			if s, off = PrevRun(run, off); !fn(from, s) {
+				return
+			}
+		}
+		if !l.previous(&p) {
+			return
+		}
+		run = l.leaf(p.ref[l.height]).run()
+		off = len(run)
+	}
+}
+
+// Leaf returns the elements of one leaf from element i on, as a run, and their number.
+func (l *List) Leaf(i int) (run []byte, n int) {
+	var p path
+	l.seek(&p, i)
+	return l.rest(&p)
+}
+
+// rest is what the path's leaf holds from the path's element on.
+func (l *List) rest(p *path) (run []byte, n int) {
+	x, at := l.leaf(p.ref[l.height]), p.at[l.height]
+	run = x.run()
+	return run[seekRun(run, int(x.n), at):], int(x.n) - at
+}

@@ -1,0 +1,326 @@
+package tree
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/larderkv/larder/store/arena"
+	"github.com/larderkv/larder/tests/randtest"
+)
+
+func testArena(t testing.TB) *arena.Arena {
+	t.Helper()
+	h, err := arena.NewHeap()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h.NewArena()
+}
+
+// listModel drives a list and a slice with the same operations.
+type listModel struct {
+	t      *testing.T
+	rng    *rand.Rand
+	ar     *arena.Arena
+	l      *List
+	is     [][]byte
+	frozen [][]byte
+	epoch  uint32
+	large  int // one element in so many is long
+	walk   Cursor
+}
+
+func (m *listModel) element() []byte {
+	n := m.rng.IntN(40)
+	if m.large > 0 && m.rng.IntN(m.large) == 0 {
+		n = m.rng.IntN(1 << m.rng.IntN(16))
+	}
+	s := make([]byte, n)
+	for i := range s {
+		s[i] = byte(m.rng.Uint32())
+	}
+	if m.rng.IntN(4) == 0 {
+		s = []byte("same")
+	}
+	return s
+}
+
+func (m *listModel) step() {
+	l, rng, n := m.l, m.rng, len(m.is)
+	switch op := rng.IntN(22); {
+	case op < 3:
+		s := m.element()
+		l.PushBack(s)
+		m.is = append(m.is, s)
+	case op < 6:
+		s := m.element()
+		l.PushFront(s)
+		m.is = slices.Insert(m.is, 0, s)
+	case op < 12:
+		i, s := rng.IntN(n+1), m.element()
+		for range 1 + rng.IntN(3)*rng.IntN(30) {
+			l.Insert(i, s)
+			m.is = slices.Insert(m.is, i, s)
+		}
+	case n == 0:
+	case op < 14:
+		i := rng.IntN(n)
+		k := 1 + rng.IntN(min(n-i, 1+rng.IntN(12)))
+		if rng.IntN(60) == 0 {
+			k = 1 + rng.IntN(n-i)
+		}
+		l.Delete(i, k)
+		m.is = slices.Delete(m.is, i, i+k)
+	case op == 14:
+		for range min(n, rng.IntN(40)) {
+			i := 0
+			if rng.IntN(2) == 0 {
+				i = len(m.is) - 1
+			}
+			l.Delete(i, 1)
+			m.is = slices.Delete(m.is, i, i+1)
+		}
+	case op == 15:
+		i, s := rng.IntN(n), m.element()
+		l.Set(i, s)
+		m.is[i] = s
+	case op == 16:
+		i := rng.IntN(n)
+		if got := l.At(i); !bytes.Equal(got, m.is[i]) {
+			m.t.Fatalf("element %d is %q, not %q", i, got, m.is[i])
+		}
+	case op == 17 && rng.IntN(8) == 0:
+		m.removeEqual()
+	case op == 18:
+		m.find()
+	case op == 19:
+		if _, _, _, done := l.Evacuate(&m.walk, 4096); done {
+			m.walk = Cursor{}
+		}
+	case op == 20 && rng.IntN(10) == 0:
+		m.freeze()
+	case op == 21 && rng.IntN(10) == 0:
+		m.ar.EndCompaction()
+		m.ar.BeginCompaction(0)
+	}
+}
+
+func (m *listModel) removeEqual() {
+	s, limit, back := []byte("same"), m.rng.IntN(50), m.rng.IntN(2) == 0
+	var want int
+	if back {
+		slices.Reverse(m.is)
+	}
+	m.is = slices.DeleteFunc(m.is, func(e []byte) bool {
+		gone := bytes.Equal(e, s) && (limit == 0 || want < limit)
+		if gone {
+			want++
+		}
+		return gone
+	})
+	if back {
+		slices.Reverse(m.is)
+	}
+	if got := m.l.RemoveEqual(s, limit, back); got != want {
+		m.t.Fatalf("RemoveEqual removed %d, not %d", got, want)
+	}
+}
+
+func (m *listModel) find() {
+	i, back := m.rng.IntN(len(m.is)), m.rng.IntN(2) == 0
+	s := m.is[m.rng.IntN(len(m.is))]
+	want := -1
+	for j := range m.is {
+		if bytes.Equal(m.is[j], s) && (back && j <= i || !back && j >= i && want < 0) {
+			want = j
+		}
+	}
+	if got := m.l.Find(s, i, back); got != want {
+		m.t.Fatalf("Find from %d, back %v: %d, not %d", i, back, got, want)
+	}
+}
+
+func (m *listModel) freeze() {
+	if !m.l.Frozen() {
+		m.epoch++
+		m.l.Freeze(m.epoch)
+		m.frozen = slices.Clone(m.is)
+		return
+	}
+	m.checkFrozen()
+	for max := 1 + m.rng.IntN(20); !m.l.Thaw(max); {
+	}
+}
+
+func (m *listModel) checkFrozen() {
+	if m.l.FrozenLen() != len(m.frozen) {
+		m.t.Fatalf("%d elements were frozen, there are %d", len(m.frozen), m.l.FrozenLen())
+	}
+	for i := 0; i < len(m.frozen); {
+		run, n := m.l.FrozenLeaf(i)
+		for off := 0; off < len(run); n-- {
+			var s []byte
+			if s, off = NextRun(run, off); !bytes.Equal(s, m.frozen[i]) {
+				m.t.Fatalf("frozen element %d is %q, not %q", i, s, m.frozen[i])
+			}
+			i++
+		}
+		if n != 0 {
+			m.t.Fatal("a frozen leaf does not have the elements it says")
+		}
+	}
+}
+
+func (m *listModel) check() {
+	m.t.Helper()
+	if err := m.l.Check(); err != nil {
+		m.t.Fatal(err)
+	}
+	if m.l.Len() != len(m.is) || m.l.Bytes() != m.ar.Used() {
+		m.t.Fatalf("%d elements of %d, %d bytes of %d", m.l.Len(), len(m.is), m.l.Bytes(), m.ar.Used())
+	}
+	from, i := 0, 0
+	if len(m.is) > 0 {
+		from = m.rng.IntN(len(m.is))
+	}
+	i = from
+	m.l.Each(from, func(j int, s []byte) bool {
+		if j != i || !bytes.Equal(s, m.is[i]) {
+			m.t.Fatalf("Each: element %d is %q, at %d it should be %q", j, s, i, m.is[i])
+		}
+		i++
+		return true
+	})
+	if i != len(m.is) {
+		m.t.Fatalf("Each stopped at %d of %d", i, len(m.is))
+	}
+	i = from
+	m.l.EachBack(from, func(j int, s []byte) bool {
+		if j != i || !bytes.Equal(s, m.is[i]) {
+			m.t.Fatalf("EachBack: element %d is %q, at %d it should be %q", j, s, i, m.is[i])
+		}
+		i--
+		return true
+	})
+	if i != -1 && len(m.is) > 0 {
+		m.t.Fatalf("EachBack stopped at %d", i)
+	}
+	if m.l.Frozen() {
+		m.checkFrozen()
+	}
+}
+
+// Whatever is done to a list, a slice has the same elements, with leaves of all sizes, frozen
+// versions and compaction in between; and every byte is accounted for.
+func TestListAgainstSlice(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		limit, entries int
+		large, most    int
+	}{
+		{"small leaves", 256, 1000, 0, 6000},
+		{"two elements", 8192, 2, 0, 1500},
+		{"one element", 8192, 1, 50, 400},
+		{"default", DefaultLeaf, 1 << 16, 100, 20000},
+		{"large leaves", 64 << 10, 1 << 16, 40, 20000},
+		{"many long", 1000, 128, 4, 3000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ar := testArena(t)
+			m := &listModel{t: t, rng: randtest.New(t), ar: ar, l: NewList(ar), large: c.large}
+			m.l.SetLimit(c.limit, c.entries)
+			for step := range 30_000 {
+				m.step()
+				if len(m.is) > c.most {
+					k := m.rng.IntN(len(m.is))
+					at := m.rng.IntN(len(m.is) - k)
+					m.l.Delete(at, k)
+					m.is = slices.Delete(m.is, at, at+k)
+				}
+				if step%500 == 0 || step < 300 {
+					m.check()
+				}
+			}
+			m.check()
+			if m.l.Frozen() {
+				for !m.l.Thaw(3) {
+				}
+			}
+			for !m.l.Release(7) {
+			}
+			if ar.Used() != 0 || m.l.Bytes() != 0 {
+				t.Errorf("%d bytes in use after all was released, the list says %d", ar.Used(), m.l.Bytes())
+			}
+		})
+	}
+}
+
+func TestRunWalksBothWays(t *testing.T) {
+	var run []byte
+	var offs []int
+	for _, n := range []int{0, 1, 20, 125, 126, 127, 128, 129, 16380, 16381, 16382, 16383, 16384, 3 << 20} {
+		offs = append(offs, len(run))
+		run = AppendRun(run, bytes.Repeat([]byte{byte(n)}, n))
+		if got := len(run) - offs[len(offs)-1]; got != EntrySize(n) {
+			t.Errorf("%d bytes take %d, EntrySize says %d", n, got, EntrySize(n))
+		}
+		put := make([]byte, EntrySize(n))
+		putEntry(put, bytes.Repeat([]byte{byte(n)}, n))
+		if !bytes.Equal(put, run[offs[len(offs)-1]:]) {
+			t.Errorf("putEntry and AppendRun differ for %d bytes", n)
+		}
+	}
+	end := len(run)
+	for i := len(offs) - 1; i >= 0; i-- {
+		s, prev := PrevRun(run, end)
+		e, next := NextRun(run, prev)
+		if prev != offs[i] || next != end || !bytes.Equal(s, e) || skipNext(run, prev) != end || skipPrev(run, end) != prev {
+			t.Fatalf("entry %d: from %d to %d, expected %d to %d", i, prev, next, offs[i], end)
+		}
+		end = prev
+	}
+	ar := testArena(t)
+	l := FromRun(ar, run, len(offs))
+	if err := l.Check(); err != nil {
+		t.Fatal(err)
+	}
+	c := l.Clone(ar)
+	i := 0
+	c.Each(0, func(_ int, s []byte) bool {
+		e, _ := NextRun(run, offs[i])
+		i++
+		return bytes.Equal(s, e)
+	})
+	if err := c.Check(); err != nil || i != len(offs) || l.Bytes()+c.Bytes() != ar.Used() {
+		t.Errorf("a clone ends at element %d: %v", i, err)
+	}
+}
+
+func TestListAllocatesNothing(t *testing.T) {
+	l := NewList(testArena(t))
+	s := []byte("12345678901234567890")
+	for range 100_000 {
+		l.PushBack(s)
+	}
+	for name, fn := range map[string]func(){
+		"push":   func() { l.PushBack(s); l.PushFront(s) },
+		"pop":    func() { l.Delete(0, 1); l.Delete(l.Len()-1, 1) },
+		"at":     func() { l.At(l.Len() / 3) },
+		"insert": func() { l.Insert(l.Len()/3, s) },
+		"delete": func() { l.Delete(l.Len()/3, 1) },
+		"set":    func() { l.Set(l.Len()/2, s) },
+		"find":   func() { l.Find(s, l.Len()/2, true) },
+		"each":   func() { l.Each(l.Len()/2, func(int, []byte) bool { return false }) },
+	} {
+		if n := testing.AllocsPerRun(1000, fn); n != 0 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+}

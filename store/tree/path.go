@@ -1,0 +1,124 @@
+package tree
+
+import "github.com/larderkv/larder/store/arena"
+
+// maxHeight is far above what the references of an arena can fill: neighbours have more
+// than joined children together.
+const maxHeight = 12
+
+// A path leads from the root (level 0) to a leaf (level height). No node knows its parent:
+// a node can be moved or copied by changing one reference.
+type path struct {
+	ref [maxHeight + 1]arena.Ref
+	at  [maxHeight + 1]int // which child; in the leaf, which element
+}
+
+// seek finds the leaf that holds element pos, which exists.
+func (t *tree) seek(p *path, pos int) {
+	ref, rest, total := t.root, uint64(pos), uint64(t.n)
+	for l := range t.height {
+		x := t.inner(ref)
+		p.ref[l] = ref
+		p.at[l], rest = x.find(rest, total)
+		ref, total = x.kid(p.at[l]), x.counts()[p.at[l]]
+	}
+	p.ref[t.height], p.at[t.height] = ref, int(rest)
+}
+
+// seekFirst finds the first leaf, seekLast the last.
+func (t *tree) seekFirst(p *path) { t.descendFirst(p, 0, t.root) }
+func (t *tree) seekLast(p *path)  { t.descendLast(p, 0, t.root) }
+
+func (t *tree) descendFirst(p *path, l int, ref arena.Ref) {
+	for ; l < t.height; l++ {
+		p.ref[l], p.at[l] = ref, 0
+		ref = t.inner(ref).kid(0)
+	}
+	p.ref[l], p.at[l] = ref, 0
+}
+
+func (t *tree) descendLast(p *path, l int, ref arena.Ref) {
+	for ; l < t.height; l++ {
+		x := t.inner(ref)
+		p.ref[l], p.at[l] = ref, int(x.n)-1
+		ref = x.kid(p.at[l])
+	}
+	p.ref[l], p.at[l] = ref, 0
+}
+
+// next goes on to the leaf behind the path's, at its first element. It returns false if
+// there is none.
+func (t *tree) next(p *path) bool {
+	for l := t.height - 1; l >= 0; l-- {
+		x := t.inner(p.ref[l])
+		if p.at[l]+1 < int(x.n) {
+			p.at[l]++
+			t.descendFirst(p, l+1, x.kid(p.at[l]))
+			return true
+		}
+	}
+	return false
+}
+
+// previous goes back to the leaf before the path's.
+func (t *tree) previous(p *path) bool {
+	for l := t.height - 1; l >= 0; l-- {
+		if p.at[l] > 0 {
+			p.at[l]--
+			t.descendLast(p, l+1, t.inner(p.ref[l]).kid(p.at[l]))
+			return true
+		}
+	}
+	return false
+}
+
+// atFirst reports whether the path down to level l keeps to the left end, atLast to the
+// right end.
+func (t *tree) atFirst(p *path, l int) bool {
+	for ; l >= 0; l-- {
+		if p.at[l] > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *tree) atLast(p *path, l int) bool {
+	for ; l >= 0; l-- {
+		if p.at[l]+1 < int(t.inner(p.ref[l]).n) {
+			return false
+		}
+	}
+	return true
+}
+
+// add changes the counts along the path, and the tree's.
+func (t *tree) add(p *path, n int) {
+	t.n += n
+	for l := range t.height {
+		t.inner(p.ref[l]).counts()[p.at[l]] += uint64(n)
+	}
+}
+
+// link gives the path another block at a level and tells the parent, which is writable.
+func (t *tree) link(p *path, l int, ref arena.Ref) {
+	p.ref[l] = ref
+	if l == 0 {
+		t.root = ref
+		return
+	}
+	t.inner(p.ref[l-1]).kids()[p.at[l-1]] = uint64(ref)
+}
+
+// refence tells the ancestors that the first element of the path's node at level l is
+// another one now.
+func (t *tree) refence(p *path, l int, key uint64, fence arena.Ref) {
+	for l--; l >= 0; l-- {
+		x := t.inner(p.ref[l])
+		i := p.at[l]
+		x.keys()[i], x.fences()[i] = key, uint64(fence)
+		if i > 0 {
+			return
+		}
+	}
+}
