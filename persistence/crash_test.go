@@ -21,9 +21,10 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// Every change of these tests makes a version of the data set: it sets, beside what it does, the key "ver" to a number
-// that is never used again. So what a start finds says which version it is, and must be all of that version. Which ones
-// are allowed follows from what has been promised by the time of the crash.
+// Every change of these tests makes a version of the data set: it sets, beside what it does, the
+// key "ver" to a number that is never used again. So what a start finds says which version it is,
+// and must be all of that version. Which ones are allowed follows from what has been promised by
+// the time of the crash.
 
 // world is a server with a history.
 type world struct {
@@ -64,7 +65,8 @@ func (w *world) current() int {
 	return w.line[len(w.line)-1]
 }
 
-// start opens the disk, which must succeed unless the world stops, and begins a history at what it finds there.
+// start opens the disk, which must succeed unless the world stops, and begins a history at what it
+// finds there.
 func (w *world) start() bool {
 	w.t.Helper()
 	w.started = false
@@ -105,8 +107,9 @@ func (w *world) start() bool {
 	return true
 }
 
-// repair does what larder check aof --fix does. A power failure may leave sectors of what was not synced and lose ones
-// before them: that is damage, which only a person may cut off, but nothing behind it was promised.
+// repair does what larder check aof --fix does. A power failure may leave sectors of what was not
+// synced and lose ones before them: that is damage, which only a person may cut off, but nothing
+// behind it was promised.
 func (w *world) repair() {
 	w.t.Helper()
 	_, err := aof.Check(w.disk, manifest, aof.CheckOptions{
@@ -192,8 +195,9 @@ func (w *world) change() {
 	w.line = append(w.line, w.last)
 }
 
-// command is one at random: few keys, so that they are met again. No string is as long as a sector: the log has no
-// checksums, so one that is lost in the middle of a long value, before it was synced, is not seen.
+// command is one at random: few keys, so that they are met again. No string is as long as a sector:
+// the log has no checksums, so one that is lost in the middle of a long value, before it was
+// synced, is not seen.
 func (w *world) command() (db int, args []string) {
 	r := w.rng
 	n := func(kind string, keys int) string { return fmt.Sprintf("%s%d", kind, r.IntN(keys)) }
@@ -450,8 +454,8 @@ const (
 	lives     = 3
 )
 
-// history lives several lives on one disk; the first ends at call n, the others at some call or without one. It returns
-// the number of calls of the first.
+// history lives several lives on one disk; the first ends at call n, the others at some call or
+// without one. It returns the number of calls of the first.
 func history(t testing.TB, seed uint64, n int64, args ...string) (calls int64) {
 	w := newWorld(t, seed, args...)
 	w.mem.CrashAt(n)
@@ -487,7 +491,8 @@ func TestCrashAtEveryCall(t *testing.T) {
 	}
 }
 
-// Jobs run beside the commands, so a seed does not tell all of what happens: other seeds, other calls.
+// Jobs run beside the commands, so a seed does not tell all of what happens: other seeds, other
+// calls.
 func TestCrashAtRandom(t *testing.T) {
 	seed := randtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 2))

@@ -14,7 +14,8 @@ import (
 
 var errDisk = syscall.EIO
 
-// TestSaveFails lets a save fail in every way, and looks whether the old file and the State are as they should be.
+// TestSaveFails lets a save fail in every way, and looks whether the old file and the State are as
+// they should be.
 func TestSaveFails(t *testing.T) {
 	faults := map[string]func(f *vfs.Faulty){
 		"full":           func(f *vfs.Faulty) { f.SetSpace(100_000) },

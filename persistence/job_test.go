@@ -208,7 +208,8 @@ func TestFollowConfiguration(t *testing.T) {
 	state(0)
 }
 
-// A job that ends between Apply and the publication of the new values must not go back to the old ones.
+// A job that ends between Apply and the publication of the new values must not go back to the old
+// ones.
 func TestJobEndsDuringConfigSet(t *testing.T) {
 	r := newRig(t, "--appendonly", "yes", "--appendfsync", "no")
 	r.fill(1)
@@ -325,8 +326,8 @@ func TestAbortBeforeCut(t *testing.T) {
 	}
 }
 
-// A log that is switched off and on again after its first base is complete, but before the rewrite has come to its end,
-// gets another base.
+// A log that is switched off and on again after its first base is complete, but before the rewrite
+// has come to its end, gets another base.
 func TestSwitchAtTheEnd(t *testing.T) {
 	r := newRig(t)
 	r.fill(5)
@@ -339,12 +340,50 @@ func TestSwitchAtTheEnd(t *testing.T) {
 	for r.m.aof.Status().BaseSize == 0 {
 		runtime.Gosched()
 	}
-	r.m.switchLogLocked(false)
-	r.m.switchLogLocked(true)
+	r.m.wantLogLocked(false)
+	must(t, r.m.aof.Stop())
+	r.m.wantLogLocked(true)
 	r.m.mu.Unlock()
 	r.settle()
 	if !r.m.Log().On() {
 		t.Fatal("the log is not on")
+	}
+}
+
+// A log that is switched off is synced once more. However long the disk takes for that, a save gets
+// its cut meanwhile: it holds all shards, and with them every client. A rewrite waits for its turn.
+func TestSwitchOffWhileTheDiskIsSlow(t *testing.T) {
+	r := newRig(t, "--appendonly", "yes")
+	r.fill(5)
+	r.run(0, "SET", "last", "write")
+	release := r.disk.stallSync()
+	off := make(chan error, 1)
+	go func() { off <- r.trySet("appendonly", "no") }()
+	<-r.disk.held
+	cut := make(chan error, 1)
+	go func() {
+		r.m.Status()
+		if scheduled, err := r.m.Rewrite(); err != nil || !scheduled {
+			t.Errorf("a rewrite beside the end of the log: %v %v", scheduled, err)
+		}
+		r.store.LockAll()
+		defer r.store.UnlockAll()
+		_, err := r.m.BackgroundSaveLocked(false)
+		cut <- err
+	}()
+	select {
+	case err := <-cut:
+		must(t, err)
+	case <-time.After(20 * time.Second):
+		release()
+		t.Fatal("all shards wait for the disk")
+	}
+	release()
+	must(t, <-off)
+	r.wait()
+	r.settle()
+	if st := r.m.Status(); r.m.Log().On() || st.LogOn || st.Saves != 1 || st.Rewrites != 2 || st.RewriteFailures != 0 {
+		t.Errorf("the log is on: %v, %+v", r.m.Log().On(), st)
 	}
 }
 

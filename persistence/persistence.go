@@ -110,12 +110,15 @@ type Manager struct {
 
 	shutdown sync.Mutex // held by PrepareShutdown, before all others
 
-	mu         sync.Mutex // after the shard locks; protects what follows
+	applying sync.Mutex // held by Apply, before the shard locks; protects folder
+	folder   folder
+
+	mu         sync.Mutex // after the shard locks, and never held during I/O; protects what follows
 	job        *job       // nil: none
 	queue      queue
 	record     record
-	folder     folder
 	logDir     string // where the log is or would be
+	applies    bool   // Apply is at it: a rewrite of the log has to wait
 	logWanted  bool   // appendonly, as agreed by Apply
 	stopWrites bool   // a failed save is to stop writes, likewise
 	closing    bool   // no job begins any more
@@ -215,9 +218,35 @@ func (m *Manager) Throttle() {
 	time.Sleep(time.Duration(min(over, 1) * float64(maxThrottle)))
 }
 
-// Apply brings the log and the folder in line with new values. It is called
-// before they come into force; an error keeps the old ones.
+// Apply brings the log and the folder in line with new values. It is called before they come into
+// force; an error keeps the old ones.
+//
+// What it has to ask of the disk, above all the last sync of a log that is switched off, it does
+// without mu: a job that is at its cut holds all shards and waits for mu, and every client with it.
+// applying keeps two calls from mixing their steps.
 func (m *Manager) Apply(v *config.Values) error {
+	m.applying.Lock()
+	defer m.applying.Unlock()
+	if err := m.beginApply(v); err != nil {
+		return err
+	}
+	defer m.endApply()
+	old, err := m.folder.follow(m.fs, v)
+	if err != nil {
+		return err
+	}
+	if m.wantLog(v.AppendOnly) {
+		m.stopLog()
+	}
+	m.mu.Lock()
+	err = m.moveLogLocked(v)
+	m.followLocked(v)
+	m.mu.Unlock()
+	return errors.Join(err, old.release())
+}
+
+// beginApply refuses what Apply cannot do, and keeps that from changing until endApply.
+func (m *Manager) beginApply(v *config.Values) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closing {
@@ -226,19 +255,24 @@ func (m *Manager) Apply(v *config.Values) error {
 	if err := m.mayMoveLocked(v); err != nil {
 		return err
 	}
-	old, err := m.folder.follow(m.fs, v)
-	if err != nil {
-		return err
+	m.applies = true
+	return nil
+}
+
+func (m *Manager) endApply() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.applies = false
+}
+
+// moveLogLocked has the log's files made in the folder that v names from now on.
+func (m *Manager) moveLogLocked(v *config.Values) error {
+	dir := logFolder(v)
+	if dir == m.logDir {
+		return nil
 	}
-	if v.AppendOnly != m.logWanted {
-		m.switchLogLocked(v.AppendOnly)
-	}
-	if dir := logFolder(v); dir != m.logDir {
-		m.logDir = dir
-		err = m.aof.SetDir(dir) // never on, as mayMoveLocked has seen
-	}
-	m.followLocked(v)
-	return errors.Join(err, old.release())
+	m.logDir = dir
+	return m.aof.SetDir(dir) // never on, as mayMoveLocked has seen
 }
 
 // mayMoveLocked refuses to change the log's folder while the log is written there:
@@ -268,18 +302,33 @@ func (m *Manager) tellSaveLocked() { m.setState(SaveFailing, m.record.saveErr !=
 
 var policies = map[string]aof.Policy{"always": aof.Always, "everysec": aof.EverySec, "no": aof.No}
 
-// switchLogLocked turns the log on or off.
-func (m *Manager) switchLogLocked(on bool) {
+// wantLog notes whether a log is wanted from now on. It reports whether stopLog has to follow. One
+// that is switched on begins with the rewrite that Tick finds queued.
+func (m *Manager) wantLog(on bool) (stop bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.wantLogLocked(on)
+}
+
+func (m *Manager) wantLogLocked(on bool) (stop bool) {
+	if on == m.logWanted {
+		return false
+	}
 	m.logWanted = on
 	m.queue.startLog, m.queue.rewrite = on, on
 	if on {
 		m.record.nextTry = time.Time{}
 		m.log.Info("the log is switched on; it begins with a base file of all data")
-		return
+		return false
 	}
 	if m.job != nil && m.job.kind == rewriteJob {
 		m.job.abort()
 	}
+	return true
+}
+
+// stopLog writes the log's end and switches it off.
+func (m *Manager) stopLog() {
 	if err := m.aof.Stop(); err != nil { // it is off all the same
 		m.log.Warn("the log is switched off, but its end may be missing", "error", err)
 	}
@@ -317,8 +366,8 @@ func (m *Manager) Tick() {
 func (m *Manager) Close() error {
 	m.stopJobs()
 	err := m.aof.Stop()
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.applying.Lock()
+	defer m.applying.Unlock()
 	return errors.Join(err, m.folder.release())
 }
 

@@ -13,8 +13,9 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// TestEverythingAtOnce has all callers at it at the same time, on a disk that fails now and then. It ends: nobody waits
-// for ever, whoever asked for SAVE gets an answer, and what is on disk in the end is what is in memory.
+// TestEverythingAtOnce has all callers at it at the same time, on a disk that fails now and then.
+// It ends: nobody waits for ever, whoever asked for SAVE gets an answer, and what is on disk in the
+// end is what is in memory.
 func TestEverythingAtOnce(t *testing.T) {
 	seed := randtest.Seed(t)
 	r := newRig(t, "--save", "1 5", "--auto-aof-rewrite-min-size", "1000")

@@ -27,10 +27,10 @@ func (m *Manager) Rewrite() (scheduled bool, err error) {
 	switch {
 	case m.closing:
 		return false, ErrStopping
-	case m.job == nil:
+	case m.job == nil && !m.applies:
 		m.startRewrite(m.clock())
 		return false, nil
-	case m.job.kind == rewriteJob:
+	case m.job != nil && m.job.kind == rewriteJob:
 		return false, ErrRewriteRunning
 	}
 	m.queue.rewrite = true
@@ -41,7 +41,7 @@ func (m *Manager) Rewrite() (scheduled bool, err error) {
 // rewriteIsDue tells whether a rewrite was scheduled or the log has grown enough.
 // m.mu is held.
 func (m *Manager) rewriteIsDue(now time.Time, v *config.Values) bool {
-	if m.job != nil || m.closing || now.Before(m.record.nextTry) {
+	if m.job != nil || m.closing || m.applies || now.Before(m.record.nextTry) {
 		return false
 	}
 	if m.queue.rewrite {

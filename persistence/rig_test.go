@@ -22,7 +22,8 @@ import (
 	"github.com/larderkv/larder/store"
 )
 
-// The folder of these tests is the root: it is there in memory and, for the parameter dir, on every system.
+// The folder of these tests is the root: it is there in memory and, for the parameter dir, on every
+// system.
 const (
 	dumpFile = "/dump.rdb"
 	logDir   = "/appendonlydir"
@@ -58,12 +59,14 @@ func (c *clock) add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// disk is a file system whose snapshot files can be held: whoever opens one for writing waits.
+// disk is a file system whose snapshot files can be held: whoever opens one for writing waits. So
+// can be whoever syncs a file.
 type disk struct {
 	vfs.FS
-	mu   sync.Mutex
-	hold chan struct{} // nil: nothing is held
-	held chan string   // the files that wait, as they come
+	mu       sync.Mutex
+	hold     chan struct{} // nil: nothing is held
+	holdSync chan struct{} // likewise for syncs
+	held     chan string   // the files that wait, as they come
 }
 
 func newDisk(base vfs.FS) *disk { return &disk{FS: base, held: make(chan string, 16)} }
@@ -79,7 +82,43 @@ func (d *disk) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, erro
 			<-hold
 		}
 	}
-	return d.FS.OpenFile(name, flag, perm)
+	f, err := d.FS.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return &diskFile{File: f, disk: d, name: name}, nil
+}
+
+type diskFile struct {
+	vfs.File
+	disk *disk
+	name string
+}
+
+// Sync implements vfs.File.
+func (f *diskFile) Sync() error {
+	f.disk.mu.Lock()
+	hold := f.disk.holdSync
+	f.disk.mu.Unlock()
+	if hold != nil {
+		f.disk.held <- f.name
+		<-hold
+	}
+	return f.File.Sync()
+}
+
+// stallSync holds the syncs that begin from now on until release is called.
+func (d *disk) stallSync() (release func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	hold := make(chan struct{})
+	d.holdSync = hold
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		close(hold)
+		d.holdSync = nil
+	}
 }
 
 // stall holds snapshot files from now on until release.

@@ -48,12 +48,14 @@ func (m *Manager) PrepareShutdown(mode ShutdownMode) error {
 // or bad.
 func (m *Manager) awaitBase() {
 	for {
+		m.applying.Lock()
 		m.mu.Lock()
 		starting, j := m.queue.startLog && !m.closing, m.job
 		if starting && j == nil {
 			j = m.startRewrite(m.clock())
 		}
 		m.mu.Unlock()
+		m.applying.Unlock()
 		if !starting {
 			return
 		}
@@ -65,8 +67,11 @@ func (m *Manager) awaitBase() {
 }
 
 // beginShutdown lets no job begin and nothing be configured any more, unless the log
-// is in a state in which it would be lost.
+// is in a state in which it would be lost. It waits for an Apply that has begun: the
+// log is not switched off behind the final save.
 func (m *Manager) beginShutdown(mode ShutdownMode) (done bool, err error) {
+	m.applying.Lock()
+	defer m.applying.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.queue.startLog && !m.stopped && !mode.Force {

@@ -245,7 +245,8 @@ func TestShutdownsTakeTurns(t *testing.T) {
 	}
 }
 
-// Several clients may ask for the end at once; a failure of one does not take back the success of another.
+// Several clients may ask for the end at once; a failure of one does not take back the success of
+// another.
 func TestConcurrentShutdowns(t *testing.T) {
 	r := newRig(t, "--save", "100 100")
 	r.fill(50)
