@@ -164,7 +164,7 @@ func (b *bench) overshootFigure(name string, limit int64, next request, length t
 				return nil, err
 			}
 			defer c.close()
-			load, err := startSetLoad(s, manyKeys, next)
+			load, err := startPiped(s, pipedSets(manyKeys, next))
 			if err != nil {
 				return nil, err
 			}
@@ -175,7 +175,7 @@ func (b *bench) overshootFigure(name string, limit int64, next request, length t
 }
 
 // overshoot watches a load that has begun.
-func (s *server) overshoot(c *client, load *setLoad, limit int64, length time.Duration) ([]float64, error) {
+func (s *server) overshoot(c *client, load *pipedLoad, limit int64, length time.Duration) ([]float64, error) {
 	watch := s.watchMemory()
 	most, looks, err := c.watchUsed(load, limit, length)
 	peak, watched := watch.stop()
@@ -183,7 +183,7 @@ func (s *server) overshoot(c *client, load *setLoad, limit int64, length time.Du
 }
 
 // watchUsed asks until the time of length after the first eviction, and returns the highest used_memory.
-func (c *client) watchUsed(load *setLoad, limit int64, length time.Duration) (most int64, looks int, err error) {
+func (c *client) watchUsed(load *pipedLoad, limit int64, length time.Duration) (most int64, looks int, err error) {
 	var full time.Time // since when; zero: not yet
 	for full.IsZero() || time.Since(full) < length {
 		used, err := c.usedMemory()
@@ -248,22 +248,22 @@ const entryCost = 80
 func (s *server) churn(limit int64, sizes []int, turnover float64) (written, sets int64, err error) {
 	var size atomic.Int64
 	size.Store(int64(sizes[0]))
-	load, err := startSetLoad(s, manyKeys, func(b []byte, i int) []byte {
+	load, err := startPiped(s, pipedSets(manyKeys, func(b []byte, i int) []byte {
 		return appendValue(b, i, noiseAt(i, int(size.Load())), nil)
-	})
+	}))
 	if err != nil {
 		return 0, 0, err
 	}
 	for _, now := range sizes {
 		size.Store(int64(now))
-		from := load.answered.Load()
+		from := load.total()
 		target := from + int64(turnover*float64(limit)/float64(now+entryCost))
-		for load.answered.Load() < target && !load.failed.Load() {
+		for load.total() < target && !load.failed.Load() {
 			time.Sleep(pollEvery)
 		}
-		written += (load.answered.Load() - from) * int64(keySize+now)
+		written += (load.total() - from) * int64(keySize+now)
 	}
-	return written, load.answered.Load(), load.stop()
+	return written, load.total(), load.stop()
 }
 
 // bigValueFigure pushes a value of size bytes into a cache that is full of keys of 16 bytes with values of 84: the longest PING or GET of

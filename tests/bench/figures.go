@@ -4,6 +4,9 @@ package main
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -59,16 +62,42 @@ func (b *bench) figures() []figure {
 	var all []figure
 	all = append(all, b.stringFigures()...)
 	all = append(all, b.typeFigures()...)
+	all = append(all, b.listFigures()...)
+	all = append(all, b.zsetFigures()...)
 	all = append(all, b.memoryFigures()...)
-	all = append(all, b.overwriteFigure(), b.latencyFigure(), b.idleFigure(), b.expiryFigure())
+	all = append(all, b.elementFigures()...)
+	all = append(all, b.overwriteFigure(), b.latencyFigure(), b.handoverFigure(), b.idleFigure(), b.expiryFigure())
 	all = append(all, b.removalFigures()...)
 	all = append(all, b.snapshotFigures()...)
+	all = append(all, b.busySaveFigures()...)
 	all = append(all, b.logFigures()...)
 	all = append(all, b.hitFigures()...)
 	all = append(all, b.evictFigures()...)
 	all = append(all, b.overshootFigures()...)
 	all = append(all, b.churnFigures()...)
 	return append(all, b.bigPushFigure())
+}
+
+// baselineFigures are those that are compared with an older larder unless -run says otherwise, baselineSlack what they may have lost.
+const (
+	baselineFigures = "^cpu-(GET|SET)-"
+	baselineSlack   = 1.03
+)
+
+// beside sets the bars for what the figure is measured beside: those against Redis say nothing about an older larder.
+func (b *bench) beside(f figure) figure {
+	if b.baseline == "" {
+		return f
+	}
+	same := regexp.MustCompile(baselineFigures).MatchString(f.name)
+	f.measures = slices.Clone(f.measures)
+	for i := range f.measures {
+		f.measures[i].bars = nil
+		if same {
+			f.measures[i].bars = []bar{ratio(baselineSlack)}
+		}
+	}
+	return f
 }
 
 // stringFigures are GET and SET of 64 bytes over 50 connections at three depths of pipelining.
@@ -187,10 +216,10 @@ func (b *bench) removalFigures() []figure {
 	quiet := b.quietFigure("stall-nothing", b.duration(2*time.Second, 500*time.Millisecond))
 	quiet.measures = []measure{{what: "longest PING while nothing happens: the machine's own noise", unit: "ms"}}
 	out := []figure{quiet}
-	for _, kind := range []bigValue{bigSet, bigHash} {
+	for _, kind := range []bigValue{bigSet, bigHash, bigList, bigZset} {
 		for _, way := range []removal{byDel, byFlush, byExpiry} {
-			f := b.bigRemovalFigure("stall-"+kind.name+"-"+way.name, kind, way, members)
-			f.measures = []measure{{what: "longest PING while a " + kind.name + " of 1M members goes by " + way.name, unit: "ms", bars: []bar{atMost(2)}}}
+			f := b.bigRemovalFigure("stall-"+strings.ReplaceAll(kind.name, " ", "-")+"-"+way.name, kind, way, members)
+			f.measures = []measure{{what: "longest PING while a " + kind.name + " of 1M " + kind.holds + " goes by " + way.name, unit: "ms", bars: []bar{atMost(2)}}}
 			out = append(out, f)
 		}
 	}

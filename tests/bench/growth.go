@@ -3,17 +3,12 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -26,12 +21,9 @@ import (
 // peak is compared with. So neither what the load needs counts, nor what an allocator loses by overwriting.
 
 const (
-	loadConns    = 8
-	loadPipeline = 16
-	loadSeed     = 30_000
-	rssEvery     = 5 * time.Millisecond
-	childEvery   = 200 * time.Millisecond // the kernel walks through gigabytes of pages to answer
-	settleShare  = 3                      // 1/3 as many SETs as there are keys before anything is measured
+	rssEvery    = 5 * time.Millisecond
+	childEvery  = 200 * time.Millisecond // the kernel walks through gigabytes of pages to answer
+	settleShare = 3                      // 1/3 as many SETs as there are keys before anything is measured
 )
 
 // saveGrowthFigure saves n keys of 1 KB under full SET load: what memory grew by in per cent of what the server said it held before,
@@ -46,7 +38,7 @@ func (b *bench) saveGrowthFigure(name string, n int, before time.Duration) figur
 				return nil, err
 			}
 			defer c.close()
-			load, err := startSetLoad(s, n, fillHalfNoise)
+			load, err := startPiped(s, pipedSets(n, fillHalfNoise))
 			if err != nil {
 				return nil, err
 			}
@@ -57,10 +49,10 @@ func (b *bench) saveGrowthFigure(name string, n int, before time.Duration) figur
 }
 
 // growth measures under a load that has begun, once settle requests of it are answered.
-func (s *server) growth(c *client, load *setLoad, settle int64, before time.Duration) ([]float64, error) {
-	for began := time.Now(); load.answered.Load() < settle; time.Sleep(pollEvery) {
+func (s *server) growth(c *client, load *pipedLoad, settle int64, before time.Duration) ([]float64, error) {
+	for began := time.Now(); load.total() < settle; time.Sleep(pollEvery) {
 		if load.failed.Load() || time.Since(began) > loadWithin {
-			return nil, fmt.Errorf("only %d SETs were answered in %v", load.answered.Load(), time.Since(began))
+			return nil, fmt.Errorf("only %d SETs were answered in %v", load.total(), time.Since(began))
 		}
 	}
 	data, err := c.usedMemory()
@@ -74,9 +66,9 @@ func (s *server) growth(c *client, load *setLoad, settle int64, before time.Dura
 		return nil, err
 	}
 	saving := s.watchMemory()
-	from := load.answered.Load()
+	from := load.total()
 	took, _, err := s.bgsave(c)
-	sets := load.answered.Load() - from
+	sets := load.total() - from
 	peak, watched := saving.stop()
 	if err := errors.Join(err, watched); err != nil {
 		return nil, err
@@ -86,79 +78,19 @@ func (s *server) growth(c *client, load *setLoad, settle int64, before time.Dura
 
 func growthPercent(base, peak, data int64) float64 { return 100 * float64(peak-base) / float64(data) }
 
-// setLoad sends pipelined SETs of random keys over several connections as fast as they are answered.
-type setLoad struct {
-	answered atomic.Int64
-	stopping atomic.Bool
-	failed   atomic.Bool
-	conns    []net.Conn
-	ended    chan error
-}
-
-func startSetLoad(s *server, keys int, next request) (*setLoad, error) {
-	l := &setLoad{ended: make(chan error, loadConns)}
-	for range loadConns {
-		conn, err := net.DialTimeout("tcp", s.addr, replyWithin)
-		if err == nil {
-			err = conn.SetDeadline(time.Now().Add(2 * loadWithin))
-		}
-		if err != nil {
-			return nil, errors.Join(err, l.stop())
-		}
-		rnd := rand.New(rand.NewPCG(loadSeed, uint64(len(l.conns))))
-		l.conns = append(l.conns, conn)
-		go func() {
-			err := l.send(conn, func(b []byte) []byte { return next(b, rnd.IntN(keys)) })
-			if err != nil {
-				l.failed.Store(true)
-			}
-			l.ended <- err
-		}()
-	}
-	return l, nil
-}
-
-// send works one connection until the load stops.
-func (l *setLoad) send(conn io.ReadWriter, next func([]byte) []byte) error {
-	expected := bytes.Repeat([]byte("+OK\r\n"), loadPipeline)
-	got := make([]byte, len(expected))
-	var buf []byte
-	for !l.stopping.Load() {
-		buf = buf[:0]
-		for range loadPipeline {
-			buf = next(buf)
-		}
-		if _, err := conn.Write(buf); err != nil {
-			return err
-		}
-		if n, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, expected) {
-			return fmt.Errorf("replies to SETs: %.60q, %w", got[:n], errors.Join(err, errors.New("all should be OK")))
-		}
-		l.answered.Add(loadPipeline)
-	}
-	return nil
-}
-
-// stop ends the load when what is under way is answered.
-func (l *setLoad) stop() error {
-	l.stopping.Store(true)
-	var err error
-	for _, conn := range l.conns {
-		err = errors.Join(err, <-l.ended)
-		defer conn.Close()
-	}
-	return err
-}
-
 // memoryWatch looks again and again at how much memory a server holds.
 type memoryWatch struct {
-	quit chan struct{}
-	done chan error
-	peak int64 // owned by the goroutine until done
+	quit  chan struct{}
+	done  chan error
+	grown func() int64 // what is not counted, in bytes; nil: everything is
+	peak  int64        // owned by the goroutine until done
 }
 
-func (s *server) watchMemory() *memoryWatch {
-	w := &memoryWatch{quit: make(chan struct{}), done: make(chan error, 1)}
+func (s *server) watchMemory() *memoryWatch { return s.watchMemoryBeyond(nil) }
+
+// watchMemoryBeyond does not count by how much the data itself has grown, as grown says at each look.
+func (s *server) watchMemoryBeyond(grown func() int64) *memoryWatch {
+	w := &memoryWatch{quit: make(chan struct{}), done: make(chan error, 1), grown: grown}
 	go func() {
 		tick := time.NewTicker(rssEvery)
 		defer tick.Stop()
@@ -177,6 +109,9 @@ func (s *server) watchMemory() *memoryWatch {
 			if err != nil {
 				w.done <- err
 				return
+			}
+			if w.grown != nil {
+				rss -= w.grown()
 			}
 			w.peak = max(w.peak, rss+children)
 			select {

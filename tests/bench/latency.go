@@ -78,34 +78,46 @@ func micros(v int64) float64 { return float64(v) * float64(latencyUnit) / float6
 
 // run offers the load until over says so of the time since its start, and returns the latencies of the kinds to record.
 func (l openLoop) run(s *server, over func(now time.Duration) bool) (*hdrhistogram.Histogram, error) {
+	rnd := rand.New(rand.NewPCG(openSeed, openSeed))
+	return offer(s, over,
+		openFlow{l.gets, getConns, l.record&gets != 0, flowOfGets(l.keys, rnd)},
+		openFlow{l.sets, setConns, l.record&sets != 0, flow{reply: len("+OK\r\n"), mark: '+', request: func(b []byte) []byte {
+			return l.fill(b, rnd.IntN(l.keys))
+		}}})
+}
+
+// flowOfGets asks for random ones of the keys that fillStrings or fillNoise has made.
+func flowOfGets(keys int, rnd *rand.Rand) flow {
+	return flow{reply: len("$64\r\n") + 64 + len("\r\n"), mark: '$', request: func(b []byte) []byte {
+		return appendNamed(append(b, "*2\r\n$3\r\nGET\r\n"...), "key:", rnd.IntN(keys))
+	}}
+}
+
+// openFlow is a flow with its rate per second and the number of its connections; without a rate there is none. The latencies of those
+// to record are taken together.
+type openFlow struct {
+	rate, conns int
+	record      bool
+	flow        flow
+}
+
+// offer keeps the flows going until over says so of the time since their start, and returns the latencies to record.
+func offer(s *server, over func(now time.Duration) bool, rows ...openFlow) (*hdrhistogram.Histogram, error) {
 	addr, err := netip.ParseAddrPort(s.addr)
 	if err != nil {
 		return nil, err
 	}
-	rnd := rand.New(rand.NewPCG(openSeed, openSeed))
 	hist := hdrhistogram.New(1, int64(longestSeen/latencyUnit), 3)
-	const bulkReply, okReply = len("$64\r\n") + 64 + len("\r\n"), len("+OK\r\n")
 	var flows []*flow
 	var g generator
 	defer g.close()
-	for _, row := range []struct {
-		kind        kinds
-		rate, conns int
-		flow        flow
-	}{
-		{gets, l.gets, getConns, flow{reply: bulkReply, mark: '$', request: func(b []byte) []byte {
-			return appendNamed(append(b, "*2\r\n$3\r\nGET\r\n"...), "key:", rnd.IntN(l.keys))
-		}}},
-		{sets, l.sets, setConns, flow{reply: okReply, mark: '+', request: func(b []byte) []byte {
-			return l.fill(b, rnd.IntN(l.keys))
-		}}},
-	} {
+	for _, row := range rows {
 		if row.rate == 0 {
 			continue
 		}
 		f := &row.flow
 		f.period = time.Second / time.Duration(row.rate)
-		if l.record&row.kind != 0 {
+		if row.record {
 			f.hist = hist
 		}
 		flows = append(flows, f)

@@ -40,6 +40,10 @@ func TestRequestsAreRESP(t *testing.T) {
 		"tags":     {fillSmallSets, 7},
 		"big set":  {func(b []byte, i int) []byte { return bigSet.append(b, i, 10) }, 12},
 		"big hash": {func(b []byte, i int) []byte { return bigHash.append(b, i, 10) }, 22},
+		"big zset": {func(b []byte, i int) []byte { return bigZset.append(b, i, 10) }, 22},
+		"big list": {func(b []byte, i int) []byte { return bigList.append(b, i, 10) }, 12},
+		"lists":    {fillSmallLists, 7},
+		"zsets":    {fillSmallZsets, 12},
 	} {
 		for _, i := range []int{0, 1, 99_999, 2_999_999} {
 			b := tc.next(nil, i)

@@ -12,9 +12,14 @@
 //	runner.go    starts the servers a figure needs and interleaves its trials
 //	cpu.go memory.go latency.go idle.go stall.go    the trials, by kind
 //	hits.go capped.go                               the trials of servers at their maxmemory
-//	snapshot.go aof.go                              the trials of what is on disk
+//	values.go                                       the figures of lists and sorted sets
+//	handover.go                                     the trial of blocking commands
+//	snapshot.go growth.go busysave.go aof.go        the trials of what is on disk
+//	piped.go                                        a load as fast as it is answered
 //	servers.go proc.go load.go client.go            processes, /proc, filling a server, asking it
 //	report.go    medians, verdicts, the table and RESULTS.md
+//
+// With -baseline an older larder takes Redis' place, and the same figures say what has become slower since.
 //
 // It needs Linux and the Redis package (server, benchmark and cli), and talks to 127.0.0.1 alone.
 package main
@@ -56,6 +61,7 @@ func main() {
 func run(ctx context.Context) error {
 	larderPath := flag.String("larder", "", "larder `binary` to measure (default: build ./cmd/larder)")
 	redisPath := flag.String("redis", "redis-server", "redis-server `binary` to measure against")
+	baseline := flag.String("baseline", "", "an older larder `binary` to measure in Redis' place: its ratio for GET and SET, and for others that -run names")
 	pairs := flag.Int("pairs", 5, "trials of each server per figure")
 	only := flag.String("run", "", "measure only the figures whose name matches this `regexp`")
 	quick := flag.Bool("quick", false, "one pair of small sizes: shows that everything works, not how fast it is")
@@ -70,6 +76,9 @@ func run(ctx context.Context) error {
 	if *pairs < 1 {
 		return fmt.Errorf("-pairs %d: must be at least 1", *pairs)
 	}
+	if *baseline != "" && *only == "" {
+		*only = baselineFigures
+	}
 	match, err := regexp.Compile(*only)
 	if err != nil {
 		return fmt.Errorf("-run: %w", err)
@@ -78,12 +87,12 @@ func run(ctx context.Context) error {
 	if *quick {
 		b.pairs = 1
 	}
-	var chosen []figure
-	for _, f := range b.figures() {
-		if match.MatchString(f.name) {
-			chosen = append(chosen, f)
+	if *baseline != "" {
+		if b.baseline, err = findLarder(*baseline); err != nil {
+			return fmt.Errorf("-baseline: %w", err)
 		}
 	}
+	chosen := b.choose(match)
 	if len(chosen) == 0 {
 		return fmt.Errorf("-run %q matches no figure; -list prints their names", *only)
 	}
@@ -118,6 +127,16 @@ func run(ctx context.Context) error {
 	return nil
 }
 
+// choose returns the figures whose name matches.
+func (b *bench) choose(match *regexp.Regexp) (chosen []figure) {
+	for _, f := range b.figures() {
+		if match.MatchString(f.name) {
+			chosen = append(chosen, b.beside(f))
+		}
+	}
+	return chosen
+}
+
 // measureAll runs the figures in order. One that cannot be measured is a line of the report; the rest is measured all the same.
 func (b *bench) measureAll(chosen []figure) (*report, error) {
 	began := time.Now()
@@ -125,7 +144,7 @@ func (b *bench) measureAll(chosen []figure) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	rep := &report{facts: facts, quick: b.quick, pairs: b.pairs}
+	rep := &report{facts: facts, quick: b.quick, pairs: b.pairs, other: b.name(redisSide)}
 	for i, f := range chosen {
 		fmt.Fprintf(os.Stderr, "%6.1fs  %d/%d %s\n", time.Since(began).Seconds(), i+1, len(chosen), f.name)
 		rep.results = append(rep.results, b.measure(f)...)
@@ -154,6 +173,14 @@ func (r *report) write(path, title, chosen string) error {
 	return os.WriteFile(path, []byte(text), 0o644)
 }
 
+func findLarder(path string) (string, error) {
+	found, err := exec.LookPath(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(found)
+}
+
 // findPrograms fills in the paths of the four programs, building larder when larderPath is empty.
 func (b *bench) findPrograms(larderPath, redisPath string) error {
 	for _, p := range []struct {
@@ -167,12 +194,11 @@ func (b *bench) findPrograms(larderPath, redisPath string) error {
 		*p.path = found
 	}
 	if larderPath != "" {
-		found, err := exec.LookPath(larderPath)
-		if err != nil {
+		var err error
+		if b.larder, err = findLarder(larderPath); err != nil {
 			return fmt.Errorf("-larder: %w", err)
 		}
-		b.larder, err = filepath.Abs(found)
-		return err
+		return nil
 	}
 	b.larder = filepath.Join(b.dir, "larder")
 	build := exec.CommandContext(b.ctx, "go", "build", "-o", b.larder, "github.com/larderkv/larder/cmd/larder")

@@ -67,6 +67,16 @@ func (b *bench) pipe(s *server, path string, n int) (err error) {
 
 // sizeFigure fills a fresh server with n keys; its measures are RSS/n, to which the bars apply, and the same above the empty server's.
 func (b *bench) sizeFigure(name, what string, n int, next request, bars ...bar) figure {
+	return b.filledFigure(name, what, n, func(s *server) error { return s.fillKeys(n, next) }, bars...)
+}
+
+// elementsFigure is sizeFigure for one value of n elements.
+func (b *bench) elementsFigure(name, what string, kind bigValue, n int, bars ...bar) figure {
+	return b.filledFigure(name, what, n, kind.fillTo(n), bars...)
+}
+
+// filledFigure divides by n what fill lets a fresh server take.
+func (b *bench) filledFigure(name, what string, n int, fill func(*server) error, bars ...bar) figure {
 	return figure{
 		name: name, fresh: true, memory: spaceNeeded,
 		measures: []measure{{what: what, unit: "B", bars: bars}, {what: "the same above the empty server's", unit: "B"}},
@@ -75,7 +85,7 @@ func (b *bench) sizeFigure(name, what string, n int, next request, bars ...bar) 
 			if err != nil {
 				return nil, err
 			}
-			if err := s.fillKeys(n, next); err != nil {
+			if err := fill(s); err != nil {
 				return nil, err
 			}
 			full, err := s.settledRSS()

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"debug/buildinfo"
 	"fmt"
 	"math"
 	"os"
@@ -22,6 +23,7 @@ type fact struct{ name, value string }
 // report is everything a run found out.
 type report struct {
 	facts   []fact
+	other   string // what larder is measured beside
 	quick   bool
 	pairs   int
 	took    time.Duration
@@ -204,7 +206,7 @@ func (r *report) text() string {
 	}
 	out.WriteByte('\n')
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "figure\tlarder\tRedis\tratio\tbar\t")
+	fmt.Fprintf(w, "figure\tlarder\t%s\tratio\tbar\t\n", r.other)
 	for _, res := range r.results {
 		l := res.line()
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.what, l.larder, l.redis, l.ratio, l.bar, l.verdict)
@@ -237,7 +239,11 @@ func (r *report) markdown() string {
 
 // section is the part of RESULTS.md under this title after a run of some figures, chosen by a regular expression.
 func (r *report) section(title, chosen string) string {
-	intro := fmt.Sprintf("## %s\n\nWritten by `go run ./tests/bench -run '%s' -section '%s' -pairs %d`. ", title, chosen, title, r.pairs)
+	beside := ""
+	if r.other == baselineName {
+		beside = "-baseline OLD "
+	}
+	intro := fmt.Sprintf("## %s\n\nWritten by `go run ./tests/bench %s-run '%s' -section '%s' -pairs %d`. ", title, beside, chosen, title, r.pairs)
 	return intro + r.tables("###")
 }
 
@@ -255,7 +261,7 @@ func (r *report) tables(mark string) string {
 	for _, f := range r.facts {
 		fmt.Fprintf(&out, "| %s | %s |\n", cell(f.name), cell(f.value))
 	}
-	out.WriteString("\n| figure | larder | Redis | ratio | bar | |\n|---|---:|---:|---:|---|---|\n")
+	fmt.Fprintf(&out, "\n| figure | larder | %s | ratio | bar | |\n|---|---:|---:|---:|---|---|\n", r.other)
 	for _, res := range r.results {
 		l := res.line()
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s |\n", cell(l.what), l.larder, l.redis, l.ratio, l.bar, l.verdict)
@@ -266,7 +272,7 @@ func (r *report) tables(mark string) string {
 	for _, n := range r.notes {
 		fmt.Fprintf(&out, "- %s: %s\n", n.name, n.value)
 	}
-	fmt.Fprintf(&out, "\n%s Every trial\n\n| figure | unit | larder | Redis |\n|---|---|---|---|\n", mark)
+	fmt.Fprintf(&out, "\n%s Every trial\n\n| figure | unit | larder | %s |\n|---|---|---|---|\n", mark, r.other)
 	for _, res := range r.results {
 		if res.err != nil {
 			fmt.Fprintf(&out, "| %s | %s | not measured: %s | |\n", cell(res.what), res.unit, cell(res.err.Error()))
@@ -333,7 +339,7 @@ func (b *bench) machineFacts() ([]fact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s --version: %w", filepath.Base(b.redisServer), err)
 	}
-	return []fact{
+	facts := []fact{
 		{"processor", cpuModel(string(cpuinfo))},
 		{"cores", fmt.Sprint(runtime.NumCPU())},
 		{"memory", fmt.Sprintf("%.1f GiB", float64(memory)/(1<<30))},
@@ -343,7 +349,15 @@ func (b *bench) machineFacts() ([]fact, error) {
 		{"Redis", redisVersion(string(version))},
 		{"larder", b.commit() + ", io-threads " + fmt.Sprint(b.ioThreads)},
 		{"date", time.Now().UTC().Format(time.DateOnly)},
-	}, nil
+	}
+	if b.baseline != "" {
+		built, err := builtFrom(b.baseline)
+		if err != nil {
+			return nil, err
+		}
+		facts = append(facts, fact{"baseline", built + ", io-threads " + fmt.Sprint(b.ioThreads)})
+	}
+	return facts, nil
 }
 
 // busyLoad is a load average from which on somebody else's work is in the figures, the latencies most of all.
@@ -376,6 +390,20 @@ func redisVersion(s string) string {
 		s, _, _ = strings.Cut(rest, " ")
 	}
 	return strings.TrimSpace(s)
+}
+
+// builtFrom names the commit that Go has noted in a binary.
+func builtFrom(binary string) (string, error) {
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return "commit " + s.Value[:min(len(s.Value), 7)], nil
+		}
+	}
+	return "commit unknown", nil
 }
 
 // commit names the tree that larder was built from, as far as git knows.

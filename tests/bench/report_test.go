@@ -90,7 +90,7 @@ func TestLine(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
-	r := report{facts: []fact{{"processor", "A|B"}}, pairs: 2, results: []result{
+	r := report{other: "Redis", facts: []fact{{"processor", "A|B"}}, pairs: 2, results: []result{
 		{measure: measure{what: "GET", unit: "us", bars: []bar{ratio(0.95)}}, pairs: [][2]float64{{1, 2}, {1, 4}}},
 		{measure: measure{what: "idle", unit: "B", bars: []bar{belowRedis}}, err: errors.New("no\nroom")},
 	}}
@@ -132,7 +132,7 @@ func TestWithSection(t *testing.T) {
 }
 
 func TestSection(t *testing.T) {
-	r := report{quick: true, pairs: 2, notes: []fact{{"hits", "of 100 keys"}}, results: []result{
+	r := report{other: "Redis", quick: true, pairs: 2, notes: []fact{{"hits", "of 100 keys"}}, results: []result{
 		{measure: measure{what: "GET", unit: "us"}, pairs: [][2]float64{{1, 2}}},
 	}}
 	got := r.section("Mine", "^hits")

@@ -22,6 +22,7 @@ type bench struct {
 	dir       string // temporary; removed at the end
 
 	larder, redisServer, redisBenchmark, redisCLI string // paths
+	baseline                                      string // an older larder, measured in Redis' place; empty: Redis
 
 	streams map[int]string // files for redis-cli --pipe, by number of keys
 	log     *logFolder     // what the replay of a log is measured with, once made
@@ -35,7 +36,16 @@ const (
 	redisSide
 )
 
-func (s side) String() string { return [...]string{"larder", "Redis"}[s] }
+// baselineName stands in Redis' place when an older larder does.
+const baselineName = "baseline"
+
+// name is what a report calls the server of that side.
+func (b *bench) name(which side) string {
+	if which == redisSide && b.baseline != "" {
+		return baselineName
+	}
+	return [...]string{"larder", "Redis"}[which]
+}
 
 // notMeasured stands for a value that one of the servers does not have.
 var notMeasured = math.NaN()

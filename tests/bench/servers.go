@@ -32,6 +32,7 @@ type launch struct {
 // server is a running larder or Redis on a port and in a folder of its own.
 type server struct {
 	side  side
+	name  string
 	addr  string
 	port  string
 	dir   string // removed when it stops
@@ -62,24 +63,23 @@ func (b *bench) start(which side, l launch) (*server, error) {
 		l.within = startWithin
 	}
 	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", l.dir}, l.flags...)
-	path := b.redisServer
-	if which == larderSide {
-		path = b.larder
+	path, isLarder := b.program(which)
+	if isLarder {
 		args = append([]string{"serve"}, args...)
 		args = append(args, "--io-threads", strconv.Itoa(b.ioThreads))
 	}
 	ctx, quit := context.WithCancel(b.ctx)
-	s := &server{side: which, addr: net.JoinHostPort("127.0.0.1", port), port: port, dir: l.dir, ctx: ctx, quit: quit,
+	s := &server{side: which, name: b.name(which), addr: net.JoinHostPort("127.0.0.1", port), port: port, dir: l.dir, ctx: ctx, quit: quit,
 		cmd: exec.CommandContext(ctx, path, args...), ended: make(chan error, 1), said: &serverOutput{},
 		still: b.duration(2*time.Second, 400*time.Millisecond)}
 	s.cmd.Stdout, s.cmd.Stderr = s.said, s.said
-	if which == larderSide {
+	if isLarder {
 		s.cmd.Env = append(os.Environ(), l.larderEnv...)
 	}
 	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
 		quit()
-		return nil, fmt.Errorf("starting %v: %w", which, err)
+		return nil, fmt.Errorf("starting %s: %w", s.name, err)
 	}
 	s.pid = s.cmd.Process.Pid
 	go func() { s.ended <- s.cmd.Wait() }()
@@ -89,6 +89,17 @@ func (b *bench) start(which side, l launch) (*server, error) {
 	}
 	s.ready = time.Since(began)
 	return s, nil
+}
+
+// program is what to run for that side, and whether it is a larder.
+func (b *bench) program(which side) (path string, isLarder bool) {
+	switch {
+	case which == larderSide:
+		return b.larder, true
+	case b.baseline != "":
+		return b.baseline, true
+	}
+	return b.redisServer, false
 }
 
 func freePort() (string, error) {
@@ -109,12 +120,12 @@ func (s *server) awaitPing(deadline time.Time) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%v does not answer after %v: %w\n%s", s.side, time.Since(began).Round(time.Second), err, s.said.tail())
+			return fmt.Errorf("%s does not answer after %v: %w\n%s", s.name, time.Since(began).Round(time.Second), err, s.said.tail())
 		}
 		select {
 		case ended := <-s.ended:
 			s.ended <- ended
-			return fmt.Errorf("%v ended at its start: %v\n%s", s.side, ended, s.said.tail())
+			return fmt.Errorf("%s ended at its start: %v\n%s", s.name, ended, s.said.tail())
 		case <-s.ctx.Done():
 			return s.ctx.Err()
 		case <-time.After(10 * time.Millisecond):
@@ -144,9 +155,9 @@ func (s *server) describe() string {
 	select {
 	case err := <-s.ended:
 		s.ended <- err
-		return fmt.Sprintf("%v (ended: %v; it said: %s)", s.side, err, s.said.tail())
+		return fmt.Sprintf("%s (ended: %v; it said: %s)", s.name, err, s.said.tail())
 	default:
-		return s.side.String()
+		return s.name
 	}
 }
 

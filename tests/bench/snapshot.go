@@ -239,9 +239,19 @@ func (b *bench) saveStallFigure(name string, l openLoop) figure {
 
 // duringSave offers the load, saves, and stops the load.
 func (l openLoop) duringSave(s *server) (*hdrhistogram.Histogram, time.Duration, error) {
+	var hist *hdrhistogram.Histogram
+	took, err := whileSaving(s, func(over func(time.Duration) bool) (err error) {
+		hist, err = l.run(s, over)
+		return err
+	})
+	return hist, took, err
+}
+
+// whileSaving begins a BGSAVE shortly after load, which goes on until over says that the save is done.
+func whileSaving(s *server, load func(over func(time.Duration) bool) error) (time.Duration, error) {
 	c, err := dial(s.addr)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	defer c.close()
 	var over atomic.Bool
@@ -254,10 +264,10 @@ func (l openLoop) duringSave(s *server) (*hdrhistogram.Histogram, time.Duration,
 		took, _, err = s.bgsave(c)
 		saved <- err
 	}()
-	hist, err := l.run(s, func(time.Duration) bool { return over.Load() })
+	err = load(func(time.Duration) bool { return over.Load() })
 	if err != nil {
 		c.close() // ends what still waits for the save
 	}
 	err = errors.Join(<-saved, err)
-	return hist, took, err
+	return took, err
 }

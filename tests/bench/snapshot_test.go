@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"compress/flate"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,17 +126,18 @@ type conn struct {
 	io.Reader
 }
 
-func TestSetLoadCountsAndChecks(t *testing.T) {
+func TestPipedLoadCountsAndChecks(t *testing.T) {
 	ok := strings.Repeat("+OK\r\n", loadPipeline)
 	for _, tc := range []struct {
 		replies string
 		want    int64
 	}{{ok + ok, 2 * loadPipeline}, {ok + strings.Repeat("-ERR\r", loadPipeline), loadPipeline}} {
-		var l setLoad
+		var l pipedLoad
 		var sent bytes.Buffer
-		err := l.send(conn{&sent, strings.NewReader(tc.replies)}, func(b []byte) []byte { return append(b, '.') })
-		if err == nil || l.answered.Load() != tc.want {
-			t.Errorf("%.20q...: %d answered, %v; want %d and an error", tc.replies, l.answered.Load(), err, tc.want)
+		var answered atomic.Int64
+		err := l.send(conn{&sent, strings.NewReader(tc.replies)}, pipedSets(1, fillStrings), rand.New(rand.NewPCG(1, 1)), &answered)
+		if err == nil || answered.Load() != tc.want {
+			t.Errorf("%.20q...: %d answered, %v; want %d and an error", tc.replies, answered.Load(), err, tc.want)
 		}
 	}
 }

@@ -168,35 +168,6 @@ func watchExpiry(s *server, c *client, base, loaded int64, at time.Time) ([]floa
 	return []float64{keys.Seconds(), memory.Seconds(), spent, spent / memory.Seconds(), worst}, nil
 }
 
-// bigValue is a type of value that can have a million members.
-type bigValue struct {
-	name   string
-	append func(b []byte, from, n int) []byte // the command that adds n members
-}
-
-const bigKey = "big"
-
-// bigSet and bigHash hold what is listed in figures.go.
-var (
-	bigSet = bigValue{"set", func(b []byte, from, n int) []byte {
-		b = redcon.AppendArray(b, 2+n)
-		b = append(b, "$4\r\nSADD\r\n$3\r\nbig\r\n"...)
-		for i := range n {
-			b = appendNamed(b, "member:", from+i)
-		}
-		return b
-	}}
-	bigHash = bigValue{"hash", func(b []byte, from, n int) []byte {
-		b = redcon.AppendArray(b, 2+2*n)
-		b = append(b, "$4\r\nHSET\r\n$3\r\nbig\r\n"...)
-		for i := range n {
-			b = appendNamed(b, "field:", from+i)
-			b = appendNamed(b, "v", from+i)
-		}
-		return b
-	}}
-)
-
 // removal is a way in which a key goes.
 type removal struct {
 	name string
@@ -211,7 +182,6 @@ var (
 
 // bigRemovalFigure fills one key with n members, removes it, and gives the longest PING of another client in milliseconds.
 func (b *bench) bigRemovalFigure(name string, kind bigValue, way removal, n int) figure {
-	const batch = 100
 	return figure{name: name, fresh: true, trial: func(s *server) ([]float64, error) {
 		c, err := dial(s.addr)
 		if err != nil {
@@ -222,7 +192,7 @@ func (b *bench) bigRemovalFigure(name string, kind bigValue, way removal, n int)
 		if err != nil {
 			return nil, err
 		}
-		if err := s.fill(n/batch, func(b []byte, i int) []byte { return kind.append(b, i*batch, batch) }); err != nil {
+		if err := kind.fill(s, n); err != nil {
 			return nil, err
 		}
 		loaded, err := c.usedMemory()
