@@ -35,6 +35,8 @@ type lookahead struct {
 	keys     []store.Key
 	elements [][]byte // by key: the field or member that the request is about, or nil
 	nested   bool     // some element is not nil
+
+	most, mostArgs int // requests and arguments of the batch's longest look
 }
 
 type request struct {
@@ -48,14 +50,15 @@ type request struct {
 // drop forgets the requests that have not run.
 func (l *lookahead) drop() { l.n, l.next = 0, 0 }
 
-// letGo drops every reference to the client's bytes.
+// letGo drops every reference to the client's bytes. No request has more than one key or element.
 func (l *lookahead) letGo() {
-	clear(l.requests[:l.n])
 	l.drop()
-	clear(l.args)
-	clear(l.keys)
-	clear(l.elements)
+	clear(l.requests[:l.most])
+	clear(l.args[:l.mostArgs])
+	clear(l.keys[:min(l.most, cap(l.keys))])
+	clear(l.elements[:min(l.most, cap(l.elements))])
 	l.args, l.keys, l.elements = l.args[:0], l.keys[:0], l.elements[:0]
+	l.most, l.mostArgs = 0, 0
 }
 
 // nextRequest puts the first request of buf into c, nil arguments if there is no
@@ -146,6 +149,7 @@ func (s *Session) lookAhead(c *Ctx, buf []byte, size int) {
 		}
 		r = s.look(args, size)
 	}
+	l.most, l.mostArgs = max(l.most, l.n), max(l.mostArgs, len(l.args))
 	if l.n > 1 {
 		elements := l.elements
 		if !l.nested {

@@ -34,6 +34,7 @@ type Ctx struct {
 	row    *Spec     // the request's row, if looking ahead has found it already
 	key    store.Key // and its key, if keyed
 	keyed  bool
+	most   int // the largest len(Keys) of the batch
 
 	evictor  *store.Evictor // nil until it is needed
 	relieved time.Duration  // spent by the batch on eviction, beyond first steps
@@ -68,14 +69,16 @@ func newCtx() *Ctx {
 	return c
 }
 
-// put takes c back and lets go of everything it refers to.
+// put takes c back and lets go of everything it refers to. What earlier commands of the batch have
+// left behind the present length of a slice would keep the query buffer of a client that is long gone
+// from being freed.
 func (p *ctxPool) put(c *Ctx) {
 	c.writer.Reset(nil, false)
 	c.Args, c.wire, c.Session, c.Spec, c.parser = nil, nil, nil, nil, Args{}
 	c.row, c.key, c.keyed = nil, store.Key{}, false
 	c.ahead.letGo()
-	clear(c.Keys)
-	c.Keys = c.Keys[:0]
+	clear(c.Keys[:c.most])
+	c.Keys, c.most = c.Keys[:0], 0
 	p.pool.Put(c)
 }
 
@@ -89,6 +92,7 @@ func (c *Ctx) resolve(s *Spec) {
 	default:
 		c.Keys = s.appendKeys(c.Keys[:0], c.Store, c.Args)
 	}
+	c.most = max(c.most, len(c.Keys))
 }
 
 // invoke resolves the keys, locks their shards unless the call around it has done so,

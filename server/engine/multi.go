@@ -180,6 +180,7 @@ func (c *Ctx) lockTxn(t *txn) (unlock func()) {
 	for i := range t.queue {
 		q := &t.queue[i]
 		c.Keys = q.spec.appendKeys(c.Keys[:0], st, q.args)
+		c.most = max(c.most, len(c.Keys))
 		for j := range c.Keys {
 			c.locks.Add(c.Keys[j].Shard())
 		}

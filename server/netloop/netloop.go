@@ -163,15 +163,15 @@ const DefaultOutputPause = 1 << 20
 // not been made: where Redis would collect it and close the connection, larder closes it after the
 // same time.
 type Limits struct {
-	QueryBuffer       int64         // bytes received and not executed (client-query-buffer-limit)
-	OutputPause       int           // bytes unsent that stop reading and executing; 0: DefaultOutputPause
-	OutputHard        int64         // bytes unsent that close the connection (client-output-buffer-limit)
-	OutputSoft        int64         // bytes unsent that close it after OutputSoftSeconds
-	OutputSoftSeconds int           //
+	QueryBuffer       int64 // bytes received and not executed (client-query-buffer-limit)
+	OutputPause       int   // bytes unsent that stop reading and executing; 0: DefaultOutputPause
+	OutputHard        int64 // bytes unsent that close the connection (client-output-buffer-limit)
+	OutputSoft        int64 // bytes unsent that close it after OutputSoftSeconds
+	OutputSoftSeconds int   //
 	// IdleTimeout closes a connection without a byte in either direction while it is not blocked,
 	// to the second (timeout). If class 0 has none, no other class has.
 	IdleTimeout time.Duration
-	KeepAlive         time.Duration // TCP keepalive, first probe; set when the connection is made (tcp-keepalive)
+	KeepAlive   time.Duration // TCP keepalive, first probe; set when the connection is made (tcp-keepalive)
 }
 
 func (l *Limits) pause() int64 {
