@@ -170,7 +170,7 @@ func (l *lookahead) remember(from *request) {
 	if r.keyed {
 		l.keys = append(l.keys, r.key)
 		var element []byte
-		if i := r.row.elementPos; i > 0 && i < len(r.args) {
+		if i := r.row.Element; i > 0 && i < len(r.args) {
 			element, l.nested = r.args[i], true
 		}
 		l.elements = append(l.elements, element)

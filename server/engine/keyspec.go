@@ -12,7 +12,9 @@ package engine
 
 import (
 	"bytes"
+	"fmt"
 	"math"
+	"math/bits"
 
 	"github.com/larderkv/larder/store"
 )
@@ -102,9 +104,13 @@ func (k KeySpec) Depending(flagsOf func(args [][]byte) KeyFlags) KeySpec {
 	return k
 }
 
-// span finds the keys of the spec in a request: args[first], args[first+step]
-// ... args[last]. ok is false when there are none.
+// span finds the keys of the spec in a request: args[first], args[first+step] ... args[last]. ok is
+// false when there are none, as always with NotKey: the arguments of such a spec are listed by
+// COMMAND INFO, but name no key that could be locked or reported.
 func (k *KeySpec) span(args [][]byte) (first, last, step int, ok bool) {
+	if k.Flags&NotKey != 0 {
+		return 0, 0, 0, false
+	}
 	begin := k.Pos
 	if begin == 0 {
 		if begin = k.search(args); begin == 0 {
@@ -191,9 +197,6 @@ func (s *Spec) FindKeys(args [][]byte) []KeyAt {
 	}
 	for i := range s.Keys {
 		k := &s.Keys[i]
-		if k.Flags&NotKey != 0 {
-			continue
-		}
 		flags := k.Flags
 		if k.FlagsOf != nil {
 			flags = k.FlagsOf(args)
@@ -281,20 +284,62 @@ func (s *Spec) deriveKeys() {
 	s.legacy = legacyRange{first, last, 1}
 }
 
+// deriveLock chooses the cheapest way to lock what FindKeys may find.
 func (s *Spec) deriveLock() {
 	switch k := s.Keys; {
 	case s.Flags&AllShards != 0:
 		s.lockKind = lockAll
-	case len(k) == 0:
+	case !s.hasKeys():
 		s.lockKind = lockNone
-	case len(k) == 1 && k[0].plain() && k[0].Last == 0:
+	case len(k) == 1 && k[0].plain() && k[0].Last == 0 && s.KeysAt == nil:
 		s.lockKind, s.keyPos = lockOne, k[0].Pos
-		if (s.Group == "hash" || s.Group == "set") && max(s.Arity, -s.Arity) > s.keyPos+1 {
-			s.elementPos = s.keyPos + 1
-		}
 	default:
 		s.lockKind = lockKeys
 	}
+}
+
+// hasKeys reports whether a request may have keys.
+func (s *Spec) hasKeys() bool {
+	for i := range s.Keys {
+		if s.Keys[i].Flags&NotKey == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// checkKeys finds contradictions in what the row says of its keys.
+func (s *Spec) checkKeys() error {
+	least := max(s.Arity, -s.Arity)
+	incomplete := false
+	for i := range s.Keys {
+		k := &s.Keys[i]
+		incomplete = incomplete || k.Flags&Incomplete != 0
+		kind := k.Flags & (RO | RW | OW | RM)
+		switch {
+		case k.Step < 1 || (k.Pos == 0) == (k.Keyword == ""):
+			return fmt.Errorf("BUG: row %q has a broken key spec", s.full)
+		case k.plain() && k.Last >= 0 && k.Pos+k.Last >= least:
+			return fmt.Errorf("BUG: row %q has keys beyond its arity", s.full)
+		case (bits.OnesCount16(uint16(kind)) != 1) != (k.Flags&NotKey != 0):
+			return fmt.Errorf("BUG: row %q does not say one thing of what happens to its keys", s.full)
+		case (k.FlagsOf != nil) != (k.Flags&VariableFlags != 0):
+			return fmt.Errorf("BUG: row %q has variable key flags and no function for them, or the other way round", s.full)
+		}
+	}
+	switch element := s.Element; {
+	case s.KeysAt != nil && !incomplete:
+		return fmt.Errorf("BUG: row %q finds its keys by itself, but its key specs claim to be complete", s.full)
+	case s.Flags&Write != 0 && !s.hasKeys() && s.Flags&AllShards == 0:
+		return fmt.Errorf("BUG: row %q writes without a lock", s.full)
+	case element == 0:
+		return nil
+	case len(s.Keys) != 1 || !s.Keys[0].plain() || s.Keys[0].Last != 0 || s.KeysAt != nil:
+		return fmt.Errorf("BUG: row %q has an element and not exactly one key", s.full)
+	case element <= s.Keys[0].Pos || element >= least:
+		return fmt.Errorf("BUG: row %q has an element that is no argument of every request", s.full)
+	}
+	return nil
 }
 
 // plain tells whether the keys are a range that begins at a fixed argument.

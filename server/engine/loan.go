@@ -57,7 +57,7 @@ func (s *Session) nameLength(before [][]byte) int {
 		return 0
 	}
 	spec := s.kernel.Table.Resolve(before)
-	if spec != nil && spec.lockKind == lockOne && spec.elementPos == 0 && spec.keyPos < len(before) {
+	if spec != nil && spec.lockKind == lockOne && spec.Element == 0 && spec.keyPos < len(before) {
 		return len(before[spec.keyPos])
 	}
 	return len(before[len(before)-1])

@@ -26,6 +26,10 @@ type Spec struct {
 	// KeysAt finds the keys of a request where Keys say it incompletely: they are
 	// args[first] to args[last], none if last < first. nil: Keys say it all.
 	KeysAt func(args [][]byte) (first, last int)
+	// Element is the position of the field or member that the request is about, or of the first of
+	// several: what has to be found inside the key's value is prefetched together with the key
+	// (ahead.go). 0: there is none, or its position depends on the other arguments.
+	Element int
 	// Grows is asked under maxmemory how many bytes more than its request a command will
 	// take. It runs before the command, which holds no lock yet. nil: no more.
 	Grows func(c *Ctx) int64
@@ -58,8 +62,6 @@ type Spec struct {
 	legacy   legacyRange
 	lockKind lockKind
 	keyPos   int // lockOne: the position of the only key
-
-	elementPos int // the field or member that follows it, for prefetching; 0: none
 }
 
 // FullName is the name as statistics and errors print it: "client|setname".

@@ -70,8 +70,6 @@ func (s *Spec) check() error {
 		return fmt.Errorf("BUG: row %q nests subcommands", s.full)
 	case s.Flags&Write != 0 && s.Flags&ReadOnly != 0:
 		return fmt.Errorf("BUG: row %q is both write and readonly", s.full)
-	case s.Flags&Write != 0 && len(s.Keys) == 0 && s.Flags&AllShards == 0:
-		return fmt.Errorf("BUG: row %q writes without a lock", s.full)
 	}
 	if _, err := ParseSyntax(s.Syntax); err != nil {
 		return fmt.Errorf("BUG: row %q: %w", s.full, err)
@@ -81,16 +79,7 @@ func (s *Spec) check() error {
 			return fmt.Errorf("BUG: row %q is not in lower case", s.full)
 		}
 	}
-	for i := range s.Keys {
-		k := &s.Keys[i]
-		if k.Step < 1 || (k.Pos == 0) == (k.Keyword == "") {
-			return fmt.Errorf("BUG: row %q has a broken key spec", s.full)
-		}
-		if least := max(s.Arity, -s.Arity); k.plain() && k.Last >= 0 && k.Pos+k.Last >= least {
-			return fmt.Errorf("BUG: row %q has keys beyond its arity", s.full)
-		}
-	}
-	return nil
+	return s.checkKeys()
 }
 
 func (t *Table) insert(s *Spec) {

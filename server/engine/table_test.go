@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/larderkv/larder/store"
 )
 
 func nop(*Ctx) error { return nil }
@@ -77,9 +79,63 @@ func TestBrokenRows(t *testing.T) {
 		"both kinds":  {{Name: "a", Arity: 1, Handler: nop, Flags: Write | ReadOnly}},
 		"no lock":     {{Name: "a", Arity: 1, Handler: nop, Flags: Write}},
 		"syntax":      {{Name: "a", Arity: 1, Handler: nop, Syntax: "[key"}},
+
+		"no lock but of what is no key": {{Name: "a", Arity: 2, Handler: nop, Flags: Write, Keys: []KeySpec{Key(1, NotKey)}}},
+		"two fates of a key":            {{Name: "a", Arity: 2, Handler: nop, Keys: []KeySpec{Key(1, RO|RM)}}},
+		"no fate of a key":              {{Name: "a", Arity: 2, Handler: nop, Keys: []KeySpec{Key(1, Access)}}},
+		"variable without a function":   {{Name: "a", Arity: 2, Handler: nop, Keys: []KeySpec{Key(1, RW|VariableFlags)}}},
+		"function without variable": {{Name: "a", Arity: 2, Handler: nop, Keys: []KeySpec{
+			Key(1, RW).Depending(func([][]byte) KeyFlags { return RO }),
+		}}},
+		"other keys than the specs have": {{Name: "a", Arity: 3, Handler: nop, Keys: []KeySpec{Key(1, RW)}, KeysAt: secondToo}},
+		"keys without specs":             {{Name: "a", Arity: 3, Handler: nop, KeysAt: secondToo}},
+		"an element without a key":       {{Name: "a", Arity: 3, Handler: nop, Element: 2}},
+		"an element of two keys":         {{Name: "a", Arity: 4, Handler: nop, Keys: []KeySpec{Key(1, RO), Key(2, RO)}, Element: 3}},
+		"the key as an element":          {{Name: "a", Arity: 3, Handler: nop, Keys: []KeySpec{Key(1, RO)}, Element: 1}},
+		"an element that may be missing": {{Name: "a", Arity: -2, Handler: nop, Keys: []KeySpec{Key(1, RO)}, Element: 2}},
 	} {
 		if _, err := NewTable(specs); err == nil || !strings.HasPrefix(err.Error(), "BUG: ") {
 			t.Errorf("%s: got error %v, want a BUG", name, err)
+		}
+	}
+}
+
+func secondToo([][]byte) (first, last int) { return 1, 2 }
+
+// TestLocksFollowTheKeys: what is locked for a request is what COMMAND GETKEYS says of it.
+func TestLocksFollowTheKeys(t *testing.T) {
+	st, err := store.Open(store.Options{Shards: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for name, c := range map[string]struct {
+		row  Spec
+		lock lockKind
+		keys string
+	}{
+		"one key":              {Spec{Keys: []KeySpec{Key(1, RO)}}, lockOne, "x"},
+		"a function for them":  {Spec{Keys: []KeySpec{Key(1, RO|Incomplete)}, KeysAt: secondToo}, lockKeys, "x y"},
+		"what is no key":       {Spec{Keys: []KeySpec{Key(1, NotKey)}}, lockNone, ""},
+		"one key, one no key":  {Spec{Keys: []KeySpec{Key(1, NotKey), Key(2, RW)}}, lockKeys, "y"},
+		"one no key, then all": {Spec{Keys: []KeySpec{Key(1, NotKey)}, Flags: AllShards}, lockAll, ""},
+	} {
+		c.row.Name, c.row.Arity, c.row.Handler = "a", 3, nop
+		s := mustTable(t, c.row).Rows()[0]
+		args := words("a x y")
+		var found, locked []string
+		for _, k := range s.FindKeys(args) {
+			found = append(found, string(args[k.Index]))
+		}
+		for _, k := range s.appendKeys(nil, st, args) {
+			locked = append(locked, string(k.Name))
+		}
+		if got := strings.Join(found, " "); s.lockKind != c.lock || got != c.keys || strings.Join(locked, " ") != got {
+			t.Errorf("%s: lock kind %d, want %d; keys %q, locked %q, want %q", name, s.lockKind, c.lock, found, locked, c.keys)
 		}
 	}
 }
