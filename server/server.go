@@ -134,6 +134,7 @@ func followConfig(cfg *config.Config, st *store.Store) {
 		enc.SetMaxIntset.Store(v.SetMaxIntsetEntries)
 		enc.SetMaxEntries.Store(v.SetMaxListpackEntries)
 		enc.SetMaxValue.Store(v.SetMaxListpackValue)
+		enc.ListMaxSize.Store(v.ListMaxListpackSize)
 	}
 	var made eviction.Params
 	policy := func(v *config.Values) { // a new Meter has learnt nothing: make one only when something changes
@@ -155,6 +156,7 @@ func followConfig(cfg *config.Config, st *store.Store) {
 	for _, name := range []string{
 		"hash-max-listpack-entries", "hash-max-listpack-value",
 		"set-max-intset-entries", "set-max-listpack-entries", "set-max-listpack-value",
+		"list-max-listpack-size",
 	} {
 		cfg.OnChange(name, apply)
 	}

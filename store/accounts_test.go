@@ -116,6 +116,14 @@ func (a *accounts) body(b body) {
 	switch b := b.(type) {
 	case *table:
 		a.table(b)
+	case *listBody:
+		if a.seen[b] {
+			a.t.Errorf("shard %d: a list of %d elements has two owners", a.sh.id, b.elements())
+		}
+		a.seen[b] = true
+		if err := b.tree.Check(); err != nil {
+			a.t.Errorf("shard %d: a list of %d elements: %v", a.sh.id, b.elements(), err)
+		}
 	default:
 		a.t.Fatalf("nobody checks the accounts of a %T", b)
 	}

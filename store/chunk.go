@@ -34,19 +34,21 @@ type chunk struct {
 
 // item is a key or an element.
 type item struct {
-	rec   record // its offsets lead into the chunk's buffer
+	rec   record // its offsets lead into what chunk.mem returns
 	place place
 	db    int32
-	n     int  // elements at the cut
-	body  body // nil, or of a big value
+	n     int    // elements at the cut
+	body  body   // nil, or of a big value
+	run   []byte // inRun: an element
 }
 
-// place tells where an item's bytes are.
-type place bool
+// place says where an item's bytes are.
+type place uint8
 
 const (
-	copied  place = false
-	inArena place = true
+	copied  place = iota // in the chunk's buffer
+	inArena              // at the offsets of the record
+	inRun                // in the item's run, which is the key of its record
 )
 
 func (c *chunk) begin(sh *shard) {
@@ -62,10 +64,15 @@ func (c *chunk) begin(sh *shard) {
 
 // mem is what the item's offsets lead into.
 func (c *chunk) mem(it *item) []byte {
-	if it.place == inArena {
+	switch it.place {
+	case inArena:
 		return c.sh.ar.Mem()
+	case inRun:
+		return it.run
+	case copied:
+		return c.buf
 	}
-	return c.buf
+	panic("BUG: store: item without a place")
 }
 
 // holds tells whether something waits to be freed.

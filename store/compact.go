@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/store/arena"
+	"github.com/larderkv/larder/store/tree"
 )
 
 // Compaction.
@@ -79,6 +80,7 @@ type walks struct {
 type walkPlace struct {
 	sub    int
 	bucket uint32
+	cursor tree.Cursor
 }
 
 // compaction is a shard's walk over its tables and bodies.

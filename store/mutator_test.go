@@ -66,6 +66,7 @@ func (m *mutator) step() {
 	ops := []func(v *View, k Key){
 		m.set, m.set, m.set, m.del, m.expireOrPersist, m.rename, m.move, m.copy,
 		m.editString, m.editString, m.hset, m.hset, m.hset, m.hdel, m.sadd, m.sadd, m.srem, m.spop, m.algebra, m.read, m.many,
+		m.push, m.push, m.push, m.pop, m.ledit, m.ledit, m.lcut, m.lmove,
 	}
 	switch m.rng.IntN(200) {
 	case 0:
@@ -243,6 +244,61 @@ func (m *mutator) spop(v *View, k Key) {
 	m.must(err)
 	if ok && err == nil {
 		s.Pop(1+m.rng.IntN(s.Len()), func([]byte) {})
+	}
+}
+
+// push adds to a list: a few elements, or enough for a tree of some leaves.
+func (m *mutator) push(v *View, k Key) {
+	var elements [][]byte
+	for range 1 + m.rng.IntN(1<<m.rng.IntN(12)) {
+		if elements = append(elements, m.bytes(40)); m.rng.IntN(300) == 0 {
+			elements[len(elements)-1] = m.text()
+		}
+	}
+	_, err := v.PushElements(k, End(m.rng.IntN(2)), elements)
+	m.must(err)
+}
+
+// list finds a list to be changed.
+func (m *mutator) list(v *View, k Key) (l List, ok bool) {
+	l, ok, err := v.WriteList(k)
+	m.must(err)
+	return l, ok && err == nil
+}
+
+func (m *mutator) pop(v *View, k Key) {
+	if l, ok := m.list(v, k); ok {
+		l.Pop(End(m.rng.IntN(2)), 1+m.rng.IntN(1+m.rng.IntN(l.Len())), func([]byte) {})
+	}
+}
+
+func (m *mutator) ledit(v *View, k Key) {
+	l, ok := m.list(v, k)
+	if !ok {
+		return
+	}
+	pivot := slices.Clone(l.At(m.rng.IntN(l.Len())))
+	switch m.rng.IntN(3) {
+	case 0:
+		l.Set(m.rng.IntN(l.Len()), m.text())
+	case 1:
+		l.Insert(pivot, m.text(), m.rng.IntN(2) == 0)
+	case 2:
+		l.Remove(pivot, End(m.rng.IntN(2)), m.rng.IntN(3))
+	}
+}
+
+func (m *mutator) lcut(v *View, k Key) {
+	if l, ok := m.list(v, k); ok {
+		i := m.rng.IntN(l.Len())
+		l.Trim(i, m.rng.IntN(l.Len()-i+1))
+	}
+}
+
+func (m *mutator) lmove(v *View, k Key) {
+	for range 1 + m.rng.IntN(20) {
+		_, err := v.MoveElement(k, End(m.rng.IntN(2)), m.key(), End(m.rng.IntN(2)), func([]byte) {})
+		m.must(err)
 	}
 }
 

@@ -29,6 +29,7 @@ const (
 	TypeString Type = iota
 	TypeHash
 	TypeSet
+	TypeList
 
 	// NumTypes is the number of data types: tables by type have as many rows.
 	NumTypes

@@ -70,6 +70,7 @@ func usualShards(processors int) int {
 type Encodings struct {
 	HashMaxEntries, HashMaxValue             atomic.Int64 // entries, bytes
 	SetMaxIntset, SetMaxEntries, SetMaxValue atomic.Int64
+	ListMaxSize                              atomic.Int64 // entries, or a level of bytes if negative, see listencoding.go
 }
 
 // NewEncodings returns Redis' defaults.
@@ -80,6 +81,7 @@ func NewEncodings() *Encodings {
 	e.SetMaxIntset.Store(512)
 	e.SetMaxEntries.Store(128)
 	e.SetMaxValue.Store(64)
+	e.ListMaxSize.Store(-2)
 	return e
 }
 
@@ -134,7 +136,7 @@ type shard struct {
 
 	digits [20]byte // an integer member of a set, printed for its reader
 
-	_ [12]byte // shards begin on cache lines, and neighbours share none
+	_ [4]byte // shards begin on cache lines, and neighbours share none
 }
 
 // Open makes an empty store.

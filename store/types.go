@@ -31,6 +31,11 @@ var typeRows = [NumTypes]typeRow{
 		each:  eachPair,
 	},
 	TypeSet: {name: "set", encoding: packedEncoding, count: setCount, each: eachMember},
+	TypeList: {
+		name: "list", encoding: listEncoding,
+		count: func(data []byte, _ encoding) int { return packedList(data).count() },
+		each:  eachListed,
+	},
 }
 
 // String is the type's name as TYPE says it.

@@ -30,6 +30,7 @@ var baseRows = [store.NumTypes]baseRow{
 	store.TypeString: {command: "SET", whole: true, words: 1, element: inOrder},
 	store.TypeHash:   {command: "HMSET", words: 2, element: inOrder},
 	store.TypeSet:    {command: "SADD", words: 1, element: inOrder},
+	store.TypeList:   {command: "RPUSH", words: 1, element: inOrder},
 }
 
 func inOrder(_ *BaseEncoder, item, value []byte) [maxWords][]byte {

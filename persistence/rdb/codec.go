@@ -39,7 +39,14 @@ var codecs = [store.NumTypes]codec{
 		inline: (*blobs).set, big: typeSet, write: writeItem,
 		stride: 1, repeated: "member in set", insert: insertSet, add: (*store.View).AddMembers,
 	},
+	store.TypeList: {
+		inline: counted, big: typeList, write: writeItem,
+		stride: 1, insert: insertList, add: (*store.View).AppendElements,
+	},
 }
+
+// counted is the form of values that are never one string.
+func counted(*blobs, *store.Value) (typ byte, blob []byte, ok bool) { return 0, nil, false }
 
 func writeItem(w elementWriter, item, _ []byte) { w.str(item) }
 
@@ -61,6 +68,10 @@ func insertSet(v *store.View, k store.Key, d *decoder, expire int64) bool {
 
 func insertDistinct(v *store.View, k store.Key, d *decoder, expire int64) bool {
 	return expiring(v, k, expire, v.InsertDistinct(k, d.typ, d.list))
+}
+
+func insertList(v *store.View, k store.Key, d *decoder, expire int64) bool {
+	return expiring(v, k, expire, v.InsertList(k, d.list))
 }
 
 // expiring gives a key that was inserted its expiry time.

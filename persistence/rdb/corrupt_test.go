@@ -59,6 +59,7 @@ func TestTruncatedAnywhere(t *testing.T) {
 			t.Fatalf("load of the first %d bytes: %v", n, err)
 		}
 		s.LockAll()
+		s.FlushLocked(0, 1)
 		s.FlushLocked(1, 1)
 		s.UnlockAll()
 	}

@@ -123,7 +123,7 @@ func (r *typeRow) known() bool { return r.blob != nil || r.element != nil }
 // typeRows has a hole where there is no such type: shapeNone.
 var typeRows = [numTypes]typeRow{
 	typeString:           {"string", "string", shapeString, store.TypeString, (*decoder).text, nil},
-	typeList:             {name: "list", form: "linked list", shape: shapeStrings},
+	typeList:             {"list", "linked list", shapeStrings, store.TypeList, nil, (*decoder).member},
 	typeSet:              {"set", "hashtable", shapeStrings, store.TypeSet, nil, (*decoder).member},
 	typeZset:             {name: "zset", form: "skiplist v1", shape: shapeZset},
 	typeHash:             {"hash", "hashtable", shapePairs, store.TypeHash, nil, (*decoder).field},

@@ -179,7 +179,6 @@ func foreignValues() map[string][]any {
 	ids := []any{1, 2, 3, 4, 9}
 	module := []byte{0x81, 0, 0, 0, 0, 0, 0, 0, 1}
 	return map[string][]any{
-		"list/linked":            {op(typeList), "k", 2, "a", []byte{0xC0, 1}},
 		"list/ziplist":           {op(typeListZiplist), "k", ziplist("a")},
 		"list/quicklist":         {op(typeListQuicklist), "k", 2, ziplist("a"), ziplist("b")},
 		"list/quicklist 2":       {op(typeListQuicklist2), "k", 2, 1, "plain", 2, listpack("b")},

@@ -15,6 +15,7 @@ func All() []engine.Spec {
 		stringCommands(),
 		hashCommands(),
 		setCommands(),
+		listCommands(),
 		keyCommands(),
 		connectionCommands(),
 		clientCommands(),

@@ -130,6 +130,10 @@ func dataParams() []Param {
 			Kind:    memory(0, math.MaxInt64, func(v *Values) *int64 { return &v.HashMaxListpackValue }),
 			Meaning: "longest field or value of a packed hash",
 		}, {
+			Name: "list-max-listpack-size", Aliases: []string{"list-max-ziplist-size"}, Default: "-2",
+			Kind:    integer(math.MinInt32, math.MaxInt32, func(v *Values) *int64 { return &v.ListMaxListpackSize }),
+			Meaning: "size of a list's nodes: elements, or -1 to -5 for 4 to 64 KB",
+		}, {
 			Name: "set-max-intset-entries", Default: "512",
 			Kind:    integer(0, math.MaxInt64, func(v *Values) *int64 { return &v.SetMaxIntsetEntries }),
 			Meaning: "members up to which a set of integers is packed",

@@ -43,6 +43,7 @@ type Values struct {
 	SetMaxIntsetEntries    int64
 	SetMaxListpackEntries  int64
 	SetMaxListpackValue    int64 // bytes
+	ListMaxListpackSize    int64 // entries, or a level if negative
 	ActiveExpireEffort     int64 // 1..10
 
 	// Memory.

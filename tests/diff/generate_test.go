@@ -307,6 +307,8 @@ func (g *generator) compareKeyspaces() {
 				g.call([]string{"HGETALL", key}, samePairs)
 			case "set":
 				g.call([]string{"SMEMBERS", key}, sameSet)
+			case "list":
+				g.call([]string{"LRANGE", key, "0", "-1"}, same)
 			default:
 				g.t.Errorf("%q has the type %s", key, kind)
 			}

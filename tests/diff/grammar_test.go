@@ -82,6 +82,29 @@ var grammar = []struct {
 	{"SDIFFSTORE key { key }", same},
 	{"SSCAN key 0 [ MATCH pattern ] [ COUNT small ]", scan},
 	{"SSCAN key cursor [ MATCH pattern ] [ COUNT small ]", scan},
+	// lists
+	{"LPUSH key { member }", same},
+	{"RPUSH key { member }", same},
+	{"RPUSH listkey { value }", same},
+	{"LPUSH listkey { int }", same},
+	{"LPUSHX key { member }", same},
+	{"RPUSHX key { member }", same},
+	{"LPOP key [ count ]", same},
+	{"RPOP key [ count ]", same},
+	{"LLEN key", same},
+	{"LINDEX key index", same},
+	{"LINSERT key ( BEFORE | AFTER ) member member", same},
+	{"LINSERT listkey ( BEFORE | AFTER ) member value", same},
+	{"LSET key index member", same},
+	{"LSET listkey index value", same},
+	{"LRANGE key index index", same},
+	{"LREM key count member", same},
+	{"LTRIM key index index", same},
+	{"LPOS key member [ RANK count ] [ COUNT small ] [ MAXLEN small ]", same},
+	{"LMOVE key key ( LEFT | RIGHT ) ( LEFT | RIGHT )", same},
+	{"RPOPLPUSH key key", same},
+	{"LMPOP small { key } ( LEFT | RIGHT ) [ COUNT small ]", same},
+	{"LMPOP 2 key key ( LEFT | RIGHT ) [ COUNT small ]", same},
 	// keys
 	{"DEL { key }", same},
 	{"UNLINK { key }", same},
@@ -123,6 +146,7 @@ var grammar = []struct {
 	{"COMMAND GETKEYS SET key value", same},
 	{"COMMAND GETKEYS MSET { key value }", same},
 	{"COMMAND GETKEYS SINTERCARD small { key }", same},
+	{"COMMAND GETKEYS LMPOP small { key } LEFT", same},
 	{"COMMAND GETKEYS RENAME key key", same},
 	{"COMMAND GETKEYSANDFLAGS SET key value [ GET ]", same},
 	{"COMMAND GETKEYSANDFLAGS SMOVE key key member", same},
@@ -133,6 +157,7 @@ var grammar = []struct {
 	{"CONFIG SET hash-max-listpack-entries small", same},
 	{"CONFIG SET hash-max-listpack-value small", same},
 	{"CONFIG SET set-max-intset-entries small", same},
+	{"CONFIG SET list-max-listpack-size count", same},
 	{"WATCH { key }", same},
 	{"UNWATCH", same},
 	{"MULTI", transaction},
@@ -166,6 +191,7 @@ var (
 	strKeys  = []string{"s1", "s2", "s3", "s4"}
 	hashKeys = []string{"h1", "h2", "h3"}
 	setKeys  = []string{"t1", "t2", "t3"}
+	listKeys = []string{"l1", "l2", "l3"}
 	oddKeys  = []string{"", "\x00", "none", "a key", "k\r\n", "{tag}x", "\xff\xfe"}
 	members  = []string{"a", "b", "c", "d", "e", "1", "2", "3", "-7", "300", "70000", "5000000000", "", "01", "x\x00y", "\r\n", "member", "9223372036854775807"}
 	values   = []string{"", "v", "hello world", "\x00\xff\r\n", "0", "-1", "42", "3.14", "1e5", " 1", "01", "nan", "inf", "9223372036854775807",
@@ -184,7 +210,7 @@ func (d *drawer) key(preferred []string) string {
 	case n < 75:
 		return d.pick(preferred)
 	case n < 95:
-		return d.pick([][]string{strKeys, hashKeys, setKeys}[d.IntN(3)])
+		return d.pick([][]string{strKeys, hashKeys, setKeys, listKeys}[d.IntN(4)])
 	}
 	return d.pick(oddKeys)
 }
@@ -202,6 +228,8 @@ func (d *drawer) word(name, command string) string {
 		return d.pick(hashKeys)
 	case "setkey":
 		return d.pick(setKeys)
+	case "listkey":
+		return d.pick(listKeys)
 	case "value":
 		return d.pick(values)
 	case "field", "member":
@@ -227,7 +255,7 @@ func (d *drawer) word(name, command string) string {
 	case "db":
 		return d.between(0, 2)
 	case "type":
-		return d.pick([]string{"string", "hash", "set", "zset", "STRING", "none"})
+		return d.pick([]string{"string", "hash", "set", "list", "zset", "STRING", "none"})
 	case "pattern":
 		return d.pick([]string{"*", "s*", "?1", "[hs]*", "[^s]*", "t[1-2]", "nomatch", "a", "[a-c]", "\\*", "*a*"})
 	}
@@ -260,6 +288,8 @@ func keysFor(command string) []string {
 		return strKeys
 	case command[0] == 'S':
 		return setKeys
+	case command != "LCS" && command[0] == 'L', strings.HasPrefix(command, "RP"):
+		return listKeys
 	}
 	return strKeys
 }
