@@ -21,12 +21,16 @@ const (
 	accessFreq
 )
 
-// piece is a part of a hash or set that is too large for one entry.
+// piece is a part of a collection that is too large for one entry.
 type piece struct {
 	of      *bigKey
 	at, end int // in the batch's block
 	n       int // elements
 	last    bool
+
+	// Of a collection with an order: closed when the piece in front has been settled, nil for the
+	// first; and to be closed when this one has.
+	turn, done chan struct{}
 }
 
 // batch is a block of the file with what the splitter found in it. Entries and

@@ -108,6 +108,8 @@ type checker struct {
 	report  Report
 	types   map[TypeReport]*TypeReport // by type and encoding
 	failure error
+
+	elements int64 // of the collection whose pieces are being read
 }
 
 func (c *checker) stopped() bool      { return c.failure != nil }
@@ -202,11 +204,15 @@ func (c *checker) distinct() error {
 func (c *checker) piece(b *batch, p *piece) {
 	big := p.of
 	err := c.d.piece(big, b.block[p.at:p.end], p.n, 0)
-	if errors.Is(err, errFieldTTL) {
+	switch {
+	case errors.Is(err, errFieldTTL):
 		big.bad = err
-	} else if err != nil {
+		c.elements += int64(p.n)
+	case err != nil && !errors.Is(err, errEmpty):
 		c.fail(b.base+int64(p.at), err, "read-object-value", big.name, big.typ)
 		return
+	default:
+		c.elements += int64(c.d.count()) // of nodes more than there are elements of the piece
 	}
 	if !p.last {
 		return
@@ -214,8 +220,9 @@ func (c *checker) piece(b *batch, p *piece) {
 	row := &typeRows[big.typ]
 	c.count(KeyReport{
 		DB: int(big.db), Key: big.name, Type: row.name, Encoding: row.form,
-		Bytes: b.base + int64(p.end) - big.offset, Elements: int64(big.n),
+		Bytes: b.base + int64(p.end) - big.offset, Elements: c.elements,
 	}, big.bad == nil, big.expire)
+	c.elements = 0
 }
 
 func (c *checker) fail(offset int64, err error, doing string, key []byte, typ byte) {

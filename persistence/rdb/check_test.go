@@ -43,7 +43,7 @@ func TestReport(t *testing.T) {
 		"string, string: 11 keys, 0 elements, known true",
 		"set, intset: 3 keys, 9 elements, known true",
 		"hash, hashtable: 2 keys, 601 elements, known true",
-		"list, quicklist: 2 keys, 0 elements, known false",
+		"list, quicklist: 2 keys, 2004 elements, known true",
 		"set, hashtable: 2 keys, 303 elements, known true",
 		"hash, listpack: 1 keys, 4 elements, known true",
 		"stream, stream v2: 1 keys, 149 elements, known false",
@@ -56,7 +56,7 @@ func TestReport(t *testing.T) {
 	if sum != rep.Keys || bytesSum > rep.Bytes || bytesSum < rep.Bytes*9/10 {
 		t.Errorf("%d keys, %d of %d bytes", sum, bytesSum, rep.Bytes)
 	}
-	if l := rep.LargestElements; len(l) != 10 || string(l[0].Key) != "hash:table" || l[0].Elements != 600 || string(l[1].Key) != "set:table" {
+	if l := rep.LargestElements; len(l) != 10 || string(l[0].Key) != "list:long" || l[0].Elements != 2001 || string(l[1].Key) != "hash:table" {
 		t.Errorf("%+v", l)
 	}
 	if l := rep.LargestBytes; len(l) != 10 || string(l[0].Key) != "list:long" || !slices.IsSortedFunc(l, func(a, b KeyReport) int { return int(b.Bytes - a.Bytes) }) {

@@ -5,9 +5,9 @@ import "github.com/larderkv/larder/store"
 // codec is how values of one of larder's types get into a file and out of it again. What the types
 // of the format need stands in format.go: one type of larder is several of those.
 type codec struct {
-	// inline returns the type as which a value is written that fits into one string, and that
-	// string: a text, or a blob that is valid until the next one. It returns false for all others.
-	inline func(s *blobs, v *store.Value) (typ byte, blob []byte, ok bool)
+	// inline returns the form of a value that is written as one string: a text, or a blob that is
+	// valid until the next one. It returns false for all others.
+	inline func(s *blobs, v *store.Value) (f form, ok bool)
 	// big is the type of those others: a count, and as many elements as write writes. 0, the type
 	// of strings: there are none.
 	big   byte
@@ -15,6 +15,7 @@ type codec struct {
 
 	stride   int    // items that one element is decoded to; 0 of strings, which have none
 	repeated string // what a name is that comes twice, for errors; "": it may
+	ordered  bool   // pieces are added in the order in which they stand in the file
 	// insert adds the decoded value as a new key, expire in unix milliseconds, 0 for none. It
 	// returns false if the key exists.
 	insert func(v *store.View, k store.Key, d *decoder, expire int64) bool
@@ -40,13 +41,10 @@ var codecs = [store.NumTypes]codec{
 		stride: 1, repeated: "member in set", insert: insertSet, add: (*store.View).AddMembers,
 	},
 	store.TypeList: {
-		inline: counted, big: typeList, write: writeItem,
-		stride: 1, insert: insertList, add: (*store.View).AppendElements,
+		inline: (*blobs).list, big: typeList, write: writeItem,
+		stride: 1, ordered: true, insert: insertList, add: addList,
 	},
 }
-
-// counted is the form of values that are never one string.
-func counted(*blobs, *store.Value) (typ byte, blob []byte, ok bool) { return 0, nil, false }
 
 func writeItem(w elementWriter, item, _ []byte) { w.str(item) }
 
@@ -72,6 +70,11 @@ func insertDistinct(v *store.View, k store.Key, d *decoder, expire int64) bool {
 
 func insertList(v *store.View, k store.Key, d *decoder, expire int64) bool {
 	return expiring(v, k, expire, v.InsertList(k, d.list))
+}
+
+func addList(v *store.View, k store.Key, list [][]byte) (n int, err error) {
+	_, err = v.AppendElements(k, list)
+	return len(list), err
 }
 
 // expiring gives a key that was inserted its expiry time.

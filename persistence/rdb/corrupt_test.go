@@ -37,7 +37,9 @@ func small(t testing.TB) []byte {
 		op(opIdle), 3, op(typeHash), "b", 2, "f", "v", "g", []byte{0xC1, 1, 2},
 		op(typeHashListpack), "c", listpack("f", "1", "g", strings.Repeat("x", 70)),
 		op(typeHashZiplist), "d", ziplist("f", "100000", "g", "x"), op(typeHashZipmap), "e", zipmap(1, "f", "v"),
-		op(typeSetIntset), "g", intset(4, 1, 2, 3), op(typeSet), "h", 2, "x", "y", op(typeSetListpack), "i", listpack("x", "-500"))
+		op(typeSetIntset), "g", intset(4, 1, 2, 3), op(typeSet), "h", 2, "x", "y", op(typeSetListpack), "i", listpack("x", "-500"),
+		op(typeList), "j", 2, "a", []byte{0xC0, 1}, op(typeListZiplist), "k2", ziplist("a", "7"),
+		op(typeListQuicklist), "l", 2, ziplist("a"), ziplist("b"), op(typeListQuicklist2), "m", 2, 1, "plain", 2, listpack("b", "70000"))
 	return file(12, parts...)
 }
 
@@ -123,8 +125,15 @@ func TestBombs(t *testing.T) {
 		"set":               {op(typeSet), "k", gigabyte, some},
 		"intset":            {op(typeSetIntset), "k", string([]byte{8, 0, 0, 0, 255, 255, 255, 255}), some},
 		"list":              {op(typeList), "k", huge, some},
-		"quicklist":         {op(typeListQuicklist2), "k", huge, some},
+		"list ziplist":      {op(typeListZiplist), "k", byte(lzfCoded), 1000, gigabyte, some},
+		"quicklist":         {op(typeListQuicklist), "k", huge, some},
+		"quicklist 2":       {op(typeListQuicklist2), "k", huge, some},
+		"packed node":       {op(typeListQuicklist2), "k", 1, 2, "\xff\xff\xff\xff\xff\xff\xff"},
+		"plain node":        {op(typeListQuicklist2), "k", 1, 1, huge, some},
+		"compressed node":   {op(typeListQuicklist2), "k", 1, 1, byte(lzfCoded), 1000, gigabyte, some},
 		"zset":              {op(typeZset2), "k", gigabyte, some},
+		"zset, text scores": {op(typeZset), "k", gigabyte, some},
+		"zset of 2^64-1":    {op(typeZset2), "k", most, some},
 		"stream":            {op(typeStream3), "k", huge, some},
 		"module string":     {op(typeModule2), "k", 1, 5, huge, some},
 		"announced keys":    {op(opResizeDB), huge, huge, op(typeString), "k", huge},

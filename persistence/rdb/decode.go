@@ -158,6 +158,7 @@ func (d *decoder) intset(b []byte) (err error) {
 	return err
 }
 
+func (d *decoder) listZiplist(b []byte) error  { return d.single(d.addZiplist(b)) }
 func (d *decoder) setListpack(b []byte) error  { return d.single(d.addListpack(b)) }
 func (d *decoder) hashListpack(b []byte) error { return d.pairs(d.addListpack(b)) }
 func (d *decoder) hashZiplist(b []byte) error  { return d.pairs(d.addZiplist(b)) }
@@ -240,6 +241,17 @@ type cursor struct {
 	b   []byte
 	p   int
 	bad corruption
+}
+
+// check takes over what is wrong with a part.
+func (c *cursor) check(err error) {
+	if err == nil {
+		return
+	}
+	var bad corruption
+	if errors.As(err, &bad) && c.bad == "" {
+		c.bad = bad
+	}
 }
 
 func (c *cursor) err() error {

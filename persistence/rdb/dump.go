@@ -38,10 +38,10 @@ func (d *Dumper) Dump(dst []byte, v *store.Value, compress bool) []byte {
 
 func (s *dumping) dump(dst []byte, v *store.Value) []byte {
 	from := len(dst)
-	typ, blob, whole := s.blobs.build(v)
-	dst = append(dst, typ)
+	f, whole := s.blobs.build(v)
+	dst = append(dst, f.typ)
 	if whole {
-		dst = s.c.appendString(dst, blob)
+		dst = s.c.appendString(append(dst, f.lead...), f.blob)
 	} else {
 		s.b, s.element = appendLen(dst, uint64(v.Len())), codecs[v.Type()].write
 		v.Each(s.put)

@@ -174,10 +174,12 @@ func (e *Encoder) raw(b []byte) {
 
 // Key writes a key with its value.
 func (e *Encoder) Key(k *store.SnapshotKey, v *store.Value) error {
-	typ, blob, whole := e.blobs.build(v)
-	e.head(k, typ)
+	f, whole := e.blobs.build(v)
+	e.head(k, f.typ)
 	if whole {
-		e.str(blob)
+		e.room(len(f.lead))
+		e.buf = append(e.buf, f.lead...)
+		e.str(f.blob)
 	} else {
 		e.element = codecs[v.Type()].write
 		e.length(v.Len())

@@ -46,7 +46,7 @@ func mixed(t testing.TB, keys int) *store.Store {
 		}
 		size := 1 + r.IntN(1<<r.IntN(9))
 		var err error
-		switch r.IntN(4) {
+		switch r.IntN(5) {
 		case 0, 1:
 			v.SetString(k, randomText(r), 0)
 		case 2:
@@ -66,6 +66,12 @@ func mixed(t testing.TB, keys int) *store.Store {
 				members = append(members, m)
 			}
 			_, err = v.AddMembers(k, members)
+		case 4:
+			var elements [][]byte
+			for range size {
+				elements = append(elements, randomText(r))
+			}
+			_, err = v.AppendElements(k, elements)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -124,6 +130,12 @@ func TestEncodingsStay(t *testing.T) {
 		_, err := v.SetFields(s.Key([]byte("hash with "+name)), [][]byte{[]byte("f"), long})
 		_, err2 := v.AddMembers(s.Key([]byte("set with "+name)), [][]byte{long})
 		if err = errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, size := range map[string]int{"listpack": 500, "quicklist": 900} {
+		want["list of "+name] = name
+		if _, err := v.AppendElements(s.Key([]byte("list of "+name)), numbered(size, 1, "element")); err != nil {
 			t.Fatal(err)
 		}
 	}

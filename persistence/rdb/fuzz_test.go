@@ -70,6 +70,8 @@ func FuzzRestore(f *testing.F) {
 		{op(typeHashZiplist), ziplist("a", "1", "b", "100000")}, {op(typeHashZipmap), zipmap(1, "a", "b")},
 		{op(typeSetListpack), listpack("a", "7")}, {op(typeHashPackTTL), uint64(5), listpack("a", "b", "5")},
 		{op(typeHashTTL), uint64(5), 2, 1, "a", "b", 0, "c", "d"}, {op(typeSetIntset), intset(8, -1, 5)},
+		{op(typeList), 2, "a", "b"}, {op(typeListZiplist), ziplist("a", "7")}, {op(typeListQuicklist), 2, ziplist("a"), ziplist()},
+		{op(typeListQuicklist2), 2, 1, "plain", 2, listpack("a", "70000")},
 	} {
 		f.Add(footer(12, assemble(nil, p)...))
 	}

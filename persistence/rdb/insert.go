@@ -37,12 +37,12 @@ func (in *inserter) run() {
 	for b := range in.l.full {
 		if !in.l.failed.Load() {
 			in.entries(b)
-			for i := range b.pieces {
-				in.piece(b, &b.pieces[i])
-			}
-			in.l.keys.Add(in.inserted)
-			in.inserted = 0
 		}
+		for i := range b.pieces {
+			in.piece(b, &b.pieces[i])
+		}
+		in.l.keys.Add(in.inserted)
+		in.inserted = 0
 		in.l.free <- b
 	}
 }
@@ -185,11 +185,24 @@ func (in *inserter) attributes(k store.Key, e *entry) {
 	}
 }
 
-// piece inserts a part of a large collection.
+// piece inserts a part of a large collection, in its turn if the collection has an order: decoding
+// goes on meanwhile. A piece that waits has been taken from the channel after those in front of it,
+// by a goroutine that took them or behind others that did; so the first of them never waits, and
+// all get their turn. That holds as long as every piece ends its turn, after a failure too, which
+// is why those of a batch are gone through in any case.
 func (in *inserter) piece(b *batch, p *piece) {
+	if p.done != nil {
+		defer close(p.done)
+	}
+	if in.l.failed.Load() {
+		return
+	}
 	big := p.of
-	k := in.l.st.Key(big.name)
 	err := in.d.piece(big, b.block[p.at:p.end], p.n, in.l.o.Now)
+	if p.turn != nil {
+		<-p.turn
+	}
+	k := in.l.st.Key(big.name)
 	in.l.st.Lock(k.Shard())
 	defer in.l.st.Unlock(k.Shard())
 	in.view.DB = int(big.db)
@@ -207,6 +220,8 @@ func (in *inserter) addPiece(k store.Key, big *bigKey, err error) {
 	case errors.Is(err, errExpired):
 		big.left = true
 		return
+	case errors.Is(err, errEmpty): // nodes without elements
+		return
 	case err != nil:
 		big.bad = err
 		return
@@ -223,8 +238,10 @@ func (in *inserter) addPiece(k store.Key, big *bigKey, err error) {
 func (in *inserter) finish(k store.Key, big *bigKey) {
 	err := big.bad
 	switch {
-	case err == nil && !big.begun:
+	case err == nil && !big.begun && big.left:
 		err = errExpired
+	case err == nil && !big.begun:
+		err = errEmpty
 	case err != nil && big.begun:
 		in.view.Delete(k)
 	case err == nil:

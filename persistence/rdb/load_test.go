@@ -14,8 +14,7 @@ import (
 	"github.com/larderkv/larder/store"
 )
 
-// Every form of strings, hashes and sets, assembled by hand from the format's
-// description.
+// Every form of every type that larder has, assembled by hand from the format's description.
 func TestEncodings(t *testing.T) {
 	long := strings.Repeat("long", 20)
 	longer := strings.Repeat("z", 20000)
@@ -34,6 +33,11 @@ func TestEncodings(t *testing.T) {
 	}
 	slices.Sort(numberPairs)
 	numberHash := "hash " + strings.Join(numberPairs, ", ")
+	var quoted []string
+	for _, n := range numbers {
+		quoted = append(quoted, fmt.Sprintf("%q", n))
+	}
+	numberList := strings.Join(quoted, ", ")
 	tests := []struct {
 		name  string
 		parts []any
@@ -70,6 +74,14 @@ func TestEncodings(t *testing.T) {
 		{"hash with an expired field", []any{op(typeHashTTL), "k", uint64(500), 2, 1, "a", "1", 0, "b", "2"}, `hash "b" "2"`},
 		{"listpack with an expired field, preview", []any{op(typeHashPackTTLPreGA), "k", listpack("a", "1", "500", "b", "2", "0")}, `hash "b" "2"`},
 		{"listpack with an expired field", []any{op(typeHashPackTTL), "k", uint64(500), listpack("a", "1", "500", "b", "2", "0")}, `hash "b" "2"`},
+		{"list", []any{op(typeList), "k", 4, "b", "a", []byte{0xC0, 7}, ""}, `list "b", "a", "7", ""`},
+		{"list as ziplist", []any{op(typeListZiplist), "k", ziplist("b", "a", "b", "-70000", "")}, `list "b", "a", "b", "-70000", ""`},
+		{"list of ziplists", []any{op(typeListQuicklist), "k", 3, ziplist("b", "a"), lzfString(ziplist(long, long)), ziplist("7")},
+			fmt.Sprintf("list %q, %q, %q, %q, %q", "b", "a", long, long, "7")},
+		{"list of ziplists, some empty", []any{op(typeListQuicklist), "k", 3, ziplist(), ziplist("b"), ziplist()}, `list "b"`},
+		{"list of nodes", []any{op(typeListQuicklist2), "k", 4, 2, listpack("b", "a", "b"), 1, longer, 2, listpack(numbers...), 1, []byte{0xC0, 7}},
+			fmt.Sprintf("list %q, %q, %q, %q, %s, %q", "b", "a", "b", longer, numberList, "7")},
+		{"list of nodes, some empty", []any{op(typeListQuicklist2), "k", 3, 2, listpack(), 2, listpack(""), 2, listpack()}, `list ""`},
 		{"name as integer", []any{op(typeString), []byte{0xC1, 0x2C, 0x01}, "v"}, ""},
 	}
 	for _, test := range tests {
@@ -179,9 +191,6 @@ func foreignValues() map[string][]any {
 	ids := []any{1, 2, 3, 4, 9}
 	module := []byte{0x81, 0, 0, 0, 0, 0, 0, 0, 1}
 	return map[string][]any{
-		"list/ziplist":           {op(typeListZiplist), "k", ziplist("a")},
-		"list/quicklist":         {op(typeListQuicklist), "k", 2, ziplist("a"), ziplist("b")},
-		"list/quicklist 2":       {op(typeListQuicklist2), "k", 2, 1, "plain", 2, listpack("b")},
 		"zset/text scores":       {op(typeZset), "k", 3, "a", byte(3), []byte("1.5"), "b", byte(255), "c", byte(253)},
 		"zset/scores":            {op(typeZset2), "k", 2, "a", uint64(1), "b", uint64(2)},
 		"zset/ziplist":           {op(typeZsetZiplist), "k", ziplist("a", "1")},
@@ -252,6 +261,7 @@ func TestRefused(t *testing.T) {
 		{"field twice", file(10, op(typeHash), "k", 2, "f", "v", "f", "v"), `duplicate field in hash "k" in database 0`},
 		{"field twice in a listpack", file(10, op(typeHashListpack), "k", listpack("f", "v", "f", "v")), `duplicate field in hash "k" in database 0`},
 		{"member twice", file(10, op(typeSet), "k", 2, "f", "f"), `duplicate member in set "k" in database 0`},
+		{"list twice", file(10, op(typeString), "k", "v", op(typeList), "k", 1, "v"), `duplicate key "k" in database 0`},
 		{"database out of range", file(10, op(opSelectDB), 16), "more databases: it selects number 16"},
 		{"unknown type", file(10, op(60), "k", "v"), "unknown RDB encoding type 60"},
 		{"module preview", file(10, op(typeModulePreGA), "k", "v"), "unknown RDB encoding type 6"},
@@ -259,6 +269,11 @@ func TestRefused(t *testing.T) {
 		{"form of a string", file(10, op(typeString), "k", []byte{0xC4, 1, 2, 3}), "unknown form of a string"},
 		{"string for a number", file(10, op(typeSet), "k", []byte{0xC0, 1}), "a string stands where a number is expected"},
 		{"odd listpack", file(10, op(typeHashListpack), "k", listpack("a", "b", "c")), "a field without a value"},
+		{"kind of a node", file(10, op(typeListQuicklist2), "k", 1, 3, "x"), "a node of an unknown kind"},
+		{"empty plain node", file(10, op(typeListQuicklist2), "k", 1, 1, ""), "a node without a content"},
+		{"packed node of text", file(10, op(typeListQuicklist2), "k", 1, 2, "abcdefgh"), "listpack has a wrong length"},
+		{"empty string as a node", file(10, op(typeListQuicklist), "k", 1, ""), "ziplist has a wrong length"},
+		{"listpack as a ziplist", file(10, op(typeListQuicklist), "k", 1, listpack("abcdefgh")), "ziplist has"},
 		{"unsorted intset", file(10, op(typeSetIntset), "k", intset(2, 3, 2)), "intset is not in order"},
 		{"double intset", file(10, op(typeSetIntset), "k", intset(2, 3, 3)), "intset is not in order"},
 		{"intset of 3 bytes", file(10, op(typeSetIntset), "k", intset(3, 3)), "intset has a bad width"},
@@ -291,9 +306,11 @@ func TestEmpty(t *testing.T) {
 	b := file(12,
 		op(typeSet), "a", 0, op(typeHash), "b", 0, op(typeSetIntset), "c", intset(2), op(typeHashListpack), "d", listpack(),
 		op(typeHashZiplist), "e", ziplist(), op(typeHashZipmap), "f", zipmap(0), op(typeSetListpack), "g", listpack(),
-		op(typeHashTTL), "h", uint64(0), 0, op(typeString), "full", "")
+		op(typeHashTTL), "h", uint64(0), 0, op(typeList), "i", 0, op(typeListZiplist), "j", ziplist(), op(typeListQuicklist), "k", 0,
+		op(typeListQuicklist), "l", 2, ziplist(), ziplist(), op(typeListQuicklist2), "m", 0, op(typeListQuicklist2), "n", 1, 2, listpack(),
+		op(typeString), "full", "")
 	s := open(t)
-	if sum, err := load(b, s, LoadOptions{Now: 1000}); err != nil || sum.Keys != 1 || sum.Empty != 8 {
+	if sum, err := load(b, s, LoadOptions{Now: 1000}); err != nil || sum.Keys != 1 || sum.Empty != 14 {
 		t.Fatalf("%+v, %v", sum, err)
 	}
 	compare(t, contents(t, s), map[string]string{"0/full": `string "" until 0`})

@@ -10,10 +10,10 @@ import (
 type bigKey struct {
 	entry
 	name     []byte
-	n        uint64
 	offset   int64
 	firstTTL uint64
-	pieces   atomic.Int32 // not yet inserted, and one until the last was cut
+	pieces   atomic.Int32  // not yet inserted, and one until the last was cut
+	cut      chan struct{} // done of the last piece that was cut
 
 	// The lock of the key's shard protects what follows.
 	begun bool
@@ -22,7 +22,7 @@ type bigKey struct {
 }
 
 // elements passes over the elements of a collection. One that gets longer than
-// a block is cut into pieces; whole reports that it was not.
+// a block, read or decompressed, is cut into pieces; whole reports that it was not.
 func (s *splitter) elements(e *entry, l *layout) (whole, ok bool) {
 	if !s.skip(uint64(l.lead)) {
 		return false, false
@@ -33,13 +33,14 @@ func (s *splitter) elements(e *entry, l *layout) (whole, ok bool) {
 	}
 	start := s.pos - s.keep // of the elements that are not yet in a piece
 	held := 0
+	s.unpacked = 0
 	for i := uint64(0); i < n; i++ {
-		if s.pos-s.keep > blockSize && held > 0 {
-			if s.cut == nil && !s.beginCut(e, l, n) {
+		if uint64(s.pos-s.keep)+s.unpacked > blockSize && held > 0 {
+			if s.cut == nil && !s.beginCut(e, l) {
 				return false, false
 			}
 			s.cutPiece(start, held, false)
-			start, held = 0, 0
+			start, held, s.unpacked = 0, 0, 0
 		}
 		if !l.skip(&s.window) {
 			return false, false
@@ -55,8 +56,8 @@ func (s *splitter) elements(e *entry, l *layout) (whole, ok bool) {
 }
 
 // beginCut decodes what all pieces of a collection have in common.
-func (s *splitter) beginCut(e *entry, l *layout, n uint64) bool {
-	b := &bigKey{entry: *e, n: n, offset: s.base + int64(s.keep)}
+func (s *splitter) beginCut(e *entry, l *layout) bool {
+	b := &bigKey{entry: *e, offset: s.base + int64(s.keep)}
 	var ok bool
 	if b.name, ok = s.keyName(); !ok {
 		return false
@@ -75,6 +76,11 @@ func (s *splitter) cutPiece(start, n int, last bool) {
 	if !last {
 		s.cut.pieces.Add(1)
 	}
-	s.batch.pieces = append(s.batch.pieces, piece{of: s.cut, at: s.keep + start, end: s.pos, n: n, last: last})
+	p := piece{of: s.cut, at: s.keep + start, end: s.pos, n: n, last: last}
+	if codecs[typeRows[s.cut.typ].typ].ordered {
+		p.turn, p.done = s.cut.cut, make(chan struct{})
+		s.cut.cut = p.done
+	}
+	s.batch.pieces = append(s.batch.pieces, p)
 	s.keep = s.pos
 }

@@ -13,11 +13,12 @@
 //
 // Written is version 10, the version of Redis 7.0, since no value of larder needs
 // more: strings, hashes as listpack or field by field, sets of integers as intset,
-// other sets member by member. Strings are integers or compressed under the
-// conditions that Redis has, listpacks have the integers where Redis has them, and
-// LZF takes the same decisions as the code in Redis: a payload of DUMP is the same
-// to the byte. Read are versions 6 (Redis 2.6) to 12 (7.4), every form of strings,
-// hashes and sets. Other types are skipped by their grammar (skip.go) when asked.
+// other sets member by member, lists as a quicklist of one node or element by element.
+// Strings are integers or compressed under the conditions that Redis has, listpacks have
+// the integers where Redis has them, and LZF takes the same decisions as the code in
+// Redis: a payload of DUMP is the same to the byte, unless it is of a list that is too
+// long for one node. Read are versions 6 (Redis 2.6) to 12 (7.4), every form of strings,
+// hashes, sets and lists. Other types are skipped by their grammar (skip.go) when asked.
 //
 // # Writing
 //
@@ -40,9 +41,9 @@
 // (splitter), and the others decode and insert. An inserter sorts the keys of its
 // batch by shard, so that a lock is taken once for some tens of keys and the
 // buckets of the next ones are on their way from memory. The number of keys that
-// the file announces makes the tables in advance. A hash or set longer than a block
-// is cut into pieces that are inserted one by one, by whoever gets them; a string
-// longer than a block gets a block of its own length.
+// the file announces makes the tables in advance. A collection longer than a block
+// is cut into pieces that are inserted one by one, by whoever gets them, those of a list
+// in their order; a string longer than a block gets a block of its own length.
 //
 // Rejected: a reader that decodes into objects and hands those on. It allocates per
 // key, and its one goroutine does nine tenths of the work.
@@ -52,7 +53,9 @@
 //   - A length is compared with what is left of the file before memory is taken for
 //     it, and the length of a decompressed string with what its compressed form can
 //     stand for at most (88 times as much). The items of a blob are 24 bytes each
-//     while it is being decoded. A file cannot make the reader take more.
+//     while it is being decoded. A file cannot make the reader take more. Elements of
+//     collections, nodes of lists among them, are cut into pieces by the length that
+//     they unpack to, so that many of them cannot add up.
 //   - Blobs are checked byte by byte while they are taken apart, so a malformed one
 //     is an error and never a wrong item or a panic.
 //   - Every error of a file has an offset; of several the first in the file is

@@ -22,11 +22,7 @@ func (w *window) skipValue(typ byte, s shape) (elements uint64, ok bool) {
 	if !w.skip(uint64(l.lead)) {
 		return 0, false
 	}
-	elements, ok = w.skipElements(l.size, func() bool { return l.skip(w) })
-	if s == shapeNodes {
-		elements = 0 // they are nodes
-	}
-	return elements, ok
+	return w.skipElements(l.size, func() bool { return l.skip(w) })
 }
 
 // skipElements passes over a count and as many elements, each of at least size

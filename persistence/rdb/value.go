@@ -13,68 +13,99 @@ import (
 // that both come with, no listpack is longer than 17 KB.
 const largePack = 1 << 20
 
+// quicklistNode is the length up to which Redis keeps a list in one node, by the limit that it comes
+// with (list-max-listpack-size -2).
+const quicklistNode = 8 << 10
+
+// form is how a value is written that is one string: as which type, and that string. What the
+// format has between the two is the lead.
+type form struct {
+	typ  byte
+	lead string
+	blob []byte
+}
+
 // blobs builds collections that are stored as one string.
 type blobs struct {
-	b []byte
-	n int
+	b     []byte
+	n     int // elements in b
+	limit int // length of b at most
 
 	// Bound once, since binding a method allocates.
-	addPair    func(item, value []byte) bool
-	addInteger func(n int64) bool
+	addItem, addPair func(item, value []byte) bool
+	addInteger       func(n int64) bool
 }
 
 func newBlobs() *blobs {
 	s := new(blobs)
-	s.addPair, s.addInteger = s.appendPair, s.appendInteger
+	s.addItem, s.addPair, s.addInteger = s.appendItem, s.appendPair, s.appendInteger
 	return s
 }
 
-// build returns the type as which v is written, and the string if it is one: a
-// text, or a blob that is valid until the next call. If it is none, whole is false.
-func (s *blobs) build(v *store.Value) (typ byte, blob []byte, whole bool) {
+// build returns the form of v if it is written as one string, valid until the next call. If it is
+// not, whole is false and the type that of big values.
+func (s *blobs) build(v *store.Value) (f form, whole bool) {
 	if cap(s.b) > keepBuffer {
 		s.b = nil
 	}
 	row := &codecs[v.Type()]
-	if typ, blob, whole = row.inline(s, v); whole {
-		return typ, blob, true
+	if f, whole = row.inline(s, v); whole {
+		return f, true
 	}
-	return row.big, nil, false
+	return form{typ: row.big}, false
 }
 
-func (s *blobs) text(v *store.Value) (byte, []byte, bool) { return typeString, v.Text(), true }
+func (s *blobs) text(v *store.Value) (form, bool) { return form{typ: typeString, blob: v.Text()}, true }
 
 // set: small sets of strings have no form of their own in version 10.
-func (s *blobs) set(v *store.Value) (byte, []byte, bool) {
+func (s *blobs) set(v *store.Value) (form, bool) {
 	if !v.Integers() {
-		return 0, nil, false
+		return form{}, false
 	}
-	return typeSetIntset, s.intset(v), true
+	return form{typ: typeSetIntset, blob: s.intset(v)}, true
 }
 
-func (s *blobs) hash(v *store.Value) (byte, []byte, bool) {
+func (s *blobs) hash(v *store.Value) (form, bool) {
 	if !v.Packed() {
-		return 0, nil, false
+		return form{}, false
 	}
-	blob := s.listpack(v)
-	return typeHashListpack, blob, blob != nil
+	return s.listpack(form{typ: typeHashListpack}, v, s.addPair, 2, largePack)
 }
 
-// listpack returns nil if the result would be longer than largePack.
-func (s *blobs) listpack(v *store.Value) []byte {
-	s.b, s.n = beginListpack(s.b[:0]), 0
-	v.Each(s.addPair)
-	if len(s.b) > largePack {
-		return nil
+// list makes a quicklist of one packed node, the only one that a list of its length would have in
+// Redis. Longer ones are written element by element: the number of nodes comes before them, and is
+// not known before they have all been seen.
+func (s *blobs) list(v *store.Value) (form, bool) {
+	limit := quicklistNode
+	if v.Packed() {
+		limit = largePack
 	}
-	s.b = endListpack(s.b, 2*s.n)
-	return s.b
+	return s.listpack(form{typ: typeListQuicklist2, lead: "\x01\x02"}, v, s.addItem, 1, limit)
+}
+
+// listpack completes a form with a listpack, to which add adds an element of so many items. It
+// returns false if that would be longer than limit.
+func (s *blobs) listpack(f form, v *store.Value, add func(item, value []byte) bool, items, limit int) (form, bool) {
+	s.b, s.n, s.limit = beginListpack(s.b[:0]), 0, limit
+	v.Each(add)
+	if len(s.b) > limit {
+		return form{}, false
+	}
+	s.b = endListpack(s.b, items*s.n)
+	f.blob = s.b
+	return f, true
+}
+
+func (s *blobs) appendItem(item, _ []byte) bool {
+	s.b = appendListpacked(s.b, item)
+	s.n++
+	return len(s.b) <= s.limit
 }
 
 func (s *blobs) appendPair(item, value []byte) bool {
 	s.b = appendListpacked(appendListpacked(s.b, item), value)
 	s.n++
-	return len(s.b) <= largePack
+	return len(s.b) <= s.limit
 }
 
 func (s *blobs) intset(v *store.Value) []byte {

@@ -30,6 +30,8 @@ type window struct {
 
 	module uint64 // ID of the module whose value was skipped last
 
+	unpacked uint64 // bytes that compressed strings stand for; whoever wants to know resets it
+
 	summed int // the checksum covers what is in front of it
 	crc    uint64
 
@@ -228,6 +230,7 @@ func (w *window) skipLZF() bool {
 	if !lzfPlausible(packed, size) {
 		return w.fail(w.offset(), errImplausible)
 	}
+	w.unpacked += size
 	return w.skip(packed)
 }
 

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/store"
 	"github.com/larderkv/larder/store/lex"
 )
 
@@ -20,7 +21,7 @@ func cmdAppend(c *engine.Ctx) error {
 // setrangeGrows is how many zero bytes SETRANGE will put in front of its value.
 func setrangeGrows(c *engine.Ctx) int64 {
 	offset, ok := lex.ParseInt(c.Args[2])
-	longest := c.Kernel.Config.Values().ProtoMaxBulkLen // as the handler will
+	longest := min(c.Kernel.Config.Values().ProtoMaxBulkLen, store.MaxStringLen)
 	if patch := int64(len(c.Args[3])); !ok || patch == 0 || offset > longest-patch {
 		return 0 // it will do nothing
 	}

@@ -3,7 +3,8 @@
 
 Run it in this folder with redis-server 7.0 in the PATH. It needs nothing but
 the standard library. dumps.jsonl has one value per line: its type, its items in
-the order in which they are added (base64), and the payload that DUMP gives.
+the order in which they are added (base64), scores behind their members, and the
+payload that DUMP gives.
 """
 import base64, json, os, random, socket, subprocess, tempfile, time
 
@@ -58,13 +59,37 @@ def values(r):
     for lo, hi in ((0, 100), (-100, 100), (-40000, 40000), (-3 << 31, 3 << 31), (-1 << 63, (1 << 63) - 1)):
         for n in (1, 2, 50):
             yield "set", [b"%d" % i for i in {r.randrange(lo, hi): None for _ in range(n)}]
+    for n in (1, 2, 3, 10, 60, 128):
+        yield "list", [r.choice(pieces) for _ in range(n)]
+        yield "list", [b"%d" % r.randrange(-1 << r.randrange(1, 63), 1 << r.randrange(1, 63)) for _ in range(n)]
+    yield "list", [text * 40]  # an element that fills most of a node
+    yield "list", [b"x" * 130] * 60
+    scores = [b"0", b"-0", b"1", b"-1", b"3", b"1.5", b"-1.5", b"0.1", b"1e100", b"-1e100", b"inf", b"-inf", b"1e-7", b"1e15",
+              b"1e17", b"1e18", b"4611686018427387903", b"4611686018427387904", b"5e18", b"-4611686018427387904", b"-5e18", b"1e19",
+              b"3.0000000000000004", b"123456789012", b"1000000000000000.5", b"4.9406564584124654e-324", b"1.7976931348623157e308",
+              b"0.333333333333333314829616256247390992939472198486328125"]
+    for s in scores:
+        yield "zset", [b"m", s]
+    for n in (2, 3, 10, 23):
+        for _ in range(2):
+            names = r.sample(pieces[:-1], min(n, len(pieces) - 1))
+            yield "zset", [b for m in names for b in (m, r.choice(scores))]
+    yield "zset", [b for i in range(128) for b in (b"m%d" % r.randrange(i * 1000, i * 1000 + 1000), b"%d" % r.randrange(-20, 20))]
+    yield "zset", [b for i in range(128) for b in (b"%d" % i, repr(r.random()).encode())]
+
+
+def adding(kind, items):
+    """The command that makes the key k of the items."""
+    if kind == "zset":
+        items = [b for i in range(0, len(items), 2) for b in (items[i + 1], items[i])]
+    return [{"string": "SET", "hash": "HSET", "set": "SADD", "list": "RPUSH", "zset": "ZADD"}[kind], "k", *items]
 
 
 def dumps(c, r):
     with open("dumps.jsonl", "w") as f:
         for kind, items in values(r):
             c("DEL", "k")
-            c({"string": "SET", "hash": "HSET", "set": "SADD"}[kind], "k", *items)
+            c(*adding(kind, items))
             b64 = lambda b: base64.b64encode(b).decode()
             f.write(json.dumps({"type": kind, "items": [b64(i) for i in items], "dump": b64(c("DUMP", "k"))}) + "\n")
 
