@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -302,6 +304,17 @@ func TestConfigReachesTheStore(t *testing.T) {
 	p.expect("object encoding b", "listpack")
 	p.expect("object idletime b", "-ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching "+
 		"between policies at runtime LRU and LFU data will take some time to adjust.")
+}
+
+// TestDefaultEncodings: a store of its own has the limits that the configuration begins with.
+func TestDefaultEncodings(t *testing.T) {
+	configured, built := reflect.ValueOf(start(t).store.Encodings()).Elem(), reflect.ValueOf(store.NewEncodings()).Elem()
+	for i := range built.NumField() {
+		got, want := built.Field(i).Addr().MethodByName("Load").Call(nil)[0], configured.Field(i).Addr().MethodByName("Load").Call(nil)[0]
+		if !got.Equal(want) {
+			t.Errorf("%s is %v, the configuration says %v", built.Type().Field(i).Name, got, want)
+		}
+	}
 }
 
 // TestClientsSeeEachOther lists and kills while clients come, work and go on

@@ -55,7 +55,7 @@ func TestGrowReceivedValue(t *testing.T) {
 		v.SetString(b, value, 0)
 		whole := block - recordSize(1, block, false) + block - enough // as long as the size class would have it
 		more := bytes.Repeat([]byte{'y'}, whole-len(value))
-		if _, err := v.Append(a, more, MaxStringLen); err != nil {
+		if _, err := v.Append(a, more, testMaxLen); err != nil {
 			t.Fatal(err)
 		}
 		for k, want := range map[*Key][]byte{&a: append(value, more...), &b: value} {

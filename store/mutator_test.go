@@ -165,9 +165,9 @@ func (m *mutator) editString(v *View, k Key) {
 	var err error
 	switch m.rng.IntN(5) {
 	case 0:
-		_, err = v.Append(k, m.text(), MaxStringLen)
+		_, err = v.Append(k, m.text(), testMaxLen)
 	case 1:
-		_, err = v.SetRange(k, m.rng.Int64N(3000), append(m.bytes(100), 'x'), MaxStringLen)
+		_, err = v.SetRange(k, m.rng.Int64N(3000), append(m.bytes(100), 'x'), testMaxLen)
 	case 2:
 		_, err = v.IncrBy(k, m.rng.Int64N(1000))
 	case 3:

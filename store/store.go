@@ -73,10 +73,10 @@ type Encodings struct {
 	ListMaxSize                              atomic.Int64 // entries, or a level of bytes if negative, see listencoding.go
 }
 
-// NewEncodings returns Redis' defaults.
+// NewEncodings returns Redis' defaults, those of the configuration.
 func NewEncodings() *Encodings {
 	e := new(Encodings)
-	e.HashMaxEntries.Store(128)
+	e.HashMaxEntries.Store(512)
 	e.HashMaxValue.Store(64)
 	e.SetMaxIntset.Store(512)
 	e.SetMaxEntries.Store(128)

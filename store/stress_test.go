@@ -163,7 +163,7 @@ func stress(t *testing.T, s *Store, id int, now *atomic.Int64, rng *rand.Rand) {
 			model[q] = &c
 		case op == 5 && m != nil && m.fields == nil:
 			add := strings.Repeat("+", rng.IntN(2000))
-			if _, err := v.Append(k, []byte(add), MaxStringLen); err != nil {
+			if _, err := v.Append(k, []byte(add), testMaxLen); err != nil {
 				t.Error(err)
 			}
 			m.text += add

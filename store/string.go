@@ -14,10 +14,6 @@ import (
 // KeepTTL as an expiry time leaves a key's expiry time as it is.
 const KeepTTL = -1
 
-// MaxStringLen is the longest value that APPEND and SETRANGE may build when
-// the configuration sets no other limit, in bytes.
-const MaxStringLen = 512 << 20
-
 // GetString reads a string. The value aliases the arena. A missing key is nil
 // and false.
 func (v *View) GetString(k Key) ([]byte, bool, error) {

@@ -10,6 +10,9 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
+// testMaxLen is the longest string of the tests, in bytes: proto-max-bulk-len by default.
+const testMaxLen = 512 << 20
+
 func testStore(t testing.TB) *Store {
 	t.Helper()
 	s, err := Open(Options{Shards: 4, Databases: 3})
@@ -98,13 +101,13 @@ func TestKeyspaceAgainstModel(t *testing.T) {
 			}
 		case 8:
 			suffix := strings.Repeat("x", rng.IntN(300))
-			if n, err := v.Append(k, []byte(suffix), MaxStringLen); err != nil || n != len(old.value)+len(suffix) {
+			if n, err := v.Append(k, []byte(suffix), testMaxLen); err != nil || n != len(old.value)+len(suffix) {
 				t.Fatalf("step %d: APPEND: %d %v", step, n, err)
 			}
 			m[name] = modelValue{old.value + suffix, old.expire}
 		case 9:
 			off := rng.IntN(200)
-			n, err := v.SetRange(k, int64(off), []byte("patch"), MaxStringLen)
+			n, err := v.SetRange(k, int64(off), []byte("patch"), testMaxLen)
 			b := []byte(old.value)
 			for len(b) < off+5 {
 				b = append(b, 0)

@@ -106,5 +106,9 @@ func TestSetrangeUnderCap(t *testing.T) {
 	c.expect("SETRANGE k 30 x", "+QUEUED")
 	c.do("EXEC")
 	c.expect("STRLEN k", ":31")
+	c.expect("CONFIG SET proto-max-bulk-len 1gb", "+OK")
+	c.expect("SETRANGE k 600000000 x", oom)
+	c.expect("SETRANGE k 1073741824 x", "-ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+	c.expect("STRLEN k", ":31")
 	c.expect("CONFIG SET maxmemory 0", "+OK")
 }

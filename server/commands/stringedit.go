@@ -2,7 +2,6 @@ package commands
 
 import (
 	"github.com/larderkv/larder/server/engine"
-	"github.com/larderkv/larder/store"
 	"github.com/larderkv/larder/store/lex"
 )
 
@@ -21,7 +20,7 @@ func cmdAppend(c *engine.Ctx) error {
 // setrangeGrows is how many zero bytes SETRANGE will put in front of its value.
 func setrangeGrows(c *engine.Ctx) int64 {
 	offset, ok := lex.ParseInt(c.Args[2])
-	longest := min(c.Kernel.Config.Values().ProtoMaxBulkLen, store.MaxStringLen)
+	longest := c.Kernel.Config.Values().ProtoMaxBulkLen // as the handler will
 	if patch := int64(len(c.Args[3])); !ok || patch == 0 || offset > longest-patch {
 		return 0 // it will do nothing
 	}

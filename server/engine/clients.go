@@ -68,30 +68,30 @@ func (r *Clients) where(ok func(*Session) bool) []*Session {
 // published is the part of a session's state that others may see. The loop
 // stores it once per batch, anybody loads it.
 type published struct {
-	state      atomic.Uint64 // see pack
+	state      atomic.Uint64 // the database in the lower 32 bits, flags above
+	counts     atomic.Uint64 // watched keys in the lower 32 bits, requests in the queue of MULTI plus one above, 0: no MULTI
 	last       atomic.Pointer[Spec]
 	lastActive atomic.Int64 // unix ms
 	queueBytes atomic.Int64
 	memory     atomic.Int64 // bytes of the whole client, 0 once it is evicted
 }
 
-// Bits of published.state above the database's 16; the length of the queue plus
-// one stands from bit 32, the number of watched keys from bit 48.
+// Flags in published.state.
 const (
-	stateRESP3 uint64 = 1 << (16 + iota)
+	stateRESP3 uint64 = 1 << (32 + iota)
 	stateBlocked
 	stateDirty
 	stateClosing
 	stateNoEvict
 	stateNoTouch
-	stateFieldMax uint64 = 0xffff
 )
 
-func (s *Session) pack() uint64 {
-	v := uint64(uint16(s.db))
+// pack makes the session's state fit two words, each of which is read and written at once.
+func (s *Session) pack() (state, counts uint64) {
+	state = uint64(uint32(s.db))
 	set := func(bit uint64, on bool) {
 		if on {
-			v |= bit
+			state |= bit
 		}
 	}
 	set(stateRESP3, s.resp3)
@@ -102,17 +102,21 @@ func (s *Session) pack() uint64 {
 	if t := s.txn; t != nil {
 		set(stateDirty, t.aborted)
 		if t.queuing || len(t.queue) > 0 { // or EXEC is running it
-			v |= min(uint64(len(t.queue)+1), stateFieldMax) << 32
+			counts = uint64(len(t.queue)+1) << 32
 		}
-		v |= min(uint64(t.watcher.Len()), stateFieldMax) << 48
+		counts |= uint64(uint32(t.watcher.Len()))
 	}
-	return v
+	return state, counts
 }
 
 // publish makes the session's state visible to others. last is nil if no command has run.
 func (s *Session) publish(last *Spec, now time.Time) {
-	if v := s.pack(); v != s.pub.state.Load() {
-		s.pub.state.Store(v)
+	state, counts := s.pack()
+	if state != s.pub.state.Load() {
+		s.pub.state.Store(state)
+	}
+	if counts != s.pub.counts.Load() {
+		s.pub.counts.Store(counts)
 	}
 	if last != nil && last != s.pub.last.Load() {
 		s.pub.last.Store(last)
@@ -150,17 +154,17 @@ type ClientInfo struct {
 // Info describes the session. It is safe from any goroutine; what another
 // session has done in its present batch may be missing.
 func (s *Session) Info() ClientInfo {
-	state, now := s.pub.state.Load(), s.kernel.clock()
+	state, counts, now := s.pub.state.Load(), s.pub.counts.Load(), s.kernel.clock()
 	i := ClientInfo{
 		ID: s.conn.ID(), Addr: s.conn.RemoteAddr(), LocalAddr: s.conn.LocalAddr(), FD: s.conn.FD(),
 		Age:        now.Sub(s.conn.Created()),
 		Idle:       now.Sub(time.UnixMilli(s.pub.lastActive.Load())),
-		DB:         int(state & stateFieldMax),
-		Queued:     int(state>>32&stateFieldMax) - 1,
+		DB:         int(uint32(state)),
+		Queued:     int(counts>>32) - 1,
 		QueueBytes: s.pub.queueBytes.Load(),
 		Tables:     int64(s.tables.Load()),
 		Memory:     s.pub.memory.Load(),
-		Watched:    int(state >> 48),
+		Watched:    int(uint32(counts)),
 		RESP:       2,
 		Command:    "NULL",
 		Sizes:      s.conn.Sizes(),

@@ -439,6 +439,12 @@ func TestInfo(t *testing.T) {
 		i.Idle != 5*time.Second || i.QueueBytes == 0 {
 		t.Errorf("in a transaction: %+v", i)
 	}
+	c.do("reset\nwatch a a a\nmulti" + strings.Repeat("\nset a 1", 70_000))
+	c.db = 100_000 // as if the store had so many
+	c.do("client id")
+	if i := c.Info(); i.DB != 100_000 || i.Queued != 70_001 || i.Watched != 1 || i.RESP != 2 {
+		t.Errorf("with large numbers: %+v", i)
+	}
 	c.do("reset")
 	if i := c.Info(); i.DB != 0 || i.Queued != -1 || i.Watched != 0 || i.Name != "" || i.QueueBytes != 0 {
 		t.Errorf("after reset: %+v", i)

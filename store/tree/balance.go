@@ -21,7 +21,7 @@ func (t *tree) insertLeaf(p *path, left, right entry) {
 		i := p.at[l]
 		x := t.inner(p.ref[l])
 		x.set(i, left)
-		if x.n < fanout {
+		if int(x.n) < t.fanout {
 			t.roomy(p, l).insert(i+1, right)
 			return
 		}
@@ -46,7 +46,7 @@ func (t *tree) roomy(p *path, l int) inner {
 		return x
 	}
 	n := int(x.n)
-	grown, y := t.newInner(min(n+1+n/8, fanout))
+	grown, y := t.newInner(min(n+1+n/8, t.fanout))
 	y.appendFrom(x, 0, n)
 	t.drop(ref)
 	t.link(p, l, grown)
@@ -116,13 +116,13 @@ func (t *tree) removeChild(p *path, l int) {
 // ancestors where that leaves them few. The ancestors are writable, the neighbours need
 // not be. The root goes when it has one child.
 func (t *tree) thin(p *path, l int) {
-	for ; l > 0 && t.inner(p.ref[l]).n < sparse; l-- {
+	for ; l > 0 && int(t.inner(p.ref[l]).n) < t.sparse(); l-- {
 		up := t.inner(p.ref[l-1])
 		i := p.at[l-1]
 		switch n := int(t.inner(p.ref[l]).n); {
-		case i > 0 && n+int(t.inner(up.kid(i-1)).n) <= joined:
+		case i > 0 && n+int(t.inner(up.kid(i-1)).n) <= t.joined():
 			i--
-		case i+1 < int(up.n) && n+int(t.inner(up.kid(i+1)).n) <= joined:
+		case i+1 < int(up.n) && n+int(t.inner(up.kid(i+1)).n) <= t.joined():
 		default:
 			return
 		}

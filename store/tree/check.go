@@ -47,7 +47,7 @@ func (c *checker) visit(ref arena.Ref, level int) (e entry, err error) {
 		return c.leaf(ref)
 	}
 	x := t.inner(ref)
-	if x.n == 0 || x.n > x.cap || x.cap > fanout || level == 0 && x.n < 2 {
+	if x.n == 0 || x.n > x.cap || int(x.cap) > t.fanout || level == 0 && x.n < 2 {
 		return e, fmt.Errorf("a node of level %d has %d children and room for %d", level, x.n, x.cap)
 	}
 	if size := headSize + int(x.cap)*t.arrays*wordSize; size > t.ar.Cap(ref) {
@@ -92,4 +92,24 @@ func (l *List) Check() error {
 		return fmt.Errorf("%d bytes of entries, accounts say %d", data, l.data)
 	}
 	return err
+}
+
+// Check verifies the order's structure and accounts.
+func (o *Order) Check() error {
+	var last target
+	return o.check(func(ref arena.Ref) (e entry, err error) {
+		x := o.pairs(ref)
+		if x.n == 0 || x.n > x.cap || pairsSize(int(x.cap)) > o.ar.Cap(ref) {
+			return e, fmt.Errorf("leaf of %d pairs with room for %d in %d bytes", x.n, x.cap, o.ar.Cap(ref))
+		}
+		for i, key := range x.keys {
+			g := targetOf(scoreOf(key), x.ref(i))
+			if last.ref != 0 && (last.lo > g.lo || last.lo == g.lo && o.compare(last.ref, &g) >= 0) {
+				return e, fmt.Errorf("pair %v, %q stands behind %v, %q",
+					scoreOf(g.hi), o.member(g.ref), scoreOf(last.hi), o.member(last.ref))
+			}
+			last = g
+		}
+		return x.summary(ref), nil
+	})
 }

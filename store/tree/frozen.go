@@ -32,22 +32,22 @@ type batch struct {
 
 // Freeze keeps the present elements readable by FrozenLeaf until Thaw. epoch differs from
 // those of all earlier calls, and from 0. No version is frozen.
-func (t *tree) Freeze(epoch uint32) {
-	t.epoch = epoch
-	t.frozen = &version{t.root, t.height, t.n}
+func (l *List) Freeze(epoch uint32) {
+	l.epoch = epoch
+	l.frozen = &version{l.root, l.height, l.n}
 }
 
 // Frozen reports whether there is a frozen version.
-func (t *tree) Frozen() bool { return t.frozen != nil }
+func (l *List) Frozen() bool { return l.frozen != nil }
 
 // FrozenLen is the number of elements of the frozen version.
-func (t *tree) FrozenLen() int { return t.frozen.n }
+func (l *List) FrozenLen() int { return l.frozen.n }
 
 // Thaw gives the frozen version up, at once, and frees about max of the blocks that only it
 // had. It returns done when none is left; the tree can be used meanwhile.
-func (t *tree) Thaw(max int) (done bool) {
-	t.frozen = nil
-	return t.freeRetired(&max)
+func (l *List) Thaw(max int) (done bool) {
+	l.frozen = nil
+	return l.freeRetired(&max)
 }
 
 // freeRetired frees retired blocks, *max at most, and counts *max down.

@@ -25,7 +25,7 @@ const (
 
 // NewList is an empty list, which has no block.
 func NewList(ar *arena.Arena) *List {
-	l := &List{tree: tree{ar: ar, mem: ar.Mem(), arrays: listArrays}}
+	l := &List{tree: tree{ar: ar, mem: ar.Mem(), arrays: listArrays, fanout: listFanout}}
 	l.SetLimit(DefaultLeaf, maxEntries)
 	return l
 }

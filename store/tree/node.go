@@ -21,20 +21,21 @@ import (
 // knows where the second reference to it stands.
 
 const (
-	// fanout is the most children of a node. With its head a full node of a list is 1 KiB,
-	// one of an order 2 KiB: sizes that the arena has without a remainder.
-	fanout = 63
-
-	// A node with fewer children than sparse is joined with a neighbour if both together
-	// have joined at most, so that the result can grow before it splits again.
-	sparse = fanout / 3
-	joined = fanout * 3 / 4
-
 	listArrays, orderArrays = 2, 4
+
+	// The most children of a node. A full node has one of the arena's sizes, with hardly a
+	// byte left: 1 KiB, and the size of a full leaf of an order, since nodes of two nearly
+	// equal sizes take each other's slots.
+	listFanout, orderFanout = 63, 51
 
 	headSize = 8
 	wordSize = 8
 )
+
+// A node of fewer children than sparse is joined with a neighbour if both together have joined
+// at most, so that the result can grow before it splits again.
+func (t *tree) sparse() int { return t.fanout / 3 }
+func (t *tree) joined() int { return t.fanout * 3 / 4 }
 
 // head begins every block of a tree, inner node or leaf, with the number of the freeze
 // after which it was made. What follows differs: this is the head of inner nodes.
@@ -152,7 +153,7 @@ func (t *tree) newInner(n int) (arena.Ref, inner) {
 	ref := t.alloc(headSize + n*t.arrays*wordSize)
 	h := (*head)(t.at(ref))
 	room := (t.ar.Cap(ref) - headSize) / (t.arrays * wordSize)
-	*h = head{epoch: t.epoch, cap: uint16(min(room, fanout))}
+	*h = head{epoch: t.epoch, cap: uint16(min(room, t.fanout))}
 	return ref, t.inner(ref)
 }
 

@@ -3,7 +3,7 @@ package tree
 import "github.com/larderkv/larder/store/arena"
 
 // maxHeight is far above what the references of an arena can fill: neighbours have more
-// than joined children together.
+// than joined() children together.
 const maxHeight = 12
 
 // A path leads from the root (level 0) to a leaf (level height). No node knows its parent:

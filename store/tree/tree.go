@@ -43,6 +43,7 @@ type tree struct {
 	root   arena.Ref
 	height int // levels of inner nodes
 	arrays int // in an inner node
+	fanout int // most children of one
 	n      int // elements
 	leaves int
 	bytes  int64  // of all blocks, in whole slots, retired ones included
