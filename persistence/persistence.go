@@ -110,7 +110,7 @@ type Manager struct {
 
 	shutdown sync.Mutex // held by PrepareShutdown, before all others
 
-	applying sync.Mutex // held by Apply, before the shard locks; protects folder
+	applying sync.Mutex // held by Apply, also during I/O; protects folder
 	folder   folder
 
 	mu         sync.Mutex // after the shard locks, and never held during I/O; protects what follows

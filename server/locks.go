@@ -1,0 +1,54 @@
+// All locks, in order.
+//
+// Whoever holds one of these takes only ones that stand below it. A lock that is marked "leaf" is
+// held for a few instructions, and nothing is taken under it. tests/arch reads this table and fails
+// when a mutex of the code is missing here.
+//
+//	order lock                                protects
+//	   1  persistence.Manager.shutdown        that one PrepareShutdown runs at a time, to its end
+//	   2  store.shard.mu                      one shard: keys, values, arena, watches; in order of index
+//	   3  server/config.Config.mu             changes of parameters, and the hooks that they call
+//	   4  persistence.Manager.applying        the steps of Apply; the lock on the folder
+//	   5  persistence.Manager.mu              the running job, those to come, the outcome of the last
+//	   6  persistence/aof.Log.manage          start, stop and rewrites of the log; its manifest
+//	   7  persistence/aof.flusher.Mutex       the file being written, and what is to go there
+//	   8  persistence/aof.Log.mu              where the next file begins
+//	   9  persistence/journal.Journal.mu      effects in their order, and their readers
+//	  10  server/engine.clientMemory.listing  lists of clients by their memory
+//	  11  server/engine.Clients.mu            the registry of clients
+//	  12  server/engine.Session.meta.Mutex    leaf: names that the client has given itself
+//	      server/engine.work.mu               leaf: that no goroutine begins after Close
+//	      server/netloop.Server.mu            listeners, while they are opened and closed
+//	      server/netloop.portable.mu          connections of the portable driver
+//	  13  server/netloop.pconn.mu             leaf: what others want of such a connection
+//	      server/netloop.notices.mu           leaf: what others want of a loop's connections
+//	  14  persistence/rdb.loader.mu           leaf: the outcome of a load by several goroutines
+//	      store.Store.walksMu                 leaf: times of compaction
+//	      store/arena.Heap.mu                 leaf: spans and large blocks that no arena owns
+//	      eviction.lhd.mu                     leaf: what the policy LHD has learnt
+//	      server/stats.Rate.mu                leaf: samples of one counter
+//	      server/stats.Errors.mu              leaf: counts of error replies
+//	  15  persistence/vfs.Mem.mu              leaf: a file system in memory, for tests
+//	      persistence/vfs.Faulty.mu           leaf: which calls are to fail, for tests
+//
+// # Shards
+//
+// The engine locks the shards of a command's keys before its handler runs, and those of a whole
+// transaction before its first command. Everything that a handler may do is therefore done with
+// shards locked: no code that stands below the shards in the table may lock one. That is why the
+// configuration stands below them, though most of its changes happen with nothing locked: CONFIG
+// SET may be queued by MULTI. Its hooks and subscribers must not look at the store shard by shard.
+//
+// Somebody who holds all shards holds up every client. So nothing is waited for meanwhile that
+// waits for the disk: Manager.mu, Log.mu and Journal.mu are never held during I/O; applying, manage
+// and the flusher's are, and a cut (CutLocked, BackgroundSaveLocked) takes none of those. The one
+// exception is the final save of a shutdown, after which nobody is answered.
+//
+// # Without locks
+//
+// A session and its connection belong to one goroutine, that of its event loop; others read what it
+// has published in atomics (engine's clients.go) or leave a notice. Parameters in force, the meter
+// of eviction and the running snapshot are read through atomic pointers. A snapshot reads what the
+// shards have frozen for it without their locks (store/preserve.go).
+
+package server
