@@ -116,10 +116,10 @@ func TestEncodingsStay(t *testing.T) {
 	}
 	want := map[string]string{}
 	s.LockAll()
-	for name, fields := range map[string]int{"listpack": 128, "hashtable": 129} {
+	for name, beyond := range map[string]int{"listpack": 0, "hashtable": 1} {
 		want["hash of "+name], want["set of "+name] = name, name
-		_, err := v.SetFields(s.Key([]byte("hash of "+name)), numbered(fields, 2, "f"))
-		_, err2 := v.AddMembers(s.Key([]byte("set of "+name)), numbered(fields, 1, "m"))
+		_, err := v.SetFields(s.Key([]byte("hash of "+name)), numbered(512+beyond, 2, "f"))
+		_, err2 := v.AddMembers(s.Key([]byte("set of "+name)), numbered(128+beyond, 1, "m"))
 		if err = errors.Join(err, err2); err != nil {
 			t.Fatal(err)
 		}
