@@ -135,6 +135,8 @@ func followConfig(cfg *config.Config, st *store.Store) {
 		enc.SetMaxEntries.Store(v.SetMaxListpackEntries)
 		enc.SetMaxValue.Store(v.SetMaxListpackValue)
 		enc.ListMaxSize.Store(v.ListMaxListpackSize)
+		enc.ZsetMaxEntries.Store(v.ZsetMaxListpackEntries)
+		enc.ZsetMaxValue.Store(v.ZsetMaxListpackValue)
 	}
 	var made eviction.Params
 	policy := func(v *config.Values) { // a new Meter has learnt nothing: make one only when something changes
@@ -157,6 +159,7 @@ func followConfig(cfg *config.Config, st *store.Store) {
 		"hash-max-listpack-entries", "hash-max-listpack-value",
 		"set-max-intset-entries", "set-max-listpack-entries", "set-max-listpack-value",
 		"list-max-listpack-size",
+		"zset-max-listpack-entries", "zset-max-listpack-value",
 	} {
 		cfg.OnChange(name, apply)
 	}

@@ -71,6 +71,7 @@ type accounts struct {
 	t       testing.TB
 	sh      *shard
 	live    int64         // bytes of the databases, big collections included
+	freeing bool          // it is garbage that is being summed up
 	seen    map[body]bool // bodies and tables whose bytes have been summed up
 	orphans map[body]bool // whether they are of a keyspace
 }
@@ -108,6 +109,8 @@ func (a *accounts) garbage(g *garbage) int64 {
 	if g.keyspace != nil {
 		return a.detached(g.keyspace, true)
 	}
+	a.freeing = true
+	defer func() { a.freeing = false }()
 	return a.detached(g.body, false)
 }
 
@@ -124,9 +127,30 @@ func (a *accounts) body(b body) {
 		if err := b.tree.Check(); err != nil {
 			a.t.Errorf("shard %d: a list of %d elements: %v", a.sh.id, b.elements(), err)
 		}
+	case *zsetBody:
+		a.zset(b)
 	default:
 		a.t.Fatalf("nobody checks the accounts of a %T", b)
 	}
+}
+
+// zset compares a sorted set's two parts with each other, unless it is being freed.
+func (a *accounts) zset(b *zsetBody) {
+	a.table(&b.table)
+	a.seen[b] = true
+	if a.freeing {
+		return
+	}
+	if err := b.order.Check(); err != nil || b.order.Len() != b.n {
+		a.t.Errorf("shard %d: a sorted set of %d has %d in order: %v", a.sh.id, b.n, b.order.Len(), err)
+	}
+	b.order.Each(0, func(_ int, score float64, ref arena.Ref) bool {
+		if _, found, ok := b.find(b.hash(recordKey(b.mem, ref)), recordKey(b.mem, ref)); !ok || found != ref || b.scoreAt(ref) != score {
+			a.t.Errorf("shard %d: %q has the score %v in order", a.sh.id, recordKey(b.mem, ref), score)
+			return false
+		}
+		return true
+	})
 }
 
 // table compares a table's own counts with its blocks.

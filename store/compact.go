@@ -279,7 +279,7 @@ func (t *table) evacuateSub(sub, from uint32, c *compaction) (next uint32, done 
 				continue
 			}
 			r := readRecord(t.mem, ref)
-			b.setRef(slot, t.relocate(ref, r.size()))
+			b.setRef(slot, t.relocateRecord(ref, r.size()))
 			moved += int64(r.size())
 			c.records++
 		}
@@ -300,8 +300,23 @@ func (t *table) evacuateSub(sub, from uint32, c *compaction) (next uint32, done 
 }
 
 func (t *table) relocate(ref arena.Ref, n int) arena.Ref {
-	moved := t.alloc(n)
-	copy(t.ar.Bytes(moved, n), t.ar.Bytes(ref, n))
+	moved := t.duplicate(ref, n)
 	t.free(ref)
 	return moved
+}
+
+// relocateRecord tells whoever else refers to the record while the old one can still be read.
+func (t *table) relocateRecord(ref arena.Ref, n int) arena.Ref {
+	moved := t.duplicate(ref, n)
+	if t.moved != nil {
+		t.moved(ref, moved)
+	}
+	t.free(ref)
+	return moved
+}
+
+func (t *table) duplicate(ref arena.Ref, n int) arena.Ref {
+	b := t.alloc(n)
+	copy(t.ar.Bytes(b, n), t.ar.Bytes(ref, n))
+	return b
 }

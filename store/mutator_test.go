@@ -65,7 +65,7 @@ func (m *mutator) must(err error) {
 func (m *mutator) step() {
 	ops := []func(v *View, k Key){
 		m.set, m.set, m.set, m.del, m.expireOrPersist, m.rename, m.move, m.copy,
-		m.editString, m.editString, m.hset, m.hset, m.hset, m.hdel, m.sadd, m.sadd, m.srem, m.spop, m.algebra, m.read, m.many,
+		m.editString, m.editString, m.hset, m.hset, m.hset, m.hdel, m.sadd, m.sadd, m.srem, m.spop, m.algebra, m.zadd, m.zadd, m.zadd, m.zrem, m.zpop, m.zalgebra, m.read, m.many,
 		m.push, m.push, m.push, m.pop, m.ledit, m.ledit, m.lcut, m.lmove,
 	}
 	switch m.rng.IntN(200) {
@@ -328,6 +328,66 @@ func (m *mutator) algebra(v *View, k Key) {
 		return
 	}
 	v.StoreSet(n, EventSUnionStore)
+}
+
+func (m *mutator) zadd(v *View, k Key) {
+	var items []Scored
+	for range 1 + m.rng.IntN(1<<m.rng.IntN(11)) {
+		items = append(items, Scored{fmt.Append(nil, "member:", m.rng.IntN(1500)), randomScore(m.rng)})
+	}
+	_, err := v.SetScores(k, items, []ScoreRule{0, 0, OnlyNew, OnlyGreater, OnlyKnown}[m.rng.IntN(5)])
+	m.must(err)
+}
+
+func (m *mutator) zrem(v *View, k Key) {
+	z, ok, err := v.WriteZset(k)
+	m.must(err)
+	if !ok || err != nil {
+		return
+	}
+	n := z.Len()
+	if from := m.rng.IntN(n); m.rng.IntN(2) == 0 {
+		z.RemoveRange(from, from+1+m.rng.IntN(n-from), EventZRemByRank)
+		return
+	}
+	var gone [][]byte
+	share := m.rng.IntN(6)
+	z.Each(0, n, false, func(member []byte, _ float64) {
+		if m.rng.IntN(6) <= share {
+			gone = append(gone, slices.Clone(member))
+		}
+	})
+	z.Remove(gone)
+}
+
+func (m *mutator) zpop(v *View, k Key) {
+	z, ok, err := v.WriteZset(k)
+	m.must(err)
+	if ok && err == nil {
+		z.Pop(1+m.rng.IntN(1+m.rng.IntN(z.Len())), m.rng.IntN(2) == 0, func([]byte, float64) {})
+	}
+}
+
+func (m *mutator) zalgebra(v *View, k Key) {
+	var sources []ScoredSource
+	for range 2 {
+		s, ok, err := v.ReadScored(m.key())
+		m.must(err)
+		if ok && err == nil {
+			sources = append(sources, s)
+		}
+	}
+	n := v.NewZset(k)
+	if len(sources) == 2 && m.rng.IntN(2) == 0 {
+		n.Difference(&sources[0], sources[1:])
+	} else {
+		n.Union(sources, AggregateSum)
+	}
+	if m.rng.IntN(5) == 0 {
+		n.Discard()
+		return
+	}
+	v.StoreZset(n, EventZUnionStore)
 }
 
 func (m *mutator) read(v *View, k Key) {

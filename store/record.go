@@ -30,6 +30,7 @@ const (
 	TypeHash
 	TypeSet
 	TypeList
+	TypeZset
 
 	// NumTypes is the number of data types: tables by type have as many rows.
 	NumTypes
@@ -42,7 +43,7 @@ type encoding uint8
 const (
 	encPlain  encoding = iota // string: int, embstr or raw, by content
 	encRaw                    // string grown by APPEND or SETRANGE
-	encPack                   // hash, set: packed blob
+	encPack                   // hash, set, sorted set: packed blob
 	encIntset                 // set of integers
 	encBody                   // the value is the handle of a body
 	encText                   // string that is never an int, such as a sum of INCRBYFLOAT

@@ -52,6 +52,12 @@ func describe(v *View, k Key) string {
 	} else if l, ok, err := v.ReadList(k); ok && err == nil {
 		return strings.Join(l.list(), " ")
 	}
+	if z, ok, err := v.ReadZset(k); ok && err == nil {
+		z.Each(0, z.Len(), false, func(m []byte, score float64) {
+			b := floatBytes(score)
+			items = append(items, fmt.Sprintf("%s=%s", m, b))
+		})
+	}
 	slices.Sort(items)
 	return strings.Join(items, " ")
 }
@@ -175,6 +181,7 @@ func checkAtRest(t *testing.T, s *Store) {
 			case b == nil:
 			case b.members() != nil:
 				tables = append(tables, b.members())
+				used += b.size() - b.members().size() // what is checked with the accounts
 			default:
 				used += b.size()
 			}

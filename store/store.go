@@ -71,6 +71,7 @@ type Encodings struct {
 	HashMaxEntries, HashMaxValue             atomic.Int64 // entries, bytes
 	SetMaxIntset, SetMaxEntries, SetMaxValue atomic.Int64
 	ListMaxSize                              atomic.Int64 // entries, or a level of bytes if negative, see listencoding.go
+	ZsetMaxEntries, ZsetMaxValue             atomic.Int64
 }
 
 // NewEncodings returns Redis' defaults, those of the configuration.
@@ -82,6 +83,8 @@ func NewEncodings() *Encodings {
 	e.SetMaxEntries.Store(128)
 	e.SetMaxValue.Store(64)
 	e.ListMaxSize.Store(-2)
+	e.ZsetMaxEntries.Store(128)
+	e.ZsetMaxValue.Store(64)
 	return e
 }
 

@@ -71,6 +71,8 @@ type table struct {
 
 	widest uint16 // no sub-table has more buckets
 
+	moved func(old, ref arena.Ref) // nil, or told of records that compaction moves
+
 	bytes  int64 // of the table's blocks in the arena: bucket arrays and records
 	arrays int64 // of the bucket arrays among them
 

@@ -36,6 +36,11 @@ var typeRows = [NumTypes]typeRow{
 		count: func(data []byte, _ encoding) int { return packedList(data).count() },
 		each:  eachListed,
 	},
+	TypeZset: {
+		name: "zset", paired: true, encoding: zsetEncoding,
+		count: func(data []byte, _ encoding) int { return pack(data).count() / 2 },
+		each:  eachScoredPair,
+	},
 }
 
 // String is the type's name as TYPE says it.

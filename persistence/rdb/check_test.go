@@ -48,7 +48,7 @@ func TestReport(t *testing.T) {
 		"hash, listpack: 1 keys, 4 elements, known true",
 		"stream, stream v2: 1 keys, 149 elements, known false",
 		"zset, listpack: 1 keys, 0 elements, known false",
-		"zset, skiplist: 1 keys, 200 elements, known false",
+		"zset, skiplist: 1 keys, 200 elements, known true",
 	}
 	if !slices.Equal(types, want) {
 		t.Errorf("types\n%s\nwant\n%s", strings.Join(types, "\n"), strings.Join(want, "\n"))

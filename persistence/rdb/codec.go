@@ -44,13 +44,25 @@ var codecs = [store.NumTypes]codec{
 		inline: (*blobs).list, big: typeList, write: writeItem,
 		stride: 1, ordered: true, insert: insertList, add: addList,
 	},
+	store.TypeZset: {
+		inline: counted, big: typeZset2, write: writeScored,
+		stride: 2, repeated: "member in sorted set", insert: insertZset, add: (*store.View).AddScored,
+	},
 }
+
+// counted is the form of values that are never one string.
+func counted(*blobs, *store.Value) (f form, ok bool) { return form{}, false }
 
 func writeItem(w elementWriter, item, _ []byte) { w.str(item) }
 
 func writePair(w elementWriter, item, value []byte) {
 	w.str(item)
 	w.str(value)
+}
+
+func writeScored(w elementWriter, item, score []byte) {
+	w.str(item)
+	w.raw(score)
 }
 
 func insertString(v *store.View, k store.Key, d *decoder, expire int64) bool {
@@ -75,6 +87,10 @@ func insertList(v *store.View, k store.Key, d *decoder, expire int64) bool {
 func addList(v *store.View, k store.Key, list [][]byte) (n int, err error) {
 	_, err = v.AppendElements(k, list)
 	return len(list), err
+}
+
+func insertZset(v *store.View, k store.Key, d *decoder, expire int64) bool {
+	return expiring(v, k, expire, v.InsertZset(k, d.list))
 }
 
 // expiring gives a key that was inserted its expiry time.

@@ -134,6 +134,16 @@ func (d *decoder) field(c *cursor) {
 	d.add(c.str(&d.items))
 }
 
+// scored decodes a member with a score of eight bytes.
+func (d *decoder) scored(c *cursor) {
+	d.add(c.str(&d.items))
+	score := c.take(8)
+	if score != nil && math.IsNaN(math.Float64frombits(binary.LittleEndian.Uint64(score))) {
+		c.bad = "a sorted set has a score that is not a number"
+	}
+	d.add(score)
+}
+
 func (d *decoder) ttlField(c *cursor) {
 	at := fieldExpiry(c.number(), d.firstTTL)
 	field, value := c.str(&d.items), c.str(&d.items)

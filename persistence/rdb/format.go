@@ -127,7 +127,7 @@ var typeRows = [numTypes]typeRow{
 	typeSet:              {"set", "hashtable", shapeStrings, store.TypeSet, nil, (*decoder).member},
 	typeZset:             {name: "zset", form: "skiplist v1", shape: shapeZset},
 	typeHash:             {"hash", "hashtable", shapePairs, store.TypeHash, nil, (*decoder).field},
-	typeZset2:            {name: "zset", form: "skiplist", shape: shapeZset2},
+	typeZset2:            {"zset", "skiplist", shapeZset2, store.TypeZset, nil, (*decoder).scored},
 	typeModule2:          {name: "module", form: "module", shape: shapeModule},
 	typeHashZipmap:       {"hash", "zipmap", shapeString, store.TypeHash, (*decoder).hashZipmap, nil},
 	typeListZiplist:      {"list", "ziplist", shapeString, store.TypeList, (*decoder).listZiplist, nil},

@@ -192,7 +192,6 @@ func foreignValues() map[string][]any {
 	module := []byte{0x81, 0, 0, 0, 0, 0, 0, 0, 1}
 	return map[string][]any{
 		"zset/text scores":       {op(typeZset), "k", 3, "a", byte(3), []byte("1.5"), "b", byte(255), "c", byte(253)},
-		"zset/scores":            {op(typeZset2), "k", 2, "a", uint64(1), "b", uint64(2)},
 		"zset/ziplist":           {op(typeZsetZiplist), "k", ziplist("a", "1")},
 		"zset/listpack":          {op(typeZsetListpack), "k", listpack("a", "1")},
 		"stream/1":               stream(typeStream, nil, group(nil, nil)),

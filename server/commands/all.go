@@ -16,6 +16,7 @@ func All() []engine.Spec {
 		hashCommands(),
 		setCommands(),
 		listCommands(),
+		zsetCommands(),
 		keyCommands(),
 		connectionCommands(),
 		clientCommands(),

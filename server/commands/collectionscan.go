@@ -9,7 +9,7 @@ import (
 	"github.com/larderkv/larder/store/lex"
 )
 
-// collectionScan is one step of HSCAN or SSCAN: cursor, options and the reply
+// collectionScan is one step of HSCAN, SSCAN or ZSCAN: cursor, options and the reply
 // that grows element by element.
 //
 // A reply begins with the next cursor and the number of elements, and both are

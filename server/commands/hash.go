@@ -371,18 +371,8 @@ func cmdHrandfield(c *engine.Ctx) error {
 
 // randomFields is HRANDFIELD with a count.
 func randomFields(c *engine.Ctx) error {
-	count, err := randomCount(c.Args[2])
+	count, withValues, err := randomOptions(c, "WITHVALUES")
 	if err != nil {
-		return err
-	}
-	a := c.Parse(3)
-	withValues := a.Match("WITHVALUES")
-	if !a.Done() {
-		a.Syntax()
-	} else if withValues && (count < -math.MaxInt64/2 || count > math.MaxInt64/2) {
-		a.Fail(engine.ErrValueRange)
-	}
-	if err := a.Err(); err != nil {
 		return err
 	}
 	h, ok, err := c.ReadHash(c.Keys[0])

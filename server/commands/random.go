@@ -7,7 +7,7 @@ import (
 	"github.com/larderkv/larder/store/lex"
 )
 
-// What HRANDFIELD and SRANDMEMBER share: a positive count asks for that many
+// What HRANDFIELD, SRANDMEMBER and ZRANDMEMBER share: a positive count asks for that many
 // distinct elements, at most all; a negative one for exactly that many draws,
 // each from the whole collection.
 
@@ -19,7 +19,7 @@ const maxRandomReply = 512 << 20
 // leastBulk is the length of the shortest element of a reply.
 const leastBulk = len("$0\r\n\r\n")
 
-// randomCount reads the count of HRANDFIELD and SRANDMEMBER.
+// randomCount reads the count.
 func randomCount(arg []byte) (int64, error) {
 	n, ok := lex.ParseInt(arg)
 	if !ok {
@@ -29,6 +29,22 @@ func randomCount(arg []byte) (int64, error) {
 		return 0, engine.ErrCountRange
 	}
 	return n, nil
+}
+
+// randomOptions reads what HRANDFIELD and ZRANDMEMBER have from the count on: it may be followed by
+// the word that asks for values.
+func randomOptions(c *engine.Ctx, word string) (count int64, withValues bool, err error) {
+	if count, err = randomCount(c.Args[2]); err != nil {
+		return 0, false, err
+	}
+	a := c.Parse(3)
+	withValues = a.Match(word)
+	if !a.Done() {
+		a.Syntax()
+	} else if withValues && (count < -math.MaxInt64/2 || count > math.MaxInt64/2) {
+		a.Fail(engine.ErrValueRange)
+	}
+	return count, withValues, a.Err()
 }
 
 // randomReplySize is the number of elements that a count asks of a collection of

@@ -145,6 +145,14 @@ func dataParams() []Param {
 			Name: "set-max-listpack-value", Default: "64",
 			Kind:    memory(0, math.MaxInt64, func(v *Values) *int64 { return &v.SetMaxListpackValue }),
 			Meaning: "longest member of a packed set",
+		}, {
+			Name: "zset-max-listpack-entries", Aliases: []string{"zset-max-ziplist-entries"}, Default: "128",
+			Kind:    integer(0, math.MaxInt64, func(v *Values) *int64 { return &v.ZsetMaxListpackEntries }),
+			Meaning: "members up to which a sorted set is packed",
+		}, {
+			Name: "zset-max-listpack-value", Aliases: []string{"zset-max-ziplist-value"}, Default: "64",
+			Kind:    memory(0, math.MaxInt64, func(v *Values) *int64 { return &v.ZsetMaxListpackValue }),
+			Meaning: "longest member of a packed sorted set",
 		},
 	}
 }

@@ -122,8 +122,6 @@ func tuningParams() []Param {
 		{Name: "tracking-table-max-keys", Default: "1000000", Kind: integer(0, math.MaxInt64, nil), Meaning: "keys tracked for client-side caches", Inert: "larder does not track keys"},
 		{Name: "busy-reply-threshold", Aliases: []string{"lua-time-limit"}, Default: "5000", Kind: integer(0, math.MaxInt64, nil), Meaning: "milliseconds until a script counts as busy", Inert: noScripts},
 		{Name: "list-compress-depth", Default: "0", Kind: integer(0, math.MaxInt32, nil), Meaning: "uncompressed nodes at a list's ends", Inert: "nodes of lists are never compressed: any of them is read in place"},
-		{Name: "zset-max-listpack-entries", Aliases: []string{"zset-max-ziplist-entries"}, Default: "128", Kind: integer(0, math.MaxInt64, nil), Meaning: "members up to which a sorted set is packed", Inert: noSuchType},
-		{Name: "zset-max-listpack-value", Aliases: []string{"zset-max-ziplist-value"}, Default: "64", Kind: memory(0, math.MaxInt64, nil), Meaning: "longest member of a packed sorted set", Inert: noSuchType},
 		{Name: "hll-sparse-max-bytes", Default: "3000", Kind: memory(0, math.MaxInt64, nil), Meaning: "size of a sparse HyperLogLog", Inert: noSuchType},
 		{Name: "stream-node-max-bytes", Default: "4kb", Kind: memory(0, math.MaxInt64, nil), Meaning: "bytes in a stream's node", Inert: noSuchType},
 		{Name: "stream-node-max-entries", Default: "100", Kind: integer(0, math.MaxInt64, nil), Meaning: "entries in a stream's node", Inert: noSuchType},

@@ -44,6 +44,8 @@ type Values struct {
 	SetMaxListpackEntries  int64
 	SetMaxListpackValue    int64 // bytes
 	ListMaxListpackSize    int64 // entries, or a level if negative
+	ZsetMaxListpackEntries int64
+	ZsetMaxListpackValue   int64 // bytes
 	ActiveExpireEffort     int64 // 1..10
 
 	// Memory.

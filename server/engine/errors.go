@@ -53,6 +53,15 @@ const (
 	ErrMaxLenNegative Error = "ERR MAXLEN can't be negative"
 	ErrRankZero       Error = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
 	ErrPopCountZero   Error = "ERR count should be greater than 0"
+	ErrXXWithNX       Error = "ERR XX and NX options at the same time are not compatible"
+	ErrGTLTWithNX     Error = "ERR GT, LT, and/or NX options at the same time are not compatible"
+	ErrIncrPair       Error = "ERR INCR option supports a single increment-element pair"
+	ErrScoreNaN       Error = "ERR resulting score is not a number (NaN)"
+	ErrScoreRange     Error = "ERR min or max is not a float"
+	ErrLexRange       Error = "ERR min or max not valid string range item"
+	ErrLimitByRank    Error = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+	ErrScoresByLex    Error = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+	ErrWeightFloat    Error = "ERR weight value is not a float"
 	ErrDBIndex        Error = "ERR DB index is out of range"
 	ErrInvalidDB      Error = "ERR invalid DB index"
 	ErrFirstDBIndex   Error = "ERR invalid first DB index"
@@ -151,6 +160,11 @@ func Errf(format string, args ...any) Error {
 // ErrArity is the reply to a request that does not fit the row's arity.
 func ErrArity(s *Spec) Error {
 	return Errf("ERR wrong number of arguments for '%s' command", s.full)
+}
+
+// ErrKeyNeeded is the reply to a number of inputs below 1.
+func ErrKeyNeeded(s *Spec) Error {
+	return Errf("ERR at least 1 input key is needed for '%s' command", s.full)
 }
 
 // ErrInvalidExpire is the reply to a time to live that is not positive or that

@@ -28,7 +28,8 @@ type Spec struct {
 	KeysAt func(args [][]byte) (first, last int)
 	// Element is the position of the field or member that the request is about, or of the first of
 	// several: what has to be found inside the key's value is prefetched together with the key
-	// (ahead.go). 0: there is none, or its position depends on the other arguments.
+	// (ahead.go). Where options may stand before it, the position is that in a request without any.
+	// 0: there is none.
 	Element int
 	// Grows is asked under maxmemory how many bytes more than its request a command will
 	// take. It runs before the command, which holds no lock yet. nil: no more.

@@ -66,7 +66,7 @@ func (g *generator) step() {
 		return
 	}
 	args := g.d.draw(row.call)
-	if g.d.IntN(6) == 0 {
+	if g.d.IntN(6) == 0 && !strings.Contains(row.call, "lexkey") { // damaged calls could give these keys other scores
 		if args = g.d.damage(args); livesShortly(args) {
 			return
 		}
@@ -93,8 +93,10 @@ func livesShortly(args []string) bool {
 // tooDangerous are damaged calls that would make the oracle itself hang or eat the machine, or that end the comparison.
 func tooDangerous(args []string) bool {
 	switch strings.ToUpper(args[0]) {
-	case "SRANDMEMBER", "HRANDFIELD": // a huge negative count asks for that many elements, and Redis obliges
+	case "SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER": // a huge negative count asks for that many elements, and Redis obliges
 		return slices.ContainsFunc(args[1:], func(a string) bool { return len(a) > 6 && a[0] == '-' })
+	case "ZRANK", "ZREVRANK": // 7.0 does not know WITHSCORE: one argument more aborts a transaction there
+		return len(args) == 4
 	case "COMMAND": // the list has no order
 		return len(args) < 3
 	case "CONFIG": // a pattern would ask for every parameter; the oracle takes a NUL for the end of a value
@@ -151,7 +153,7 @@ func (g *generator) transaction() {
 			continue
 		}
 		args := g.d.draw(row.call)
-		if g.d.IntN(12) == 0 {
+		if g.d.IntN(12) == 0 && !strings.Contains(row.call, "lexkey") {
 			if args = g.d.damage(args); livesShortly(args) {
 				continue
 			}
@@ -174,6 +176,8 @@ func (g *generator) population(args []string) map[string]string {
 		return nil
 	case name == "HRANDFIELD":
 		r = g.larder.Do("HGETALL", args[1])
+	case name == "ZRANDMEMBER":
+		r = g.larder.Do("ZRANGE", args[1], "0", "-1", "WITHSCORES")
 	default:
 		r = g.larder.Do("SMEMBERS", args[1])
 	}
@@ -181,7 +185,13 @@ func (g *generator) population(args []string) map[string]string {
 	if r.IsError() {
 		return of
 	}
-	if name == "HRANDFIELD" {
+	if name == "ZRANDMEMBER" && len(r.Elems) > 0 && r.Elems[0].Kind == '*' { // RESP3 nests the pairs
+		for _, pair := range r.Elems {
+			of[pair.Elems[0].Raw] = pair.Elems[1].Raw
+		}
+		return of
+	}
+	if name == "HRANDFIELD" || name == "ZRANDMEMBER" {
 		for pair := range slices.Chunk(r.Elems, 2) {
 			of[pair[0].Raw] = pair[1].Raw
 		}
@@ -267,8 +277,8 @@ func (g *generator) scanCall(args []string) {
 }
 
 func (g *generator) scanToEnd(c *harness.Conn, args []string, at int, first harness.Reply) []string {
-	group := 1
-	if strings.EqualFold(args[0], "HSCAN") {
+	group, scored := 1, strings.EqualFold(args[0], "ZSCAN")
+	if scored || strings.EqualFold(args[0], "HSCAN") {
 		group = 2
 	}
 	var found []string
@@ -278,6 +288,9 @@ func (g *generator) scanToEnd(c *harness.Conn, args []string, at int, first harn
 			g.t.Fatalf("%s: %v after %d rounds", show(args), r, rounds)
 		}
 		for e := range slices.Chunk(r.Elems[1].Strings(), group) {
+			if scored {
+				e[1] = harness.SameScore(e[1])
+			}
 			found = append(found, strings.Join(e, "="))
 		}
 		if r.Elems[0].Text == "0" {
@@ -309,6 +322,8 @@ func (g *generator) compareKeyspaces() {
 				g.call([]string{"SMEMBERS", key}, sameSet)
 			case "list":
 				g.call([]string{"LRANGE", key, "0", "-1"}, same)
+			case "zset":
+				g.call([]string{"ZRANGE", key, "0", "-1", "WITHSCORES"}, same)
 			default:
 				g.t.Errorf("%q has the type %s", key, kind)
 			}

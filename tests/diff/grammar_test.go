@@ -105,6 +105,54 @@ var grammar = []struct {
 	{"RPOPLPUSH key key", same},
 	{"LMPOP small { key } ( LEFT | RIGHT ) [ COUNT small ]", same},
 	{"LMPOP 2 key key ( LEFT | RIGHT ) [ COUNT small ]", same},
+	// sorted sets
+	{"ZADD key [ ( NX | XX ) ] [ ( GT | LT ) ] [ CH ] { score member }", same},
+	{"ZADD zsetkey { score member }", same},
+	{"ZADD zsetkey { score member }", same},
+	{"ZADD key [ ( NX | XX | GT | LT | CH ) ] INCR score member", same},
+	{"ZINCRBY key score member", same},
+	{"ZREM key { member }", same},
+	{"ZCARD key", same},
+	{"ZSCORE key member", same},
+	{"ZMSCORE key { member }", same},
+	{"ZRANK key member", same},
+	{"ZREVRANK key member", same},
+	{"ZRANGE key index index [ WITHSCORES ] [ REV ]", same},
+	{"ZRANGE key bound bound BYSCORE [ REV ] [ LIMIT index index ] [ WITHSCORES ]", same},
+	{"ZRANGE lexkey lexbound lexbound BYLEX [ REV ] [ LIMIT index index ]", same},
+	{"ZRANGE key lexbound lexbound BYLEX [ REV ] [ LIMIT index index ]", sameKindOnly}, // with different scores what comes out is chance
+	{"ZREVRANGE key index index [ WITHSCORES ]", same},
+	{"ZRANGEBYSCORE key bound bound [ WITHSCORES ] [ LIMIT index index ]", same},
+	{"ZREVRANGEBYSCORE key bound bound [ WITHSCORES ] [ LIMIT index index ]", same},
+	{"ZRANGEBYLEX lexkey lexbound lexbound [ LIMIT index index ]", same},
+	{"ZREVRANGEBYLEX lexkey lexbound lexbound [ LIMIT index index ]", same},
+	{"ZCOUNT key bound bound", same},
+	{"ZLEXCOUNT lexkey lexbound lexbound", same},
+	{"ZLEXCOUNT key lexbound lexbound", sameKindOnly},
+	{"ZADD lexkey { 0 member }", same},
+	{"ZADD lexkey { 0 member }", same},
+	{"ZREMRANGEBYLEX lexkey lexbound lexbound", same},
+	{"ZREMRANGEBYRANK key index index", same},
+	{"ZREMRANGEBYSCORE key bound bound", same},
+	{"ZPOPMIN key [ small ]", same},
+	{"ZPOPMAX key [ small ]", same},
+	{"ZMPOP small { key } ( MIN | MAX ) [ COUNT small ]", same},
+	{"ZMPOP 2 key key ( MIN | MAX ) [ COUNT small ]", same},
+	{"ZRANGESTORE key key index index [ REV ]", same},
+	{"ZRANGESTORE key key bound bound BYSCORE [ REV ] [ LIMIT index index ]", same},
+	{"ZRANGESTORE key lexkey lexbound lexbound BYLEX [ REV ] [ LIMIT index index ]", same},
+	{"ZRANDMEMBER key [ count [ WITHSCORES ] ]", random},
+	{"ZUNION 2 anykey key [ WEIGHTS score score ] [ AGGREGATE ( SUM | MIN | MAX ) ] [ WITHSCORES ]", same},
+	{"ZUNION small { key } [ WITHSCORES ]", same},
+	{"ZINTER 2 anykey key [ WEIGHTS score score ] [ AGGREGATE ( SUM | MIN | MAX ) ] [ WITHSCORES ]", same},
+	{"ZDIFF 2 anykey key [ WITHSCORES ]", same},
+	{"ZINTERCARD 2 anykey key [ LIMIT small ]", same},
+	{"ZUNIONSTORE key 2 anykey key [ WEIGHTS score score ] [ AGGREGATE ( SUM | MIN | MAX ) ]", same},
+	{"ZUNIONSTORE key small { key }", same},
+	{"ZINTERSTORE key 2 anykey key [ WEIGHTS score score ] [ AGGREGATE ( SUM | MIN | MAX ) ]", same},
+	{"ZDIFFSTORE key 2 anykey key", same},
+	{"ZSCAN key 0 [ MATCH pattern ] [ COUNT small ]", scan},
+	{"ZSCAN key cursor [ MATCH pattern ] [ COUNT small ]", scan},
 	// keys
 	{"DEL { key }", same},
 	{"UNLINK { key }", same},
@@ -158,6 +206,8 @@ var grammar = []struct {
 	{"CONFIG SET hash-max-listpack-value small", same},
 	{"CONFIG SET set-max-intset-entries small", same},
 	{"CONFIG SET list-max-listpack-size count", same},
+	{"CONFIG SET zset-max-listpack-entries small", same},
+	{"CONFIG SET zset-max-listpack-value small", same},
 	{"WATCH { key }", same},
 	{"UNWATCH", same},
 	{"MULTI", transaction},
@@ -192,6 +242,8 @@ var (
 	hashKeys = []string{"h1", "h2", "h3"}
 	setKeys  = []string{"t1", "t2", "t3"}
 	listKeys = []string{"l1", "l2", "l3"}
+	zsetKeys = []string{"z1", "z2", "z3"}
+	lexKeys  = []string{"n1", "n2"} // sorted sets whose scores are all 0
 	oddKeys  = []string{"", "\x00", "none", "a key", "k\r\n", "{tag}x", "\xff\xfe"}
 	members  = []string{"a", "b", "c", "d", "e", "1", "2", "3", "-7", "300", "70000", "5000000000", "", "01", "x\x00y", "\r\n", "member", "9223372036854775807"}
 	values   = []string{"", "v", "hello world", "\x00\xff\r\n", "0", "-1", "42", "3.14", "1e5", " 1", "01", "nan", "inf", "9223372036854775807",
@@ -200,7 +252,7 @@ var (
 	nasty = []string{"", "0", "-1", "1", "-0", "+1", "01", " 1", "1 ", "1.0", "1.5", "0x10", "1e3", "abc", "NaN", "inf", "-inf", "\x00", "\r\n", "*", "(1", "[a",
 		"9223372036854775807", "-9223372036854775808", "9223372036854775808", "-9223372036854775809", "18446744073709551615", "18446744073709551616", "4294967296",
 		"2147483648", "536870912", "9223372036854775", "9223372036854776", "NX", "XX", "GET", "EX", "PX", "KEEPTTL", "MATCH", "COUNT", "LIMIT", "TYPE", "DB", "REPLACE",
-		"WITHVALUES", "GT", "LT", "PERSIST", "LEN", "IDX", "1e400", "0.1", "-5.5e-10", "99999999999999999999999999", strings.Repeat("9", 400)}
+		"WITHVALUES", "WITHSCORES", "BYLEX", "REV", "INCR", "WEIGHTS", "GT", "LT", "PERSIST", "LEN", "IDX", "1e400", "0.1", "-5.5e-10", "99999999999999999999999999", strings.Repeat("9", 400)}
 )
 
 func (d *drawer) pick(from []string) string { return from[d.IntN(len(from))] }
@@ -210,7 +262,7 @@ func (d *drawer) key(preferred []string) string {
 	case n < 75:
 		return d.pick(preferred)
 	case n < 95:
-		return d.pick([][]string{strKeys, hashKeys, setKeys, listKeys}[d.IntN(4)])
+		return d.pick([][]string{strKeys, hashKeys, setKeys, listKeys, zsetKeys}[d.IntN(5)])
 	}
 	return d.pick(oddKeys)
 }
@@ -230,6 +282,16 @@ func (d *drawer) word(name, command string) string {
 		return d.pick(setKeys)
 	case "listkey":
 		return d.pick(listKeys)
+	case "zsetkey":
+		return d.pick(zsetKeys)
+	case "lexkey":
+		return d.pick(lexKeys)
+	case "anykey":
+		return d.pick([][]string{setKeys, zsetKeys, zsetKeys, lexKeys}[d.IntN(4)])
+	case "score", "bound":
+		return d.score(name == "bound")
+	case "lexbound":
+		return d.pick([]string{"-", "+", "[", "(", "[a", "(b", "[d", "(01", "[3", "[member", "(\xff", "[70000"})
 	case "value":
 		return d.pick(values)
 	case "field", "member":
@@ -257,9 +319,26 @@ func (d *drawer) word(name, command string) string {
 	case "type":
 		return d.pick([]string{"string", "hash", "set", "list", "zset", "STRING", "none"})
 	case "pattern":
-		return d.pick([]string{"*", "s*", "?1", "[hs]*", "[^s]*", "t[1-2]", "nomatch", "a", "[a-c]", "\\*", "*a*"})
+		return d.pick([]string{"*", "s*", "?1", "[hsz]*", "[^s]*", "t[1-2]", "nomatch", "a", "[a-c]", "\\*", "*a*"})
 	}
 	return d.time(name, command)
+}
+
+// score draws scores that all versions print alike, and ends of ranges of them.
+func (d *drawer) score(bound bool) string {
+	s := strconv.FormatFloat(float64(d.IntN(200)-100)/float64([]int{1, 1, 1, 2, 4}[d.IntN(5)]), 'g', -1, 64)
+	switch d.IntN(12) {
+	case 0:
+		s = d.pick([]string{"inf", "-inf", "+inf", "1e5", "-0", "1e15", "9007199254740992", "-123456789", "0.0009765625", "0x10"})
+	case 1:
+		if bound {
+			s = d.pick([]string{"", "-inf", "inf", "1e400", " 5", "nan", "5 "})
+		}
+	}
+	if bound && d.IntN(4) == 0 {
+		s = "(" + s
+	}
+	return s
 }
 
 // time draws times of expiry: at once, or far away. Nothing may expire between the calls on the two servers. SET with a time in the past
@@ -284,6 +363,8 @@ func keysFor(command string) []string {
 	switch {
 	case command == "HMSET" || command[0] == 'H':
 		return hashKeys
+	case command[0] == 'Z':
+		return zsetKeys
 	case strings.HasPrefix(command, "SET") || command == "SUBSTR" || command == "STRLEN":
 		return strKeys
 	case command[0] == 'S':

@@ -18,7 +18,7 @@ type Key struct {
 type Value struct {
 	Type     string
 	ExpireAt int64  // Unix time in milliseconds, -1 for none
-	Data     string // the string; a hash's fields with values or a set's members, sorted, each quoted and on its own line
+	Data     string // the string; a hash's fields with values or a set's members, sorted, or a list's elements or a sorted set's members with scores, in order, each quoted and on its own line
 }
 
 // Contents reads the whole data set of a server, through a connection of its own.
@@ -82,6 +82,10 @@ func readKeys(t testing.TB, c *Conn, db int, names []string, all map[Key]Value) 
 			ask.WriteString(Encode("HGETALL", name))
 		case "set":
 			ask.WriteString(Encode("SMEMBERS", name))
+		case "list":
+			ask.WriteString(Encode("LRANGE", name, "0", "-1"))
+		case "zset":
+			ask.WriteString(Encode("ZRANGE", name, "0", "-1", "WITHSCORES"))
 		case "none":
 			ask.WriteString(Encode("PING"))
 		default:
@@ -99,12 +103,46 @@ func readKeys(t testing.TB, c *Conn, db int, names []string, all map[Key]Value) 
 			v.Data = sortedItems(r.Strings(), 2)
 		case "set":
 			v.Data = sortedItems(r.Strings(), 1)
+		case "list":
+			v.Data = inOrder(r.Strings())
+		case "zset":
+			v.Data = scoredItems(r.Strings())
 		}
 		if v.Type == "none" || r.IsNull() || v.Type != "string" && len(r.Elems) == 0 {
 			continue
 		}
 		all[Key{db, name}] = v
 	}
+}
+
+// inOrder writes one element to a line.
+func inOrder(texts []string) string {
+	lines := make([]string, 0, len(texts))
+	for _, text := range texts {
+		lines = append(lines, strconv.Quote(text))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// scoredItems writes one member with its score to a line, in order. Versions of Redis print scores with different digits.
+func scoredItems(texts []string) string {
+	lines := make([]string, 0, len(texts)/2)
+	for pair := range slices.Chunk(texts, 2) {
+		lines = append(lines, strconv.Quote(pair[0])+" "+SameScore(pair[1]))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// SameScore prints a score in the one form that all servers' prints of it have in common.
+func SameScore(text string) string {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return text
+	}
+	if f == 0 { // small sorted sets lose the sign, and which are small is up to the configuration
+		return "0"
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 // sortedItems writes one element (of group texts) to a line.

@@ -1,0 +1,249 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/larderkv/larder/store/arena"
+)
+
+// Intersections, unions and differences of sorted sets, and whatever else makes a new one.
+//
+// Inputs may be sets, too: their members have the score 1. The result is collected in a NewZset,
+// a table of members that is sorted once, when it is complete. To keep an order while scores are
+// still being summed up would sort every member as often as inputs have it.
+
+// Aggregate is how the scores of a member in several inputs become one.
+type Aggregate uint8
+
+// The aggregates.
+const (
+	AggregateSum Aggregate = iota
+	AggregateMin
+	AggregateMax
+)
+
+// of combines two scores. The sum of two different infinities is 0, as in Redis.
+func (a Aggregate) of(x, y float64) float64 {
+	switch a {
+	case AggregateMin:
+		return min(x, y)
+	case AggregateMax:
+		return max(x, y)
+	case AggregateSum:
+	}
+	return zeroForNaN(x + y)
+}
+
+func zeroForNaN(f float64) float64 {
+	if math.IsNaN(f) {
+		return 0
+	}
+	return f
+}
+
+// ScoredSource is an input: a sorted set, or a set.
+type ScoredSource struct {
+	Weight float64 // scores are multiplied by it
+	zset   Zset
+	set    Set
+	isSet  bool
+}
+
+// ReadScored finds an input for reading. Its Weight is 1.
+func (v *View) ReadScored(k Key) (src ScoredSource, ok bool, err error) {
+	src.Weight = 1
+	e, ok := v.Read(k)
+	if !ok {
+		return src, false, nil
+	}
+	switch e.Type() {
+	case TypeZset:
+		src.zset = Zset{v: v, k: k, e: e}
+		return src, true, nil
+	case TypeSet:
+		src.set, src.isSet = Set{v: v, k: k, e: e}, true
+		return src, true, nil
+	}
+	return src, false, ErrWrongType
+}
+
+// Len is the number of members, at least 1.
+func (s *ScoredSource) Len() int {
+	if s.isSet {
+		return s.set.Len()
+	}
+	return s.zset.Len()
+}
+
+// weighted is a score as the input gives it. 0 times infinity is 0, as in Redis.
+func (s *ScoredSource) weighted(score float64) float64 { return zeroForNaN(s.Weight * score) }
+
+// each visits the members with their weighted scores, until fn returns false.
+func (s *ScoredSource) each(fn func(member []byte, score float64) bool) {
+	if s.isSet {
+		score := s.weighted(1)
+		s.set.Each(func(member []byte) bool { return fn(member, score) })
+		return
+	}
+	s.zset.eachUnordered(func(member []byte, score float64) bool { return fn(member, s.weighted(score)) })
+}
+
+// find returns a member's weighted score.
+func (s *ScoredSource) find(member []byte) (score float64, ok bool) {
+	if s.isSet {
+		return s.weighted(1), s.set.Has(member)
+	}
+	score, ok = s.zset.Score(member)
+	return s.weighted(score), ok
+}
+
+// bySize sorts inputs, the smallest first. The order of the rest stays, since it decides on how
+// sums are rounded.
+func bySize(sources []ScoredSource) {
+	slices.SortStableFunc(sources, func(a, b ScoredSource) int { return cmp.Compare(a.Len(), b.Len()) })
+}
+
+// IntersectScored visits the members that all inputs have, in no order, until fn returns false. At
+// least one input is given; they are sorted by size.
+func IntersectScored(sources []ScoredSource, how Aggregate, fn func(member []byte, score float64) bool) {
+	bySize(sources)
+	sources[0].each(func(member []byte, score float64) bool {
+		for i := 1; i < len(sources); i++ {
+			other, ok := sources[i].find(member)
+			if !ok {
+				return true
+			}
+			score = how.of(score, other)
+		}
+		return fn(member, score)
+	})
+}
+
+// NewZset is a sorted set under construction: it belongs to no key yet and is seen by nobody. It
+// lives in the arena of its key's shard, and ends with StoreZset or Discard.
+type NewZset struct {
+	v       *View
+	k       Key
+	body    *zsetBody // its tree is built in the end
+	longest int       // bytes of the longest member
+}
+
+// NewZset begins an empty sorted set for k, whose shard is locked.
+func (v *View) NewZset(k Key) *NewZset {
+	return &NewZset{v: v, k: k, body: newZsetBody(v.shard(k), v)}
+}
+
+// Len is the number of members.
+func (n *NewZset) Len() int { return n.body.n }
+
+// Add adds a member that is not there. The bytes may be those of any other collection.
+func (n *NewZset) Add(member []byte, score float64) {
+	n.body.addMember(n.body.hash(member), member, score)
+	n.longest = max(n.longest, len(member))
+}
+
+// Union adds the members of all inputs, which it sorts by size, to n, which is empty.
+func (n *NewZset) Union(sources []ScoredSource, how Aggregate) {
+	bySize(sources)
+	t := &n.body.table
+	for i := range sources {
+		sources[i].each(func(member []byte, score float64) bool {
+			if i > 0 {
+				if _, ref, known := t.find(t.hash(member), member); known {
+					value := recordValue(t.mem, ref)
+					sum := floatBytes(how.of(bytesFloat(value), score))
+					copy(value, sum[:])
+					return true
+				}
+			}
+			n.Add(member, score)
+			return true
+		})
+	}
+}
+
+// Difference adds the members of first that none of the others has to n, which is empty.
+func (n *NewZset) Difference(first *ScoredSource, others []ScoredSource) {
+	first.each(func(member []byte, score float64) bool {
+		for i := range others {
+			if _, ok := others[i].find(member); ok {
+				return true
+			}
+		}
+		n.Add(member, score)
+		return true
+	})
+}
+
+// scoredRef is a record of a member with its score.
+type scoredRef struct {
+	score float64
+	ref   arena.Ref
+}
+
+// inOrder lists the records of the table by score and name.
+func (b *zsetBody) inOrder() []scoredRef {
+	list := make([]scoredRef, 0, b.n)
+	b.eachRef(func(ref arena.Ref) bool {
+		list = append(list, scoredRef{b.scoreAt(ref), ref})
+		return true
+	})
+	slices.SortFunc(list, func(x, y scoredRef) int {
+		switch {
+		case x.score < y.score:
+			return -1
+		case x.score > y.score:
+			return 1
+		}
+		return bytes.Compare(recordKey(b.mem, x.ref), recordKey(b.mem, y.ref))
+	})
+	return list
+}
+
+// Each visits the members in order.
+func (n *NewZset) Each(fn func(member []byte, score float64)) {
+	for _, s := range n.body.inOrder() {
+		fn(recordKey(n.body.mem, s.ref), s.score)
+	}
+}
+
+// Discard frees the sorted set.
+func (n *NewZset) Discard() { n.v.shard(n.k).discard(n.body) }
+
+// StoreZset gives the new sorted set its key, in place of whatever the key held; an empty one
+// removes the key. ev is the event of the command. It returns the number of members.
+func (v *View) StoreZset(n *NewZset, ev Event) int {
+	dirty, count := v.Dirty, n.Len()
+	v.Delete(n.k)
+	if count == 0 {
+		return 0
+	}
+	n.attach()
+	v.Dirty = dirty + 1
+	v.Changed(n.k, ev)
+	return count
+}
+
+// attach makes the key, which is absent.
+func (n *NewZset) attach() {
+	v, b, enc, list := n.v, n.body, n.v.Store.enc, n.body.inOrder()
+	t := v.tableForWrite(n.k)
+	size := lenSize(2 * len(list))
+	for _, s := range list {
+		size += packedSize(len(recordKey(b.mem, s.ref))) + packedScore(s.score)
+	}
+	if int64(len(list)) > enc.ZsetMaxEntries.Load() || int64(n.longest) > enc.ZsetMaxValue.Load() || size > packMaxSize {
+		b.arrange(list)
+		v.newBodyEntry(t, n.k, TypeZset, b)
+		return
+	}
+	e := v.insertCollection(t, n.k, v.newMeta(TypeZset, encPack), size)
+	w := newPackWriter(e.value(), len(list))
+	for _, s := range list {
+		w.add(recordKey(b.mem, s.ref), s.score)
+	}
+	n.Discard()
+}
