@@ -6,7 +6,7 @@
 //
 //	order lock                                protects
 //	   1  persistence.Manager.shutdown        that one PrepareShutdown runs at a time, to its end
-//	   2  store.shard.mu                      one shard: keys, values, arena, watches; in order of index
+//	   2  store.shard.mu                      one shard: keys, values, arena, who watches and waits; in order of index
 //	   3  server/config.Config.mu             changes of parameters, and the hooks that they call
 //	   4  persistence.Manager.applying        the steps of Apply; the lock on the folder
 //	   5  persistence.Manager.mu              the running job, those to come, the outcome of the last
@@ -17,6 +17,7 @@
 //	  10  server/engine.clientMemory.listing  lists of clients by their memory
 //	  11  server/engine.Clients.mu            the registry of clients
 //	  12  server/engine.Session.meta.Mutex    leaf: names that the client has given itself
+//	      server/engine.timeouts.mu           leaf: when clients that wait get no further
 //	      server/engine.work.mu               leaf: that no goroutine begins after Close
 //	      server/netloop.Server.mu            listeners, while they are opened and closed
 //	      server/netloop.portable.mu          connections of the portable driver

@@ -524,7 +524,7 @@ func TestEvictFarCandidates(t *testing.T) {
 		"overwritten":  func() { v.SetString(k, make([]byte, 1000), 0) },
 		"deleted":      func() { v.Delete(k) },
 		"flushed":      func() { s.FlushLocked(0, v.Now) },
-		"swapped away": func() { s.SwapLocked(0, 1, v.Now) },
+		"swapped away": func() { v.SwapLocked(0, 1) },
 	} {
 		v.SetString(k, []byte("value"), 0)
 		v.Now += 10_000

@@ -5,6 +5,7 @@ package store
 // Those who want to know listen here and nowhere else:
 //
 //	Watcher    WATCH: the keys that a client watches (watch.go)
+//	Waiter     a client that waits for a key, to pop from it (waiters.go)
 //	Listener   the log, which has to hear of removals by the store itself, and whoever
 //	           follows: notifications, client tracking, replication
 //
@@ -12,7 +13,7 @@ package store
 //
 // Each shard has one word with the classes of events that anybody listens to, in the cache line
 // that every command reads: all of them while a key of the shard is watched, else those of the
-// Listener. With nobody interested in the class a change costs one test of that word.
+// Listener, and while somebody waits for a key those that can give it a value. With nobody interested in the class a change costs one test of that word.
 //
 // # Who made the change
 //
@@ -36,6 +37,9 @@ func (s *Store) Listen(classes EventClass, fn Listener) {
 // setInterest brings the shard's word up to date.
 func (sh *shard) setInterest() {
 	sh.interest = sh.s.classes
+	if len(sh.waiting) > 0 {
+		sh.interest |= waitClasses
+	}
 	if len(sh.watched) > 0 {
 		sh.interest = AllClasses
 	}
@@ -59,5 +63,8 @@ func (v *View) publish(sh *shard, k Key, ev Event) {
 	}
 	if len(sh.watched) > 0 {
 		sh.touchWatched(watchKey{v.DB, string(k.Name)}, v.table(k), k)
+	}
+	if len(sh.waiting) > 0 && waitClasses&ev.Class() != 0 {
+		v.signalKey(sh, k)
 	}
 }

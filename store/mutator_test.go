@@ -72,7 +72,7 @@ func (m *mutator) step() {
 	case 0:
 		m.s.FlushLocked(m.rng.IntN(3), m.now)
 	case 1:
-		m.s.SwapLocked(m.rng.IntN(3), m.rng.IntN(3), m.now)
+		(&View{Store: m.s, Now: m.now}).SwapLocked(m.rng.IntN(3), m.rng.IntN(3))
 	case 2:
 		m.now += m.rng.Int64N(2000)
 	case 3, 4:

@@ -136,10 +136,11 @@ type shard struct {
 
 	s       *Store
 	watched map[watchKey][]watch
+	waiting map[watchKey]*waitQueue // see waiters.go
 
 	digits [20]byte // an integer member of a set, printed for its reader
 
-	_ [4]byte // shards begin on cache lines, and neighbours share none
+	_ [60]byte // shards begin on cache lines, and neighbours share none
 }
 
 // Open makes an empty store.
@@ -435,11 +436,13 @@ func (sh *shard) resetLocked(s *Store, now int64) {
 }
 
 // SwapLocked exchanges two databases. All locks are held.
-func (s *Store) SwapLocked(a, b int, now int64) {
-	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.touchWatchedDB(a, sh.dbs[b], now)
-		sh.touchWatchedDB(b, sh.dbs[a], now)
+func (v *View) SwapLocked(a, b int) {
+	for i := range v.Store.shards {
+		sh := &v.Store.shards[i]
+		sh.touchWatchedDB(a, sh.dbs[b], v.Now)
+		sh.touchWatchedDB(b, sh.dbs[a], v.Now)
 		sh.dbs[a], sh.dbs[b] = sh.dbs[b], sh.dbs[a]
 	}
+	v.signalDB(a)
+	v.signalDB(b)
 }

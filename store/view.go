@@ -29,6 +29,10 @@ type View struct {
 	// cover what becomes of it.
 	Loan *Loan
 
+	// Ready, where set, is told who of those that wait for a key has to look at it, in place of the
+	// waiter's owner: by those who can have him do so in time. It is called under the key's lock.
+	Ready func(w *Waiter)
+
 	// Listener, where set, is told of the view's changes in place of the store's
 	// (Store.Listen), of the same classes.
 	Listener Listener

@@ -151,7 +151,7 @@ func TestKeyspaceAgainstModel(t *testing.T) {
 				s.FlushLocked(db, now)
 				clear(m)
 			case 1:
-				s.SwapLocked(db, (db+1)%3, now)
+				(&View{Store: s, Now: now}).SwapLocked(db, (db+1)%3)
 				model[db], model[(db+1)%3] = model[(db+1)%3], model[db]
 			}
 		}
@@ -255,7 +255,7 @@ func TestWatch(t *testing.T) {
 		"delete missing":   {change: func() { v.Delete(k) }},
 		"flush missing":    {change: func() { s.FlushLocked(0, now) }},
 		"flush":            {prepare: func() { v.SetString(k, []byte("1"), 0) }, change: func() { s.FlushLocked(0, now) }, dirty: true},
-		"swap with itself": {prepare: func() { v.SetString(k, []byte("1"), 0) }, change: func() { s.SwapLocked(0, 1, now) }, dirty: true},
+		"swap with itself": {prepare: func() { v.SetString(k, []byte("1"), 0) }, change: func() { (&View{Store: s, Now: now}).SwapLocked(0, 1) }, dirty: true},
 		"expires":          {prepare: func() { v.SetString(k, []byte("1"), now+10) }, change: func() { v.Now += 20 }, dirty: true},
 		"had expired":      {prepare: func() { v.SetString(k, []byte("1"), now+10); v.Now += 20 }, change: func() { v.Write(k) }},
 		"swept":            {prepare: func() { v.SetString(k, []byte("1"), now+10) }, change: func() { s.UnlockAll(); maintain(t, s, now+2000); s.LockAll() }, dirty: true},

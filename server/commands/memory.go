@@ -137,7 +137,7 @@ func cmdMemoryPurge(c *engine.Ctx) error {
 		k.Go(purge)
 		return done(c)
 	}
-	return c.WaitFor(func(resume func()) {
+	return c.WaitFor(engine.ForServer, func(resume func()) {
 		k.Go(func(ctx context.Context) {
 			purge(ctx)
 			resume()

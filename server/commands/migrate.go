@@ -166,7 +166,7 @@ func cmdMigrate(c *engine.Ctx) error {
 		return nil
 	}
 	var failed error
-	return c.WaitFor(func(resume func()) {
+	return c.WaitFor(engine.ForServer, func(resume func()) {
 		m.kernel.Go(func(ctx context.Context) {
 			failed = m.run(ctx)
 			m.forget()

@@ -67,7 +67,7 @@ func cmdSave(c *engine.Ctx) error {
 			resume()
 		}
 	}
-	return c.WaitFor(func(resume func()) {
+	return c.WaitFor(engine.ForServer, func(resume func()) {
 		c.Store.LockAll() // never inside EXEC, see the row
 		err := m.SaveLocked(end(resume))
 		c.Store.UnlockAll()
@@ -202,7 +202,7 @@ func cmdShutdown(c *engine.Ctx) error {
 		return nil
 	}
 	var failed error
-	return c.WaitFor(func(resume func()) {
+	return c.WaitFor(engine.ForServer, func(resume func()) {
 		k.Go(func(context.Context) {
 			if failed = k.Persist.PrepareShutdown(o.ShutdownMode); failed == nil {
 				k.Shutdown(o.now)

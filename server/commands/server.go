@@ -115,7 +115,7 @@ func cmdSwapdb(c *engine.Ctx) error {
 		return engine.ErrDBIndex
 	}
 	if first != second {
-		c.Store.SwapLocked(int(first), int(second), c.Now)
+		c.SwapLocked(int(first), int(second))
 	}
 	c.Dirty++ // even if they are the same one
 	c.Out.OK()

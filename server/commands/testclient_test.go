@@ -101,15 +101,16 @@ func (c *testClient) expect(request, want string) {
 // testConn is a connection that leads nowhere.
 type testConn struct{}
 
-func (testConn) ID() uint64               { return 1 }
-func (testConn) RemoteAddr() string       { return "127.0.0.1:1" }
-func (testConn) LocalAddr() string        { return "127.0.0.1:2" }
-func (testConn) FD() int                  { return -1 }
-func (testConn) Created() time.Time       { return time.Time{} }
-func (testConn) Unix() bool               { return false }
-func (testConn) Class() netloop.Class     { return 0 }
-func (testConn) SetClass(netloop.Class)   {}
-func (testConn) Resume()                  {}
-func (testConn) Kill(netloop.CloseReason) {}
-func (testConn) Push([]byte)              {}
-func (testConn) Sizes() netloop.Sizes     { return netloop.Sizes{} }
+func (testConn) ID() uint64                          { return 1 }
+func (testConn) RemoteAddr() string                  { return "127.0.0.1:1" }
+func (testConn) LocalAddr() string                   { return "127.0.0.1:2" }
+func (testConn) FD() int                             { return -1 }
+func (testConn) Created() time.Time                  { return time.Time{} }
+func (testConn) Unix() bool                          { return false }
+func (testConn) Class() netloop.Class                { return 0 }
+func (testConn) SetClass(netloop.Class)              {}
+func (testConn) Resume()                             {}
+func (testConn) Kill(netloop.CloseReason)            {}
+func (testConn) Push([]byte)                         {}
+func (testConn) ResumeAfter(netloop.Conn, bool) bool { return false }
+func (testConn) Sizes() netloop.Sizes                { return netloop.Sizes{} }

@@ -90,7 +90,7 @@ func (s *Session) nextRequest(c *Ctx, buf []byte) (size int, err error) {
 // Preview looks at the input of the session's next turn and begins to prefetch
 // the first request's key. See netloop.Previewer.
 func (s *Session) Preview(in []byte) {
-	if s.authRequired() || s.wait != nil {
+	if s.authRequired() || s.wait.Load() != nil {
 		return
 	}
 	s.limits.Authenticated = true

@@ -123,6 +123,9 @@ func (s *Session) weigh() {
 	if s.txn != nil {
 		own += s.txn.memory()
 	}
+	if w := s.wait.Load(); w != nil {
+		own += w.memory()
+	}
 	if own == s.own {
 		return
 	}

@@ -46,6 +46,19 @@ func (r *Clients) Len() int {
 // Blocked counts the clients that wait for something.
 func (r *Clients) Blocked() int64 { return r.blocked.Load() }
 
+// Limited counts those of them that wait for a time at most.
+func (k *Kernel) Limited() int { return k.timeouts.len() }
+
+// ByID finds an open session that has not been killed, nil if there is none.
+func (r *Clients) ByID(id uint64) *Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.byID[id]; s != nil && !s.killed.Load() {
+		return s
+	}
+	return nil
+}
+
 // All lists the open sessions that have not been killed, by ascending id.
 func (r *Clients) All() []*Session {
 	return r.where(func(s *Session) bool { return !s.killed.Load() })
@@ -95,7 +108,7 @@ func (s *Session) pack() (state, counts uint64) {
 		}
 	}
 	set(stateRESP3, s.resp3)
-	set(stateBlocked, s.wait != nil)
+	set(stateBlocked, s.wait.Load() != nil)
 	set(stateClosing, s.next == netloop.CloseAfterFlush)
 	set(stateNoEvict, s.noEvict)
 	set(stateNoTouch, s.noTouch)

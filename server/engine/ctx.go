@@ -43,6 +43,9 @@ type Ctx struct {
 	logging bool            // effects of what runs now are wanted
 	said    bool            // the handler has said Effect
 	report  store.Listener  // removed, bound once
+
+	ready  []*wait             // whom to tell that a key of theirs may have something, see waitkeys.go
+	signal func(*store.Waiter) // madeReady
 }
 
 // Parse returns the argument parser, positioned at Args[from]. There is one per
@@ -65,7 +68,7 @@ func (p *ctxPool) get() *Ctx {
 
 func newCtx() *Ctx {
 	c := &Ctx{}
-	c.Out, c.report = &c.writer, c.removed
+	c.Out, c.report, c.signal = &c.writer, c.removed, c.madeReady
 	return c
 }
 

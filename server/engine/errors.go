@@ -80,6 +80,8 @@ const (
 	ErrOOM     Error = "OOM command not allowed when used memory > 'maxmemory'."
 	ErrNoMulti Error = "ERR Command not allowed inside a transaction"
 	ErrLoading Error = "LOADING Redis is loading the dataset in memory"
+	// errUnblocked is the reply to a client that CLIENT UNBLOCK has kept from waiting.
+	errUnblocked Error = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 	// ErrSaveFailing is the reply to a write while background saves fail.
 	ErrSaveFailing Error = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error."
 )
@@ -107,6 +109,8 @@ const (
 	ErrMigrateStopped  Error = "ERR The server is stopping: the keys are still here, and on the target instance"
 	ErrNumLocal        Error = "ERR value is out of range, value must between 0 and 1"
 	ErrTimeoutInt      Error = "ERR timeout is not an integer or out of range"
+	ErrTimeoutRange    Error = "ERR timeout is out of range"
+	ErrUnblockReason   Error = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
 	ErrTimeoutNegative Error = "ERR timeout is negative"
 	ErrWaitAOFOff      Error = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
 )

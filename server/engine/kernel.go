@@ -27,7 +27,8 @@
 //   - Only its loop touches a session. Others read what it has published in
 //     atomics, or ask its connection to close.
 //   - No handler waits. A client that waits is a session with a wait (wait.go) whose
-//     connection the loop leaves alone until somebody resumes it.
+//     connection the loop leaves alone until somebody resumes it. One that waits for a key
+//     is a request that is tried again (waitkeys.go).
 //   - GET and SET allocate nothing: scratch memory is in a pooled Ctx that a session
 //     borrows for one batch, so that idle connections hold none.
 //
@@ -118,6 +119,7 @@ type Kernel struct {
 	port     func() int
 	ctxs     ctxPool
 	work     work
+	timeouts timeouts
 	room     room
 
 	// Checked counts the payloads that RESTORE has checked in full.
@@ -152,7 +154,7 @@ func NewKernel(o Options) (*Kernel, error) {
 		RunID: hex.EncodeToString(id[:]), Started: o.Clock(), Driver: o.Driver,
 		room:  room{start: stats.GoMemory()},
 		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, port: o.Port,
-		journal: journal.New(o.Clock),
+		journal: journal.New(o.Clock), timeouts: timeouts{base: time.Now(), next: never},
 	}
 	k.StartMemory = k.room.start + o.Store.Memory()
 	k.Clients.byID = make(map[uint64]*Session)

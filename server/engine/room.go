@@ -301,7 +301,7 @@ func (s *Session) mayReceive(c *Ctx, have int) bool {
 func (s *Session) relieve(c *Ctx, spec *Spec, v *config.Values, state uint32) Error {
 	size, need := s.size(c, spec)
 	verdict := s.roomFor(c, v, state, size, need)
-	if verdict == later && c.wire[0] != '*' {
+	if verdict == later && len(c.wire) > 0 && c.wire[0] != '*' {
 		// Quotes in an inline request are undone in place, so that it cannot be parsed
 		// again. It is short; Redis lets all requests go on when their slice is used up.
 		verdict = ""

@@ -46,9 +46,9 @@ type Session struct {
 	logged        bool // the last batch appended to the log
 	wantExact     bool // the request lacks no more than want
 	reply         replyMode
-	next          netloop.Action // what to do after the running request
-	txn           *txn           // nil while there is neither MULTI nor WATCH
-	wait          *wait          // nil unless the client waits
+	next          netloop.Action       // what to do after the running request
+	txn           *txn                 // nil while there is neither MULTI nor WATCH
+	wait          atomic.Pointer[wait] // nil unless the client waits; changed by the loop, others may end it
 
 	killed atomic.Bool   // set from anywhere: run nothing any more
 	list   atomic.Int32  // which of Clients' lists the session is in
@@ -108,6 +108,9 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 			s.next = netloop.Yield
 			break
 		}
+		if len(c.ready) > 0 && s.handOn(c, false) && s.next == netloop.Wait {
+			s.next = netloop.Again
+		}
 		if s.next != netloop.Wait {
 			break
 		}
@@ -141,7 +144,7 @@ func (s *Session) begin(out []byte) *Ctx {
 	s.limits.MaxBulk = k.Config.Values().ProtoMaxBulkLen
 	c := k.ctxs.get()
 	c.meter, c.relieved = meter{since: k.clock()}, 0
-	c.View = store.View{Store: k.Store, DB: s.db, Now: c.meter.since.UnixMilli(), NoTouch: s.noTouch, Listener: c.report}
+	c.View = store.View{Store: k.Store, DB: s.db, Now: c.meter.since.UnixMilli(), NoTouch: s.noTouch, Listener: c.report, Ready: c.signal}
 	c.Kernel, c.Session = k, s
 	c.ahead.drop()
 	c.writer.Reset(out, s.resp3)
@@ -179,7 +182,7 @@ func (s *Session) request(c *Ctx) (done bool) {
 	default:
 		c.call(spec)
 	}
-	if s.reply != replyOn && s.wait == nil {
+	if s.reply != replyOn && s.wait.Load() == nil {
 		s.suppress(c, start)
 	}
 	return true
@@ -209,7 +212,7 @@ func (s *Session) protocolError(c *Ctx, err error) {
 // Closed ends the session. See netloop.Session.
 func (s *Session) Closed(reason netloop.CloseReason) {
 	s.killed.Store(true)
-	s.endWait()
+	s.endWait(nil)
 	s.dropTxn()
 	s.kernel.Clients.remove(s)
 	s.kernel.Clients.forget(s)

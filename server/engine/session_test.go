@@ -183,7 +183,7 @@ func rigCommands(resumes *sync.Map) []Spec {
 			if name == "limit" {
 				limit = time.Hour
 			}
-			return c.WaitFor(func(resume func()) {
+			return c.WaitFor(ForServer, func(resume func()) {
 				if name == "now" {
 					resume()
 				}
@@ -276,17 +276,18 @@ type fakeConn struct {
 	reason  atomic.Uint32
 }
 
-func (f *fakeConn) ID() uint64             { return f.id }
-func (f *fakeConn) RemoteAddr() string     { return f.addr }
-func (f *fakeConn) LocalAddr() string      { return "127.0.0.1:6379" }
-func (f *fakeConn) FD() int                { return -1 }
-func (f *fakeConn) Created() time.Time     { return time.UnixMilli(1_700_000_000_000) }
-func (f *fakeConn) Unix() bool             { return false }
-func (f *fakeConn) Class() netloop.Class   { return 0 }
-func (f *fakeConn) SetClass(netloop.Class) {}
-func (f *fakeConn) Resume()                { f.resumed.Store(true) }
-func (f *fakeConn) Push([]byte)            {}
-func (f *fakeConn) Sizes() netloop.Sizes   { return netloop.Sizes{} }
+func (f *fakeConn) ID() uint64                          { return f.id }
+func (f *fakeConn) RemoteAddr() string                  { return f.addr }
+func (f *fakeConn) LocalAddr() string                   { return "127.0.0.1:6379" }
+func (f *fakeConn) FD() int                             { return -1 }
+func (f *fakeConn) Created() time.Time                  { return time.UnixMilli(1_700_000_000_000) }
+func (f *fakeConn) Unix() bool                          { return false }
+func (f *fakeConn) Class() netloop.Class                { return 0 }
+func (f *fakeConn) SetClass(netloop.Class)              {}
+func (f *fakeConn) ResumeAfter(netloop.Conn, bool) bool { return false }
+func (f *fakeConn) Resume()                             { f.resumed.Store(true) }
+func (f *fakeConn) Push([]byte)                         {}
+func (f *fakeConn) Sizes() netloop.Sizes                { return netloop.Sizes{} }
 func (f *fakeConn) Kill(r netloop.CloseReason) {
 	f.reason.Store(uint32(r))
 	f.killed.Store(true)

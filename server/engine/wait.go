@@ -1,28 +1,71 @@
+// Waiting: a client that gets no reply yet.
+//
+// A handler that has nothing to say calls one of Ctx's Wait functions and returns. Its locks are
+// free then, and the loop neither reads nor executes anything for this connection until the wait is
+// over: a client that waits is a few hundred bytes, no goroutine and no timer of its own.
+//
+//	Wait         for some time: DEBUG SLEEP
+//	WaitFor      for something that the server does elsewhere: SAVE, MIGRATE, WAITAOF
+//	WaitForKeys  for a key, to try again: BLPOP and its family (waitkeys.go)
+//
+// # Ends
+//
+// A wait ends once, in one of several ways: what it was for has happened, its time is up, or CLIENT
+// UNBLOCK. Each may come from any goroutine, at any time, perhaps before the loop has heard that the
+// connection is to block. Whoever comes first sets the state, all others come too late; and
+// Conn.Resume only says that the session is to look, which the loop does after the turn. So no end
+// is lost. What is left to be done then, the reply first of all, is done by the client's own loop.
+//
+// A client that goes takes its wait with it (Closed).
+
 package engine
 
 import (
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/store"
 )
 
-// wait is what a client that got no reply yet is waiting for. The handler that
-// called Ctx.Wait or WaitFor has returned, its locks are free, and the loop neither
-// reads nor runs anything for this connection until somebody ends the wait; then
-// the session writes the reply the client was waiting for.
-//
-// A wait is ended from any goroutine, at any time, perhaps more than once and
-// perhaps before the loop has heard that the connection is to block: over says
-// that it has ended, Conn.Resume only that the session is to look, which the loop
-// does after the turn. So no end is lost; and one that comes late, when the session
-// waits for something else already, finds that wait not over, and it goes on.
+// Reason is what a client waits for.
+type Reason uint8
+
+const (
+	// ForServer is work that the server does for this client. It cannot be unblocked.
+	ForServer Reason = iota
+	// ForDisk is the acknowledgement that its writes are kept.
+	ForDisk
+	// ForKey is a key that it can pop from.
+	ForKey
+)
+
+// The states of a wait: what it does, or how it has ended.
+const (
+	waiting   int32 = iota
+	trying          // the client's loop is running the request again
+	done            // what it was for has happened
+	timedOut        // or CLIENT UNBLOCK has said so
+	unblocked       // by CLIENT UNBLOCK, with an error
+)
+
+// wait is what a client that got no reply yet is waiting for.
 type wait struct {
-	over  atomic.Bool
-	timer *time.Timer // nil: no time limit
-	after func()      // nil, or what AfterWait has been given
-	spec  *Spec
-	reply func(c *Ctx) error
+	session *Session
+	state   atomic.Int32
+	ready   atomic.Bool // a key may have something: to be tried again
+	reason  Reason
+	again   bool // the handler, run again, goes on waiting
+	spec    *Spec
+	reply   func(c *Ctx) error
+	after   func() // nil, or what AfterWait has been given
+
+	deadline time.Duration // of timeouts; 0: no time limit
+	slot     int           // under timeouts.mu
+
+	call   kept // of one that waits for keys
+	waiter store.Waiter
 }
 
 // Wait ends the handler without a reply: after d the client gets what reply
@@ -32,8 +75,7 @@ func (c *Ctx) Wait(d time.Duration, reply func(c *Ctx) error) error {
 	if !c.MayWait() {
 		return reply(c)
 	}
-	s, w := c.Session, c.block(reply)
-	w.timer = time.AfterFunc(d, func() { s.end(w) })
+	c.Kernel.timeouts.add(c.block(ForServer, reply), d)
 	return nil
 }
 
@@ -42,74 +84,114 @@ func (c *Ctx) Wait(d time.Duration, reply func(c *Ctx) error) error {
 // called at any time, start included. It need not be called if the client goes.
 // A d above zero ends the wait in any case; reply finds out by itself what has
 // happened. Where nothing may wait start is not called and reply runs at once.
-func (c *Ctx) WaitFor(start func(resume func()), d time.Duration, reply func(c *Ctx) error) error {
+func (c *Ctx) WaitFor(why Reason, start func(resume func()), d time.Duration, reply func(c *Ctx) error) error {
 	if !c.MayWait() {
 		return reply(c)
 	}
-	s, w := c.Session, c.block(reply)
-	resume := func() { s.end(w) }
+	w := c.block(why, reply)
 	if d > 0 {
-		w.timer = time.AfterFunc(d, resume)
+		c.Kernel.timeouts.add(w, d)
 	}
-	start(resume)
+	start(func() { w.end(done) })
 	return nil
 }
 
 // AfterWait has f called when the wait is over, with its reply or with its client.
 // It is for the start of a WaitFor, once; f must not wait for anything.
-func (c *Ctx) AfterWait(f func()) { c.Session.wait.after = f }
+func (c *Ctx) AfterWait(f func()) { c.Session.wait.Load().after = f }
 
-// block makes the session wait.
-func (c *Ctx) block(reply func(c *Ctx) error) *wait {
+// block makes the session wait. The call counts when the wait is over.
+func (c *Ctx) block(why Reason, reply func(c *Ctx) error) *wait {
 	s := c.Session
-	s.wait = &wait{spec: c.Spec, reply: reply}
+	w := &wait{session: s, reason: why, spec: c.Spec, reply: reply}
+	s.wait.Store(w)
 	s.next = netloop.Block
 	s.kernel.Clients.blocked.Add(1)
-	return s.wait
+	c.meter.calls--
+	return w
 }
 
-// end ends a wait of this session. Safe from any goroutine.
-func (s *Session) end(w *wait) {
-	if !w.over.Swap(true) {
-		s.conn.Resume()
+// end ends a wait, if nothing else has. Safe from any goroutine. A wait whose request is being tried
+// again does not end; the try looks at its time limit by itself.
+func (w *wait) end(how int32) bool {
+	if !w.state.CompareAndSwap(waiting, how) {
+		return false
 	}
+	w.session.conn.Resume()
+	return true
 }
 
-// Resumed writes the reply of a wait that is over. See netloop.Session.
+// memory is what a wait takes, in bytes.
+func (w *wait) memory() int64 {
+	return int64(unsafe.Sizeof(wait{})) + w.call.size() + w.waiter.Memory()
+}
+
+// Resumed goes on where the client waited. See netloop.Session.
 func (s *Session) Resumed(out []byte) ([]byte, netloop.Action) {
 	s.logged = false
-	w := s.wait
+	w := s.wait.Load()
 	switch {
 	case w == nil || s.killed.Load():
 		return out, netloop.Wait
-	case !w.over.Load():
+	case w.ready.Swap(false) && w.state.CompareAndSwap(waiting, trying):
+		return s.tryAgain(w, out)
+	case w.state.Load() == waiting:
 		return out, netloop.Block
 	}
-	s.endWait()
 	s.next = netloop.Wait
 	c := s.begin(out)
-	c.Spec, c.meter.last = w.spec, w.spec
+	s.endWait(c)
+	s.handOn(c, true)
+	c.Spec = w.spec
+	c.meter.row, c.meter.last, c.meter.calls = w.spec, w.spec, 1
 	start := c.Out.Len()
-	if err := w.reply(c); err != nil {
+	err := error(errUnblocked)
+	if w.state.Load() != unblocked {
+		err = w.reply(c)
+	}
+	if err != nil {
 		c.fail(w.spec, start, err)
 	}
-	if s.reply != replyOn && s.wait == nil { // it may wait again
+	if s.reply != replyOn && s.wait.Load() == nil { // it may wait again
 		s.suppress(c, start)
 	}
 	return s.finish(c), s.next
 }
 
-// endWait forgets the wait, if there is one.
-func (s *Session) endWait() {
-	if s.wait == nil {
+// endWait forgets the wait, if there is one. Whoever waits behind it is told, by c if there is one.
+func (s *Session) endWait(c *Ctx) {
+	w := s.wait.Swap(nil)
+	if w == nil {
 		return
 	}
-	if s.wait.timer != nil {
-		s.wait.timer.Stop()
+	s.kernel.timeouts.remove(w)
+	if w.after != nil {
+		w.after()
 	}
-	if s.wait.after != nil {
-		s.wait.after()
+	if w.reason == ForKey {
+		s.leaveKeys(w, c)
 	}
-	s.wait = nil
 	s.kernel.Clients.blocked.Add(-1)
+}
+
+// Unblock ends the session's wait as if its time were up, or with an error. It reports whether the
+// session was waiting for what it may be kept from. Safe from any goroutine; one that may not wait
+// itself does not unblock a client that is being served in this moment.
+func (s *Session) Unblock(withError, mayWait bool) bool {
+	how := timedOut
+	if withError {
+		how = unblocked
+	}
+	for {
+		w := s.wait.Load()
+		switch {
+		case w == nil || w.reason == ForServer:
+			return false
+		case w.end(how):
+			return true
+		case w.state.Load() > trying || !mayWait:
+			return false
+		}
+		yield() // another loop is running its request, which waits for no client
+	}
 }

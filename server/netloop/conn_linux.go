@@ -46,6 +46,15 @@ type conn struct {
 
 func (c *conn) Resume() { c.loop.notices.post(c, noticeResume, nil) }
 
+func (c *conn) ResumeAfter(other Conn, first bool) bool {
+	o, ok := other.(*conn)
+	if !ok || o.loop != c.loop {
+		return false
+	}
+	c.loop.next.add(o, first)
+	return true
+}
+
 func (c *conn) Kill(reason CloseReason) {
 	if c.killed.CompareAndSwap(0, uint32(reason)+1) {
 		c.loop.notices.post(c, noticeKill, nil)
@@ -236,14 +245,33 @@ func (c *conn) replaceQuery(b []byte) {
 
 // execute gives the session the input: the query buffer's, or else the shared read buffer's.
 func (c *conn) execute(in []byte, inQuery bool) {
-	taken, out, next := c.session.Data(in, c.loop.room())
-	c.keepRest(in[taken:], taken, inQuery)
-	c.loop.endTurn(c, out, next)
+	l := c.loop
+	for taken := 0; ; {
+		n, out, next := c.session.Data(in[taken:], l.room())
+		if taken += n; next == Again && taken == len(in) {
+			next = Wait
+		}
+		if next != Again {
+			c.keepRest(in[taken:], taken, inQuery)
+		}
+		l.endTurn(c, out, next)
+		l.runNext(c)
+		if next != Again || c.closed { // by a settle, and the input is gone
+			return
+		}
+	}
 }
 
-// resume ends a Block.
+// resume ends a Block, for one who has posted a notice.
 func (c *conn) resume() {
-	if !c.blocked || c.closing {
+	c.answer()
+	c.loop.runNext(nil)
+	c.loop.settle() // before the next notice
+}
+
+// answer lets a session that is blocked go on.
+func (c *conn) answer() {
+	if !c.blocked || c.closing || c.closed || c.killed.Load() != 0 {
 		return
 	}
 	c.blocked = false
@@ -252,7 +280,6 @@ func (c *conn) resume() {
 		next = Yield // to what came in meanwhile
 	}
 	c.loop.endTurn(c, out, next)
-	c.loop.settle() // before the next notice
 }
 
 // keepRest keeps the input that the session has not taken.
@@ -276,7 +303,7 @@ func (c *conn) settle(out []byte, own bool, next Action) {
 		c.close(Quit)
 		return
 	}
-	if !c.send(out, own) {
+	if !c.send(out, own) || next == Again {
 		return
 	}
 	c.leftover = next == Yield && len(c.rest()) > 0

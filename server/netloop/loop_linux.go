@@ -3,6 +3,7 @@ package netloop
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,7 @@ type loop struct {
 	live  int     // connections in conns
 	owing int     // those of them that have unsent output (conn.roomAsked)
 	again []*conn // connections that are due; they have their turn at the end of the round
+	next  resumed // connections to be resumed before anything else is executed
 	spare []*conn // the last again, to swap with
 
 	in      []byte // shared read buffer
@@ -240,6 +242,51 @@ func (l *loop) endTurn(c *conn, out []byte, next Action) {
 	l.settle()
 	if !own {
 		l.out = out[:0]
+	}
+}
+
+// resumed is a queue of connections, to which some are added in front.
+type resumed struct {
+	conns []*conn
+	at    int // conns[at:] is the queue
+}
+
+func (q *resumed) add(c *conn, first bool) {
+	switch {
+	case !first:
+		q.conns = append(q.conns, c)
+	case q.at > 0:
+		q.at--
+		q.conns[q.at] = c
+	default:
+		q.conns = slices.Insert(q.conns, 0, c)
+	}
+}
+
+func (q *resumed) take() *conn {
+	if q.at == len(q.conns) {
+		q.conns, q.at = q.conns[:0], 0
+		return nil
+	}
+	c := q.conns[q.at]
+	q.conns[q.at] = nil
+	q.at++
+	return c
+}
+
+// runNext resumes those whom the session of by has named in its last turn, and whom these name in
+// turn. They have waited longest, so their replies leave before its.
+func (l *loop) runNext(by *conn) {
+	last := len(l.turns) - 1
+	for c := l.next.take(); c != nil; c = l.next.take() {
+		if !c.blocked {
+			l.settle() // it may be about to be, by a turn of this round
+		}
+		c.answer()
+	}
+	if last >= 0 && last < len(l.turns)-1 && l.turns[last].c == by { // not settled meanwhile
+		t := l.turns[last]
+		l.turns = append(slices.Delete(l.turns, last, last+1), t)
 	}
 }
 

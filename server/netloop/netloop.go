@@ -15,6 +15,9 @@ const (
 	// batch was long. What is there is sent, others have their turn, and Data is called again with
 	// the rest once all of it has gone out.
 	Yield
+	// Again: those whom Conn.ResumeAfter has named are to have their say before the next request is
+	// executed. Data is called again at once after them, if input is left.
+	Again
 	// Block: the session waits for something. Nothing is read or executed until Conn.Resume.
 	Block
 	// CloseAfterFlush: send what is there, then close. No further input is looked at.
@@ -93,6 +96,11 @@ type Conn interface {
 	SetClass(Class)
 	// Resume ends a Block. A session that is not blocked when it arrives is left alone.
 	Resume()
+	// ResumeAfter has another connection resumed as soon as the running call of this one's session
+	// has returned, before all those that were named earlier if first says so. It reports false, and
+	// does nothing, if another goroutine owns that connection: then Resume is the way. Only for a
+	// session's method, of its own connection.
+	ResumeAfter(other Conn, first bool) bool
 	// Kill closes the connection soon; unsent output is lost. The first Kill's reason is the one
 	// that Closed is told, also if the session ends the connection itself before.
 	Kill(reason CloseReason)

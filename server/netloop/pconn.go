@@ -84,6 +84,8 @@ func (c *pconn) post(what pnotices, pushed []byte) {
 	}
 }
 
+func (c *pconn) ResumeAfter(Conn, bool) bool { return false }
+
 func (c *pconn) Resume() { c.post(pnoticeResume, nil) }
 
 func (c *pconn) Kill(reason CloseReason) {

@@ -68,10 +68,10 @@ func (t *tree) inner(ref arena.Ref) inner {
 	return inner{h, unsafe.Slice((*uint64)(unsafe.Add(p, headSize)), int(h.cap)*t.arrays)}
 }
 
-func (x inner) keys() []uint64   { return x.words[:x.n] }
-func (x inner) counts() []uint64 { return x.words[len(x.words)-2*int(x.cap):][:x.n] }
-func (x inner) kids() []uint64   { return x.words[len(x.words)-int(x.cap):][:x.n] }
-func (x inner) fences() []uint64 { return x.words[x.cap:][:x.n] }
+func (x inner) counts() []uint64 { return x.words[:x.n] }
+func (x inner) kids() []uint64   { return x.words[x.cap:][:x.n] }
+func (x inner) keys() []uint64   { return x.words[2*int(x.cap):][:x.n] }
+func (x inner) fences() []uint64 { return x.words[3*int(x.cap):][:x.n] }
 
 func (x inner) kid(i int) arena.Ref { return arena.Ref(x.kids()[i]) }
 

@@ -65,9 +65,6 @@ func (o *Order) descend(p *path, g *target) (found bool) {
 		i = max(i-1, 0)
 		p.ref[l], p.at[l] = ref, i
 		ref = x.kid(i)
-		if l+1 == o.height {
-			o.prefetchLeaf(ref, int(x.counts()[i]))
-		}
 	}
 	p.ref[o.height] = ref
 	p.at[o.height], found = o.place(o.pairs(ref), g)
@@ -230,26 +227,4 @@ func (o *Order) EachBack(from int, fn func(i int, score float64, ref arena.Ref) 
 		}
 		i = int(o.pairs(p.ref[o.height]).n) - 1
 	}
-}
-
-// prefetchLeaf loads a leaf of n pairs, all lines at once: a search would wait for one after
-// the other.
-func (o *Order) prefetchLeaf(leaf arena.Ref, n int) {
-	o.ar.PrefetchRange(leaf.Off(), pairsSize(n+n/16))
-}
-
-// Prefetch begins to load the leaf where pairs with a score are, or belong, for an operation
-// that comes soon. It waits for inner nodes itself, which are few.
-func (o *Order) Prefetch(score float64) {
-	if o.height == 0 {
-		return
-	}
-	key, _ := keysOf(score)
-	ref, n := o.root, 0
-	for range o.height {
-		x := o.inner(ref)
-		i := max(below(x.keys(), key)-1, 0)
-		ref, n = x.kid(i), int(x.counts()[i])
-	}
-	o.prefetchLeaf(ref, n)
 }

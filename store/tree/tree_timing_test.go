@@ -239,28 +239,3 @@ func BenchmarkOrder(b *testing.B) {
 		}
 	})
 }
-
-// BenchmarkOrderGroup adds and removes pairs in groups of 16, as a pipeline does, without and
-// with prefetching.
-func BenchmarkOrderGroup(b *testing.B) {
-	o, scores, refs := bigOrder(b)
-	rng := rand.New(rand.NewPCG(2, 2))
-	for _, prefetch := range []bool{false, true} {
-		b.Run(map[bool]string{false: "plain", true: "prefetch"}[prefetch], func(b *testing.B) {
-			defer cpu(b)()
-			var group [16]int
-			for n := 0; n < b.N; n += len(group) {
-				for k := range group {
-					group[k] = rng.IntN(million)
-					if prefetch {
-						o.Prefetch(scores[group[k]])
-					}
-				}
-				for _, i := range group {
-					o.Delete(scores[i], refs[i])
-					o.Insert(scores[i], refs[i])
-				}
-			}
-		})
-	}
-}
