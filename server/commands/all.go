@@ -17,6 +17,7 @@ func All() []engine.Spec {
 		setCommands(),
 		listCommands(),
 		zsetCommands(),
+		blockingCommands(),
 		keyCommands(),
 		connectionCommands(),
 		clientCommands(),

@@ -45,6 +45,9 @@ func clientCommands() []engine.Spec {
 					"SKIPME <YES | NO> | MAXAGE maxage ...>>",
 				Summary:    "Closes connections.",
 				Complexity: "O(N) where N is the number of client connections"},
+			{Name: "unblock", Handler: cmdClientUnblock, Arity: -3, Flags: admin, Group: "connection", Categories: cat, Since: "5.0.0",
+				Syntax: "client-id=integer [TIMEOUT | ERROR]", Summary: "Ends the wait of another client.",
+				Complexity: "O(1)"},
 			{Name: "reply", Handler: cmdClientReply, Arity: 3, Flags: own, Group: "connection", Categories: cat, Since: "3.2.0",
 				Syntax: "<ON | OFF | SKIP>", Summary: "Switches the replies to this connection.", Complexity: "O(1)"},
 			{Name: "no-evict", Handler: cmdClientNoEvict, Arity: 3, Flags: admin, Group: "connection", Categories: cat, Since: "7.0.0",
@@ -280,6 +283,27 @@ func cmdClientKill(c *engine.Ctx) error {
 	return nil
 }
 
+// cmdClientUnblock ends another client's wait, as if its time were up or with an error.
+func cmdClientUnblock(c *engine.Ctx) error {
+	withError := false
+	switch a := c.Parse(3); {
+	case a.Left() > 1:
+		return engine.ErrSubcommandSyntax(c.Spec.Parent(), c.Args[1])
+	case a.Match("ERROR"):
+		withError = true
+	case !a.Done() && !a.Match("TIMEOUT"):
+		return engine.ErrUnblockReason
+	}
+	a := c.Parse(2)
+	id := a.Int64()
+	if err := a.Err(); err != nil {
+		return err
+	}
+	s := c.Kernel.Clients.ByID(uint64(id))
+	c.Out.Int(int64(count(s != nil && s.Unblock(withError, c.MayWait()))))
+	return nil
+}
+
 func cmdClientReply(c *engine.Ctx) error {
 	switch a := c.Parse(2); {
 	case a.Match("ON"):
@@ -344,6 +368,8 @@ func cmdClientHelp(c *engine.Ctx) error {
 		"      Return the clients with the specified ids.",
 		"REPLY (ON|OFF|SKIP)",
 		"    Control the replies sent to the current connection.",
+		"UNBLOCK <clientid> [TIMEOUT|ERROR]",
+		"    Unblock the specified blocked client.",
 		"SETNAME <name>",
 		"    Assign the name <name> to the current connection.",
 		"SETINFO <option> <value>",

@@ -169,9 +169,10 @@ func (w *infoWriter) clients() {
 	w.put("blocked_clients", w.k.Clients.Blocked())
 	w.zero("tracking_clients", "pubsub_clients")
 	w.put("watching_clients", watching)
-	w.zero("clients_in_timeout_table")
+	w.put("clients_in_timeout_table", w.k.Limited())
 	w.put("total_watched_keys", watched)
-	w.zero("total_blocking_keys", "total_blocking_keys_on_nokey")
+	w.put("total_blocking_keys", w.c.AwaitedKeys())
+	w.zero("total_blocking_keys_on_nokey")
 }
 
 func (w *infoWriter) stats() {

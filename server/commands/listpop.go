@@ -108,7 +108,10 @@ func popWord(end store.End) []byte {
 // firstList finds the first of the keys that exists, which must be a list.
 func firstList(c *engine.Ctx, keys []store.Key) (l store.List, k store.Key, ok bool, err error) {
 	for _, k = range keys {
-		if l, ok, err = c.WriteList(k); ok || err != nil {
+		l, ok, err = c.WriteList(k)
+		if skips(c, err) {
+			err = nil
+		} else if ok || err != nil {
 			break
 		}
 	}

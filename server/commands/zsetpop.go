@@ -114,7 +114,7 @@ func zmpopOptions(c *engine.Ctx, at int) (highest bool, count int64, err error) 
 func popFirstScored(c *engine.Ctx, keys []store.Key, highest bool, count int64) (popped bool, err error) {
 	for _, k := range keys {
 		z, ok, err := c.WriteZset(k)
-		if err != nil {
+		if err != nil && !skips(c, err) {
 			return false, err
 		}
 		if !ok {

@@ -81,6 +81,8 @@ func (g *generator) step() {
 func livesShortly(args []string) bool {
 	switch strings.ToUpper(args[0]) {
 	case "SET", "GETEX", "SETEX", "PSETEX", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT":
+	case "BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP": // it might wait for ever
+		return true
 	default:
 		return false
 	}

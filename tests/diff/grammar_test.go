@@ -105,6 +105,12 @@ var grammar = []struct {
 	{"RPOPLPUSH key key", same},
 	{"LMPOP small { key } ( LEFT | RIGHT ) [ COUNT small ]", same},
 	{"LMPOP 2 key key ( LEFT | RIGHT ) [ COUNT small ]", same},
+	{"BLPOP { key } moment", same},
+	{"BRPOP { key } moment", same},
+	{"BLMOVE key key ( LEFT | RIGHT ) ( LEFT | RIGHT ) moment", same},
+	{"BRPOPLPUSH key key moment", same},
+	{"BLMPOP moment 2 key key ( LEFT | RIGHT ) [ COUNT small ]", same},
+	{"BLMPOP moment small { key } ( LEFT | RIGHT ) [ COUNT small ]", same},
 	// sorted sets
 	{"ZADD key [ ( NX | XX ) ] [ ( GT | LT ) ] [ CH ] { score member }", same},
 	{"ZADD zsetkey { score member }", same},
@@ -138,6 +144,10 @@ var grammar = []struct {
 	{"ZPOPMAX key [ small ]", same},
 	{"ZMPOP small { key } ( MIN | MAX ) [ COUNT small ]", same},
 	{"ZMPOP 2 key key ( MIN | MAX ) [ COUNT small ]", same},
+	{"BZPOPMIN { key } moment", same},
+	{"BZPOPMAX { key } moment", same},
+	{"BZMPOP moment 2 key key ( MIN | MAX ) [ COUNT small ]", same},
+	{"BZMPOP moment small { key } ( MIN | MAX ) [ COUNT small ]", same},
 	{"ZRANGESTORE key key index index [ REV ]", same},
 	{"ZRANGESTORE key key bound bound BYSCORE [ REV ] [ LIMIT index index ]", same},
 	{"ZRANGESTORE key lexkey lexbound lexbound BYLEX [ REV ] [ LIMIT index index ]", same},
@@ -310,6 +320,8 @@ func (d *drawer) word(name, command string) string {
 		return d.between(-50, 50)
 	case "offset":
 		return d.between(-1, 100)
+	case "moment": // that a call waits for, if nobody gives it anything
+		return []string{"0.001", "1e-3", "0.0021", "0x0.01p0", "nan", "-1", "1e400x"}[d.IntN(7)]
 	case "small", "cursor":
 		return d.between(0, 6)
 	case "count":
@@ -363,13 +375,13 @@ func keysFor(command string) []string {
 	switch {
 	case command == "HMSET" || command[0] == 'H':
 		return hashKeys
-	case command[0] == 'Z':
+	case command[0] == 'Z', strings.HasPrefix(command, "BZ"):
 		return zsetKeys
 	case strings.HasPrefix(command, "SET") || command == "SUBSTR" || command == "STRLEN":
 		return strKeys
 	case command[0] == 'S':
 		return setKeys
-	case command != "LCS" && command[0] == 'L', strings.HasPrefix(command, "RP"):
+	case command != "LCS" && command[0] == 'L', strings.HasPrefix(command, "RP"), strings.HasPrefix(command, "BL"), strings.HasPrefix(command, "BR"):
 		return listKeys
 	}
 	return strKeys

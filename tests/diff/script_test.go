@@ -22,6 +22,8 @@ import (
 //	? INFO                only the kind of the reply is compared (and an error is an error with the same first word)
 //	@2 SET k v            on a second connection, any of the forms above after it; 7 and up start without a HELLO
 //	until :0 EXISTS k     polls both until each gives this reply
+//	@2 wait BLPOP k 0     sends the call and goes on as soon as both servers count one more blocked client
+//	@2 reply              the next reply of a call that waits; any of the forms above after it
 //	# text                a comment
 //
 // Arguments are quoted as in redis-cli. Words in braces are expanded:
@@ -37,8 +39,18 @@ type line struct {
 	mode  mode
 	conn  int
 	until string
+	step  step
 	args  []string
 }
+
+// step is what a line does with its call.
+type step uint8
+
+const (
+	whole     step = iota // sends it and reads the reply
+	sendsOnly             // and waits until the servers count a blocked client more
+	readsOnly
+)
 
 // plainConn is the first connection number that is not switched to RESP3 by the runner: for scripts about the handshake itself.
 const plainConn = 7
@@ -153,6 +165,12 @@ func parseLine(text string) (line, error) {
 	case "until":
 		l.until, text, _ = strings.Cut(rest, " ")
 		l.until += "\r\n"
+	case "wait":
+		l.step, text = sendsOnly, rest
+	}
+	if text == "reply" {
+		l.step, l.args = readsOnly, []string{text}
+		return l, nil
 	}
 	var err error
 	l.args, err = splitArgs(text)
@@ -268,6 +286,7 @@ func runScript(t *testing.T, driver string, proto int, lines []line) {
 	larder := harness.Start(t, "network-driver "+driver, "enable-debug-command yes")
 	redis := harness.StartRedis(t)
 	conns := map[int]duel{}
+	watch := duel{larder.Dial(t), redis.Dial(t)}
 	for _, l := range lines {
 		d, ok := conns[l.conn]
 		if !ok {
@@ -284,12 +303,37 @@ func runScript(t *testing.T, driver string, proto int, lines []line) {
 			waitUntil(t, l, d.redis, args)
 			continue
 		}
-		a, b := d.do(args)
+		a, b := harness.Reply{}, harness.Reply{}
+		switch l.step {
+		case sendsOnly:
+			sendAndBlock(t, l, watch.larder, d.larder, args)
+			sendAndBlock(t, l, watch.redis, d.redis, args)
+			continue
+		case readsOnly:
+			a, b = d.larder.Read(), d.redis.Read()
+		default:
+			a, b = d.do(args)
+		}
 		if l.mode.equal(a, b) || excused(exceptions, args, a, b) {
 			continue
 		}
 		t.Errorf("%s: %s\n  larder %v\n  redis  %v", l.where, show(args), a, b)
 	}
+}
+
+// sendAndBlock sends a call that blocks its client.
+func sendAndBlock(t *testing.T, l line, watch, c *harness.Conn, args []string) {
+	t.Helper()
+	blocked := func() int {
+		n, err := strconv.Atoi(watch.Info("clients", "blocked_clients"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := blocked()
+	c.Send(args...)
+	harness.Eventually(t, 10*time.Second, l.where+": the client is blocked", func() bool { return blocked() == before+1 })
 }
 
 func waitUntil(t *testing.T, l line, c *harness.Conn, args []string) {
