@@ -9,8 +9,8 @@ import (
 	"strconv"
 
 	"github.com/larderkv/larder/persistence/journal"
-	"github.com/larderkv/larder/protocol"
 	"github.com/larderkv/larder/store"
+	"github.com/larderkv/larder/store/lex"
 )
 
 const (
@@ -34,17 +34,17 @@ var baseRows = [store.NumTypes]baseRow{
 	store.TypeHash:   {command: "HMSET", words: 2, element: inOrder},
 	store.TypeSet:    {command: "SADD", words: 1, element: inOrder},
 	store.TypeList:   {command: "RPUSH", words: 1, element: inOrder},
-	store.TypeZset:   {command: "ZADD", words: 2, element: scoreFirst},
+	store.TypeZset:   {command: "ZADD", words: 2, element: scored},
 }
 
 func inOrder(_ *BaseEncoder, item, value []byte) [maxWords][]byte {
 	return [maxWords][]byte{item, value}
 }
 
-// scoreFirst prints the score, whose eight bytes belong to the member, before it.
-func scoreFirst(e *BaseEncoder, member, score []byte) [maxWords][]byte {
-	e.score = protocol.FormatDouble(e.score[:0], math.Float64frombits(binary.LittleEndian.Uint64(score)))
-	return [maxWords][]byte{e.score, member}
+// scored prints a score, which the store gives as the bytes of a double, in front of its member.
+func scored(e *BaseEncoder, item, value []byte) [maxWords][]byte {
+	e.score = lex.AppendFloat(e.score[:0], math.Float64frombits(binary.LittleEndian.Uint64(value)))
+	return [maxWords][]byte{e.score, item}
 }
 
 // BaseEncoder writes a base file of commands, as Redis' rewriteAppendOnlyFileRio does: SELECT, and
@@ -58,7 +58,7 @@ type BaseEncoder struct {
 	items  []byte // of the command that is being put together
 	n      int    // of them
 	head   []byte // scratch
-	score  []byte // likewise
+	score  []byte // scratch
 }
 
 var _ store.Sink = (*BaseEncoder)(nil)

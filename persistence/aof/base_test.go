@@ -2,7 +2,9 @@ package aof
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -67,6 +69,20 @@ func TestBaseEncoder(t *testing.T) {
 			want = append(want, fmt.Sprintf("9 RPUSH %s e%d", name, i%7))
 		}
 		if _, err := v.AppendElements(key(name), elements); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, n := range map[string]int{"zset": 65, "largezset": 900} {
+		var pairs [][]byte
+		for i := range n {
+			score := float64(i) / 10
+			if i == 0 {
+				score = math.Inf(-1)
+			}
+			pairs = append(pairs, fmt.Appendf(nil, "m%d", i), binary.LittleEndian.AppendUint64(nil, math.Float64bits(score)))
+			want = append(want, fmt.Sprintf("9 ZADD %s %s m%d", name, strings.ToLower(fmt.Sprintf("%.17g", score)), i))
+		}
+		if _, err := v.AddScored(key(name), pairs); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -152,7 +168,7 @@ func singly(t *testing.T, r replayed) (all []string) {
 			continue
 		case "SADD", "RPUSH":
 			step = 1
-		case "HMSET":
+		case "HMSET", "ZADD":
 			step = 2
 		}
 		if n := (len(words) - 2) / step; n > itemsPerCommand {

@@ -47,7 +47,7 @@ func TestReport(t *testing.T) {
 		"set, hashtable: 2 keys, 303 elements, known true",
 		"hash, listpack: 1 keys, 4 elements, known true",
 		"stream, stream v2: 1 keys, 149 elements, known false",
-		"zset, listpack: 1 keys, 0 elements, known false",
+		"zset, listpack: 1 keys, 3 elements, known true",
 		"zset, skiplist: 1 keys, 200 elements, known true",
 	}
 	if !slices.Equal(types, want) {

@@ -45,13 +45,10 @@ var codecs = [store.NumTypes]codec{
 		stride: 1, ordered: true, insert: insertList, add: addList,
 	},
 	store.TypeZset: {
-		inline: counted, big: typeZset2, write: writeScored,
+		inline: (*blobs).zset, big: typeZset2, write: writeScored,
 		stride: 2, repeated: "member in sorted set", insert: insertZset, add: (*store.View).AddScored,
 	},
 }
-
-// counted is the form of values that are never one string.
-func counted(*blobs, *store.Value) (f form, ok bool) { return form{}, false }
 
 func writeItem(w elementWriter, item, _ []byte) { w.str(item) }
 
@@ -60,9 +57,10 @@ func writePair(w elementWriter, item, value []byte) {
 	w.str(value)
 }
 
-func writeScored(w elementWriter, item, score []byte) {
+// writeScored: the score is eight bytes, as the store gives them.
+func writeScored(w elementWriter, item, value []byte) {
 	w.str(item)
-	w.raw(score)
+	w.raw(value)
 }
 
 func insertString(v *store.View, k store.Key, d *decoder, expire int64) bool {

@@ -39,7 +39,10 @@ func small(t testing.TB) []byte {
 		op(typeHashZiplist), "d", ziplist("f", "100000", "g", "x"), op(typeHashZipmap), "e", zipmap(1, "f", "v"),
 		op(typeSetIntset), "g", intset(4, 1, 2, 3), op(typeSet), "h", 2, "x", "y", op(typeSetListpack), "i", listpack("x", "-500"),
 		op(typeList), "j", 2, "a", []byte{0xC0, 1}, op(typeListZiplist), "k2", ziplist("a", "7"),
-		op(typeListQuicklist), "l", 2, ziplist("a"), ziplist("b"), op(typeListQuicklist2), "m", 2, 1, "plain", 2, listpack("b", "70000"))
+		op(typeListQuicklist), "l", 2, ziplist("a"), ziplist("b"), op(typeListQuicklist2), "m", 2, 1, "plain", 2, listpack("b", "70000"),
+		op(typeZset), "n", 3, "a", byte(3), []byte("1.5"), "b", byte(255), "c", byte(254),
+		op(typeZset2), "o", 2, "a", uint64(1), "b", uint64(2),
+		op(typeZsetZiplist), "p", ziplist("a", "1", "b", "1.5"), op(typeZsetListpack), "q", listpack("a", "1", "b", "inf"))
 	return file(12, parts...)
 }
 
@@ -134,6 +137,7 @@ func TestBombs(t *testing.T) {
 		"zset":              {op(typeZset2), "k", gigabyte, some},
 		"zset, text scores": {op(typeZset), "k", gigabyte, some},
 		"zset of 2^64-1":    {op(typeZset2), "k", most, some},
+		"zset listpack":     {op(typeZsetListpack), "k", "\xff\xff\xff\xff\xff\xff\xff"},
 		"stream":            {op(typeStream3), "k", huge, some},
 		"module string":     {op(typeModule2), "k", 1, 5, huge, some},
 		"announced keys":    {op(opResizeDB), huge, huge, op(typeString), "k", huge},

@@ -134,16 +134,6 @@ func (d *decoder) field(c *cursor) {
 	d.add(c.str(&d.items))
 }
 
-// scored decodes a member with a score of eight bytes.
-func (d *decoder) scored(c *cursor) {
-	d.add(c.str(&d.items))
-	score := c.take(8)
-	if score != nil && math.IsNaN(math.Float64frombits(binary.LittleEndian.Uint64(score))) {
-		c.bad = "a sorted set has a score that is not a number"
-	}
-	d.add(score)
-}
-
 func (d *decoder) ttlField(c *cursor) {
 	at := fieldExpiry(c.number(), d.firstTTL)
 	field, value := c.str(&d.items), c.str(&d.items)
@@ -173,6 +163,9 @@ func (d *decoder) setListpack(b []byte) error  { return d.single(d.addListpack(b
 func (d *decoder) hashListpack(b []byte) error { return d.pairs(d.addListpack(b)) }
 func (d *decoder) hashZiplist(b []byte) error  { return d.pairs(d.addZiplist(b)) }
 func (d *decoder) hashZipmap(b []byte) error   { return d.pairs(d.addZipmap(b)) }
+
+func (d *decoder) zsetListpack(b []byte) error { return d.scores(d.addListpack(b)) }
+func (d *decoder) zsetZiplist(b []byte) error  { return d.scores(d.addZiplist(b)) }
 
 // single completes a collection in one blob whose items are its elements.
 func (d *decoder) single(err error) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -30,6 +31,23 @@ func randomText(r *rand.Rand) []byte {
 	return fmt.Appendf(nil, "text %d", r.IntN(1000))
 }
 
+// randomScore is often a whole number, and any sort of number now and then.
+func randomScore(r *rand.Rand) float64 {
+	switch r.IntN(8) {
+	case 0:
+		return math.Inf(r.IntN(2)*2 - 1)
+	case 1:
+		return r.NormFloat64()
+	case 2:
+		f := math.Float64frombits(r.Uint64())
+		if math.IsNaN(f) {
+			return 0.1
+		}
+		return f
+	}
+	return float64(int64(r.Uint64()) >> r.IntN(64))
+}
+
 // mixed is a store with keys of all types, forms and sizes in several databases.
 func mixed(t testing.TB, keys int) *store.Store {
 	t.Helper()
@@ -46,7 +64,7 @@ func mixed(t testing.TB, keys int) *store.Store {
 		}
 		size := 1 + r.IntN(1<<r.IntN(9))
 		var err error
-		switch r.IntN(5) {
+		switch r.IntN(6) {
 		case 0, 1:
 			v.SetString(k, randomText(r), 0)
 		case 2:
@@ -72,6 +90,12 @@ func mixed(t testing.TB, keys int) *store.Store {
 				elements = append(elements, randomText(r))
 			}
 			_, err = v.AppendElements(k, elements)
+		case 5:
+			var texts [][]byte
+			for range size {
+				texts = append(texts, randomText(r), fmt.Append(nil, randomScore(r)))
+			}
+			_, err = v.AddScored(k, scored(t, texts))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -115,21 +139,26 @@ func TestEncodingsStay(t *testing.T) {
 		return list
 	}
 	want := map[string]string{}
+	sorted := map[string]string{"listpack": "listpack", "hashtable": "skiplist"}
 	s.LockAll()
 	for name, beyond := range map[string]int{"listpack": 0, "hashtable": 1} {
 		want["hash of "+name], want["set of "+name] = name, name
+		want["sorted set of "+name] = sorted[name]
 		_, err := v.SetFields(s.Key([]byte("hash of "+name)), numbered(512+beyond, 2, "f"))
 		_, err2 := v.AddMembers(s.Key([]byte("set of "+name)), numbered(128+beyond, 1, "m"))
-		if err = errors.Join(err, err2); err != nil {
+		_, err3 := v.AddScored(s.Key([]byte("sorted set of "+name)), scored(t, numbered(128+beyond, 2, "")))
+		if err = errors.Join(err, err2, err3); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, length := range map[string]int{"listpack": 64, "hashtable": 65} {
 		want["hash with "+name], want["set with "+name] = name, name
+		want["sorted set with "+name] = sorted[name]
 		long := []byte(strings.Repeat("x", length))
 		_, err := v.SetFields(s.Key([]byte("hash with "+name)), [][]byte{[]byte("f"), long})
 		_, err2 := v.AddMembers(s.Key([]byte("set with "+name)), [][]byte{long})
-		if err = errors.Join(err, err2); err != nil {
+		_, err3 := v.AddScored(s.Key([]byte("sorted set with "+name)), scored(t, [][]byte{long, []byte("1")}))
+		if err = errors.Join(err, err2, err3); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -71,7 +71,8 @@ func FuzzRestore(f *testing.F) {
 		{op(typeSetListpack), listpack("a", "7")}, {op(typeHashPackTTL), uint64(5), listpack("a", "b", "5")},
 		{op(typeHashTTL), uint64(5), 2, 1, "a", "b", 0, "c", "d"}, {op(typeSetIntset), intset(8, -1, 5)},
 		{op(typeList), 2, "a", "b"}, {op(typeListZiplist), ziplist("a", "7")}, {op(typeListQuicklist), 2, ziplist("a"), ziplist()},
-		{op(typeListQuicklist2), 2, 1, "plain", 2, listpack("a", "70000")},
+		{op(typeListQuicklist2), 2, 1, "plain", 2, listpack("a", "70000")}, {op(typeZset), 2, "a", byte(254), "b", byte(3), []byte("1.5")},
+		{op(typeZset2), 1, "a", uint64(1) << 62}, {op(typeZsetZiplist), ziplist("a", "1")}, {op(typeZsetListpack), listpack("a", "inf", "b", "0.1")},
 	} {
 		f.Add(footer(12, assemble(nil, p)...))
 	}

@@ -38,6 +38,9 @@ func TestEncodings(t *testing.T) {
 		quoted = append(quoted, fmt.Sprintf("%q", n))
 	}
 	numberList := strings.Join(quoted, ", ")
+	scores := []string{"a", "-inf", "b", "-1.5", "c", "0", "d", "0.10000000000000001", "e", "3", "f", "9223372036854775807", "7", "inf"}
+	scoresWant := `zset "7" +Inf, "a" -Inf, "b" -1.5, "c" 0, "d" 0.1, "e" 3, "f" 9.223372036854776e+18`
+	bits := math.Float64bits
 	tests := []struct {
 		name  string
 		parts []any
@@ -82,6 +85,14 @@ func TestEncodings(t *testing.T) {
 		{"list of nodes", []any{op(typeListQuicklist2), "k", 4, 2, listpack("b", "a", "b"), 1, longer, 2, listpack(numbers...), 1, []byte{0xC0, 7}},
 			fmt.Sprintf("list %q, %q, %q, %q, %s, %q", "b", "a", "b", longer, numberList, "7")},
 		{"list of nodes, some empty", []any{op(typeListQuicklist2), "k", 3, 2, listpack(), 2, listpack(""), 2, listpack()}, `list ""`},
+		{"sorted set", []any{op(typeZset2), "k", 4, "b", bits(1.5), "a", bits(math.Inf(-1)), []byte{0xC0, 7}, bits(3), "", bits(math.Inf(1))},
+			`zset "" +Inf, "7" 3, "a" -Inf, "b" 1.5`},
+		{"sorted set, scores in text", []any{op(typeZset), "k", 6, "b", byte(3), []byte("1.5"), "a", byte(255), "c", byte(254),
+			"d", byte(2), []byte("-7"), "e", byte(6), []byte("1e+100"), "f", byte(19), []byte("0.10000000000000001")},
+			`zset "a" -Inf, "b" 1.5, "c" +Inf, "d" -7, "e" 1e+100, "f" 0.1`},
+		{"sorted set as ziplist", []any{op(typeZsetZiplist), "k", ziplist(scores...)}, scoresWant},
+		{"sorted set as listpack", []any{op(typeZsetListpack), "k", listpack(scores...)}, scoresWant},
+		{"sorted set as listpack, out of order", []any{op(typeZsetListpack), "k", listpack("z", "2", "a", "1", "b", "2")}, `zset "a" 1, "b" 2, "z" 2`},
 		{"name as integer", []any{op(typeString), []byte{0xC1, 0x2C, 0x01}, "v"}, ""},
 	}
 	for _, test := range tests {
@@ -191,9 +202,6 @@ func foreignValues() map[string][]any {
 	ids := []any{1, 2, 3, 4, 9}
 	module := []byte{0x81, 0, 0, 0, 0, 0, 0, 0, 1}
 	return map[string][]any{
-		"zset/text scores":       {op(typeZset), "k", 3, "a", byte(3), []byte("1.5"), "b", byte(255), "c", byte(253)},
-		"zset/ziplist":           {op(typeZsetZiplist), "k", ziplist("a", "1")},
-		"zset/listpack":          {op(typeZsetListpack), "k", listpack("a", "1")},
 		"stream/1":               stream(typeStream, nil, group(nil, nil)),
 		"stream/2":               stream(typeStream2, ids, group([]any{7}, nil)),
 		"stream/3":               stream(typeStream3, ids, group([]any{7}, ms)),
@@ -260,7 +268,12 @@ func TestRefused(t *testing.T) {
 		{"field twice", file(10, op(typeHash), "k", 2, "f", "v", "f", "v"), `duplicate field in hash "k" in database 0`},
 		{"field twice in a listpack", file(10, op(typeHashListpack), "k", listpack("f", "v", "f", "v")), `duplicate field in hash "k" in database 0`},
 		{"member twice", file(10, op(typeSet), "k", 2, "f", "f"), `duplicate member in set "k" in database 0`},
+		{"member of a sorted set twice", file(10, op(typeZset2), "k", 2, "m", uint64(0), "m", uint64(0)), `duplicate member in sorted set "k" in database 0`},
+		{"member of an old sorted set twice", file(10, op(typeZset), "k", 2, "m", byte(254), "m", byte(255)), "duplicate member in sorted set"},
+		{"member twice in a listpack", file(10, op(typeZsetListpack), "k", listpack("m", "1", "n", "2", "m", "3")), "duplicate member in sorted set"},
+		{"member twice in a ziplist", file(10, op(typeZsetZiplist), "k", ziplist("m", "1", "m", "1")), "duplicate member in sorted set"},
 		{"list twice", file(10, op(typeString), "k", "v", op(typeList), "k", 1, "v"), `duplicate key "k" in database 0`},
+		{"sorted set twice", file(10, op(typeZset2), "k", 1, "m", uint64(0), op(typeZset2), "k", 1, "m", uint64(0)), `duplicate key "k" in database 0`},
 		{"database out of range", file(10, op(opSelectDB), 16), "more databases: it selects number 16"},
 		{"unknown type", file(10, op(60), "k", "v"), "unknown RDB encoding type 60"},
 		{"module preview", file(10, op(typeModulePreGA), "k", "v"), "unknown RDB encoding type 6"},
@@ -268,6 +281,14 @@ func TestRefused(t *testing.T) {
 		{"form of a string", file(10, op(typeString), "k", []byte{0xC4, 1, 2, 3}), "unknown form of a string"},
 		{"string for a number", file(10, op(typeSet), "k", []byte{0xC0, 1}), "a string stands where a number is expected"},
 		{"odd listpack", file(10, op(typeHashListpack), "k", listpack("a", "b", "c")), "a field without a value"},
+		{"odd listpack of scores", file(10, op(typeZsetListpack), "k", listpack("a", "1", "c")), "a member without a score"},
+		{"odd ziplist of scores", file(10, op(typeZsetZiplist), "k", ziplist("a")), "a member without a score"},
+		{"score is text", file(10, op(typeZsetListpack), "k", listpack("a", "b")), "a malformed score"},
+		{"score is not a number", file(10, op(typeZsetListpack), "k", listpack("a", "nan")), "a malformed score"},
+		{"score of NaN bits", file(10, op(typeZset2), "k", 1, "m", math.Float64bits(math.NaN())), "a score that is not a number"},
+		{"score of NaN in text", file(10, op(typeZset), "k", 1, "m", byte(253)), "a score that is not a number"},
+		{"old score is text", file(10, op(typeZset), "k", 1, "m", byte(3), []byte("abc")), "a malformed score"},
+		{"old score is empty", file(10, op(typeZset), "k", 1, "m", byte(0)), "a malformed score"},
 		{"kind of a node", file(10, op(typeListQuicklist2), "k", 1, 3, "x"), "a node of an unknown kind"},
 		{"empty plain node", file(10, op(typeListQuicklist2), "k", 1, 1, ""), "a node without a content"},
 		{"packed node of text", file(10, op(typeListQuicklist2), "k", 1, 2, "abcdefgh"), "listpack has a wrong length"},
@@ -307,9 +328,10 @@ func TestEmpty(t *testing.T) {
 		op(typeHashZiplist), "e", ziplist(), op(typeHashZipmap), "f", zipmap(0), op(typeSetListpack), "g", listpack(),
 		op(typeHashTTL), "h", uint64(0), 0, op(typeList), "i", 0, op(typeListZiplist), "j", ziplist(), op(typeListQuicklist), "k", 0,
 		op(typeListQuicklist), "l", 2, ziplist(), ziplist(), op(typeListQuicklist2), "m", 0, op(typeListQuicklist2), "n", 1, 2, listpack(),
+		op(typeZset), "o", 0, op(typeZset2), "p", 0, op(typeZsetListpack), "q", listpack(), op(typeZsetZiplist), "r", ziplist(),
 		op(typeString), "full", "")
 	s := open(t)
-	if sum, err := load(b, s, LoadOptions{Now: 1000}); err != nil || sum.Keys != 1 || sum.Empty != 14 {
+	if sum, err := load(b, s, LoadOptions{Now: 1000}); err != nil || sum.Keys != 1 || sum.Empty != 18 {
 		t.Fatalf("%+v, %v", sum, err)
 	}
 	compare(t, contents(t, s), map[string]string{"0/full": `string "" until 0`})

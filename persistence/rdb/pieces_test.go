@@ -125,8 +125,8 @@ func TestDamagedLongLists(t *testing.T) {
 	}
 }
 
-// A long list of empty nodes is empty.
-func TestLongEmptyList(t *testing.T) {
+// A long list of empty nodes is empty, and a long sorted set comes with all its scores.
+func TestLongCollections(t *testing.T) {
 	parts := []any{op(typeListQuicklist2), "k", 100_000}
 	for range 100_000 {
 		parts = append(parts, 2, listpack())
@@ -136,6 +136,32 @@ func TestLongEmptyList(t *testing.T) {
 	}
 	if rep, err := check(file(10, parts...)); err != nil || rep.Keys != 1 {
 		t.Fatalf("%+v, %v", rep, err)
+	}
+	for _, typ := range []int{typeZset, typeZset2} {
+		parts = []any{op(typ), "k", 50_000}
+		for i := range 50_000 {
+			parts = append(parts, fmt.Sprint("member ", i))
+			if typ == typeZset {
+				score := fmt.Sprint(i)
+				parts = append(parts, byte(len(score)), []byte(score))
+			} else {
+				parts = append(parts, scored(t, [][]byte{nil, fmt.Append(nil, i)})[1])
+			}
+		}
+		s := open(t)
+		if sum, err := load(file(10, parts...), s, LoadOptions{Clock: 1, Workers: 3}); err != nil || sum.Keys != 1 {
+			t.Fatalf("%+v, %v", sum, err)
+		}
+		got := contents(t, s)["0/k"]
+		for _, want := range []string{`"member 0" 0,`, `"member 49999" 49999`, `"member 12345" 12345,`} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%q is not in %.100s", want, got)
+			}
+		}
+		parts[len(parts)-2-(5-typ)/2] = "member 7"
+		if _, err := load(file(10, parts...), open(t), LoadOptions{Clock: 1}); err == nil || !strings.Contains(err.Error(), "duplicate member in sorted set") {
+			t.Errorf("a member twice: %v", err)
+		}
 	}
 }
 

@@ -12,13 +12,14 @@
 // and strings, or one string that is a listpack, ziplist, zipmap or intset.
 //
 // Written is version 10, the version of Redis 7.0, since no value of larder needs
-// more: strings, hashes as listpack or field by field, sets of integers as intset,
-// other sets member by member, lists as a quicklist of one node or element by element.
-// Strings are integers or compressed under the conditions that Redis has, listpacks have
-// the integers where Redis has them, and LZF takes the same decisions as the code in
-// Redis: a payload of DUMP is the same to the byte, unless it is of a list that is too
-// long for one node. Read are versions 6 (Redis 2.6) to 12 (7.4), every form of strings,
-// hashes, sets and lists. Other types are skipped by their grammar (skip.go) when asked.
+// more: strings, hashes and sorted sets as listpack or element by element, sets of
+// integers as intset, other sets member by member, lists as a quicklist of one node or
+// element by element. Strings are integers or compressed under the conditions that Redis
+// has, listpacks have the integers where Redis has them, and LZF takes the same decisions
+// as the code in Redis: a payload of DUMP is the same to the byte, unless it is of a list
+// that is too long for one node. Read are versions 6 (Redis 2.6) to 12 (7.4), every form
+// of strings, hashes, sets, lists and sorted sets. Other types are skipped by their
+// grammar (skip.go) when asked.
 //
 // # Writing
 //

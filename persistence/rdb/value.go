@@ -32,13 +32,13 @@ type blobs struct {
 	limit int // length of b at most
 
 	// Bound once, since binding a method allocates.
-	addItem, addPair func(item, value []byte) bool
-	addInteger       func(n int64) bool
+	addItem, addPair, addScored func(item, value []byte) bool
+	addInteger                  func(n int64) bool
 }
 
 func newBlobs() *blobs {
 	s := new(blobs)
-	s.addItem, s.addPair, s.addInteger = s.appendItem, s.appendPair, s.appendInteger
+	s.addItem, s.addPair, s.addScored, s.addInteger = s.appendItem, s.appendPair, s.appendScored, s.appendInteger
 	return s
 }
 
@@ -83,6 +83,13 @@ func (s *blobs) list(v *store.Value) (form, bool) {
 	return s.listpack(form{typ: typeListQuicklist2, lead: "\x01\x02"}, v, s.addItem, 1, limit)
 }
 
+func (s *blobs) zset(v *store.Value) (form, bool) {
+	if !v.Packed() {
+		return form{}, false
+	}
+	return s.listpack(form{typ: typeZsetListpack}, v, s.addScored, 2, largePack)
+}
+
 // listpack completes a form with a listpack, to which add adds an element of so many items. It
 // returns false if that would be longer than limit.
 func (s *blobs) listpack(f form, v *store.Value, add func(item, value []byte) bool, items, limit int) (form, bool) {
@@ -104,6 +111,12 @@ func (s *blobs) appendItem(item, _ []byte) bool {
 
 func (s *blobs) appendPair(item, value []byte) bool {
 	s.b = appendListpacked(appendListpacked(s.b, item), value)
+	s.n++
+	return len(s.b) <= s.limit
+}
+
+func (s *blobs) appendScored(item, value []byte) bool {
+	s.b = appendScore(appendListpacked(s.b, item), binary.LittleEndian.Uint64(value))
 	s.n++
 	return len(s.b) <= s.limit
 }
