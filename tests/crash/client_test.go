@@ -189,7 +189,7 @@ func explain(different map[string]bool, s state, held map[string]harness.Value) 
 	for name := range different {
 		want := "nothing"
 		if r := s[name]; r != nil {
-			want = fmt.Sprintf("%s %.60q %v expires %d..%d", r.kind, r.text, r.items, r.earliest, r.latest)
+			want = fmt.Sprintf("%s %.100q expires %d..%d", r.kind, r.data(), r.earliest, r.latest)
 		}
 		fmt.Fprintf(&b, "\n    %s: want %s\n      got %v", name, want, held[name])
 		if b.Len() > 1500 {

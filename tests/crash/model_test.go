@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -16,7 +17,8 @@ import (
 type record struct {
 	kind  string            // as TYPE says
 	text  string            // of a string
-	items map[string]string // of a hash; of a set, with empty values
+	items map[string]string // of a hash; of a set, with empty values; of a sorted set, its scores
+	list  []string
 
 	// When it expires, in Unix milliseconds: a range, as a relative time counts from a moment that only the server knows; 0 is never.
 	earliest, latest int64
@@ -24,7 +26,7 @@ type record struct {
 
 func (r *record) clone() *record {
 	c := *r
-	c.items = maps.Clone(r.items)
+	c.items, c.list = maps.Clone(r.items), slices.Clone(r.list)
 	return &c
 }
 
@@ -36,19 +38,50 @@ func (r *record) matches(v harness.Value) bool {
 	if r.earliest == 0 && v.ExpireAt != -1 || r.earliest != 0 && (v.ExpireAt < r.earliest || v.ExpireAt > r.latest) {
 		return false
 	}
-	if r.kind == "string" {
-		return v.Data == r.text
-	}
-	lines := make([]string, 0, len(r.items))
-	for item, value := range r.items {
-		line := strconv.Quote(item)
-		if r.kind == "hash" {
-			line += " " + strconv.Quote(value)
+	return v.Data == r.data()
+}
+
+// data is the value in the form that harness.Value has.
+func (r *record) data() string {
+	lines := make([]string, 0, len(r.items)+len(r.list))
+	switch r.kind {
+	case "string":
+		return r.text
+	case "hash":
+		for field, value := range r.items {
+			lines = append(lines, strconv.Quote(field)+" "+strconv.Quote(value))
 		}
-		lines = append(lines, line)
+		slices.Sort(lines)
+	case "set":
+		for member := range r.items {
+			lines = append(lines, strconv.Quote(member))
+		}
+		slices.Sort(lines)
+	case "list":
+		for _, element := range r.list {
+			lines = append(lines, strconv.Quote(element))
+		}
+	case "zset":
+		for _, member := range r.ranked() {
+			lines = append(lines, strconv.Quote(member)+" "+r.items[member])
+		}
+	default:
+		panic("BUG: the model does not know a " + r.kind)
 	}
-	slices.Sort(lines)
-	return v.Data == strings.Join(lines, "\n")
+	return strings.Join(lines, "\n")
+}
+
+// score is that of a member, 0 if there is none. All scores are whole numbers.
+func (r *record) score(member string) int {
+	n, _ := strconv.Atoi(r.items[member])
+	return n
+}
+
+// ranked are the members of a sorted set in its order.
+func (r *record) ranked() []string {
+	return slices.SortedFunc(maps.Keys(r.items), func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.score(a), r.score(b)), cmp.Compare(a, b))
+	})
 }
 
 // state is the keys of one client.
@@ -135,6 +168,10 @@ func (s state) apply(args []string, sent time.Time) string {
 			delete(s, name)
 		}
 		return truth(known)
+	case "RPUSH", "LPUSH", "LPOP", "RPOP", "LTRIM":
+		return s.applyList(args)
+	case "ZADD", "ZINCRBY", "ZREM", "ZPOPMIN":
+		return s.applyZset(args)
 	case "EXPIRE":
 		if exists {
 			r.expire("EX", args[2], sent)
@@ -160,6 +197,90 @@ func (s state) apply(args []string, sent time.Time) string {
 		return "+OK\r\n"
 	}
 	panic("BUG: the model does not know " + args[0])
+}
+
+func bulk(text string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text) }
+
+// applyList is apply for the commands of lists.
+func (s state) applyList(args []string) string {
+	name := args[1]
+	r, exists := s[name]
+	switch args[0] {
+	case "RPUSH", "LPUSH":
+		r = s.of(name, "list")
+		if args[0] == "RPUSH" {
+			r.list = append(r.list, args[2])
+		} else {
+			r.list = slices.Insert(r.list, 0, args[2])
+		}
+		return fmt.Sprintf(":%d\r\n", len(r.list))
+	case "LPOP", "RPOP":
+		if !exists {
+			return "$-1\r\n"
+		}
+		i := 0
+		if args[0] == "RPOP" {
+			i = len(r.list) - 1
+		}
+		element := r.list[i]
+		r.list = slices.Delete(r.list, i, i+1)
+		s.dropEmpty(name)
+		return bulk(element)
+	case "LTRIM": // from 1 or from 0, to an index from the front
+		if exists {
+			start, _ := strconv.Atoi(args[2])
+			stop, _ := strconv.Atoi(args[3])
+			r.list = slices.Clone(r.list[min(start, len(r.list)):min(stop+1, len(r.list))])
+			s.dropEmpty(name)
+		}
+		return "+OK\r\n"
+	}
+	panic("BUG: the model does not know " + args[0])
+}
+
+// applyZset is apply for the commands of sorted sets.
+func (s state) applyZset(args []string) string {
+	name := args[1]
+	r, exists := s[name]
+	switch args[0] {
+	case "ZADD":
+		r = s.of(name, "zset")
+		_, known := r.items[args[3]]
+		r.items[args[3]] = args[2]
+		if known {
+			return ":0\r\n"
+		}
+		return ":1\r\n"
+	case "ZINCRBY":
+		r = s.of(name, "zset")
+		n, _ := strconv.Atoi(args[2])
+		r.items[args[3]] = strconv.Itoa(r.score(args[3]) + n)
+		return bulk(r.items[args[3]])
+	case "ZREM":
+		if !exists || r.items[args[2]] == "" {
+			return ":0\r\n"
+		}
+		delete(r.items, args[2])
+		s.dropEmpty(name)
+		return ":1\r\n"
+	case "ZPOPMIN":
+		if !exists {
+			return "*0\r\n"
+		}
+		member := r.ranked()[0]
+		reply := "*2\r\n" + bulk(member) + bulk(r.items[member])
+		delete(r.items, member)
+		s.dropEmpty(name)
+		return reply
+	}
+	panic("BUG: the model does not know " + args[0])
+}
+
+// dropEmpty removes a collection with nothing in it.
+func (s state) dropEmpty(name string) {
+	if r := s[name]; len(r.items) == 0 && len(r.list) == 0 {
+		delete(s, name)
+	}
 }
 
 // slack is how late after it was sent a command may be executed.
@@ -229,10 +350,10 @@ const farFuture = 4_102_444_800_000
 
 func command(rng *rand.Rand, id, n int) []string {
 	key := func(kind string) string { return fmt.Sprintf("%d:%s:%d", id, kind, rng.IntN(20)) }
-	any := func() string { return key([]string{"text", "count", "hash", "set"}[rng.IntN(4)]) }
+	any := func() string { return key([]string{"text", "count", "hash", "set", "list", "zset"}[rng.IntN(6)]) }
 	item, value := strconv.Itoa(rng.IntN(25)), fmt.Sprintf("%d.%s", n, strings.Repeat("v", rng.IntN(60)))
 	at := strconv.FormatInt(farFuture+int64(n), 10)
-	switch rng.IntN(18) {
+	switch rng.IntN(28) {
 	case 0, 1:
 		return []string{"SET", key("text"), value}
 	case 2:
@@ -254,7 +375,7 @@ func command(rng *rand.Rand, id, n int) []string {
 	case 14:
 		return []string{"SREM", key("set"), item}
 	case 15:
-		if kind := []string{"text", "hash", "set"}[rng.IntN(3)]; rng.IntN(3) == 0 {
+		if kind := []string{"text", "hash", "set", "list", "zset"}[rng.IntN(5)]; rng.IntN(3) == 0 {
 			return []string{"RENAME", key(kind), key(kind)}
 		}
 		return []string{"DEL", any()}
@@ -263,6 +384,23 @@ func command(rng *rand.Rand, id, n int) []string {
 			return []string{"EXPIRE", any(), strconv.Itoa(100_000 + n)}
 		}
 		return []string{"PEXPIREAT", any(), at}
+	case 17, 18, 19:
+		return []string{"RPUSH", key("list"), value}
+	case 20:
+		return []string{"LPUSH", key("list"), value}
+	case 21:
+		return []string{[]string{"LPOP", "RPOP"}[rng.IntN(2)], key("list")}
+	case 22:
+		return []string{"LTRIM", key("list"), strconv.Itoa(rng.IntN(2)), strconv.Itoa(rng.IntN(200))}
+	case 23, 24:
+		return []string{"ZADD", key("zset"), strconv.Itoa(n - rng.IntN(100)), item}
+	case 25:
+		return []string{"ZINCRBY", key("zset"), strconv.Itoa(n % 7), item}
+	case 26:
+		if rng.IntN(2) == 0 {
+			return []string{"ZPOPMIN", key("zset")}
+		}
+		return []string{"ZREM", key("zset"), item}
 	}
 	return []string{"PERSIST", any()}
 }

@@ -80,7 +80,7 @@ func (c churner) expiry() []string {
 // call draws one command.
 func (c churner) call() []string {
 	k := c.key()
-	switch c.rng.IntN(30) {
+	switch c.rng.IntN(42) {
 	case 0, 1, 2, 3, 4:
 		return c.stringCall(k)
 	case 5, 6, 7, 8, 9, 10:
@@ -91,6 +91,10 @@ func (c churner) call() []string {
 		return c.expireCall(k)
 	case 21:
 		return []string{"SELECT", c.db()}
+	case 22, 23, 24, 25, 26, 27:
+		return c.listCall(k)
+	case 28, 29, 30, 31, 32, 33:
+		return c.zsetCall(k)
 	}
 	return c.keyCall(k)
 }
@@ -169,6 +173,68 @@ func (c churner) setCall(k string) []string {
 	args := []string{"SADD", k}
 	for range 1 + c.rng.IntN(30) {
 		args = append(args, c.pick(c.element(), c.number()))
+	}
+	return args
+}
+
+func (c churner) listCall(k string) []string {
+	index := func() string { return strconv.Itoa(c.rng.IntN(60) - 30) }
+	switch c.rng.IntN(14) {
+	case 0:
+		return []string{c.pick("LPOP", "RPOP"), k}
+	case 1:
+		return []string{c.pick("LPOP", "RPOP"), k, strconv.Itoa(c.rng.IntN(20))}
+	case 2:
+		return []string{"LINSERT", k, c.pick("BEFORE", "AFTER"), c.element(), c.value()}
+	case 3:
+		return []string{"LSET", k, index(), c.value()}
+	case 4:
+		return []string{"LREM", k, c.pick("0", "1", "-2"), c.element()}
+	case 5:
+		return []string{"LTRIM", k, index(), index()}
+	case 6:
+		return []string{"LMOVE", k, c.key(), c.pick("LEFT", "RIGHT"), c.pick("LEFT", "RIGHT")}
+	case 7:
+		return []string{"RPOPLPUSH", k, c.key()}
+	case 8:
+		return []string{"LMPOP", "2", k, c.key(), c.pick("LEFT", "RIGHT"), "COUNT", strconv.Itoa(1 + c.rng.IntN(5))}
+	}
+	args := []string{c.pick("LPUSH", "RPUSH", "RPUSH", "LPUSHX", "RPUSHX"), k}
+	for range 1 + c.rng.IntN(30) {
+		args = append(args, c.pick(c.element(), c.value()))
+	}
+	return args
+}
+
+func (c churner) score() string { return c.pick(c.float(), c.float(), c.number(), "inf", "-inf", "0") }
+
+func (c churner) zsetCall(k string) []string {
+	rank := func() string { return strconv.Itoa(c.rng.IntN(60) - 30) }
+	switch c.rng.IntN(16) {
+	case 0:
+		return []string{"ZREM", k, c.element(), c.element(), c.element()}
+	case 1:
+		return []string{"ZINCRBY", k, c.score(), c.element()}
+	case 2:
+		return []string{"ZADD", k, c.pick("NX", "XX", "GT", "LT"), c.score(), c.element(), c.score(), c.element()}
+	case 3:
+		return []string{"ZADD", k, "INCR", c.score(), c.element()}
+	case 4:
+		return []string{c.pick("ZPOPMIN", "ZPOPMAX"), k, strconv.Itoa(c.rng.IntN(5))}
+	case 5:
+		return []string{"ZREMRANGEBYRANK", k, rank(), rank()}
+	case 6:
+		return []string{"ZREMRANGEBYSCORE", k, c.float(), c.float()}
+	case 7:
+		return []string{"ZRANGESTORE", k, c.key(), rank(), rank()}
+	case 8:
+		return []string{c.pick("ZUNIONSTORE", "ZINTERSTORE"), k, "2", c.key(), c.key(), "WEIGHTS", "1", c.float()}
+	case 9:
+		return []string{"ZDIFFSTORE", k, "2", c.key(), c.key()}
+	}
+	args := []string{"ZADD", k}
+	for range 1 + c.rng.IntN(30) {
+		args = append(args, c.score(), c.pick(c.element(), c.number()))
 	}
 	return args
 }

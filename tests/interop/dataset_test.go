@@ -38,6 +38,8 @@ func newDataset(rng *rand.Rand, huge bool) *dataset {
 		d.strings(db)
 		d.hashes(db)
 		d.sets(db)
+		d.lists(db)
+		d.zsets(db)
 		d.expiring(db)
 	}
 	d.big()
@@ -123,11 +125,73 @@ func (d *dataset) sets(db int) {
 	}
 }
 
+// lists have elements of every form that a node of a list has in a file, and nodes that were split and merged.
+func (d *dataset) lists(db int) {
+	for _, n := range []int{1, 2, 127, 128, 129, 600, 3000} {
+		args := []string{"RPUSH", fmt.Sprintf("list:%d", n)}
+		for i := range n {
+			args = append(args, fmt.Sprintf("element:%d:%s", i%100, d.random(d.rng.IntN(60))))
+		}
+		d.add(db, args...)
+	}
+	d.add(db, append([]string{"RPUSH", "list:integers"}, integerBorders...)...)
+	d.add(db, append([]string{"LPUSH", "list:integers"}, integerBorders...)...)
+	d.add(db, "RPUSH", "list:empty", "", "", "\x00", "\xff\xfe")
+	for _, n := range lengthBorders {
+		d.add(db, "RPUSH", fmt.Sprintf("list:length:%d", n), d.random(n), "x", strings.Repeat("r", n), "7", words(n))
+	}
+	for i := range 200 {
+		d.add(db, "LPUSH", "list:grown", words(i*7%300), strconv.Itoa(i))
+		d.add(db, "RPUSH", "list:grown", d.random(i%50))
+	}
+	d.add(db, "LINSERT", "list:grown", "BEFORE", "100", "inserted")
+	d.add(db, "LSET", "list:grown", "250", words(9000))
+	d.add(db, "LTRIM", "list:grown", "20", "-30")
+	d.add(db, "LREM", "list:grown", "0", "50")
+}
+
+// scoreBorders are where the form of a score changes: an integer, a text, eight bytes.
+var scoreBorders = []string{
+	"0", "-0", "1", "-1", "12", "13", "127", "128", "4095", "4096", "-4096", "-4097", "32767", "32768", "-8388609", "2147483648", "1.5", "-1.5", "0.1",
+	"3.0000000000000004", "1e15", "1e17", "1e18", "4611686018427387904", "5e18", "-5e18", "1e19", "1e100", "-1e100", "1e-7", "1e-300",
+	"4.9406564584124654e-324", "1.7976931348623157e308", "9007199254740993", "inf", "-inf",
+}
+
+// zsets have every form of a score, many members of one score, and members of every form.
+func (d *dataset) zsets(db int) {
+	for _, n := range []int{1, 2, 127, 128, 129, 600, 3000} {
+		whole, real := []string{"ZADD", fmt.Sprintf("zset:%d", n)}, []string{"ZADD", fmt.Sprintf("zset:real:%d", n)}
+		for i := range n {
+			member := fmt.Sprintf("member:%d:%s", i, d.random(d.rng.IntN(20)))
+			whole = append(whole, strconv.FormatInt(d.rng.Int64N(20)-10, 10), member)
+			real = append(real, strconv.FormatFloat(d.rng.NormFloat64(), 'g', -1, 64), member)
+		}
+		d.add(db, whole...)
+		d.add(db, real...)
+	}
+	scores, integers := []string{"ZADD", "zset:scores"}, []string{"ZADD", "zset:integers"}
+	for i, s := range scoreBorders {
+		scores = append(scores, s, "m"+strconv.Itoa(i))
+		d.add(db, "ZADD", "zset:score:"+s, s, "m")
+	}
+	for i, n := range integerBorders {
+		integers = append(integers, strconv.Itoa(i%7), n)
+	}
+	d.add(db, scores...)
+	d.add(db, integers...)
+	d.add(db, "ZADD", "zset:empty", "1", "", "2", "\x00", "1", "\xff\xfe")
+	for _, n := range lengthBorders {
+		d.add(db, "ZADD", fmt.Sprintf("zset:length:%d", n), "1.25", d.random(n), "-1", "1")
+	}
+	d.add(db, "ZINCRBY", "zset:3000", "0.1", "new")
+	d.add(db, "ZREMRANGEBYRANK", "zset:real:3000", "100", "200")
+}
+
 func (d *dataset) expiring(db int) {
 	for i := range 50 {
 		at := strconv.FormatInt(farFuture+d.rng.Int64N(1_000_000), 10)
 		name := fmt.Sprintf("expires:%d", i)
-		switch i % 3 {
+		switch i % 5 {
 		case 0:
 			d.add(db, "SET", name, d.random(i), "PXAT", at)
 			continue
@@ -135,12 +199,23 @@ func (d *dataset) expiring(db int) {
 			d.add(db, "HSET", name, "f", "v")
 		case 2:
 			d.add(db, "SADD", name, "1", "2", "m")
+		case 3:
+			d.add(db, "RPUSH", name, "1", "2", "m")
+		case 4:
+			d.add(db, "ZADD", name, "1", "2", "3.5", "m")
 		}
 		d.add(db, "PEXPIREAT", name, at)
 	}
 	for i := range 10 {
 		name := fmt.Sprintf("soon:%d", i)
-		d.add(db, "SADD", name, "1")
+		switch i % 3 {
+		case 0:
+			d.add(db, "SADD", name, "1")
+		case 1:
+			d.add(db, "RPUSH", name, "1")
+		case 2:
+			d.add(db, "ZADD", name, "1", "1")
+		}
 		d.add(db, "PEXPIRE", name, strconv.FormatInt(soon.Milliseconds(), 10))
 	}
 }
@@ -151,6 +226,8 @@ func (d *dataset) huge() {
 	d.add(0, "SET", "huge:words", words(size))
 	d.add(0, "HSET", "huge:hash", "f", d.random(size), "g", words(size/5))
 	d.add(0, "SADD", "huge:set", words(size/5), "small")
+	d.add(0, "RPUSH", "huge:list", "small", d.random(size), words(size/5), "small", words(size/50))
+	d.add(0, "ZADD", "huge:zset", "1", words(size/5), "0.5", "small", "1", d.random(size/50))
 }
 
 // big makes collections that are written in pieces.
@@ -158,12 +235,17 @@ func (d *dataset) big() {
 	const elements, step = 60_000, 1000
 	for i := 0; i < elements; i += step {
 		hash, set := []string{"HSET", "big:hash"}, []string{"SADD", "big:set"}
+		list, zset := []string{"RPUSH", "big:list"}, []string{"ZADD", "big:zset"}
 		for j := i; j < i+step; j++ {
 			hash = append(hash, "field:"+strconv.Itoa(j), strconv.Itoa(j*j))
 			set = append(set, "member:"+strconv.Itoa(j))
+			list = append(list, "element:"+strconv.Itoa(j))
+			zset = append(zset, strconv.FormatFloat(float64(j*7919%elements)/8, 'g', -1, 64), "member:"+strconv.Itoa(j))
 		}
 		d.add(0, hash...)
 		d.add(0, set...)
+		d.add(0, list...)
+		d.add(0, zset...)
 	}
 }
 

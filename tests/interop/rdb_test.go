@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bytes"
+	"cmp"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hdt3213/rdb/model"
 	"github.com/hdt3213/rdb/parser"
 
 	"github.com/larderkv/larder/tests/harness"
@@ -25,8 +27,14 @@ var forms = []struct {
 }{
 	{"defaults", nil},
 	{"plain", []string{"rdbcompression no", "rdbchecksum no"}},
-	{"everything small", []string{"hash-max-listpack-entries 4000", "hash-max-listpack-value 100000", "set-max-intset-entries 4000"}},
-	{"everything big", []string{"hash-max-listpack-entries 0", "set-max-intset-entries 0"}},
+	{"everything small", []string{
+		"hash-max-listpack-entries 4000", "hash-max-listpack-value 100000", "set-max-intset-entries 4000",
+		"list-max-listpack-size -5", "zset-max-listpack-entries 4000", "zset-max-listpack-value 100000",
+	}},
+	{"everything big", []string{
+		"hash-max-listpack-entries 0", "set-max-intset-entries 0",
+		"list-max-listpack-size 3", "list-compress-depth 1", "zset-max-listpack-entries 0",
+	}},
 	{"LFU", []string{"maxmemory 10gb", "maxmemory-policy allkeys-lfu"}},
 }
 
@@ -172,6 +180,21 @@ func readRDB(t *testing.T, file string) (keys map[harness.Key]harness.Value, aux
 				lines = append(lines, strconv.Quote(string(member)))
 			}
 			slices.Sort(lines)
+			v.Data = strings.Join(lines, "\n")
+		case *parser.ListObject:
+			var lines []string
+			for _, element := range o.Values {
+				lines = append(lines, strconv.Quote(string(element)))
+			}
+			v.Data = strings.Join(lines, "\n")
+		case *parser.ZSetObject:
+			slices.SortFunc(o.Entries, func(a, b *model.ZSetEntry) int {
+				return cmp.Or(cmp.Compare(a.Score, b.Score), cmp.Compare(a.Member, b.Member))
+			})
+			var lines []string
+			for _, e := range o.Entries {
+				lines = append(lines, strconv.Quote(e.Member)+" "+harness.SameScore(strconv.FormatFloat(e.Score, 'g', -1, 64)))
+			}
 			v.Data = strings.Join(lines, "\n")
 		default:
 			t.Errorf("%q is a %s", o.GetKey(), o.GetType())

@@ -259,20 +259,22 @@ func TestUnknownTypes(t *testing.T) {
 		{0, []string{"ZADD", "the:zset", "1.5", "a", "2", "b"}},
 		{0, []string{"XADD", "the:stream", "1-1", "f", "v"}},
 		{3, []string{"HSET", "hash", "f", "v"}},
-		{3, []string{"ZADD", "expires", "1", "a"}},
+		{3, []string{"XADD", "expires", "1-1", "f", "v"}},
 		{3, []string{"PEXPIREAT", "expires", "4102444800000"}},
 		{3, []string{"SADD", "set", "1", "2"}},
 	})
-	big := []string{"RPUSH", "long"}
 	for range 500 {
-		big = append(big, strings.Repeat("element ", 100))
+		fill(t, redis, []call{{5, []string{"XADD", "long", "*", "f", strings.Repeat("value ", 100)}}})
 	}
-	fill(t, redis, []call{{5, big}, {5, []string{"GEOADD", "geo", "13.3", "38.1", "Palermo"}}, {5, []string{"PFADD", "hll", "a", "b"}}})
+	fill(t, redis, []call{{5, []string{"GEOADD", "geo", "13.3", "38.1", "Palermo"}}, {5, []string{"PFADD", "hll", "a", "b"}}})
 	c := redis.Dial(t)
 	c.MustOK("SAVE")
 	c.BackgroundWork("BGREWRITEAOF")
 	want := map[harness.Key]harness.Value{}
-	for _, k := range []harness.Key{{DB: 0, Name: "text"}, {DB: 3, Name: "hash"}, {DB: 3, Name: "set"}, {DB: 5, Name: "hll"}} {
+	for _, k := range []harness.Key{
+		{DB: 0, Name: "text"}, {DB: 0, Name: "the:list"}, {DB: 0, Name: "the:zset"}, {DB: 3, Name: "hash"}, {DB: 3, Name: "set"},
+		{DB: 5, Name: "geo"}, {DB: 5, Name: "hll"},
+	} {
 		want[k] = harness.Value{}
 	}
 	redis.Kill(t)
@@ -284,8 +286,8 @@ func TestUnknownTypes(t *testing.T) {
 		before := harness.FolderState(t, dir)
 		said := harness.Refusal(t, append(params, "dir "+dir)...)
 		named := false
-		for name, kind := range map[string]string{"the:list": "list", "the:zset": "zset", "the:stream": "stream", "expires": "zset", "long": "list", "geo": "zset"} {
-			named = named || strings.Contains(said, name) && strings.Contains(said, kind)
+		for _, name := range []string{"the:stream", "expires", "long"} {
+			named = named || strings.Contains(said, name) && strings.Contains(said, "stream")
 		}
 		if !named || !strings.Contains(said, "rdb-skip-unknown-types") {
 			t.Errorf("should name a key, its type, and the parameter that leaves it out: %s", said)
@@ -303,8 +305,8 @@ func TestUnknownTypes(t *testing.T) {
 		if len(got) != len(want) {
 			t.Errorf("loaded: %v", got)
 		}
-		if !strings.Contains(s.Log(), "6") {
-			t.Errorf("the log should tell that 6 keys were left out:\n%s", s.Log())
+		if !strings.Contains(s.Log(), "3") {
+			t.Errorf("the log should tell that 3 keys were left out:\n%s", s.Log())
 		}
 	}
 }
@@ -312,13 +314,13 @@ func TestUnknownTypes(t *testing.T) {
 // TestUnknownCommandsInTheLog: a log of Redis with commands that larder does not have is refused, not replayed in part.
 func TestUnknownCommandsInTheLog(t *testing.T) {
 	redis := harness.StartRedis(t, "appendonly yes")
-	fill(t, redis, []call{{0, []string{"SET", "text", "v"}}, {0, []string{"RPUSH", "the:list", "a"}}, {0, []string{"SET", "more", "v"}}})
+	fill(t, redis, []call{{0, []string{"SET", "text", "v"}}, {0, []string{"XADD", "the:stream", "1-1", "f", "v"}}, {0, []string{"SET", "more", "v"}}})
 	redis.Kill(t)
 	if !harness.SubjectIsLarder() {
 		return
 	}
 	before := harness.FolderState(t, redis.Dir)
-	if said := harness.Refusal(t, "appendonly yes", "dir "+redis.Dir); !strings.Contains(strings.ToUpper(said), "RPUSH") {
+	if said := harness.Refusal(t, "appendonly yes", "dir "+redis.Dir); !strings.Contains(strings.ToUpper(said), "XADD") {
 		t.Errorf("should name the command: %s", said)
 	}
 	if after := harness.FolderState(t, redis.Dir); !maps.Equal(before, after) {

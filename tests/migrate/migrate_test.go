@@ -29,6 +29,12 @@ func fill(c *harness.Conn) []string {
 		}
 		return args
 	}
+	scored := func(n int) (args []string) {
+		for i := range n {
+			args = append(args, strconv.FormatFloat(float64(i*7919%1000)/8, 'g', -1, 64), fmt.Sprintf("member%d", i))
+		}
+		return args
+	}
 	c.MustOK("SET", "text", strings.Repeat("some text ", 300))
 	c.MustOK("SET", "number", "-12345")
 	c.MustOK("SET", "nothing", "")
@@ -38,6 +44,12 @@ func fill(c *harness.Conn) []string {
 	c.Do(append([]string{"SADD", "integers"}, members(100, "%d")...)...)
 	c.Do(append([]string{"SADD", "small set"}, members(10, "m%d")...)...)
 	c.Do(append([]string{"SADD", "big set"}, members(3000, "member%d")...)...)
+	c.Do(append([]string{"RPUSH", "small list"}, members(10, "e%d")...)...)
+	c.Do(append([]string{"RPUSH", "big list"}, members(3000, "element%d")...)...)
+	c.Do("RPUSH", "list of long elements", strings.Repeat("long ", 5000), "short", strings.Repeat("x", 30_000))
+	c.Do(append([]string{"ZADD", "small zset"}, scored(10)...)...)
+	c.Do(append([]string{"ZADD", "big zset"}, scored(3000)...)...)
+	c.Do("ZADD", "borders of scores", "inf", "a", "-inf", "b", "1e100", "c", "0.1", "d", "4611686018427387904", "e", "-0", "f")
 	names := c.Do("KEYS", "*").Strings()
 	slices.Sort(names)
 	for i, name := range names {
@@ -61,6 +73,14 @@ func content(t *testing.T, c *harness.Conn) map[string]string {
 			value = c.Do("HGETALL", name).Sorted(2)
 		case "set":
 			value = c.Do("SMEMBERS", name).Sorted(1)
+		case "list":
+			value = strings.Join(c.Do("LRANGE", name, "0", "-1").Strings(), ", ")
+		case "zset":
+			texts := c.Do("ZRANGE", name, "0", "-1", "WITHSCORES").Strings()
+			for i := 1; i < len(texts); i += 2 {
+				texts[i] = harness.SameScore(texts[i])
+			}
+			value = strings.Join(texts, ", ")
 		default:
 			t.Fatalf("%q has the type %s", name, kind)
 		}
