@@ -44,6 +44,20 @@ var payloads = []struct {
 	{"set128", false, [][]string{append([]string{"SADD", "set128"}, numbered(128, "m%d")...)}},
 	{"set129", false, [][]string{append([]string{"SADD", "set129"}, numbered(129, "m%d")...)}},
 	{"setbig", false, [][]string{{"SADD", "setbig", strings.Repeat("m", 65), "12", noise(100)}}},
+	{"list1", true, [][]string{{"RPUSH", "list1", "a"}}},
+	{"listints", true, [][]string{append([]string{"RPUSH", "listints"}, numbered(300, "%d", "-%d0000")...)}},
+	{"list500", true, [][]string{append([]string{"RPUSH", "list500"}, numbered(500, "element%d")...)}},
+	{"list600", false, [][]string{append([]string{"RPUSH", "list600"}, numbered(600, "long element%d")...)}},
+	{"listlong", true, [][]string{{"RPUSH", "listlong", strings.Repeat("the quick brown fox ", 300), noise(300), ""}}},
+	{"listlonger", false, [][]string{{"RPUSH", "listlonger", "a", strings.Repeat("the quick brown fox ", 1000), noise(10000), "b"}}},
+	{"listhuge", false, [][]string{append([]string{"LPUSH", "listhuge"}, numbered(20000, "element%d", "7")...)}},
+	{"zset1", true, [][]string{{"ZADD", "zset1", "1.5", "a"}}},
+	{"zset128", true, [][]string{append([]string{"ZADD", "zset128"}, numbered(128, "%d", "m%d")...)}},
+	{"zset129", false, [][]string{append([]string{"ZADD", "zset129"}, numbered(129, "%d", "m%d")...)}},
+	{"zsetbig", false, [][]string{{"ZADD", "zsetbig", "1", strings.Repeat("m", 65), "0.1", noise(100)}}},
+	{"scores", true, [][]string{{"ZADD", "scores", "1.5", "a", "-inf", "b", "inf", "c", "1e100", "d", "0.1", "e", "-0", "f", "5e18", "g", "3", "7",
+		"4611686018427387904", "h", "-4611686018427387904", "i", "1e-7", "j", "123456789012", "k", "-1.5", "-300", "1e15", "l", "3.0000000000000004", "m"}}},
+	{"zsethuge", false, [][]string{append([]string{"ZADD", "zsethuge"}, numbered(20000, "%d.125", "member%d")...)}},
 	{"huge", false, [][]string{append([]string{"HSET", "huge"}, numbered(20000, "field%d", "value%d")...)}},
 }
 
@@ -78,6 +92,14 @@ func content(c *harness.Conn, key string) string {
 		return c.Do("HGETALL", key).Sorted(2)
 	case "set":
 		return c.Do("SMEMBERS", key).Sorted(1)
+	case "list":
+		return c.Do("LRANGE", key, "0", "-1").Raw
+	case "zset":
+		items := c.Do("ZRANGE", key, "0", "-1", "WITHSCORES").Strings()
+		for i := 1; i < len(items); i += 2 {
+			items[i] = harness.SameScore(items[i])
+		}
+		return strings.Join(items, " ")
 	default:
 		return kind
 	}
