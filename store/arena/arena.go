@@ -49,6 +49,9 @@ func (a *Arena) Mem() []byte { return a.mem }
 // waiting for it.
 func (a *Arena) Prefetch(off uint64) { prefetch(&a.mem[off]) }
 
+// PrefetchRange is Prefetch for all lines of n bytes, n > 0.
+func (a *Arena) PrefetchRange(off uint64, n int) { prefetchRange(&a.mem[off], n) }
+
 // Used is the number of bytes in use, counted in whole slots.
 func (a *Arena) Used() int64 { return a.used }
 

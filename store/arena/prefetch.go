@@ -7,3 +7,8 @@ package arena
 //
 //go:noescape
 func prefetch(p *byte)
+
+// prefetchRange is prefetch for the lines of n bytes, n > 0.
+//
+//go:noescape
+func prefetchRange(p *byte, n int)

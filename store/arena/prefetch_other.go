@@ -4,3 +4,5 @@ package arena
 
 // prefetch does nothing on processors for which it has not been written.
 func prefetch(*byte) {}
+
+func prefetchRange(*byte, int) {}

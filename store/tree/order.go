@@ -65,6 +65,9 @@ func (o *Order) descend(p *path, g *target) (found bool) {
 		i = max(i-1, 0)
 		p.ref[l], p.at[l] = ref, i
 		ref = x.kid(i)
+		if l+1 == o.height {
+			o.prefetchLeaf(ref, int(x.counts()[i]))
+		}
 	}
 	p.ref[o.height] = ref
 	p.at[o.height], found = o.place(o.pairs(ref), g)
@@ -227,4 +230,10 @@ func (o *Order) EachBack(from int, fn func(i int, score float64, ref arena.Ref) 
 		}
 		i = int(o.pairs(p.ref[o.height]).n) - 1
 	}
+}
+
+// prefetchLeaf loads a leaf of n pairs, all lines at once: a search would wait for one after
+// the other.
+func (o *Order) prefetchLeaf(leaf arena.Ref, n int) {
+	o.ar.PrefetchRange(leaf.Off(), pairsSize(n+n/16))
 }

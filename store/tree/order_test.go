@@ -81,12 +81,8 @@ func (m *orderModel) find(e scored) int {
 
 func (m *orderModel) insert(score float64) {
 	m.next = m.next*6364136223846793005 + 1442695040888963407
-	e := scored{score: score, member: string(binary.BigEndian.AppendUint64(nil, m.next)[:1+m.rng.IntN(8)])}
-	for _, is := range m.is {
-		if is.member == e.member {
-			return
-		}
-	}
+	member := binary.BigEndian.AppendUint64(nil, m.next) // no other has these eight bytes
+	e := scored{score: score, member: string(append(member, make([]byte, m.rng.IntN(4))...))}
 	e.ref = m.rec.add([]byte(e.member))
 	m.o.Insert(e.score, e.ref)
 	m.is = slices.Insert(m.is, m.find(e), e)
@@ -232,7 +228,7 @@ func TestOrderAgainstSlice(t *testing.T) {
 			ar := testArena(t)
 			rec := &records{ar: testArena(t)}
 			m := &orderModel{t: t, rng: randtest.New(t), ar: ar, rec: rec, o: NewOrder(ar, rec.member), few: few}
-			for step := range 15_000 {
+			for step := range 8_000 {
 				m.step()
 				if len(m.is) > 8000 {
 					k := m.rng.IntN(len(m.is))
@@ -337,6 +333,22 @@ func TestOrderAllocatesNothing(t *testing.T) {
 	} {
 		if n := testing.AllocsPerRun(1000, fn); n != 0 {
 			t.Errorf("%s allocates %v times", name, n)
+		}
+	}
+}
+
+// At random scores an order grows and shrinks with leaves that are more than two thirds full.
+func TestOrderFill(t *testing.T) {
+	rng := randtest.New(t)
+	o := NewOrder(testArena(t), nil)
+	for n := range 60_000 {
+		o.Insert(rng.Float64(), arena.Ref(n+1))
+	}
+	filled(t, "grown", int64(o.Len())*pairSize, o.Bytes())
+	for o.Len() > 20_000 {
+		o.DeleteRange(rng.IntN(o.Len()), 1, nil)
+		if o.Len()%10_000 == 0 {
+			filled(t, "shrunk", int64(o.Len())*pairSize, o.Bytes())
 		}
 	}
 }

@@ -35,8 +35,8 @@ func (t *tree) pairs(ref arena.Ref) pairs {
 	p := t.at(ref)
 	h := (*head)(p)
 	return pairs{
-		h, unsafe.Slice((*uint64)(unsafe.Add(p, headSize)), int(h.n)),
-		unsafe.Slice((*byte)(unsafe.Add(p, headSize+8*int(h.cap))), refSize*int(h.cap)+pairsPad),
+		h, (*[maxPairs]uint64)(unsafe.Add(p, headSize))[:h.n],
+		(*[maxPairs*refSize + pairsPad]byte)(unsafe.Add(p, headSize+8*int(h.cap)))[:refSize*int(h.cap)+pairsPad],
 	}
 }
 
@@ -74,7 +74,7 @@ func (t *tree) copyPairs(x pairs, i, j, n int) arena.Ref {
 func (x *pairs) insert(i int, key uint64, ref arena.Ref) {
 	n := int(x.n)
 	x.n++
-	x.keys = unsafe.Slice(unsafe.SliceData(x.keys), n+1)
+	x.keys = x.keys[:n+1]
 	copy(x.keys[i+1:], x.keys[i:n])
 	copy(x.refs[refSize*(i+1):], x.refs[refSize*i:refSize*n])
 	x.keys[i] = key

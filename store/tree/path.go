@@ -4,7 +4,7 @@ import "github.com/larderkv/larder/store/arena"
 
 // maxHeight is far above what the references of an arena can fill: neighbours have more
 // than joined() children together.
-const maxHeight = 12
+const maxHeight = 8
 
 // A path leads from the root (level 0) to a leaf (level height). No node knows its parent:
 // a node can be moved or copied by changing one reference.

@@ -120,17 +120,41 @@ func putEntry(b, s []byte) {
 	putReversed(b[n:n+uvarintSize(n)], n)
 }
 
-// seekRun is where entry i of the n entries of a run begins, counted from the nearer end.
+// seekRun is where entry i of the n entries of a run begins, counted from the nearer end. Where
+// entries are as long as the one before, it does not wait for lengths (see needle.find); where
+// they are not, that would take longer, so it gives that up.
 func seekRun(run []byte, n, i int) (off int) {
+	wrong, last := 0, -1 // last is the length byte of the entry before
 	if i <= n/2 {
+		for ; i > 0 && wrong < maxWrong; i-- {
+			if size := int(run[off]); size == last && size < 0x7F {
+				off += last + 2
+			} else {
+				off = skipNext(run, off)
+				last = size
+				wrong++
+			}
+		}
 		for ; i > 0; i-- {
 			off = skipNext(run, off)
 		}
 		return off
 	}
 	off = len(run)
+	for ; i < n && wrong < maxWrong; i++ {
+		if size := int(run[off-1]); size == last && size < 0x80 {
+			off -= last + 1
+		} else {
+			off = skipPrev(run, off)
+			last = size
+			wrong++
+		}
+	}
 	for ; i < n; i++ {
 		off = skipPrev(run, off)
 	}
 	return off
 }
+
+// maxWrong is how often seekRun may be wrong, the first entry included.
+const maxWrong = 4

@@ -93,11 +93,22 @@ func BenchmarkListQueue(b *testing.B) {
 }
 
 func BenchmarkListAt(b *testing.B) {
-	l := bigList(b)
-	rng := rand.New(rand.NewPCG(1, 1))
-	defer cpu(b)()
-	for range b.N {
-		l.At(rng.IntN(million))
+	for _, same := range []bool{true, false} {
+		b.Run(map[bool]string{true: "same-length", false: "any-length"}[same], func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(1, 1))
+			l := NewList(testArena(b))
+			for i := range uint64(million) {
+				s := element(i)
+				if !same {
+					s = append(s, s...)[:10+rng.IntN(21)]
+				}
+				l.PushBack(s)
+			}
+			defer cpu(b)()
+			for range b.N {
+				l.At(rng.IntN(million))
+			}
+		})
 	}
 }
 
