@@ -19,8 +19,14 @@ run: build ## build, and serve on 127.0.0.1:6379 with ./data as the data folder
 	@mkdir -p data
 	bin/larder serve --bind 127.0.0.1 --port 6379 --dir data
 
+# Packages whose tests run with the checks of package invariants: freed memory is overwritten, shards know
+# whether they are locked, and replies are counted. The others run as the server is built.
+CHECKED := ./store/... ./server/engine ./server/commands ./tests/diff ./tests/evict ./tests/linear ./tests/packets
+
 test: tools lint ## install what the tests need, lint, and run all tests (SEED=n repeats a random run)
-	$(GO) test -timeout 30m ./...
+	$(GO) test -timeout 30m -tags invariants $(CHECKED)
+	$(GO) test -timeout 30m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CHECKED))")
+	$(GO) test -run TestShard ./store # sizes, which the tag changes
 
 test-race: tools ## run all tests under the race detector
 	$(GO) test -race -timeout 60m ./...
@@ -29,6 +35,7 @@ lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags invariants ./...
 	$(GO) tool staticcheck ./...
 
 fuzz-short: ## run every fuzz target for FUZZTIME (10s)

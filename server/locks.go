@@ -6,7 +6,7 @@
 //
 //	order lock                                protects
 //	   1  persistence.Manager.shutdown        that one PrepareShutdown runs at a time, to its end
-//	   2  store.shard.mu                      one shard: keys, values, arena, who watches and waits; in order of index
+//	   2  store.shardMutex.Mutex              one shard: keys, values, arena, watches, waiters; in order of index
 //	   3  server/config.Config.mu             changes of parameters, and the hooks that they call
 //	   4  persistence.Manager.applying        the steps of Apply; the lock on the folder
 //	   5  persistence.Manager.mu              the running job, those to come, the outcome of the last

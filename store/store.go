@@ -120,7 +120,7 @@ type Store struct {
 
 type shard struct {
 	// One cache line: what every command looks at.
-	mu       sync.Mutex
+	mu       shardMutex
 	ar       *arena.Arena
 	dbs      []*table   // nil until the database is used
 	interest EventClass // the classes of events that somebody listens to, see feed.go
@@ -171,6 +171,7 @@ func Open(o Options) (*Store, error) {
 	for i := range s.shards {
 		s.shards[i].s, s.shards[i].id = s, int32(i)
 		s.shards[i].ar = heap.NewArena()
+		s.shards[i].ar.SetGuard(s.shards[i].mustBeLocked)
 		s.shards[i].dbs = make([]*table, o.Databases)
 	}
 	s.meter.Store(o.Meter)

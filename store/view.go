@@ -48,10 +48,15 @@ type Entry struct {
 	rec record
 }
 
-func (v *View) shard(k Key) *shard { return &v.Store.shards[k.shard] }
+// shard returns the key's shard, which is locked.
+func (v *View) shard(k Key) *shard {
+	sh := &v.Store.shards[k.shard]
+	sh.mustBeLocked()
+	return sh
+}
 
 // table returns the key's table, nil when the database is empty there.
-func (v *View) table(k Key) *table { return v.Store.shards[k.shard].dbs[v.DB] }
+func (v *View) table(k Key) *table { return v.shard(k).dbs[v.DB] }
 
 // tableForWrite returns the key's table and makes it if need be.
 func (v *View) tableForWrite(k Key) *table {

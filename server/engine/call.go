@@ -24,6 +24,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/larderkv/larder/invariants"
 	"github.com/larderkv/larder/store"
 )
 
@@ -111,6 +112,8 @@ func (c *Ctx) call(spec *Spec) {
 	start := c.Out.Len()
 	if err := c.invoke(spec); err != nil {
 		c.fail(spec, start, err)
+	} else if invariants.Enabled {
+		c.checkReply(spec, start)
 	}
 }
 

@@ -165,6 +165,7 @@ func NewKernel(o Options) (*Kernel, error) {
 	if o.Persist != nil {
 		k.Persist, k.aof, k.journal = o.Persist, o.Persist.Log(), o.Persist.Journal()
 	}
+	k.Store.RequireLocks()
 	k.Store.Listen(store.ClassExpired|store.ClassEvicted, k.removed)
 	return k, nil
 }

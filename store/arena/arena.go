@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/larderkv/larder/invariants"
 )
 
 // Arena allocates blocks for one shard. The shard's lock covers every method.
@@ -25,6 +27,7 @@ type Arena struct {
 	gain  atomic.Int64
 	slack atomic.Int64 // bytes of free slots, to the same precision
 
+	guard guard
 	large []uint32 // first pages of large blocks, so that Reset finds them
 }
 
@@ -91,6 +94,7 @@ func (a *Arena) kindOf(off uint64) int { return int(off >> a.h.rshift) }
 // It panics with ErrExhausted when the address range is used up: the store
 // refuses writes long before (Heap.Exhausted).
 func (a *Arena) Alloc(n int) Ref {
+	a.guard.check()
 	if n > maxSmall {
 		return a.allocLarge(n, largeRound(n))
 	}
@@ -173,6 +177,10 @@ func (a *Arena) grow(c uint8) uint32 {
 
 // Free returns a block. Its size is known from where it lies.
 func (a *Arena) Free(r Ref) {
+	a.guard.check()
+	if invariants.Enabled {
+		a.poison(r)
+	}
 	off := r.Off()
 	kind := a.kindOf(off)
 	if kind == kinds {
@@ -202,6 +210,26 @@ func (a *Arena) Free(r Ref) {
 	d.free = uint16(slot) + 1
 	if d.flags&(flagListed|flagEvacuating) == 0 {
 		a.listLast(l, page)
+	}
+}
+
+// poisonMost is how many bytes of a block are overwritten: those of a large one may never have been
+// touched, and would take memory by that.
+const poisonMost = 64 << 10
+
+// poison overwrites a block that is being freed.
+func (a *Arena) poison(r Ref) {
+	off, size := r.Off(), uint64(a.Footprint(r))
+	if a.kindOf(off) == kinds {
+		size -= off % largePage // a block that was accepted begins behind the page's beginning
+	}
+	a.overwrite(off, size)
+}
+
+func (a *Arena) overwrite(off, size uint64) {
+	b := a.mem[off : off+min(size, poisonMost)]
+	for i := range b {
+		b[i] = invariants.Poison
 	}
 }
 
@@ -269,6 +297,7 @@ func (a *Arena) charge(bytes int64) {
 // Resize tells that a large block now uses n bytes of its capacity. Memory
 // past the end goes back to the system. For small blocks it does nothing.
 func (a *Arena) Resize(r Ref, n int) {
+	a.guard.check()
 	off := r.Off()
 	if a.kindOf(off) != kinds {
 		return
@@ -298,15 +327,22 @@ func (a *Arena) freeLarge(page uint32) {
 
 // Reset frees every block at once, in time proportional to the spans.
 func (a *Arena) Reset() {
+	a.guard.check()
 	for c := range a.spans {
 		l := &a.spans[c]
 		for _, page := range l.all {
+			if invariants.Enabled {
+				a.overwrite(uint64(page)<<descShift, uint64(1)<<spanShift[sizeClasses.class[c].kind])
+			}
 			a.desc[page] = desc{}
 		}
 		a.h.giveSpans(sizeClasses.class[c].kind, l.all...)
 		*l = list{}
 	}
 	for _, page := range a.large {
+		if invariants.Enabled {
+			a.overwrite(uint64(page)<<descShift, uint64(a.desc[page].prev)<<12)
+		}
 		a.h.giveLarge(page, a.desc[page].next, int64(a.desc[page].prev)<<12)
 	}
 	a.large = nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/larderkv/larder/invariants"
 	"github.com/larderkv/larder/tests/randtest"
 )
 
@@ -192,4 +193,23 @@ func TestWritesFitUntilExhausted(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// TestFreedIsPoisoned: with the tag invariants a freed block no longer says what it said.
+func TestFreedIsPoisoned(t *testing.T) {
+	h := testHeap(t)
+	a := h.NewArena()
+	keep := a.Alloc(100)
+	for _, n := range []int{24, 100, 5000, 100_000} {
+		r := a.Alloc(n)
+		b := a.Bytes(r, n)
+		for i := range b {
+			b[i] = 'x'
+		}
+		a.Free(r)
+		if kept := bytes.IndexByte(b[:min(n, poisonMost)], 'x') >= 0; kept == invariants.Enabled {
+			t.Errorf("%d bytes: the old ones are there: %v", n, kept)
+		}
+	}
+	a.Free(keep)
 }

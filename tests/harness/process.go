@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/larderkv/larder/invariants"
 )
 
 // Server is a running server under test: larder in this process, the larder binary, or redis-server as the oracle.
@@ -94,7 +96,11 @@ func Binary(t testing.TB) string {
 			return
 		}
 		binary.path = filepath.Join(binary.dir, "larder")
-		build := exec.Command("go", "build", "-o", binary.path, "./cmd/larder")
+		args := []string{"build", "-o", binary.path}
+		if invariants.Enabled { // the test is built with that tag
+			args = append(args, "-tags", "invariants")
+		}
+		build := exec.Command("go", append(args, "./cmd/larder")...)
 		build.Dir = root
 		if out, err := build.CombinedOutput(); err != nil {
 			binary.err = fmt.Errorf("go build ./cmd/larder: %w\n%s", err, out)

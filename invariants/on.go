@@ -1,0 +1,6 @@
+//go:build invariants
+
+package invariants
+
+// Enabled: the checks are made.
+const Enabled = true
