@@ -201,7 +201,7 @@ func (w *world) change() {
 func (w *world) command() (db int, args []string) {
 	r := w.rng
 	n := func(kind string, keys int) string { return fmt.Sprintf("%s%d", kind, r.IntN(keys)) }
-	switch r.IntN(14) {
+	switch r.IntN(18) {
 	case 0, 1, 2:
 		args = []string{"SET", n("s", 8), fmt.Sprintf("%0*d", 1+r.IntN(300), r.IntN(1000))}
 	case 3:
@@ -223,10 +223,22 @@ func (w *world) command() (db int, args []string) {
 	case 9:
 		args = []string{"SREM", n("t", 2), n("member", 1000)}
 	case 10, 11:
-		args = []string{"DEL", n([]string{"s", "h", "t", "i"}[r.IntN(4)], 2)}
+		args = []string{"DEL", n([]string{"s", "h", "t", "i", "l", "z"}[r.IntN(6)], 2)}
+	case 12:
+		args = []string{"RPUSH", n("l", 2)}
+		for range 1 + r.IntN(200) {
+			args = append(args, n("element", 1000))
+		}
+	case 13:
+		args = []string{"LPOP", n("l", 2)}
+	case 14:
+		args = []string{"ZADD", n("z", 2)}
+		for range 1 + r.IntN(100) {
+			args = append(args, strconv.FormatFloat(float64(r.IntN(1000))/10, 'g', -1, 64), n("member", 300))
+		}
 	default:
 		at := w.clock.Now().Add(time.Duration(1+r.IntN(5000)) * time.Millisecond)
-		args = []string{"PEXPIREAT", n([]string{"s", "h", "t", "i"}[r.IntN(4)], 2), strconv.FormatInt(at.UnixMilli(), 10)}
+		args = []string{"PEXPIREAT", n([]string{"s", "h", "t", "i", "l", "z"}[r.IntN(6)], 2), strconv.FormatInt(at.UnixMilli(), 10)}
 	}
 	return r.IntN(3), args
 }

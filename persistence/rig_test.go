@@ -2,11 +2,13 @@ package persistence
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -417,6 +419,24 @@ func apply(v *store.View, args [][]byte) {
 		_, err = v.SetFields(k, args[2:])
 	case "SADD":
 		_, err = v.AddMembers(k, args[2:])
+	case "RPUSH":
+		_, err = v.PushElements(k, store.Back, args[2:])
+	case "LPOP":
+		if l, ok, e := v.WriteList(k); ok {
+			l.Pop(store.Front, 1, func([]byte) {})
+		} else {
+			err = e
+		}
+	case "ZADD":
+		var pairs []store.Scored
+		for i := 2; i < len(args) && err == nil; i += 2 {
+			var score float64
+			score, err = strconv.ParseFloat(string(args[i]), 64)
+			pairs = append(pairs, store.Scored{Member: args[i+1], Score: score})
+		}
+		if err == nil {
+			_, err = v.SetScores(k, pairs, 0)
+		}
 	case "HDEL":
 		if h, ok, e := v.WriteHash(k); ok {
 			h.Delete(args[2:])
@@ -472,7 +492,8 @@ func replayer(st *store.Store, c *clock, dirty func(int64)) func([]aof.Command) 
 // value is what a key holds. It is not changed once a model has it.
 type value struct {
 	text   string
-	items  map[string]string // of a hash or, with empty values, a set
+	items  map[string]string // of a hash; of a set, with empty values; of a sorted set, the bytes of its scores
+	list   []string
 	expire int64
 }
 
@@ -491,7 +512,7 @@ func (m model) apply(now int64, db int, args []string) {
 	if old != nil {
 		*next = *old
 		next.items = maps.Clone(old.items)
-	} else if args[0] == "HDEL" || args[0] == "SREM" || args[0] == "DEL" || args[0] == "PEXPIREAT" {
+	} else if args[0] == "HDEL" || args[0] == "LPOP" || args[0] == "SREM" || args[0] == "DEL" || args[0] == "PEXPIREAT" {
 		return
 	}
 	if next.items == nil {
@@ -507,6 +528,18 @@ func (m model) apply(now int64, db int, args []string) {
 	case "SADD":
 		for _, a := range args[2:] {
 			next.items[a] = ""
+		}
+	case "RPUSH":
+		next.list = slices.Concat(next.list, args[2:])
+	case "LPOP":
+		if next.list = next.list[1:]; len(next.list) == 0 {
+			delete(m, name)
+			return
+		}
+	case "ZADD":
+		for i := 2; i < len(args); i += 2 {
+			score, _ := strconv.ParseFloat(args[i], 64)
+			next.items[args[i+1]] = string(binary.LittleEndian.AppendUint64(nil, math.Float64bits(score)))
 		}
 	case "HDEL", "SREM":
 		for _, a := range args[2:] {
@@ -540,6 +573,8 @@ func differ(want, got model, now int64) string {
 			return fmt.Sprintf("key %q holds %.40q, not %.40q", name, g.text, w.text)
 		case w.expire != g.expire:
 			return fmt.Sprintf("key %q expires at %d, not %d", name, g.expire, w.expire)
+		case !slices.Equal(w.list, g.list):
+			return fmt.Sprintf("key %q is a list of %d elements that are not the %d it should have", name, len(g.list), len(w.list))
 		case !maps.Equal(w.items, g.items):
 			return fmt.Sprintf("key %q has %d elements that are not the %d it should have", name, len(g.items), len(w.items))
 		}
@@ -556,10 +591,11 @@ func differ(want, got model, now int64) string {
 type collector struct {
 	found model
 	at    *value
+	typ   store.Type
 }
 
 func (c *collector) put(k *store.SnapshotKey) {
-	c.at = &value{expire: k.ExpireAt}
+	c.at, c.typ = &value{expire: k.ExpireAt, items: map[string]string{}}, k.Type
 	c.found[fmt.Sprintf("%d %s", k.DB, k.Name)] = c.at
 }
 
@@ -570,10 +606,8 @@ func (c *collector) Key(k *store.SnapshotKey, v *store.Value) error {
 		c.at.text = string(v.Text())
 		return nil
 	}
-	c.at.items = map[string]string{}
 	v.Each(func(item, value []byte) bool {
-		c.at.items[string(item)] = string(value)
-		return true
+		return c.Element(item, value) == nil
 	})
 	return nil
 }
@@ -581,12 +615,15 @@ func (c *collector) Key(k *store.SnapshotKey, v *store.Value) error {
 // Begin implements store.Sink.
 func (c *collector) Begin(k *store.SnapshotKey, _ int) error {
 	c.put(k)
-	c.at.items = map[string]string{}
 	return nil
 }
 
 // Element implements store.Sink.
 func (c *collector) Element(item, value []byte) error {
+	if c.typ == store.TypeList {
+		c.at.list = append(c.at.list, string(item))
+		return nil
+	}
 	c.at.items[string(item)] = string(value)
 	return nil
 }

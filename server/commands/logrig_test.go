@@ -159,6 +159,8 @@ func describe(v *store.Value) string {
 			return true
 		})
 	}
-	slices.Sort(items)
+	if v.Type() != store.TypeList {
+		slices.Sort(items)
+	}
 	return strings.Join(items, " ")
 }

@@ -31,6 +31,10 @@ var writes = []string{
 	"HSET k m v m v", "HSETNX k m v", "HINCRBY k m n", "HINCRBYFLOAT k m 0.1", "HDEL k m m", "HMSET k m v",
 	"SADD k m m m", "SREM k m m", "SPOP k", "SPOP k 2", "SPOP k 20", "SMOVE k k m", "SINTERSTORE k k k", "SUNIONSTORE k k k", "SDIFFSTORE k k k",
 	"SUNIONSTORE k k k k", "GET k", "TTL k",
+	"LPUSH k v v", "RPUSH k m m m m", "RPUSHX k m v", "LPOP k", "RPOP k 2", "LINSERT k BEFORE m v", "LSET k 0 v", "LREM k 0 m", "LTRIM k 0 9",
+	"LMOVE k k LEFT RIGHT", "RPOPLPUSH k k", "LMPOP 1 k LEFT COUNT 2",
+	"ZADD k n m n m n m", "ZADD k GT n m", "ZADD k INCR n m", "ZINCRBY k 0.1 m", "ZREM k m m", "ZPOPMIN k", "ZPOPMAX k 2", "ZMPOP 1 k MIN",
+	"ZREMRANGEBYRANK k 0 1", "ZREMRANGEBYSCORE k n n", "ZRANGESTORE k k 0 3", "ZUNIONSTORE k 2 k k", "ZINTERSTORE k 2 k k", "ZDIFFSTORE k 2 k k",
 }
 
 // rare writes would leave little behind if they came as often as the others.
