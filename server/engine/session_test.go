@@ -190,6 +190,12 @@ func rigCommands(resumes *sync.Map) []Spec {
 				resumes.Store(name, resume)
 			}, limit, func(c *Ctx) error { c.Out.Status("resumed " + name); return nil })
 		}},
+		{Name: "push", Arity: -3, Flags: Write | DenyOOM, Keys: []KeySpec{Key(1, RW)}, Handler: func(c *Ctx) error {
+			n, err := c.PushElements(c.Keys[0], store.Back, c.Args[2:])
+			c.Out.Int(int64(n))
+			return err
+		}},
+		{Name: "take", Arity: -3, Flags: Write | DenyOOM | Blocking, Keys: []KeySpec{KeyRange(1, -2, 1, RW)}, Handler: takeOrWait},
 		{Name: "big", Arity: 1, Handler: func(c *Ctx) error { c.Out.Bulk(make([]byte, outputBound/2)); return nil }},
 		{Name: "configure", Arity: 3, Handler: func(c *Ctx) error {
 			c.Out.OK()
@@ -226,6 +232,29 @@ func rigCommands(resumes *sync.Map) []Spec {
 		{Name: "unwatch", Arity: 1, Handler: (*Ctx).Unwatch},
 		{Name: "client", Arity: -2, Subcommands: []Spec{{Name: "id", Arity: 2, Handler: status}}},
 	}
+}
+
+// takeOrWait is TAKE key [key ...] ms: the first element of the first list, or a wait.
+func takeOrWait(c *Ctx) error {
+	ms, err := strconv.Atoi(string(c.Args[len(c.Args)-1]))
+	if err != nil {
+		return ErrTimeout
+	}
+	for _, k := range c.Keys {
+		l, ok, err := c.WriteList(k)
+		switch {
+		case err != nil && !c.Waited():
+			return err
+		case ok:
+			l.Pop(store.Front, 1, c.Out.Bulk)
+			c.Effect([]byte("LPOP"), k.Name)
+			return nil
+		}
+	}
+	return c.WaitForKeys(c.Keys, store.TypeList, time.Duration(ms)*time.Millisecond, func(c *Ctx) error {
+		c.Out.NullArray()
+		return nil
+	})
 }
 
 // client is one session.

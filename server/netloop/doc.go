@@ -41,6 +41,14 @@
 // buffer, or 256 KiB behind a long leftover, and what a session does before it yields: a client
 // that always wants more delays another one by one turn.
 //
+// # Resuming
+//
+// A session that waits (Block) is resumed by a notice if another goroutine says so, which costs an
+// eventfd and a round. One session of the loop may resume another without both (Conn.ResumeAfter,
+// Again): the push of one client is the pop of another, and that client is to be served before
+// anything else happens. The loop ends the turn that it is in, runs those that were named, and goes
+// on with the same input. Their replies leave first.
+//
 // # Commit
 //
 // No byte of a reply leaves before Options.Commit has succeeded after the turn that wrote it. For

@@ -30,12 +30,16 @@ const pause = 64 << 10
 //	big N     answers N bytes
 //	len N     is followed by N bytes; answers how many of them are x
 //	block     waits for Resume, then answers resumed
+//	name X    is what hand calls this connection; answers X
+//	hand X..  has those connections resumed before the next request; answers how many can be
+//	first X   likewise, and before those that were named earlier
 //	read X    answers X, having changed nothing
 //	quit      answers bye and closes
 //	now       closes
 type lineSession struct {
 	server   *testServer
 	conn     Conn
+	name     string
 	requests atomic.Int64
 	inData   atomic.Bool
 	changed  bool // by the last turn
@@ -90,10 +94,34 @@ func (s *lineSession) Data(in, out []byte) (taken int, newOut []byte, next Actio
 		}
 		taken += size
 		s.requests.Add(1)
-		if out, next = s.simple(string(verb), arg, out); next != Wait {
+		s.server.note(string(rest[:end]))
+		if string(verb) == "hand" || string(verb) == "first" {
+			out, next = s.hand(strings.Fields(string(arg)), string(verb) == "first", out)
+		} else {
+			out, next = s.simple(string(verb), arg, out)
+		}
+		if next != Wait {
 			return taken, out, next
 		}
 	}
+}
+
+// hand has others resumed.
+func (s *lineSession) hand(names []string, first bool, out []byte) ([]byte, Action) {
+	n := 0
+	for _, name := range names {
+		other, _ := s.server.names.Load(name)
+		if s.conn.ResumeAfter(other.(*lineSession).conn, first) {
+			n++
+		} else {
+			other.(*lineSession).conn.Resume()
+		}
+	}
+	out = fmt.Appendf(out, "%d\n", n)
+	if n > 0 {
+		return out, Again
+	}
+	return out, Wait
 }
 
 func (s *lineSession) simple(verb string, arg, out []byte) ([]byte, Action) {
@@ -109,6 +137,10 @@ func (s *lineSession) simple(verb string, arg, out []byte) ([]byte, Action) {
 		return append(append(out, bytes.Repeat([]byte{'x'}, n)...), '\n'), Wait
 	case "block":
 		return out, Block
+	case "name":
+		s.name = string(arg)
+		s.server.names.Store(s.name, s)
+		return append(append(out, arg...), '\n'), Wait
 	case "quit":
 		return append(out, "bye\n"...), CloseAfterFlush
 	case "now":
@@ -121,6 +153,7 @@ func (s *lineSession) Resumed(out []byte) ([]byte, Action) {
 	s.enter()
 	defer s.leave()
 	s.changed = true
+	s.server.note("resumed " + s.name)
 	return append(out, "resumed\n"...), Wait
 }
 
@@ -145,8 +178,20 @@ type testServer struct {
 	refuse  atomic.Bool
 	wrap    atomic.Value // func(*lineSession) Session; nil: the session itself
 
+	names sync.Map // *lineSession by its name
+
 	mu       sync.Mutex
 	sessions map[string]*lineSession // by the client's address
+	notes    []string                // what sessions have done, if it is wanted
+	noting   bool
+}
+
+func (s *testServer) note(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.noting {
+		s.notes = append(s.notes, what)
+	}
 }
 
 type network struct {

@@ -1,0 +1,48 @@
+package blocking
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/larderkv/larder/tests/harness"
+)
+
+// TestMemoryOfWaiting: ten thousand clients that wait, each for a key of its own and with a time limit, take a few hundred
+// bytes more than ten thousand that have said PING.
+func TestMemoryOfWaiting(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens ten thousand connections")
+	}
+	const n, most = 10_000, 700
+	s := harness.StartBinary(t, "maxclients 11000")
+	b := &bench{s.Dial(t), t, s}
+	conns := make([]*harness.Conn, n)
+	for i := range conns {
+		conns[i] = s.Dial(t)
+		conns[i].Do("PING")
+	}
+	b.Do("MEMORY", "PURGE")
+	idle, told := s.RSS(t), b.number("memory", "mem_clients_normal")
+	for i, c := range conns {
+		c.Send("BLPOP", fmt.Sprintf("queue:%010d", i), "1000")
+	}
+	b.untilBlocked(n)
+	b.Do("MEMORY", "PURGE")
+	waiting, tells := s.RSS(t), b.number("memory", "mem_clients_normal")
+	each, counted := float64(waiting-idle)/n, float64(tells-told)/n
+	t.Logf("%.0f bytes resident for an idle client, %.0f more for one that waits, %.0f of them counted", float64(idle)/n, each, counted)
+	if each > most {
+		t.Errorf("a client that waits takes %.0f bytes more than an idle one", each)
+	}
+	if counted < each/2 || counted > 2*each {
+		t.Errorf("%.0f bytes are counted for it", counted)
+	}
+	b.Do("MULTI")
+	for i := range conns {
+		b.Do("RPUSH", fmt.Sprintf("queue:%010d", i), "x")
+	}
+	b.Do("EXEC")
+	for i, c := range conns {
+		read(t, c, popped(fmt.Sprintf("queue:%010d", i), "x"))
+	}
+}
