@@ -232,6 +232,10 @@ func (l *List) Positions(s []byte, from End, most int, fn func(i int) bool) {
 	if most == 0 || most > size {
 		most = size
 	}
+	if l.b != nil && most == size {
+		l.b.positions(s, from, fn)
+		return
+	}
 	if from == Front {
 		i := -1
 		l.Range(0, most, func(element []byte) bool {

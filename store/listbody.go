@@ -81,6 +81,19 @@ func (b *listBody) remove(s []byte, from End, most int) (removed int) {
 	return removed
 }
 
+// positions finds all elements that equal s, from an end on, until fn returns false.
+func (b *listBody) positions(s []byte, from End, fn func(i int) bool) {
+	i, step := 0, 1
+	if from == Back {
+		i, step = b.tree.Len()-1, -1
+	}
+	for ; ; i += step {
+		if i = b.tree.Find(s, i, from == Back); i < 0 || !fn(i) {
+			return
+		}
+	}
+}
+
 // came and goes keep exact up to date.
 func (b *listBody) came(s []byte) {
 	if b.exact > 0 {
@@ -149,11 +162,11 @@ func (b *listBody) collect(c *chunk, w *bodyWalk, quiet bool) (done bool) {
 }
 
 // takeRun takes the n elements of a run that stays where and as it is until the next chunk.
-func (c *chunk) takeRun(run []byte, n int) {
+func (c *chunk) takeRun(run tree.Run, n int) {
 	for off := 0; n > 0; n-- {
 		var it item
 		it.place = inRun
-		it.run, off = tree.NextRun(run, off)
+		it.run, off = run.Next(off)
 		it.rec.klen = len(it.run)
 		c.items = append(c.items, it)
 	}

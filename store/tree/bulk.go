@@ -22,17 +22,17 @@ func (l *List) AppendRun(run []byte, n int) {
 			end = next
 			k++
 		}
-		l.appendLeaf(run[:end], k)
+		l.appendLeaf(Run{b: run[:end]}, k)
 		run, n = run[end:], n-k
 	}
 }
 
-// appendLeaf adds a leaf with the n elements of a run.
-func (l *List) appendLeaf(run []byte, n int) {
-	ref, x := l.newLeaf(len(run))
-	x.n, x.end = uint32(n), x.start+uint32(len(run))
-	copy(x.run(), run)
-	l.data += int64(len(run))
+// appendLeaf adds a leaf with n elements.
+func (l *List) appendLeaf(r Run, n int) {
+	ref, x := l.newLeaf(len(r.b))
+	x.n, x.end, x.width = uint32(n), x.start+uint32(len(r.b)), uint32(r.width)
+	copy(x.bytes(), r.b)
+	l.data += int64(r.asEntries(len(r.b)))
 	if l.n == 0 {
 		l.setRoot(ref, n)
 		return
@@ -50,8 +50,8 @@ func (l *List) Clone(ar *arena.Arena) *List {
 	c := NewList(ar)
 	c.room, c.entries = l.room, l.entries
 	for i := 0; i < l.n; {
-		run, n := l.Leaf(i)
-		c.appendLeaf(run, n)
+		r, n := l.Leaf(i)
+		c.appendLeaf(r, n)
 		i += n
 	}
 	return c

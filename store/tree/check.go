@@ -74,11 +74,11 @@ func (l *List) Check() error {
 		if x.n == 0 || x.start < leafHeadSize || x.start > x.end || x.end > x.cap || int(x.cap) > l.ar.Footprint(ref) {
 			return e, fmt.Errorf("leaf of %d elements from %d to %d of %d bytes", x.n, x.start, x.end, x.cap)
 		}
-		run, n := x.run(), 0
-		data += int64(len(run))
-		for off := 0; off < len(run); n++ {
-			s, next := NextRun(run, off)
-			if _, prev := PrevRun(run, next); prev != off || next-off != EntrySize(len(s)) {
+		r, n := x.run(), 0
+		for off := 0; off < len(r.b); n++ {
+			s, next := r.Next(off)
+			data += int64(EntrySize(len(s)))
+			if _, prev := r.prev(next); prev != off || next-off != r.sizeOf(len(s)) {
 				return e, fmt.Errorf("entry from %d to %d begins at %d seen from its end", off, next, prev)
 			}
 			off = next

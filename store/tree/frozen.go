@@ -100,10 +100,10 @@ func (t *tree) shared(ref arena.Ref) bool {
 	return t.frozen != nil && (*head)(t.at(ref)).epoch != t.epoch
 }
 
-// FrozenLeaf returns the elements of one leaf of the frozen version from element pos on, as
-// a run, and their number. The bytes are valid until Thaw, without the lock too; so is the
+// FrozenLeaf returns the elements of one leaf of the frozen version from element pos on, and
+// their number. The bytes are valid until Thaw, without the lock too; so is the
 // call, but for Freeze and Thaw.
-func (l *List) FrozenLeaf(pos int) (run []byte, n int) {
+func (l *List) FrozenLeaf(pos int) (r Run, n int) {
 	v := &List{tree: tree{mem: l.mem, arrays: l.arrays, root: l.frozen.root, height: l.frozen.height, n: l.frozen.n}}
 	var p path
 	v.seek(&p, pos)

@@ -9,7 +9,7 @@ type List struct {
 	tree
 	room    int   // longest run of a leaf, in bytes
 	entries int   // most elements of a leaf
-	data    int64 // bytes of all runs
+	data    int64 // bytes of all elements as entries
 }
 
 // DefaultLeaf is the size of a full leaf, in bytes.
@@ -37,7 +37,7 @@ func (l *List) SetLimit(bytes, entries int) {
 	l.entries = min(max(entries, 1), maxEntries)
 }
 
-// DataBytes is the sum of the entries' sizes (EntrySize).
+// DataBytes is the number of bytes of the elements as entries of one run (EntrySize).
 func (l *List) DataBytes() int64 { return l.data }
 
 // At returns an element.
@@ -45,8 +45,8 @@ func (l *List) At(i int) []byte {
 	var p path
 	l.seek(&p, i)
 	x := l.leaf(p.ref[l.height])
-	run := x.run()
-	s, _ := NextRun(run, seekRun(run, int(x.n), p.at[l.height]))
+	r := x.run()
+	s, _ := r.Next(r.seek(int(x.n), p.at[l.height]))
 	return s
 }
 
@@ -69,54 +69,59 @@ func (l *List) push(s []byte, front bool) {
 	}
 	l.own(&p)
 	l.add(&p, 1)
-	size := EntrySize(len(s))
-	x, ok := l.roomAtEnd(&p, size, front)
+	x, ok := l.roomAtEnd(&p, len(s), front)
 	if !ok {
 		l.addLeaf(&p, s, front)
 		return
 	}
 	x.n++
-	l.data += int64(size)
+	l.data += int64(EntrySize(len(s)))
+	r := x.run()
+	size := uint32(r.sizeOf(len(s)))
 	if front {
-		x.start -= uint32(size)
-		putEntry(x.block[x.start:], s)
+		x.start -= size
+		r.put(x.block[x.start:], s)
 		return
 	}
-	putEntry(x.block[x.end:], s)
-	x.end += uint32(size)
+	r.put(x.block[x.end:], s)
+	x.end += size
 }
 
 // first makes the first leaf.
 func (l *List) first(s []byte) {
-	size := EntrySize(len(s))
-	ref, x := l.newLeaf(max(size, min(firstRoom, l.room)))
-	l.fill(x, s)
+	ref := l.only(s, firstRoom)
 	l.setRoot(ref, 1)
 }
 
-// fill puts the only element into a new leaf.
-func (l *List) fill(x leaf, s []byte) {
-	size := EntrySize(len(s))
-	x.n, x.end = 1, x.start+uint32(size)
-	putEntry(x.run(), s)
-	l.data += int64(size)
+// only makes a leaf of one element, with room for so many bytes if the limit allows it.
+func (l *List) only(s []byte, room int) arena.Ref {
+	ref, x := l.newLeaf(max(EntrySize(len(s)), min(room, l.room)))
+	x.n, x.width = 1, uint32(len(s)) // an empty one is an entry
+	r := x.run()
+	x.end = x.start + uint32(r.sizeOf(len(s)))
+	r.put(x.bytes(), s)
+	l.data += int64(EntrySize(len(s)))
+	return ref
 }
 
-// roomAtEnd makes room for an entry of size bytes before or behind the run of the path's leaf.
+// roomAtEnd makes room for an element of n bytes before or behind the run of the path's leaf.
 // A block that has no room there but is half empty (a queue's, whose other end is popped) has
 // its run moved, one below the limit gets twice the size. It returns false if the leaf is full.
-func (l *List) roomAtEnd(p *path, size int, front bool) (x leaf, ok bool) {
-	ref := p.ref[l.height]
-	x = l.leaf(ref)
+func (l *List) roomAtEnd(p *path, n int, front bool) (x leaf, ok bool) {
+	x = l.leaf(p.ref[l.height])
+	if !x.run().takes(n) && l.fits(x, n) {
+		x = l.mix(p, EntrySize(n), front)
+	}
 	free := int(x.cap - x.end)
 	if front {
 		free = int(x.start) - leafHeadSize
 	}
+	ref, size := p.ref[l.height], x.run().sizeOf(n)
 	shared := l.shared(ref)
-	if size <= free && int(x.n) < l.entries && !shared {
+	if x.run().takes(n) && size <= free && int(x.n) < l.entries && !shared {
 		return x, true
 	}
-	if !l.fits(x, size) {
+	if !l.fits(x, n) {
 		return x, false
 	}
 	need, room := x.size()+size, int(x.cap)-leafHeadSize
@@ -137,10 +142,8 @@ func (l *List) roomAtEnd(p *path, size int, front bool) (x leaf, ok bool) {
 // addLeaf makes a leaf for s before or behind the path's. The path is writable, and counts s
 // already.
 func (l *List) addLeaf(p *path, s []byte, before bool) {
-	size := EntrySize(len(s))
 	old := p.ref[l.height]
-	ref, x := l.newLeaf(size)
-	l.fill(x, s)
+	ref := l.only(s, 0)
 	left, right := entry{kid: old, count: uint64(l.leaf(old).n)}, entry{kid: ref, count: 1}
 	if before {
 		left, right = right, left
@@ -154,39 +157,47 @@ func (l *List) Insert(i int, s []byte) {
 		l.push(s, i == 0)
 		return
 	}
-	size := EntrySize(len(s))
 	for {
 		var p path
 		l.seek(&p, i)
 		l.own(&p)
 		x, at := l.leaf(p.ref[l.height]), p.at[l.height]
-		if at == 0 && !l.fits(x, size) {
+		if l.fits(x, len(s)) {
+			l.insertAt(&p, at, s)
+			return
+		}
+		if at == 0 {
 			l.insertBefore(&p, s)
 			return
 		}
-		if l.fits(x, size) {
-			l.add(&p, 1)
-			off := seekRun(x.run(), int(x.n), at)
-			putEntry(l.splice(&p, off, 0, size, 1, false), s)
-			return
-		}
-		k, off := l.cut(x, at, size)
+		k, off := l.cut(x, at, len(s))
 		l.split(&p, k, off)
 	}
+}
+
+// insertAt puts s before element i of the path's leaf, where it fits.
+func (l *List) insertAt(p *path, i int, s []byte) {
+	l.add(p, 1)
+	x := l.leaf(p.ref[l.height])
+	if !x.run().takes(len(s)) {
+		x = l.mix(p, EntrySize(len(s)), false)
+	}
+	r := x.run()
+	r.put(l.splice(p, r.seek(int(x.n), i), 0, r.sizeOf(len(s)), 1, false), s)
+	l.data += int64(EntrySize(len(s)))
 }
 
 // insertBefore puts s before the first element of the path's leaf, which is full: behind the last
 // one of the leaf before, if that stands below the same node and has room, or else into a
 // leaf of its own.
 func (l *List) insertBefore(p *path, s []byte) {
-	size, h := EntrySize(len(s)), l.height
+	h := l.height
 	if h > 0 && p.at[h-1] > 0 {
 		before := l.inner(p.ref[h-1]).kid(p.at[h-1] - 1)
-		if x := l.leaf(before); l.fits(x, size) {
+		if x := l.leaf(before); l.fits(x, len(s)) {
 			p.at[h-1]--
 			p.ref[h] = before
-			l.add(p, 1)
-			putEntry(l.splice(p, x.size(), 0, size, 1, false), s)
+			l.insertAt(p, int(x.n), s)
 			return
 		}
 	}
@@ -198,17 +209,31 @@ func (l *List) insertBefore(p *path, s []byte) {
 func (l *List) Set(i int, s []byte) {
 	var p path
 	l.seek(&p, i)
-	x := l.leaf(p.ref[l.height])
-	run := x.run()
-	off := seekRun(run, int(x.n), p.at[l.height])
-	old, size := skipNext(run, off)-off, EntrySize(len(s))
-	if x.n > 1 && x.size()-old+size > l.room {
+	x, at := l.leaf(p.ref[l.height]), p.at[l.height]
+	r := x.run()
+	off := r.seek(int(x.n), at)
+	old, _ := r.Next(off)
+	was, is := len(old), len(s)
+	if x.n > 1 && x.sizeWith(is)-r.asEntries(r.sizeOf(was)) > l.room {
 		l.Delete(i, 1)
 		l.Insert(i, s)
 		return
 	}
 	l.own(&p)
-	putEntry(l.splice(&p, off, old, size, 0, false), s)
+	l.data -= int64(EntrySize(was))
+	if !r.takes(is) && x.n == 1 {
+		ref := p.ref[l.height]
+		l.link(&p, l.height, l.only(s, 0))
+		l.drop(ref)
+		return
+	}
+	if !r.takes(is) {
+		x = l.mix(&p, EntrySize(is), false)
+		r = x.run()
+		off = r.seek(int(x.n), at)
+	}
+	r.put(l.splice(&p, off, r.sizeOf(was), r.sizeOf(is), 0, false), s)
+	l.data += int64(EntrySize(is))
 }
 
 // Delete removes n elements from element i on.
@@ -226,16 +251,17 @@ func (l *List) Delete(i, n int) {
 			l.removeWhole(&p)
 			continue
 		}
-		run := x.run()
-		off := seekRun(run, int(x.n), at)
+		r := x.run()
+		off := r.seek(int(x.n), at)
 		end := off
 		if at+k == int(x.n) {
-			end = len(run)
+			end = len(r.b)
 		} else if k == 1 {
-			end = skipNext(run, off)
+			end = r.skip(off)
 		} else {
-			end = seekRun(run, int(x.n), at+k)
+			end = r.seek(int(x.n), at+k)
 		}
+		l.data -= int64(r.asEntries(end - off))
 		l.splice(&p, off, end-off, 0, -k, popped)
 		l.thinLeaf(&p)
 	}
@@ -244,7 +270,8 @@ func (l *List) Delete(i, n int) {
 // removeWhole removes the path's leaf. Its elements no longer count.
 func (l *List) removeWhole(p *path) {
 	ref := p.ref[l.height]
-	l.data -= int64(l.leaf(ref).size())
+	x := l.leaf(ref)
+	l.data -= int64(x.run().asEntries(x.size()))
 	l.drop(ref)
 	l.removeLeaf(p)
 }
@@ -259,10 +286,10 @@ func (l *List) Each(from int, fn func(i int, s []byte) bool) {
 	l.seek(&p, from)
 	for more := true; more; more = l.next(&p) {
 		x := l.leaf(p.ref[l.height])
-		run := x.run()
-		for off := seekRun(run, int(x.n), p.at[l.height]); off < len(run); from++ {
+		r := x.run()
+		for off := r.seek(int(x.n), p.at[l.height]); off < len(r.b); from++ {
 			var s []byte
-			if s, off = NextRun(run, off); !fn(from, s) {
+			if s, off = r.Next(off); !fn(from, s) {
 				return
 			}
 		}
@@ -277,33 +304,34 @@ func (l *List) EachBack(from int, fn func(i int, s []byte) bool) {
 	var p path
 	l.seek(&p, from)
 	x := l.leaf(p.ref[l.height])
-	run := x.run()
-	off := skipNext(run, seekRun(run, int(x.n), p.at[l.height]))
+	r := x.run()
+	off := r.skip(r.seek(int(x.n), p.at[l.height]))
 	for {
 		for ; off > 0; from-- {
 			var s []byte
-			if s, off = PrevRun(run, off); !fn(from, s) {
+			if s, off = r.prev(off); !fn(from, s) {
 				return
 			}
 		}
 		if !l.previous(&p) {
 			return
 		}
-		run = l.leaf(p.ref[l.height]).run()
-		off = len(run)
+		r = l.leaf(p.ref[l.height]).run()
+		off = len(r.b)
 	}
 }
 
-// Leaf returns the elements of one leaf from element i on, as a run, and their number.
-func (l *List) Leaf(i int) (run []byte, n int) {
+// Leaf returns the elements of one leaf from element i on, and their number.
+func (l *List) Leaf(i int) (r Run, n int) {
 	var p path
 	l.seek(&p, i)
 	return l.rest(&p)
 }
 
 // rest is what the path's leaf holds from the path's element on.
-func (l *List) rest(p *path) (run []byte, n int) {
+func (l *List) rest(p *path) (r Run, n int) {
 	x, at := l.leaf(p.ref[l.height]), p.at[l.height]
-	run = x.run()
-	return run[seekRun(run, int(x.n), at):], int(x.n) - at
+	r = x.run()
+	r.b = r.b[r.seek(int(x.n), at):]
+	return r, int(x.n) - at
 }

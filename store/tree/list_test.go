@@ -35,11 +35,15 @@ type listModel struct {
 	frozen [][]byte
 	epoch  uint32
 	large  int // one element in so many is long
+	even   int // one element in so many does not have the length that the others have; 0: they all differ
 	walk   Cursor
 }
 
 func (m *listModel) element() []byte {
 	n := m.rng.IntN(40)
+	if m.even > 0 && m.rng.IntN(m.even) > 0 {
+		n = m.width()
+	}
 	if m.large > 0 && m.rng.IntN(m.large) == 0 {
 		n = m.rng.IntN(1 << m.rng.IntN(16))
 	}
@@ -47,10 +51,21 @@ func (m *listModel) element() []byte {
 	for i := range s {
 		s[i] = byte(m.rng.Uint32())
 	}
-	if m.rng.IntN(4) == 0 {
-		s = []byte("same")
+	if m.rng.IntN(4) == 0 && (m.even == 0 || n == m.width()) {
+		s = bytes.Repeat([]byte("="), len(m.same()))
 	}
 	return s
+}
+
+// width is the length of most elements, which changes now and then.
+func (m *listModel) width() int { return []int{4, 20, 8, 1, 7}[m.epoch%5] }
+
+// same is the element that comes most often.
+func (m *listModel) same() []byte {
+	if m.even == 0 {
+		return []byte("====")
+	}
+	return bytes.Repeat([]byte("="), m.width())
 }
 
 func (m *listModel) step() {
@@ -114,7 +129,7 @@ func (m *listModel) step() {
 }
 
 func (m *listModel) removeEqual() {
-	s, limit, back := []byte("same"), m.rng.IntN(50), m.rng.IntN(2) == 0
+	s, limit, back := m.same(), m.rng.IntN(50), m.rng.IntN(2) == 0
 	var want int
 	if back {
 		slices.Reverse(m.is)
@@ -165,10 +180,10 @@ func (m *listModel) checkFrozen() {
 		m.t.Fatalf("%d elements were frozen, there are %d", len(m.frozen), m.l.FrozenLen())
 	}
 	for i := 0; i < len(m.frozen); {
-		run, n := m.l.FrozenLeaf(i)
-		for off := 0; off < len(run); n-- {
+		r, n := m.l.FrozenLeaf(i)
+		for off := 0; off < len(r.b); n-- {
 			var s []byte
-			if s, off = NextRun(run, off); !bytes.Equal(s, m.frozen[i]) {
+			if s, off = r.Next(off); !bytes.Equal(s, m.frozen[i]) {
 				m.t.Fatalf("frozen element %d is %q, not %q", i, s, m.frozen[i])
 			}
 			i++
@@ -224,18 +239,22 @@ func TestListAgainstSlice(t *testing.T) {
 	for _, c := range []struct {
 		name           string
 		limit, entries int
-		large, most    int
+		large, even    int
+		most           int
 	}{
-		{"small leaves", 256, 1000, 0, 6000},
-		{"two elements", 8192, 2, 0, 1500},
-		{"one element", 8192, 1, 50, 400},
-		{"default", DefaultLeaf, 1 << 16, 100, 20000},
-		{"large leaves", 64 << 10, 1 << 16, 40, 20000},
-		{"many long", 1000, 128, 4, 3000},
+		{"small leaves", 256, 1000, 0, 0, 6000},
+		{"two elements", 8192, 2, 0, 0, 1500},
+		{"one element", 8192, 1, 50, 0, 400},
+		{"default", DefaultLeaf, 1 << 16, 100, 0, 20000},
+		{"large leaves", 64 << 10, 1 << 16, 40, 0, 20000},
+		{"many long", 1000, 128, 4, 0, 3000},
+		{"one length, small leaves", 256, 1000, 0, 200, 6000},
+		{"one length, default", DefaultLeaf, 1 << 16, 3000, 1000, 20000},
+		{"nearly one length", 1000, 100, 1000, 10, 6000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ar := testArena(t)
-			m := &listModel{t: t, rng: randtest.New(t), ar: ar, l: NewList(ar), large: c.large}
+			m := &listModel{t: t, rng: randtest.New(t), ar: ar, l: NewList(ar), large: c.large, even: c.even}
 			m.l.SetLimit(c.limit, c.entries)
 			for step := range 12_000 {
 				m.step()
@@ -375,9 +394,9 @@ func TestFrozenListIsReadMeanwhile(t *testing.T) {
 		i := 0
 		for i < l.FrozenLen() {
 			run, n := l.FrozenLeaf(i)
-			for off := 0; off < len(run); i++ {
+			for off := 0; off < len(run.b); i++ {
 				var s []byte
-				if s, off = NextRun(run, off); binary.BigEndian.Uint64(s) != uint64(i) {
+				if s, off = run.Next(off); binary.BigEndian.Uint64(s) != uint64(i) {
 					break
 				}
 				n--

@@ -10,6 +10,12 @@ import (
 //
 // A head, and a run somewhere in what follows, with free room on both sides: a push and a
 // pop at either end touch a few bytes and move nothing.
+//
+// Most lists have elements of one length: numbers, hashes, records. As long as those of a leaf
+// have, it holds them without lengths, which saves two bytes for each, finds one by
+// multiplication and compares at the speed of memory. The first element of another length
+// makes the run one of entries, for good; at an end of a list that only happens while there
+// is room for it, and else begins a leaf.
 
 // leafHead begins the block of a list's leaf. Offsets count from the block's start.
 type leafHead struct {
@@ -17,9 +23,10 @@ type leafHead struct {
 	n          uint32 // elements
 	start, end uint32 // of the run
 	cap        uint32 // bytes of the block that may be used
+	width      uint32 // of each element; 0: they are entries
 }
 
-const leafHeadSize = 20
+const leafHeadSize = 24
 
 // leaf is a leaf, seen through its block.
 type leaf struct {
@@ -33,8 +40,17 @@ func (l *List) leaf(ref arena.Ref) leaf {
 	return leaf{h, l.mem[off : off+uint64(h.cap)]}
 }
 
-func (x leaf) run() []byte { return x.block[x.start:x.end] }
-func (x leaf) size() int   { return int(x.end - x.start) }
+func (x leaf) run() Run      { return Run{x.bytes(), int(x.width)} }
+func (x leaf) bytes() []byte { return x.block[x.start:x.end] }
+func (x leaf) size() int     { return int(x.end - x.start) }
+
+// sizeWith is the size of the run with one more element of n bytes.
+func (x leaf) sizeWith(n int) int {
+	if r := x.run(); r.takes(n) {
+		return x.size() + r.sizeOf(n)
+	}
+	return x.run().asEntries(x.size()) + EntrySize(n)
+}
 
 // newLeaf allocates an empty leaf for a run of room bytes, more if the block has them and
 // the limit allows it.
@@ -51,15 +67,33 @@ func (l *List) newLeaf(room int) (arena.Ref, leaf) {
 // of the room.
 func (l *List) copyLeaf(x leaf, off, cut, add, room int, toEnd bool) (arena.Ref, leaf) {
 	ref, y := l.newLeaf(room)
-	run := x.run()
-	y.n = x.n
+	old := x.bytes()
+	y.n, y.width = x.n, x.width
 	if toEnd {
-		y.start = y.cap - uint32(len(run)+add-cut)
+		y.start = y.cap - uint32(len(old)+add-cut)
 	}
-	y.end = y.start + uint32(len(run)+add-cut)
-	copy(y.run(), run[:off])
-	copy(y.run()[off+add:], run[off+cut:])
+	y.end = y.start + uint32(len(old)+add-cut)
+	copy(y.bytes(), old[:off])
+	copy(y.bytes()[off+add:], old[off+cut:])
 	return ref, y
+}
+
+// mix makes the run of the path's leaf one of entries, with so many bytes of room for more before
+// or behind it. The path is writable but for the leaf.
+func (l *List) mix(p *path, more int, front bool) leaf {
+	ref := p.ref[l.height]
+	x := l.leaf(ref)
+	size := x.run().asEntries(x.size())
+	mixed, y := l.newLeaf(size + more)
+	y.n = x.n
+	if front {
+		y.start = y.cap - uint32(size)
+	}
+	y.end = y.start + uint32(size)
+	x.run().putEntries(y.bytes())
+	l.drop(ref)
+	l.link(p, l.height, mixed)
+	return y
 }
 
 // splice puts add bytes in place of the cut bytes at off in the run of the path's leaf, and
@@ -83,8 +117,7 @@ func (l *List) splice(p *path, off, cut, add, dn int, popped bool) []byte {
 		x.shift(off, cut, add)
 	}
 	x.n += uint32(dn)
-	l.data += int64(add - cut)
-	return x.run()[off : off+add]
+	return x.bytes()[off : off+add]
 }
 
 // tooLarge reports whether a leaf's block is too large for a run of size bytes.
@@ -124,14 +157,14 @@ func (x leaf) slide(toEnd bool) {
 	if toEnd {
 		to = int(x.cap) - size
 	}
-	copy(x.block[to:], x.run())
+	copy(x.block[to:], x.bytes())
 	x.start, x.end = uint32(to), uint32(to+size)
 }
 
-// fits reports whether a leaf may take another entry of size bytes. An element longer than
-// the limit has a leaf of its own.
-func (l *List) fits(x leaf, size int) bool {
-	return x.size()+size <= l.room && int(x.n) < l.entries
+// fits reports whether a leaf may take another element of n bytes, if need be as a run of
+// entries. An element longer than the limit has a leaf of its own.
+func (l *List) fits(x leaf, n int) bool {
+	return int(x.n) < l.entries && x.sizeWith(n) <= l.room
 }
 
 // split makes two leaves of the path's, the second one beginning with element k. The path is
@@ -148,20 +181,25 @@ func (l *List) split(p *path, k, off int) {
 	l.insertLeaf(p, entry{kid: a, count: uint64(y.n)}, entry{kid: b, count: uint64(z.n)})
 }
 
-// cut chooses where to split a full leaf for an entry of size bytes before element i, so that
-// the entry fits afterwards: in the middle or, if it would not fit there, at i.
-func (l *List) cut(x leaf, i, size int) (k, off int) {
-	run := x.run()
-	for k < int(x.n)-1 && (k == 0 || off < len(run)/2) {
-		off = skipNext(run, off)
+// cut chooses where to split a full leaf for an element of n bytes before element i, so that
+// it fits afterwards: in the middle or, if it would not fit there, at i.
+func (l *List) cut(x leaf, i, n int) (k, off int) {
+	r := x.run()
+	for k < int(x.n)-1 && (k == 0 || off < len(r.b)/2) {
+		off = r.skip(off)
 		k++
 	}
 	side := off
 	if i >= k {
-		side = len(run) - off
+		side = len(r.b) - off
 	}
-	if side+size > l.room {
-		return i, seekRun(run, int(x.n), i)
+	if !r.takes(n) {
+		side = r.asEntries(side) + EntrySize(n)
+	} else {
+		side += r.sizeOf(n)
+	}
+	if side > l.room {
+		return i, r.seek(int(x.n), i)
 	}
 	return k, off
 }
@@ -184,10 +222,7 @@ func (l *List) thinLeaf(p *path) {
 		return
 	}
 	a, b := up.kid(i), up.kid(i+1)
-	y, z := l.leaf(a), l.leaf(b)
-	ref, joined := l.copyLeaf(y, y.size(), 0, z.size(), y.size()+z.size(), false)
-	copy(joined.run()[y.size():], z.run())
-	joined.n += z.n
+	ref, joined := l.join(l.leaf(a), l.leaf(b))
 	up.set(i, entry{kid: ref, count: uint64(joined.n)})
 	up.remove(i + 1)
 	l.leaves--
@@ -196,6 +231,29 @@ func (l *List) thinLeaf(p *path) {
 	l.thin(p, l.height-1)
 }
 
+// joinedSize is the size of the runs of two leaves as one.
+func joinedSize(x, y leaf) int {
+	if x.width == y.width {
+		return x.size() + y.size()
+	}
+	return x.run().asEntries(x.size()) + y.run().asEntries(y.size())
+}
+
 func (l *List) joins(x, y leaf) bool {
-	return x.size()+y.size() <= l.room*3/4 && int(x.n+y.n) <= l.entries
+	return joinedSize(x, y) <= l.room*3/4 && int(x.n+y.n) <= l.entries
+}
+
+// join makes a leaf of the elements of two.
+func (l *List) join(x, y leaf) (arena.Ref, leaf) {
+	size := joinedSize(x, y)
+	ref, z := l.newLeaf(size)
+	z.n, z.end = x.n+y.n, z.start+uint32(size)
+	if x.width == y.width {
+		z.width = x.width
+		copy(z.bytes()[copy(z.bytes(), x.bytes()):], y.bytes())
+		return ref, z
+	}
+	x.run().putEntries(z.bytes())
+	y.run().putEntries(z.bytes()[x.run().asEntries(x.size()):])
+	return ref, z
 }

@@ -82,28 +82,28 @@ func (l *List) Find(s []byte, i int, back bool) int {
 	var p path
 	l.seek(&p, i)
 	x := l.leaf(p.ref[l.height])
-	run := x.run()
-	off := seekRun(run, int(x.n), p.at[l.height])
+	r := x.run()
+	off := r.seek(int(x.n), p.at[l.height])
 	if back {
-		return l.findBack(&p, &d, i, skipNext(run, off))
+		return l.findBack(&p, &d, i, r.skip(off))
 	}
 	for {
-		at, skipped := d.find(run, off)
+		at, skipped := r.find(&d, off)
 		i += skipped
-		if at < len(run) {
+		if at < len(r.b) {
 			return i
 		}
 		if !l.next(&p) {
 			return -1
 		}
-		run, off = l.leaf(p.ref[l.height]).run(), 0
+		r, off = l.leaf(p.ref[l.height]).run(), 0
 	}
 }
 
 // findBack is Find from element i back, which ends at off.
 func (l *List) findBack(p *path, d *needle, i, off int) int {
-	for run := l.leaf(p.ref[l.height]).run(); ; off = len(run) {
-		at, skipped := d.findBack(run, off)
+	for r := l.leaf(p.ref[l.height]).run(); ; off = len(r.b) {
+		at, skipped := r.findBack(d, off)
 		i -= skipped
 		if at >= 0 {
 			return i
@@ -111,7 +111,7 @@ func (l *List) findBack(p *path, d *needle, i, off int) int {
 		if !l.previous(p) {
 			return -1
 		}
-		run = l.leaf(p.ref[l.height]).run()
+		r = l.leaf(p.ref[l.height]).run()
 	}
 }
 
@@ -157,9 +157,8 @@ func (l *List) removeIn(i int, s []byte, limit int, back bool) (removed, next in
 		l.link(&p, l.height, ref)
 		x = y
 	}
-	before := x.size()
 	removed = removeEqual(x, s, from, to, keep, limit)
-	l.data -= int64(before - x.size())
+	l.data -= int64(removed * EntrySize(len(s)))
 	l.add(&p, -removed)
 	if back {
 		next = first - 1
@@ -179,10 +178,10 @@ func (l *List) removeIn(i int, s []byte, limit int, back bool) (removed, next in
 
 // countEqual counts the elements equal to s among the first to.
 func countEqual(x leaf, s []byte, to int) (n int) {
-	run := x.run()
+	r := x.run()
 	for off, i := 0, 0; i < to; i++ {
 		var e []byte
-		if e, off = NextRun(run, off); string(e) == string(s) {
+		if e, off = r.Next(off); string(e) == string(s) {
 			n++
 		}
 	}
@@ -192,14 +191,14 @@ func countEqual(x leaf, s []byte, to int) (n int) {
 // removeEqual removes from elements from to to-1 of a leaf those equal to s, without the first
 // keep, and at most limit.
 func removeEqual(x leaf, s []byte, from, to, keep, limit int) (removed int) {
-	run := x.run()
-	out := seekRun(run, int(x.n), from)
-	off, kept := out, out // run[kept:off] stays and has yet to be moved to out
+	r := x.run()
+	out := r.seek(int(x.n), from)
+	off, kept := out, out // r.b[kept:off] stays and has yet to be moved to out
 	flush := func() {
-		out += copy(run[out:], run[kept:off])
+		out += copy(r.b[out:], r.b[kept:off])
 	}
 	for i := from; i < to && removed < limit; i++ {
-		e, next := NextRun(run, off)
+		e, next := r.Next(off)
 		if string(e) != string(s) {
 			off = next
 			continue
@@ -213,7 +212,7 @@ func removeEqual(x leaf, s []byte, from, to, keep, limit int) (removed int) {
 		off, kept = next, next
 		removed++
 	}
-	off = len(run)
+	off = len(r.b)
 	flush()
 	x.end = x.start + uint32(out)
 	x.n -= uint32(removed)
