@@ -50,6 +50,6 @@
 // A session and its connection belong to one goroutine, that of its event loop; others read what it
 // has published in atomics (engine's clients.go) or leave a notice. Parameters in force, the meter
 // of eviction and the running snapshot are read through atomic pointers. A snapshot reads what the
-// shards have frozen for it without their locks (store/preserve.go).
+// shards have frozen for it without their locks (store/snapshotpreserve.go).
 
 package server

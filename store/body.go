@@ -12,7 +12,7 @@ import "encoding/binary"
 //
 // Whatever takes time in proportion to the elements is done in steps of some tens of
 // microseconds, for the shard's lock is held meanwhile: freeing (garbage.go), the walk of a
-// snapshot (scanner.go), compaction (compact.go). A copy alone is made in one go.
+// snapshot (snapshotwalk.go), compaction (compact.go). A copy alone is made in one go.
 
 // body is what a big value has outside its key's record. The shard's lock covers it.
 type body interface {

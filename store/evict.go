@@ -64,7 +64,7 @@ import (
 //
 // # Snapshots
 //
-// The evictor is a writer (preserve.go). Victims that a running snapshot has yet to
+// The evictor is a writer (snapshotpreserve.go). Victims that a running snapshot has yet to
 // write are handed over to it, so evicting frees nothing at that moment: but the
 // Debt is not counted towards the limit, nor are the tables of collections that
 // only wait to be written, or one short snapshot would cost the whole cache. Nor is

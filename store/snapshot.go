@@ -28,11 +28,11 @@ import (
 //
 // Two sides look for unsaved records, and whoever comes first marks the slot:
 //
-//   - The scanner (scanner.go) walks the tables that existed at the cut, in
+//   - The walk (snapshotwalk.go) walks the tables that existed at the cut, in
 //     hash order by SCAN's cursor, so that no growth or shrinking makes it miss
 //     a record. It holds a lock for 64 records or 32 KiB, which it copies; they
 //     are encoded and written without the lock.
-//   - A writer (preserve.go) that is about to change or remove an unsaved record
+//   - A writer (snapshotpreserve.go) that is about to change or remove an unsaved record
 //     hands the old block over: to the queue of the shard. Removing and
 //     overwriting cost no copy by that, the block is merely not freed; a change
 //     in place copies the record and goes on with the copy. The janitor is a
@@ -147,7 +147,7 @@ type Snapshot struct {
 	done    atomic.Int64
 	pending [MaxShards / 64]atomic.Uint64 // shards whose queue is not empty
 
-	scanner
+	snapshotWalk
 }
 
 // CutLocked begins a snapshot of what the store holds now, in unix
@@ -158,7 +158,7 @@ func (s *Store) CutLocked(now int64) (*Snapshot, error) {
 	if s.snapshot.Load() != nil {
 		return nil, ErrSnapshotRunning
 	}
-	sn := &Snapshot{s: s, now: now, scanner: scanner{meter: s.Meter()}}
+	sn := &Snapshot{s: s, now: now, snapshotWalk: snapshotWalk{meter: s.Meter()}}
 	for i := range s.shards {
 		s.shards[i].cutLocked(sn, i)
 	}

@@ -115,7 +115,7 @@ func TestSnapshotDebt(t *testing.T) {
 	checkAtRest(t, s)
 }
 
-// The scanner allocates per snapshot and not per key.
+// The walk allocates per snapshot and not per key.
 func TestSnapshotAllocations(t *testing.T) {
 	s, _ := filled(t, 5000)
 	if n := testing.AllocsPerRun(5, func() {

@@ -13,7 +13,7 @@ type cutState struct {
 	shard  int32     // index of the shard
 	epoch  uint32    // number of the last cut
 
-	// pin is a big record that the scanner reads without the lock. Its slot
+	// pin is a big record that the walk reads without the lock. Its slot
 	// is unsaved until it has been read, unless a writer took it away: lost.
 	pin  arena.Ref
 	lost bool

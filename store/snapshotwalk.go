@@ -17,8 +17,8 @@ type cutTable struct {
 	t  *table
 }
 
-// scanner is what Run works with.
-type scanner struct {
+// snapshotWalk is what Run works with.
+type snapshotWalk struct {
 	sink   Sink
 	locked bool            // the caller of Run holds the locks
 	err    error           // the first one; from then on records are marked and not written
@@ -233,6 +233,6 @@ func (sn *Snapshot) end() {
 		sh.cut.sn = nil
 		sn.unlock(sh)
 	}
-	sn.tables, sn.scanner = nil, scanner{err: sn.err} // whoever keeps the Snapshot keeps no table
+	sn.tables, sn.snapshotWalk = nil, snapshotWalk{err: sn.err} // whoever keeps the Snapshot keeps no table
 	sn.s.snapshot.Store(nil)
 }

@@ -2,7 +2,7 @@ package store
 
 import "github.com/larderkv/larder/store/arena"
 
-// What the scanner of a snapshot takes out of tables and queues at a time. The
+// What the walk of a snapshot takes out of tables and queues at a time. The
 // functions here run under the shard's lock, unless they say otherwise.
 
 const (
