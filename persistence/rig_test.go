@@ -435,7 +435,7 @@ func apply(v *store.View, args [][]byte) {
 			pairs = append(pairs, store.Scored{Member: args[i+1], Score: score})
 		}
 		if err == nil {
-			_, err = v.SetScores(k, pairs, 0)
+			_, err = v.SetScores(k, len(pairs), func(i int) store.Scored { return pairs[i] }, 0)
 		}
 	case "HDEL":
 		if h, ok, e := v.WriteHash(k); ok {

@@ -335,7 +335,7 @@ func (m *mutator) zadd(v *View, k Key) {
 	for range 1 + m.rng.IntN(1<<m.rng.IntN(11)) {
 		items = append(items, Scored{fmt.Append(nil, "member:", m.rng.IntN(1500)), randomScore(m.rng)})
 	}
-	_, err := v.SetScores(k, items, []ScoreRule{0, 0, OnlyNew, OnlyGreater, OnlyKnown}[m.rng.IntN(5)])
+	_, err := setScores(v, k, []ScoreRule{0, 0, OnlyNew, OnlyGreater, OnlyKnown}[m.rng.IntN(5)], items...)
 	m.must(err)
 }
 

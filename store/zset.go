@@ -107,39 +107,42 @@ type ScoreCounts struct {
 	Score          float64     // of the last member
 }
 
-// SetScores sets the scores of members (at least one) under a rule, creating the sorted set if
-// need be. It stops at a ScoreNaN, which only an Increment can bring.
-func (v *View) SetScores(k Key, items []Scored, rule ScoreRule) (n ScoreCounts, err error) {
+// SetScores sets the scores of n members (at least one) under a rule, creating the sorted set if
+// need be. item returns the i-th of them, which spares the caller a list.
+func (v *View) SetScores(k Key, n int, item func(i int) Scored, rule ScoreRule) (c ScoreCounts, err error) {
 	z, ok, err := v.WriteZset(k)
 	if err != nil {
-		return n, err
+		return c, err
 	}
+	i := 0
 	if !ok {
 		if rule&OnlyKnown != 0 {
-			return n, nil
+			return c, nil
 		}
+		first := item(0)
 		z.v, z.k = v, k
-		z.create(v.tableForWrite(k), &items[0], len(items))
-		n = ScoreCounts{Added: 1, Last: ScoreAdded, Score: items[0].Score}
-		items = items[1:]
-	} else if z.isPack() && int64(len(items)) > v.Store.enc.ZsetMaxEntries.Load() {
+		z.create(v.tableForWrite(k), first, n)
+		c = ScoreCounts{Added: 1, Last: ScoreAdded, Score: first.Score}
+		i = 1
+	} else if z.isPack() && int64(n) > v.Store.enc.ZsetMaxEntries.Load() {
 		z.convert()
 	}
-	for i := range items {
-		n.Score, n.Last = z.set(items[i].Member, items[i].Score, rule)
-		switch n.Last {
+	for ; i < n; i++ {
+		it := item(i)
+		c.Score, c.Last = z.set(it.Member, it.Score, rule)
+		switch c.Last {
 		case ScoreAdded:
-			n.Added++
+			c.Added++
 		case ScoreUpdated:
-			n.Updated++
+			c.Updated++
 		case ScoreRefused, ScoreSame, ScoreNaN:
 		}
 	}
-	if changes := n.Added + n.Updated; changes > 0 {
+	if changes := c.Added + c.Updated; changes > 0 {
 		v.Dirty += int64(changes)
 		v.Changed(k, rule.event())
 	}
-	return n, nil
+	return c, nil
 }
 
 func (r ScoreRule) event() Event {
@@ -152,7 +155,7 @@ func (r ScoreRule) event() Event {
 // create makes the sorted set in t, the keyspace, with its first member. n is the number of
 // members that are about to be set; with the length of the first it decides on the encoding, as in
 // Redis.
-func (z *Zset) create(t *table, first *Scored, n int) {
+func (z *Zset) create(t *table, first Scored, n int) {
 	v, enc := z.v, z.v.Store.enc
 	if int64(n) > enc.ZsetMaxEntries.Load() || int64(len(first.Member)) > enc.ZsetMaxValue.Load() {
 		b := newZsetBody(v.shard(z.k), v)

@@ -144,6 +144,11 @@ func (z *Zset) list(from, n int, back bool) (list []pairOf) {
 	return list
 }
 
+// setScores is SetScores of a list.
+func setScores(v *View, k Key, rule ScoreRule, items ...Scored) (ScoreCounts, error) {
+	return v.SetScores(k, len(items), func(i int) Scored { return items[i] }, rule)
+}
+
 // randomScore is one of few often, so that names decide, and of any kind.
 func randomScore(r *rand.Rand) float64 {
 	switch r.IntN(12) {
@@ -178,7 +183,7 @@ func (m *zsetModel) step(t *testing.T, r *rand.Rand, v *View, k Key, words int) 
 			items = items[:1]
 		}
 		want := m.setAll(items, rule)
-		if got, err := v.SetScores(k, items, rule); got != want || err != nil {
+		if got, err := setScores(v, k, rule, items...); got != want || err != nil {
 			t.Fatalf("SetScores(%v, %d) = %+v, %v; want %+v", items, rule, got, err, want)
 		}
 		return
@@ -286,7 +291,7 @@ func TestZsetByName(t *testing.T) {
 		for range 1 + r.IntN(200) {
 			items = append(items, Scored{[]byte(randomBytes(r, 3)), 1})
 		}
-		if _, err := v.SetScores(k, items, 0); err != nil {
+		if _, err := setScores(v, k, 0, items...); err != nil {
 			t.Fatal(err)
 		}
 		z, _, _ := v.ReadZset(k)
@@ -395,7 +400,7 @@ func TestScoredAlgebra(t *testing.T) {
 					score = 1
 					_, _ = v.AddMembers(k, bytesOf([]string{member}))
 				} else {
-					_, _ = v.SetScores(k, []Scored{{[]byte(member), score}}, 0)
+					_, _ = setScores(v, k, 0, Scored{[]byte(member), score})
 				}
 				model[member] = score
 			}
@@ -480,15 +485,15 @@ func TestZsetAllocs(t *testing.T) {
 	for _, n := range []int{100, 20_000} {
 		k := s.Key(fmt.Append(nil, "z", n))
 		for i := range n {
-			if _, err := v.SetScores(k, []Scored{{fmt.Append(nil, "member:", i), float64(i)}}, 0); err != nil {
+			if _, err := setScores(v, k, 0, Scored{fmt.Append(nil, "member:", i), float64(i)}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		member, sum, i := []byte("member:50"), 0.0, 0
+		member, name, sum, i := []byte("member:50"), make([]byte, 32), 0.0, 0
 		visit := func(_ []byte, score float64) { sum += score }
 		for what, op := range map[string]func(){
-			"ZADD":    func() { i++; mustScores(v.SetScores(k, []Scored{{member, float64(i * 7 % n)}}, 0)) },
-			"ZINCRBY": func() { mustScores(v.SetScores(k, []Scored{{member, 1}}, Increment)) },
+			"ZADD":    func() { i++; mustScores(setScores(v, k, 0, Scored{member, float64(i * 7 % n)})) },
+			"ZINCRBY": func() { mustScores(setScores(v, k, Increment, Scored{member, 1})) },
 			"ZSCORE":  func() { z, _, _ := v.ReadZset(k); z.Score(member) },
 			"ZRANK":   func() { z, _, _ := v.ReadZset(k); z.Rank(member) },
 			"ZRANGE":  func() { z, _, _ := v.ReadZset(k); z.Each(10, 50, false, visit) },
@@ -496,10 +501,9 @@ func TestZsetAllocs(t *testing.T) {
 			"BYSCORE": func() { z, _, _ := v.ReadZset(k); z.ByScore(ScoreRange{Min: 3, Max: 70}) },
 			"ZPOPMIN": func() {
 				z, _, _ := v.WriteZset(k)
-				var name [32]byte
 				var popped Scored
 				z.Pop(1, false, func(member []byte, score float64) { popped = Scored{append(name[:0], member...), score} })
-				mustScores(v.SetScores(k, []Scored{popped}, 0))
+				mustScores(setScores(v, k, 0, popped))
 			},
 		} {
 			if allocs := testing.AllocsPerRun(200, op); allocs > 0 {

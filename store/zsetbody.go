@@ -159,15 +159,6 @@ func (z *Zset) removeLarge(member []byte) bool {
 	return true
 }
 
-// removeLargeRange removes the members of a range of ranks, which is not all of them.
-func (z *Zset) removeLargeRange(from, to int) {
-	b := z.body()
-	b.order.DeleteRange(from, to-from, func(_ float64, ref arena.Ref) {
-		el, _ := z.e.element(&b.table, recordKey(b.mem, ref))
-		el.remove()
-	})
-}
-
 // score finds a member's score.
 func (b *zsetBody) score(member []byte) (score float64, ok bool) {
 	_, ref, ok := b.find(b.hash(member), member)
@@ -188,8 +179,8 @@ func (b *zsetBody) rank(member []byte) (rank int, score float64, ok bool) {
 	return rank, score, ok
 }
 
-// stretch collects pairs of the tree while their records are loaded from memory, so that the waits
-// overlap. It passes them on when it is full.
+// stretch is as many pairs of the tree as are looked at together: their records are loaded from
+// memory while others are still collected, so that the waits overlap.
 type stretch struct {
 	n    int
 	list [stretchSize]scoredRef
@@ -197,25 +188,93 @@ type stretch struct {
 
 const stretchSize = 32
 
+// add collects a pair and reports whether there is room for more.
+func (s *stretch) add(b *zsetBody, score float64, ref arena.Ref) bool {
+	b.ar.Prefetch(ref.Off())
+	s.list[s.n] = scoredRef{score, ref}
+	s.n++
+	return s.n < stretchSize
+}
+
+// walk is Order.Each or EachBack.
+func (b *zsetBody) walk(from int, back bool, fn func(i int, score float64, ref arena.Ref) bool) {
+	if back {
+		b.order.EachBack(from, fn)
+	} else {
+		b.order.Each(from, fn)
+	}
+}
+
 // eachScored is Zset.Each.
 func (b *zsetBody) eachScored(from, n int, back bool, fn func(member []byte, score float64)) {
 	var s stretch
-	visit := func(_ int, score float64, ref arena.Ref) bool {
-		b.ar.Prefetch(ref.Off())
-		s.list[s.n] = scoredRef{score, ref}
-		s.n++
+	b.walk(from, back, func(_ int, score float64, ref arena.Ref) bool {
 		n--
-		if s.n == stretchSize || n == 0 {
+		if !s.add(b, score, ref) || n == 0 {
 			for _, el := range s.list[:s.n] {
 				fn(recordKey(b.mem, el.ref), el.score)
 			}
 			s.n = 0
 		}
 		return n > 0
+	})
+}
+
+// takeLarge is take for a range that is not all of a large sorted set. Three passes over each stretch
+// load the records, load their buckets, and remove.
+func (z *Zset) takeLarge(from, to int, back bool, fn func(member []byte, score float64)) {
+	b := z.body()
+	for from < to {
+		var s stretch
+		var hashes [stretchSize]uint64
+		n, at := min(to-from, stretchSize), from
+		if back {
+			at = to - 1
+		}
+		b.walk(at, back, func(_ int, score float64, ref arena.Ref) bool { return s.add(b, score, ref) && s.n < n })
+		for i, el := range s.list[:n] {
+			hashes[i] = b.hash(recordKey(b.mem, el.ref))
+			b.prefetchBucket(hashes[i])
+		}
+		for i, el := range s.list[:n] {
+			member := recordKey(b.mem, el.ref)
+			fn(member, el.score)
+			p, ref, _ := b.find(hashes[i], member)
+			record := Entry{sh: z.e.sh, t: &b.table, ref: ref, p: p, rec: readRecord(b.mem, ref)}
+			record.remove()
+		}
+		to -= n
+		if back {
+			at = to
+		}
+		b.order.DeleteRange(at, n, nil) // looks at no record
 	}
+	b.warm(back)
+}
+
+// Who pops a member will pop the next ones too, and each waits for memory twice, for its record and
+// for the bucket. So each pop begins to load what a later one needs: the bucket of the one after
+// warmBucket more, for which its name must be there, and the record of the one after warmRecord more.
+const (
+	warmBucket = 4
+	warmRecord = 10
+)
+
+// warm prefetches for the pops to come, from the end that was popped from.
+func (b *zsetBody) warm(back bool) {
+	from := 0
 	if back {
-		b.order.EachBack(from, visit)
-	} else {
-		b.order.Each(from, visit)
+		from = b.n - 1
 	}
+	i := 0
+	b.walk(from, back, func(_ int, _ float64, ref arena.Ref) bool {
+		switch i++; i {
+		case warmBucket:
+			b.prefetchBucket(b.hash(recordKey(b.mem, ref)))
+		case warmRecord:
+			b.ar.Prefetch(ref.Off())
+			return false
+		}
+		return true
+	})
 }

@@ -91,10 +91,6 @@ func sortedPairs(pairs [][]byte) []Scored {
 // AddScored sets the scores of members, creating the sorted set if need be, and returns the number
 // of those that were new.
 func (v *View) AddScored(k Key, pairs [][]byte) (added int, err error) {
-	items := make([]Scored, 0, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		items = append(items, pairAt(pairs, i))
-	}
-	n, err := v.SetScores(k, items, 0)
-	return n.Added, err
+	c, err := v.SetScores(k, len(pairs)/2, func(i int) Scored { return pairAt(pairs, 2*i) }, 0)
+	return c.Added, err
 }

@@ -170,37 +170,44 @@ func (z *Zset) Each(from, n int, back bool, fn func(member []byte, score float64
 // RemoveRange removes the members of a range of ranks, from < to, and says ev of it. The handle is
 // spent if none is left.
 func (z *Zset) RemoveRange(from, to int, ev Event) {
-	z.removeRange(from, to)
+	z.take(from, to, false, func([]byte, float64) {})
 	z.v.Dirty += int64(to - from)
 	z.e.changed(z.v, z.k, ev)
 }
 
-func (z *Zset) removeRange(from, to int) {
-	switch {
-	case from == 0 && to == z.Len():
-		z.e.drop() // a large one is freed in the background
-	case z.isPack():
-		p := pack(z.e.value())
-		off := p.nth(2 * from)
-		end := off
-		for range 2 * (to - from) {
-			end = p.skip(end)
-		}
-		z.cutPacked(p, off, end, to-from)
-	default:
-		z.removeLargeRange(from, to)
+// take removes the members of a range of ranks, from < to, each of which is passed to fn before it
+// goes: the last one first if back is set.
+func (z *Zset) take(from, to int, back bool, fn func(member []byte, score float64)) {
+	all := from == 0 && to == z.Len()
+	if !all && !z.isPack() {
+		z.takeLarge(from, to, back, fn)
+		return
 	}
+	if back {
+		z.Each(to-1, to-from, true, fn)
+	} else {
+		z.Each(from, to-from, false, fn)
+	}
+	if all {
+		z.e.drop() // a large one is freed in the background
+		return
+	}
+	p := pack(z.e.value())
+	off := p.nth(2 * from)
+	end := off
+	for range 2 * (to - from) {
+		end = p.skip(end)
+	}
+	z.cutPacked(p, off, end, to-from)
 }
 
 // Pop removes the n members with the lowest scores, 0 < n <= Len, or those with the highest,
 // highest first. Each is passed to fn before it goes. The handle is spent if none is left.
 func (z *Zset) Pop(n int, highest bool, fn func(member []byte, score float64)) {
 	if size := z.Len(); highest {
-		z.Each(size-1, n, true, fn)
-		z.removeRange(size-n, size)
+		z.take(size-n, size, true, fn)
 	} else {
-		z.Each(0, n, false, fn)
-		z.removeRange(0, n)
+		z.take(0, n, false, fn)
 	}
 	z.v.Dirty += int64(n)
 	z.e.changed(z.v, z.k, popEvent(highest))

@@ -120,16 +120,16 @@ func setScores(c *engine.Ctx, rule store.ScoreRule) error {
 	if err := checkRule(rule, len(pairs)/2); err != nil {
 		return err
 	}
-	var few [8]store.Scored
-	items := few[:0]
 	for i := 0; i < len(pairs); i += 2 {
-		score, ok := lex.ParseFloat(pairs[i])
-		if !ok {
+		if _, ok := lex.ParseFloat(pairs[i]); !ok {
 			return engine.ErrNotFloat
 		}
-		items = append(items, store.Scored{Member: pairs[i+1], Score: score})
 	}
-	n, err := c.SetScores(c.Keys[0], items, rule)
+	// To read the scores a second time costs less than a list of them.
+	n, err := c.SetScores(c.Keys[0], len(pairs)/2, func(i int) store.Scored {
+		score, _ := lex.ParseFloat(pairs[2*i])
+		return store.Scored{Member: pairs[2*i+1], Score: score}
+	}, rule)
 	switch {
 	case err != nil:
 		return err
