@@ -30,3 +30,19 @@ func (v *View) AppendElements(k Key, elements [][]byte) (n int, err error) {
 	l.loaded()
 	return l.Len(), nil
 }
+
+// StoreList gives a key the list of some elements in place of whatever it held, for SORT's STORE. No
+// elements are no list: the key is gone then. The elements must not be those of the store.
+func (v *View) StoreList(k Key, elements [][]byte) {
+	if len(elements) == 0 {
+		v.Delete(k)
+		return
+	}
+	if e, ok := v.Write(k); ok {
+		e.remove()
+	}
+	l := v.newList(v.tableForWrite(k), k, Back, elements)
+	l.loaded()
+	v.Dirty += int64(len(elements))
+	v.Changed(k, EventSortStore)
+}

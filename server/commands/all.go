@@ -18,6 +18,7 @@ func All() []engine.Spec {
 		listCommands(),
 		zsetCommands(),
 		blockingCommands(),
+		sortCommands(),
 		keyCommands(),
 		connectionCommands(),
 		clientCommands(),

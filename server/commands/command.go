@@ -152,9 +152,15 @@ func replyKeySpec(c *engine.Ctx, k *engine.KeySpec) {
 	w.BulkString("flags")
 	replyStatusSet(c, "", k.Flags.Names())
 	w.BulkString("begin_search")
-	if k.Keyword == "" {
+	switch {
+	case k.Unknown:
+		replyTyped(c, "unknown")
+		w.BulkString("find_keys")
+		replyTyped(c, "unknown")
+		return
+	case k.Keyword == "":
 		replyTyped(c, "index", pair{"index", k.Pos})
-	} else {
+	default:
 		w.Map(2)
 		w.BulkString("type")
 		w.BulkString("keyword")

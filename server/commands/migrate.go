@@ -34,13 +34,15 @@ import (
 // migrateRounds is how often a key may have changed before MIGRATE gives up.
 const migrateRounds = 8
 
+// migrateFlags say what MIGRATE does to its keys.
+const migrateFlags = engine.RW | engine.Access | engine.Delete
+
 func migrateCommands() []engine.Spec {
-	const flags = engine.RW | engine.Access | engine.Delete
 	return []engine.Spec{{
 		Name: "migrate", Handler: cmdMigrate, Arity: -6, Flags: engine.Write,
 		Keys: []engine.KeySpec{
-			engine.Key(3, flags),
-			{Keyword: "KEYS", From: -2, Last: -1, Step: 1, Flags: flags | engine.Incomplete},
+			engine.Key(3, migrateFlags),
+			{Keyword: "KEYS", From: -2, Last: -1, Step: 1, Flags: migrateFlags | engine.Incomplete},
 		},
 		KeysAt: migrateKeys,
 		Group:  "generic", Categories: engine.CatKeyspace | engine.CatDangerous, Since: "2.6.0",
@@ -56,21 +58,24 @@ func migrateCommands() []engine.Spec {
 
 // migrateKeys finds the keys of a request: after KEYS, if that is an option and
 // not an option's value, else in front.
-func migrateKeys(args [][]byte) (first, last int) {
+func migrateKeys(args [][]byte) (keys []engine.KeyAt) {
 	const key, options = 3, 6
 	for i := options; i < len(args)-1; i++ {
 		switch {
 		case equalWord(args[i], "KEYS") && len(args[key]) > 0:
-			return 0, -1 // a mistake, which the handler reports
+			return nil // a mistake, which the handler reports
 		case equalWord(args[i], "KEYS"):
-			return i + 1, len(args) - 1
+			for j := i + 1; j < len(args); j++ {
+				keys = append(keys, engine.KeyAt{Index: j, Flags: migrateFlags})
+			}
+			return keys
 		case equalWord(args[i], "AUTH"):
 			i++
 		case equalWord(args[i], "AUTH2"):
 			i += 2
 		}
 	}
-	return key, key
+	return []engine.KeyAt{{Index: key, Flags: migrateFlags}}
 }
 
 func equalWord(b []byte, word string) bool { return bytes.EqualFold(b, []byte(word)) }

@@ -105,6 +105,7 @@ func (c *Ctx) resolve(s *Spec) {
 //	lockOne   that one shard
 //	lockKeys  the union of the keys' shards, in index order
 //	lockAll   every shard
+//	lockStray every shard for a request whose keys are not all among its arguments, else as lockKeys
 func (c *Ctx) invoke(s *Spec) error {
 	c.resolve(s)
 	if c.frame.locked {
@@ -118,22 +119,37 @@ func (c *Ctx) invoke(s *Spec) error {
 		c.Store.Unlock(shard)
 		return err
 	case lockKeys:
-		c.locks.Reset()
-		for i := range c.Keys {
-			c.locks.Add(c.Keys[i].Shard())
-		}
-		c.locks.Lock(c.Store)
-		c.Store.PrefetchLocked(c.DB, c.Keys)
-		err := c.run(s)
-		c.locks.Unlock(c.Store)
-		return err
+		return c.runLocked(s)
 	case lockAll:
-		c.Store.LockAll()
-		c.Held = true
-		err := c.run(s)
-		c.Held = false
-		c.Store.UnlockAll()
-		return err
+		return c.runAlone(s)
+	case lockStray:
+		if s.Strays(c.Args) {
+			return c.runAlone(s)
+		}
+		return c.runLocked(s)
 	}
 	return c.run(s)
+}
+
+// runLocked runs s with the shards of its keys locked.
+func (c *Ctx) runLocked(s *Spec) error {
+	c.locks.Reset()
+	for i := range c.Keys {
+		c.locks.Add(c.Keys[i].Shard())
+	}
+	c.locks.Lock(c.Store)
+	c.Store.PrefetchLocked(c.DB, c.Keys)
+	err := c.run(s)
+	c.locks.Unlock(c.Store)
+	return err
+}
+
+// runAlone runs s with every shard locked.
+func (c *Ctx) runAlone(s *Spec) error {
+	c.Store.LockAll()
+	c.Held = true
+	err := c.run(s)
+	c.Held = false
+	c.Store.UnlockAll()
+	return err
 }

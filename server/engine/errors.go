@@ -69,6 +69,8 @@ const (
 	ErrValueRange     Error = "ERR value is out of range"
 	ErrTimeout        Error = "ERR timeout is not a float or out of range"
 	ErrNoArgKeys      Error = "ERR The command has no key arguments"
+	ErrSortNumber     Error = "ERR One or more scores can't be converted into double"
+	ErrSortTooLarge   Error = "ERR The values that GET finds add up to more than 512 MB"
 	ErrBadArguments   Error = "ERR Invalid arguments specified for command"
 	ErrBadCommand     Error = "ERR Invalid command specified"
 	ErrBadArgCount    Error = "ERR Invalid number of arguments specified for command"

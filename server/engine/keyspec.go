@@ -68,6 +68,9 @@ type KeySpec struct {
 	// begin+FirstAt, and Step is the step.
 	ByCount          bool
 	CountAt, FirstAt int
+	// Unknown keys cannot be found by a rule: KeysAt finds them, or they are not
+	// among the arguments at all (Strays). The spec is there for COMMAND INFO.
+	Unknown bool
 	// FlagsOf computes the flags of a request where they depend on its arguments
 	// (VariableFlags). nil: they are Flags.
 	FlagsOf func(args [][]byte) KeyFlags
@@ -92,6 +95,11 @@ func NumKeys(pos int, flags KeyFlags) KeySpec {
 	return KeySpec{Flags: flags, Pos: pos, Step: 1, ByCount: true, FirstAt: 1}
 }
 
+// UnknownKeys is keys that no rule finds.
+func UnknownKeys(flags KeyFlags, notes string) KeySpec {
+	return KeySpec{Flags: flags, Unknown: true, Notes: notes}
+}
+
 // Noted returns the spec with the note COMMAND INFO shows.
 func (k KeySpec) Noted(notes string) KeySpec {
 	k.Notes = notes
@@ -108,7 +116,7 @@ func (k KeySpec) Depending(flagsOf func(args [][]byte) KeyFlags) KeySpec {
 // false when there are none, as always with NotKey: the arguments of such a spec are listed by
 // COMMAND INFO, but name no key that could be locked or reported.
 func (k *KeySpec) span(args [][]byte) (first, last, step int, ok bool) {
-	if k.Flags&NotKey != 0 {
+	if k.Flags&NotKey != 0 || k.Unknown {
 		return 0, 0, 0, false
 	}
 	begin := k.Pos
@@ -187,14 +195,10 @@ type KeyAt struct {
 
 // FindKeys lists the keys of a request that fits the row's arity.
 func (s *Spec) FindKeys(args [][]byte) []KeyAt {
-	var keys []KeyAt
 	if s.KeysAt != nil {
-		first, last := s.KeysAt(args)
-		for j := first; j <= last; j++ {
-			keys = append(keys, KeyAt{j, s.Keys[0].Flags})
-		}
-		return keys
+		return s.KeysAt(args)
 	}
+	var keys []KeyAt
 	for i := range s.Keys {
 		k := &s.Keys[i]
 		flags := k.Flags
@@ -212,9 +216,8 @@ func (s *Spec) FindKeys(args [][]byte) []KeyAt {
 // appendKeys resolves the keys of a request for execution.
 func (s *Spec) appendKeys(keys []store.Key, st *store.Store, args [][]byte) []store.Key {
 	if s.KeysAt != nil {
-		first, last := s.KeysAt(args)
-		for j := first; j <= last; j++ {
-			keys = append(keys, st.Key(args[j]))
+		for _, k := range s.KeysAt(args) {
+			keys = append(keys, st.Key(args[k.Index]))
 		}
 		return keys
 	}
@@ -235,6 +238,7 @@ const (
 	lockOne           // exactly one key at a fixed position: no Lockset
 	lockKeys
 	lockAll
+	lockStray // lockAll if the request strays, else lockKeys
 )
 
 // legacyRange is the first/last/step triple that COMMAND INFO printed before
@@ -289,6 +293,8 @@ func (s *Spec) deriveLock() {
 	switch k := s.Keys; {
 	case s.Flags&AllShards != 0:
 		s.lockKind = lockAll
+	case s.Strays != nil:
+		s.lockKind = lockStray
 	case !s.hasKeys():
 		s.lockKind = lockNone
 	case len(k) == 1 && k[0].plain() && k[0].Last == 0 && s.KeysAt == nil:
@@ -314,10 +320,12 @@ func (s *Spec) checkKeys() error {
 	incomplete := false
 	for i := range s.Keys {
 		k := &s.Keys[i]
-		incomplete = incomplete || k.Flags&Incomplete != 0
+		incomplete = incomplete || k.Flags&Incomplete != 0 || k.Unknown
 		kind := k.Flags & (RO | RW | OW | RM)
 		switch {
-		case k.Step < 1 || (k.Pos == 0) == (k.Keyword == ""):
+		case k.Unknown && s.KeysAt == nil && s.Strays == nil:
+			return fmt.Errorf("BUG: row %q has keys that nothing finds", s.full)
+		case !k.Unknown && (k.Step < 1 || (k.Pos == 0) == (k.Keyword == "")):
 			return fmt.Errorf("BUG: row %q has a broken key spec", s.full)
 		case k.plain() && k.Last >= 0 && k.Pos+k.Last >= least:
 			return fmt.Errorf("BUG: row %q has keys beyond its arity", s.full)

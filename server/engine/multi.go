@@ -61,6 +61,9 @@ func (s *Session) enqueue(c *Ctx, spec *Spec) {
 	}
 	t.queue = append(t.queue, s.keep(c, spec))
 	t.flags |= spec.Flags
+	if spec.Strays != nil && spec.Strays(c.Args) {
+		t.flags |= AllShards
+	}
 	t.lacks |= ^spec.Flags
 	s.pub.queueBytes.Store(t.queueMemory())
 	c.Out.Status("QUEUED")

@@ -150,3 +150,11 @@ func TestTransactionsAreIsolated(t *testing.T) {
 		t.Errorf("the counters add up to %d, want %d", total, 4*rounds*2)
 	}
 }
+
+// TestStrayingRequestsLockAll: a request that looks at keys which it does not name holds every shard, in a
+// transaction too; another request of the same row does not.
+func TestStrayingRequestsLockAll(t *testing.T) {
+	c := newRig(t).connect()
+	c.expect("held k\nheld k other\nmulti\nheld k\nexec\nmulti\nheld k\nheld k other\nexec",
+		"+false +true +OK +QUEUED *1 +false +OK +QUEUED +QUEUED *2 +true +true")
+}

@@ -175,6 +175,10 @@ func rigCommands(resumes *sync.Map) []Spec {
 			c.Out.Int(int64(c.DBStats(c.DB).Keys))
 			return nil
 		}},
+		{Name: "held", Arity: -2, Flags: ReadOnly, Keys: []KeySpec{Key(1, RO), UnknownKeys(RO, "")}, Strays: strays, Handler: func(c *Ctx) error {
+			c.Out.Status(fmt.Sprint(c.Held))
+			return nil
+		}},
 		{Name: "sleep", Arity: 2, Handler: func(c *Ctx) error {
 			return c.Wait(time.Hour, func(c *Ctx) error { c.Out.Status("awake"); return nil })
 		}},

@@ -23,9 +23,12 @@ type Spec struct {
 	// Keys says where the keys are and what happens to them. Ctx.Keys follows
 	// the order of these specs.
 	Keys []KeySpec
-	// KeysAt finds the keys of a request where Keys say it incompletely: they are
-	// args[first] to args[last], none if last < first. nil: Keys say it all.
-	KeysAt func(args [][]byte) (first, last int)
+	// KeysAt finds the keys of a request where Keys say it incompletely. nil: Keys say it all.
+	KeysAt func(args [][]byte) []KeyAt
+	// Strays reports whether a request will look at keys that are not among its arguments: SORT
+	// makes their names of the elements that it finds. Then every shard is locked while the handler
+	// runs. nil: no request does.
+	Strays func(args [][]byte) bool
 	// Element is the position of the field or member that the request is about, or of the first of
 	// several: what has to be found inside the key's value is prefetched together with the key
 	// (ahead.go). Where options may stand before it, the position is that in a request without any.

@@ -89,6 +89,7 @@ func TestBrokenRows(t *testing.T) {
 		}}},
 		"other keys than the specs have": {{Name: "a", Arity: 3, Handler: nop, Keys: []KeySpec{Key(1, RW)}, KeysAt: secondToo}},
 		"keys without specs":             {{Name: "a", Arity: 3, Handler: nop, KeysAt: secondToo}},
+		"keys that nothing finds":        {{Name: "a", Arity: 3, Handler: nop, Keys: []KeySpec{Key(1, RW), UnknownKeys(RO, "")}}},
 		"an element without a key":       {{Name: "a", Arity: 3, Handler: nop, Element: 2}},
 		"an element of two keys":         {{Name: "a", Arity: 4, Handler: nop, Keys: []KeySpec{Key(1, RO), Key(2, RO)}, Element: 3}},
 		"the key as an element":          {{Name: "a", Arity: 3, Handler: nop, Keys: []KeySpec{Key(1, RO)}, Element: 1}},
@@ -100,7 +101,9 @@ func TestBrokenRows(t *testing.T) {
 	}
 }
 
-func secondToo([][]byte) (first, last int) { return 1, 2 }
+func secondToo([][]byte) []KeyAt { return []KeyAt{{1, RO}, {2, RO}} }
+
+func strays(args [][]byte) bool { return len(args) > 2 }
 
 // TestLocksFollowTheKeys: what is locked for a request is what COMMAND GETKEYS says of it.
 func TestLocksFollowTheKeys(t *testing.T) {
@@ -118,11 +121,13 @@ func TestLocksFollowTheKeys(t *testing.T) {
 		lock lockKind
 		keys string
 	}{
-		"one key":              {Spec{Keys: []KeySpec{Key(1, RO)}}, lockOne, "x"},
-		"a function for them":  {Spec{Keys: []KeySpec{Key(1, RO|Incomplete)}, KeysAt: secondToo}, lockKeys, "x y"},
-		"what is no key":       {Spec{Keys: []KeySpec{Key(1, NotKey)}}, lockNone, ""},
-		"one key, one no key":  {Spec{Keys: []KeySpec{Key(1, NotKey), Key(2, RW)}}, lockKeys, "y"},
-		"one no key, then all": {Spec{Keys: []KeySpec{Key(1, NotKey)}, Flags: AllShards}, lockAll, ""},
+		"one key":                 {Spec{Keys: []KeySpec{Key(1, RO)}}, lockOne, "x"},
+		"a function for them":     {Spec{Keys: []KeySpec{Key(1, RO|Incomplete)}, KeysAt: secondToo}, lockKeys, "x y"},
+		"keys that no rule finds": {Spec{Keys: []KeySpec{Key(1, RO), UnknownKeys(OW, "")}, KeysAt: secondToo}, lockKeys, "x y"},
+		"keys besides":            {Spec{Keys: []KeySpec{Key(1, RO), UnknownKeys(RO, "")}, Strays: strays}, lockStray, "x"},
+		"what is no key":          {Spec{Keys: []KeySpec{Key(1, NotKey)}}, lockNone, ""},
+		"one key, one no key":     {Spec{Keys: []KeySpec{Key(1, NotKey), Key(2, RW)}}, lockKeys, "y"},
+		"one no key, then all":    {Spec{Keys: []KeySpec{Key(1, NotKey)}, Flags: AllShards}, lockAll, ""},
 	} {
 		c.row.Name, c.row.Arity, c.row.Handler = "a", 3, nop
 		s := mustTable(t, c.row).Rows()[0]

@@ -2,6 +2,7 @@ package diff
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -163,6 +164,13 @@ var grammar = []struct {
 	{"ZDIFFSTORE key 2 anykey key", same},
 	{"ZSCAN key 0 [ MATCH pattern ] [ COUNT small ]", scan},
 	{"ZSCAN key cursor [ MATCH pattern ] [ COUNT small ]", scan},
+	// sorting: the order of equals is not said by Redis where texts of other keys are compared, nor that of a set without an order
+	{"SORT key ALPHA [ ( ASC | DESC ) ] [ LIMIT index index ] [ GET # GET sortpattern ]", same},
+	{"SORT key ALPHA [ LIMIT index index ] [ GET sortpattern ] [ GET # ] STORE key", same},
+	{"SORT key [ BY sortpattern ] [ ( ASC | DESC ) ] [ LIMIT index index ] [ GET sortpattern ]", same},
+	{"SORT zsetkey BY nosort [ DESC ] [ LIMIT index index ] [ GET sortpattern ]", sameSet},
+	{"SORT listkey BY nosort [ DESC ] [ LIMIT index index ]", sameSet},
+	{"SORT_RO key ALPHA [ DESC ] [ LIMIT index index ] [ GET # ]", same},
 	// keys
 	{"DEL { key }", same},
 	{"UNLINK { key }", same},
@@ -206,6 +214,7 @@ var grammar = []struct {
 	{"COMMAND GETKEYS SINTERCARD small { key }", same},
 	{"COMMAND GETKEYS LMPOP small { key } LEFT", same},
 	{"COMMAND GETKEYS RENAME key key", same},
+	{"COMMAND GETKEYS SORT key [ BY sortpattern ] [ LIMIT index index ] [ GET sortpattern ] STORE key", same},
 	{"COMMAND GETKEYSANDFLAGS SET key value [ GET ]", same},
 	{"COMMAND GETKEYSANDFLAGS SMOVE key key member", same},
 	{"COMMAND COUNT", sameKindOnly},
@@ -254,6 +263,7 @@ var (
 	listKeys = []string{"l1", "l2", "l3"}
 	zsetKeys = []string{"z1", "z2", "z3"}
 	lexKeys  = []string{"n1", "n2"} // sorted sets whose scores are all 0
+	sortable = slices.Concat(setKeys, listKeys, zsetKeys)
 	oddKeys  = []string{"", "\x00", "none", "a key", "k\r\n", "{tag}x", "\xff\xfe"}
 	members  = []string{"a", "b", "c", "d", "e", "1", "2", "3", "-7", "300", "70000", "5000000000", "", "01", "x\x00y", "\r\n", "member", "9223372036854775807"}
 	values   = []string{"", "v", "hello world", "\x00\xff\r\n", "0", "-1", "42", "3.14", "1e5", " 1", "01", "nan", "inf", "9223372036854775807",
@@ -330,6 +340,8 @@ func (d *drawer) word(name, command string) string {
 		return d.between(0, 2)
 	case "type":
 		return d.pick([]string{"string", "hash", "set", "list", "zset", "STRING", "none"})
+	case "sortpattern":
+		return d.pick([]string{"#", "*", "s*", "h*->a", "h*->1", "*->b", "const", "**", "s*->", "t*", "l*->a->"})
 	case "pattern":
 		return d.pick([]string{"*", "s*", "?1", "[hsz]*", "[^s]*", "t[1-2]", "nomatch", "a", "[a-c]", "\\*", "*a*"})
 	}
@@ -373,6 +385,8 @@ func (d *drawer) time(name, command string) string {
 // keysFor is the kind of keys that suit a command.
 func keysFor(command string) []string {
 	switch {
+	case strings.HasPrefix(command, "SORT"):
+		return sortable
 	case command == "HMSET" || command[0] == 'H':
 		return hashKeys
 	case command[0] == 'Z', strings.HasPrefix(command, "BZ"):

@@ -1,0 +1,188 @@
+package commands
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/store/lex"
+)
+
+// sortItem is an element of SORT and what it is sorted by.
+type sortItem struct {
+	element []byte
+	// weight is the number that the element is sorted by, as bits that are in the same order; or, with
+	// BY and ALPHA, 1 + the index of its text in sorting.keys. 0: it has none.
+	weight uint64
+}
+
+// sort brings the items into the order that was asked for.
+func (s *sorting) sort() error {
+	switch {
+	case s.alpha && !s.hasBy:
+		s.sortBy(compareElements)
+	case s.alpha:
+		s.weighText()
+		s.sortBy(s.compareText)
+	default:
+		if err := s.weighNumbers(); err != nil {
+			return err
+		}
+		s.sortBy(compareNumbers)
+	}
+	return nil
+}
+
+// sortBy sorts in O(n log n) whatever the order was.
+func (s *sorting) sortBy(compare func(a, b sortItem) int) {
+	if s.desc {
+		slices.SortFunc(s.items, func(a, b sortItem) int { return compare(b, a) })
+	} else {
+		slices.SortFunc(s.items, compare)
+	}
+}
+
+func compareElements(a, b sortItem) int { return bytes.Compare(a.element, b.element) }
+
+func compareNumbers(a, b sortItem) int {
+	if a.weight != b.weight {
+		return cmp.Compare(a.weight, b.weight)
+	}
+	return bytes.Compare(a.element, b.element)
+}
+
+// compareText puts elements without a text in front.
+func (s *sorting) compareText(a, b sortItem) int {
+	switch {
+	case a.weight == 0 || b.weight == 0:
+		if a.weight != b.weight {
+			return cmp.Compare(min(a.weight, 1), min(b.weight, 1))
+		}
+	default:
+		if order := bytes.Compare(s.keys[a.weight-1], s.keys[b.weight-1]); order != 0 {
+			return order
+		}
+	}
+	return bytes.Compare(a.element, b.element)
+}
+
+// weighText finds the texts that the items are sorted by.
+func (s *sorting) weighText() {
+	s.keys = make([][]byte, 0, len(s.items))
+	for i := range s.items {
+		it := &s.items[i]
+		if text, ok := s.find(&s.by, it.element); ok {
+			s.keys = append(s.keys, text)
+			it.weight = uint64(len(s.keys))
+		}
+	}
+}
+
+// weighNumbers finds the numbers that the items are sorted by. What has none counts as 0.
+func (s *sorting) weighNumbers() error {
+	for i := range s.items {
+		it := &s.items[i]
+		text, number := it.element, 0.0
+		ok := true
+		if s.hasBy {
+			text, ok = s.find(&s.by, it.element)
+		}
+		if ok {
+			if number, ok = sortNumber(text); !ok {
+				return engine.ErrSortNumber
+			}
+		}
+		it.weight = inOrder(number)
+	}
+	return nil
+}
+
+// inOrder maps numbers to integers in the same order.
+func inOrder(f float64) uint64 {
+	const sign = 1 << 63
+	if f == 0 {
+		f = 0 // -0 is no other number
+	}
+	bits := math.Float64bits(f)
+	if bits&sign != 0 {
+		return ^bits
+	}
+	return bits | sign
+}
+
+// sortNumber reads a number as Redis does here, by C's strtod and without the rules that arguments
+// have: blanks in front are skipped, nothing at all is 0, and the text ends at a NUL. A subnormal
+// number that had to be rounded is out of range, which every decimal one had to be.
+func sortNumber(text []byte) (float64, bool) {
+	if n, ok := lex.ParseInt(text); ok {
+		return float64(n), true
+	}
+	if end := bytes.IndexByte(text, 0); end >= 0 {
+		text = text[:end]
+	}
+	if len(text) == 0 {
+		return 0, true
+	}
+	const smallestNormal = 0x1p-1022
+	f, ok := lex.ParseFloat(bytes.TrimLeft(text, " \t\n\v\f\r"))
+	return f, ok && (f == 0 || math.Abs(f) >= smallestNormal || bytes.ContainsAny(text, "xX"))
+}
+
+// sortPattern is the pattern of BY or GET: a key's name with the element in place of the first
+// asterisk, and perhaps a field of the hash that the key holds.
+type sortPattern struct {
+	prefix, suffix, field []byte
+	star                  bool
+	itself                bool // "#": the element
+}
+
+// newSortPattern takes a pattern apart. As in Redis, which uses C's functions, nothing is looked for
+// behind a NUL.
+func newSortPattern(text []byte) (p sortPattern) {
+	if string(text) == "#" {
+		return sortPattern{itself: true}
+	}
+	known := text
+	if end := bytes.IndexByte(text, 0); end >= 0 {
+		known = text[:end]
+	}
+	star := bytes.IndexByte(known, '*')
+	if star < 0 {
+		return sortPattern{}
+	}
+	p = sortPattern{star: true, prefix: text[:star], suffix: text[star+1:]}
+	if arrow := bytes.Index(known[star+1:], []byte("->")); arrow >= 0 && star+1+arrow+2 < len(known) {
+		p.suffix, p.field = text[star+1:star+1+arrow], text[star+1+arrow+2:]
+	}
+	return p
+}
+
+// names reports whether the pattern names keys, and is an order with BY.
+func (p sortPattern) names() bool { return p.star }
+
+// find returns what the pattern names for an element. It aliases the store, or is the element.
+func (s *sorting) find(p *sortPattern, element []byte) (value []byte, ok bool) {
+	if p.itself {
+		return element, true
+	}
+	if !p.star {
+		return nil, false
+	}
+	s.name = append(append(append(s.name[:0], p.prefix...), element...), p.suffix...)
+	k := s.c.Store.Key(s.name)
+	if s.stored {
+		s.one[0] = k
+		s.c.Expire(s.one[:])
+	}
+	if p.field == nil {
+		value, ok, err := s.c.GetString(k)
+		return value, ok && err == nil
+	}
+	h, ok, err := s.c.ReadHash(k)
+	if !ok || err != nil {
+		return nil, false
+	}
+	return h.Get(p.field)
+}
