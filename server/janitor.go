@@ -114,7 +114,7 @@ func (j *janitor) slice(start time.Time) (more bool) {
 	for worked := time.Duration(0); maintain || crowded; {
 		now := start.Add(worked).UnixMilli()
 		work := store.Looking
-		if crowded = crowded && j.kernel.Relieve(j.evictor, now); !crowded {
+		if crowded = crowded && j.kernel.EvictWhenIdle(j.evictor, now); !crowded {
 			var err error
 			maintain, err = j.store.Maintain(now)
 			j.report(err)

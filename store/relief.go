@@ -42,9 +42,9 @@ func (s *Store) fragmentAllowance(limit int64) int64 {
 // the allowance is nearly used up: a unit takes as long as several bursts.
 const compactEvery = 4
 
-// relieveFragments does one unit of compaction if it is time for one. It returns
+// compactInTime does one unit of compaction if it is time for one. It returns
 // false if keys should be evicted.
-func (e *Evictor) relieveFragments(now, limit int64) (worked bool) {
+func (e *Evictor) compactInTime(now, limit int64) (worked bool) {
 	s := e.s
 	fragments, allowance := s.Fragmented(), s.fragmentAllowance(limit)
 	if fragments <= allowance/4*3 {
@@ -85,7 +85,7 @@ func (e *Evictor) Relieve(now, want, limit int64) (progress bool) {
 			return true
 		}
 	}
-	return e.relieveFragments(now, limit) || e.burst(now, want) ||
+	return e.compactInTime(now, limit) || e.burst(now, want) ||
 		s.Fragmented() > s.fragmentAllowance(limit) && s.compactUnit(now)
 }
 

@@ -71,11 +71,11 @@ func (l *Log) flush(force bool) {
 	if err == nil && !l.io.lost {
 		err = l.io.seg.mend() // there may have been nothing to write
 	}
-	l.settle(err)
+	l.noteOutcome(err)
 }
 
-// settle notes the outcome of a flush.
-func (l *Log) settle(err error) {
+// noteOutcome notes the outcome of a flush.
+func (l *Log) noteOutcome(err error) {
 	l.io.writeErr, l.io.failedAt = err, 0
 	if err != nil {
 		l.io.lastTry = l.clock()
@@ -381,6 +381,6 @@ func (l *Log) syncAll() error {
 	if err := l.Err(); err != nil && l.io.writeErr != nil {
 		return err
 	}
-	l.settle(l.syncSegment())
+	l.noteOutcome(l.syncSegment())
 	return l.Err()
 }

@@ -60,7 +60,7 @@ func (l *Log) PrepareRewrite(o RewriteOptions) (*Rewrite, error) {
 
 func (l *Log) prepare(r *Rewrite, on bool) error {
 	if on {
-		if err := l.settleOld(); err != nil {
+		if err := l.syncOld(); err != nil {
 			return err
 		}
 		return l.addSegment(r)
@@ -81,9 +81,9 @@ func (l *Log) prepare(r *Rewrite, on bool) error {
 	return nil
 }
 
-// settleOld writes and syncs what is pending, so that the cut has little to wait for. The loops' commits go on meanwhile.
+// syncOld writes and syncs what is pending, so that the cut has little to wait for. The loops' commits go on meanwhile.
 // It also completes the last rewrite's cut, of which there can be only one at a time.
-func (l *Log) settleOld() error {
+func (l *Log) syncOld() error {
 	for range 2 { // a sync under way may have begun too early
 		l.io.Lock()
 		l.flush(true)

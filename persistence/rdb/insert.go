@@ -128,11 +128,11 @@ func (in *inserter) entry(b *batch, i uint32) {
 	if err == nil {
 		err = in.insert(k, e)
 	}
-	in.settle(err, e, k.Name, offset)
+	in.countOutcome(err, e, k.Name, offset)
 }
 
-// settle counts the outcome for a key.
-func (in *inserter) settle(err error, e *entry, name []byte, offset int64) {
+// countOutcome counts the outcome for a key.
+func (in *inserter) countOutcome(err error, e *entry, name []byte, offset int64) {
 	switch {
 	case err == nil:
 		in.inserted++
@@ -248,5 +248,5 @@ func (in *inserter) finish(k store.Key, big *bigKey) {
 		expiring(&in.view, k, big.expire, true)
 		in.attributes(k, &big.entry)
 	}
-	in.settle(err, &big.entry, big.name, big.offset)
+	in.countOutcome(err, &big.entry, big.name, big.offset)
 }

@@ -22,7 +22,7 @@ import (
 //	handler     shards locked: payloads of all keys, as of one moment; the keys
 //	            are watched; the client waits
 //	transfer    a goroutine, no lock: RESTORE, one reply for each
-//	settle      shards locked: what was taken over and has not changed since is
+//	delete      shards locked: what was taken over and has not changed since is
 //	            deleted. What has changed is sent again as it is now, what is gone
 //	            is deleted there; and so on, a few rounds at most
 //
@@ -225,9 +225,9 @@ func (m *migration) run(ctx context.Context) error {
 			refused = t.refused
 		}
 		if !m.copy {
-			changed, settleErr := m.settle(left)
+			changed, deleteErr := m.deleteMoved(left)
 			if err == nil {
-				err = settleErr
+				err = deleteErr
 			}
 			left = changed
 		}
@@ -244,9 +244,9 @@ func (m *migration) run(ctx context.Context) error {
 	return engine.ErrMigrateChanged
 }
 
-// settle deletes the keys that were taken over and have not changed since, and
+// deleteMoved deletes the keys that were taken over and have not changed since, and
 // returns those that have, as they are now.
-func (m *migration) settle(keys []*moving) (changed []*moving, err error) {
+func (m *migration) deleteMoved(keys []*moving) (changed []*moving, err error) {
 	st := m.kernel.Store
 	var locks store.Lockset
 	for _, k := range keys {

@@ -99,7 +99,7 @@ func (c *Ctx) call(spec *Spec) {
 	s, m := c.Session, &c.meter
 	if spec != m.row || m.calls >= clockEvery {
 		if m.row != nil {
-			s.settle(c, s.kernel.clock())
+			s.countRun(c, s.kernel.clock())
 		}
 		m.row = spec
 	}
@@ -134,8 +134,8 @@ func (c *Ctx) writeError(e Error) {
 	c.Out.Error(string(e))
 }
 
-// settle counts the run of equal commands up to now and begins the next.
-func (s *Session) settle(c *Ctx, now time.Time) {
+// countRun counts the run of equal commands up to now and begins the next.
+func (s *Session) countRun(c *Ctx, now time.Time) {
 	m := &c.meter
 	if m.calls > 0 {
 		s.kernel.Stats.Add(int(s.slot), m.row.index, m.calls, now.Sub(m.since))

@@ -33,7 +33,7 @@
 // A client that is closed is out of the sum at once and for good, though its loop frees
 // its buffers a moment later: otherwise the loops that meanwhile receive something would
 // close others in its place. It tells no differences any more; one that it is telling in
-// this moment it takes back (settle). So the sum cannot drift, in whatever order the two
+// this moment it takes back (subtract). So the sum cannot drift, in whatever order the two
 // goroutines come.
 
 package engine
@@ -105,7 +105,7 @@ func (s *Session) Sized(delta int64) {
 		r.size.total.Add(grown)
 		settled := s.list.Load() == gone // since a moment ago
 		if settled {
-			r.settle(s)
+			r.subtract(s)
 		}
 		if (grown > 0 || settled) && limit > 0 && r.Memory() >= limit {
 			k.evictClients(limit)
@@ -158,7 +158,7 @@ func (r *Clients) place(s *Session, grown, limit int64) (victims []victim, short
 	defer r.size.listing.Unlock()
 	r.size.total.Add(grown)
 	if s.list.Load() == gone {
-		r.settle(s)
+		r.subtract(s)
 	} else {
 		r.listLocked(s, s.listFor(s.pub.memory.Load()))
 	}
@@ -194,12 +194,12 @@ func (r *Clients) unlistLocked(s *Session) {
 func (r *Clients) releaseLocked(s *Session) int64 {
 	r.unlistLocked(s)
 	s.list.Store(gone)
-	return r.settle(s)
+	return r.subtract(s)
 }
 
-// settle takes out of the sum what it has of a session that is gone. It returns how many
+// subtract takes out of the sum what it has of a session that is gone. It returns how many
 // bytes that were.
-func (r *Clients) settle(s *Session) int64 {
+func (r *Clients) subtract(s *Session) int64 {
 	memory := s.pub.memory.Swap(0)
 	r.size.total.Add(-memory)
 	return memory

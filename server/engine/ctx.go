@@ -37,7 +37,7 @@ type Ctx struct {
 	most   int // the largest len(Keys) of the batch
 
 	evictor  *store.Evictor // nil until it is needed
-	relieved time.Duration  // spent by the batch on eviction, beyond first steps
+	evicting time.Duration  // spent by the batch on eviction, beyond first steps
 
 	effects journal.Effects // collected, not appended yet
 	logging bool            // effects of what runs now are wanted

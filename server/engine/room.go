@@ -47,7 +47,7 @@
 // evicted for it. Redis evicts first and accepts whatever comes when the memory in
 // use is below the limit by one byte: there the overshoot is the size of a value.
 //
-// Idle time pays what no command does (Kernel.Relieve): after a load, after CONFIG
+// Idle time pays what no command does (Kernel.EvictWhenIdle): after a load, after CONFIG
 // SET maxmemory, for clients' buffers. While commands do (Kernel.Paid) it stays
 // away: two who evict meet at the shards' locks, and a loop that waits there for a
 // thread which the system has put aside keeps all its clients waiting.
@@ -172,10 +172,10 @@ func mayEvict(state uint32) bool {
 // Paid tells whether commands have made room for themselves since it was last asked.
 func (k *Kernel) Paid() bool { return k.room.paid.Swap(false) }
 
-// Relieve does one step of what idle time does for memory: it evicts while more
+// EvictWhenIdle does one step of what idle time does for memory: it evicts while more
 // counts than the limit allows. It tells whether there may be more to do. now is in
 // unix milliseconds.
-func (k *Kernel) Relieve(e *store.Evictor, now int64) (more bool) {
+func (k *Kernel) EvictWhenIdle(e *store.Evictor, now int64) (more bool) {
 	limit := k.Config.Values().MaxMemory
 	over := k.counted(limit) - limit
 	if limit == 0 || over <= 0 {
@@ -216,7 +216,7 @@ func (s *Session) makeRoom(c *Ctx, spec *Spec, state uint32) Error {
 	}
 	plain := need <= bigRequest && spec.Flags&RunsQueue == 0 && spec.Grows == nil
 	if !plain || k.atMost(limit)+need > limit && k.counted(limit)+need > limit {
-		return s.relieve(c, spec, v, state)
+		return s.makeRoomInSteps(c, spec, v, state)
 	}
 	if k.room.since.Load() != 0 {
 		k.within()
@@ -297,8 +297,8 @@ func (s *Session) mayReceive(c *Ctx, have int) bool {
 	return s.roomFor(c, v, k.state(), int64(have+s.want), bigPiece) != later
 }
 
-// relieve is makeRoom where the way is not known to be free.
-func (s *Session) relieve(c *Ctx, spec *Spec, v *config.Values, state uint32) Error {
+// makeRoomInSteps is makeRoom where the way is not known to be free.
+func (s *Session) makeRoomInSteps(c *Ctx, spec *Spec, v *config.Values, state uint32) Error {
 	size, need := s.size(c, spec)
 	verdict := s.roomFor(c, v, state, size, need)
 	if verdict == later && len(c.wire) > 0 && c.wire[0] != '*' {
@@ -368,10 +368,10 @@ func (s *Session) evict(c *Ctx, v *config.Values, size, need int64) Error {
 		if start.IsZero() {
 			start = now
 		}
-		if c.relieved+now.Sub(start) < slice(v.EvictionTenacity) {
+		if c.evicting+now.Sub(start) < slice(v.EvictionTenacity) {
 			continue
 		}
-		c.relieved += now.Sub(start)
+		c.evicting += now.Sub(start)
 		k.room.above(now)
 		if s.paid >= size+size/4 {
 			return ""

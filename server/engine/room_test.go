@@ -131,7 +131,7 @@ func TestVolatileWithoutTTL(t *testing.T) {
 		t.Errorf("memory was above the limit for %v, and is for %v; want 5 s", total, current)
 	}
 	r.configure("maxmemory", "0")
-	r.kernel.Relieve(r.kernel.Store.NewEvictor(), r.now.Load())
+	r.kernel.EvictWhenIdle(r.kernel.Store.NewEvictor(), r.now.Load())
 	r.now.Add(5000)
 	if total, current := r.kernel.OverLimit(); current != 0 || total != 5*time.Second {
 		t.Errorf("memory was above the limit for %v, and is for %v; want 5 s and 0", total, current)
@@ -287,7 +287,7 @@ func TestLimitBelowTheEmptyServer(t *testing.T) {
 	r.configure("maxmemory", "1000")
 	c.expect("set a 1\nget key:1", "-"+string(ErrOOM)+" $100 "+strings.Repeat("v", 100))
 	e := r.kernel.Store.NewEvictor()
-	for r.kernel.Relieve(e, r.now.Load()) {
+	for r.kernel.EvictWhenIdle(e, r.now.Load()) {
 	}
 	c.expect("size\nset a 1", ":0 -"+string(ErrOOM))
 	if _, current := r.kernel.OverLimit(); current != 0 {
@@ -358,7 +358,7 @@ func TestNoEvictionWhileTheLogFails(t *testing.T) {
 	r.cap("allkeys-lru", -r.kernel.Store.Used()/2)
 	c.expect("set k w\nsize", "-MISCONF Errors writing to the AOF file: No space left on device :1001")
 	e := r.kernel.Store.NewEvictor()
-	if r.kernel.Relieve(e, r.now.Load()) {
+	if r.kernel.EvictWhenIdle(e, r.now.Load()) {
 		t.Error("idle time evicts")
 	}
 	fs.Heal()
@@ -388,14 +388,14 @@ func TestNoEvictionWhileLoading(t *testing.T) {
 	r.configure("maxmemory", "1")
 	c.expect("set k v", "-"+string(ErrLoading))
 	e := r.kernel.Store.NewEvictor()
-	if r.kernel.Relieve(e, r.now.Load()) {
+	if r.kernel.EvictWhenIdle(e, r.now.Load()) {
 		t.Error("idle time evicts while data are loaded")
 	}
 	if err := r.manager.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	c.expect("size", ":1000")
-	if !r.kernel.Relieve(e, r.now.Load()) {
+	if !r.kernel.EvictWhenIdle(e, r.now.Load()) {
 		t.Error("idle time does not evict after the load")
 	}
 }
@@ -409,7 +409,7 @@ func TestNoEvictionAfterTheLastSnapshot(t *testing.T) {
 	if err := r.manager.PrepareShutdown(persistence.ShutdownMode{Save: true}); err != nil {
 		t.Fatal(err)
 	}
-	if r.kernel.Relieve(r.kernel.Store.NewEvictor(), r.now.Load()) {
+	if r.kernel.EvictWhenIdle(r.kernel.Store.NewEvictor(), r.now.Load()) {
 		t.Error("idle time evicts after the end")
 	}
 	c.expect("set k w", "")

@@ -143,7 +143,7 @@ func (s *Session) begin(out []byte) *Ctx {
 	s.logged = false
 	s.limits.MaxBulk = k.Config.Values().ProtoMaxBulkLen
 	c := k.ctxs.get()
-	c.meter, c.relieved = meter{since: k.clock()}, 0
+	c.meter, c.evicting = meter{since: k.clock()}, 0
 	c.View = store.View{Store: k.Store, DB: s.db, Now: c.meter.since.UnixMilli(), NoTouch: s.noTouch, Listener: c.report, Ready: c.signal}
 	c.Kernel, c.Session = k, s
 	c.ahead.drop()
@@ -154,7 +154,7 @@ func (s *Session) begin(out []byte) *Ctx {
 // finish gives it back, with the batch's statistics counted and its state published.
 func (s *Session) finish(c *Ctx) []byte {
 	now := s.kernel.clock()
-	s.settle(c, now)
+	s.countRun(c, now)
 	if c.Hits|c.Misses != 0 {
 		s.kernel.Stats.Lookups(int(s.slot), c.Hits, c.Misses)
 	}

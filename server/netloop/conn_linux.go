@@ -256,7 +256,7 @@ func (c *conn) execute(in []byte, inQuery bool) {
 		}
 		l.endTurn(c, out, next)
 		l.runNext(c)
-		if next != Again || c.closed { // by a settle, and the input is gone
+		if next != Again || c.closed { // by sendTurns, and the input is gone
 			return
 		}
 	}
@@ -266,7 +266,7 @@ func (c *conn) execute(in []byte, inQuery bool) {
 func (c *conn) resume() {
 	c.answer()
 	c.loop.runNext(nil)
-	c.loop.settle() // before the next notice
+	c.loop.sendTurns() // before the next notice
 }
 
 // answer lets a session that is blocked go on.
@@ -296,9 +296,9 @@ func (c *conn) keepRest(rest []byte, taken int, inQuery bool) {
 	c.replaceQuery(b)
 }
 
-// settle ends a turn: it sends the output and does what the session wants next. own: out may be
+// afterTurn ends a turn: it sends the output and does what the session wants next. own: out may be
 // kept.
-func (c *conn) settle(out []byte, own bool, next Action) {
+func (c *conn) afterTurn(out []byte, own bool, next Action) {
 	if next == CloseNow {
 		c.close(Quit)
 		return

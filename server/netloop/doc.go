@@ -23,7 +23,7 @@
 //	         then tells the scheduler that it waits.
 //	turns    For each ready connection one recv into the loop's shared buffer, and one call of Session.Data, which executes
 //	         all that is there and appends the replies to the loop's shared output.
-//	settle   One Commit for all turns, one send per connection, then what its session has asked for. Sending after the
+//	send     One Commit for all turns, one send per connection, then what its session has asked for. Sending after the
 //	         turns, rather than within each, wakes the clients together, and they answer together: more events per round,
 //	         and more turns that one Commit covers.
 //	notices  What other goroutines want (Resume, Kill, Push, new connections); an eventfd announces it.
@@ -52,7 +52,7 @@
 // # Commit
 //
 // No byte of a reply leaves before Options.Commit has succeeded after the turn that wrote it. For
-// that the output of turns has one way out, settle; what goes out elsewhere was committed before
+// that the output of turns has one way out, sendTurns; what goes out elsewhere was committed before
 // (output that the kernel did not take at first), or answers nobody's request (Push). Commit may
 // wait for a disk: the loop waits with it, since all its clients' replies do, and blocking system
 // calls of package os let the scheduler know. If it fails, nobody can say whether the changes of

@@ -50,7 +50,7 @@ type loop struct {
 	inUsed  int    // in[:inUsed] is the input in reads
 	direct  int    // bytes read into query buffers this round
 	reads   []read // this round's, not executed yet
-	out     []byte // shared output buffer: the replies of turns, until settle
+	out     []byte // shared output buffer: the replies of turns, until sendTurns
 	turns   []turn // this round's, not settled yet
 	buffers buffers
 	events  []unix.EpollEvent
@@ -113,13 +113,13 @@ func (l *loop) run() {
 			}
 		}
 		l.runReads()
-		l.settle()
+		l.sendTurns()
 		if noticed {
 			l.heed()
 		}
 		l.runAgain()
 		l.runReads()
-		l.settle()
+		l.sendTurns()
 		if !l.now.Before(l.nextTick) {
 			l.tick()
 		}
@@ -223,7 +223,7 @@ type turn struct {
 // room returns the place for a turn's output: the rest of the shared buffer, as an empty slice.
 func (l *loop) room() []byte {
 	if len(l.out) > cap(l.out)/2 {
-		l.settle()
+		l.sendTurns()
 	}
 	return l.out[len(l.out):]
 }
@@ -239,7 +239,7 @@ func (l *loop) endTurn(c *conn, out []byte, next Action) {
 	}
 	own := cap(out) > keepOut
 	l.turns = append(l.turns, turn{c, out, own, next, changed(c.session)})
-	l.settle()
+	l.sendTurns()
 	if !own {
 		l.out = out[:0]
 	}
@@ -280,7 +280,7 @@ func (l *loop) runNext(by *conn) {
 	last := len(l.turns) - 1
 	for c := l.next.take(); c != nil; c = l.next.take() {
 		if !c.blocked {
-			l.settle() // it may be about to be, by a turn of this round
+			l.sendTurns() // it may be about to be, by a turn of this round
 		}
 		c.answer()
 	}
@@ -290,9 +290,9 @@ func (l *loop) runNext(by *conn) {
 	}
 }
 
-// settle sends the output of the turns so far, and does what the sessions want next. What the turns
+// sendTurns sends the output of the turns so far, and does what the sessions want next. What the turns
 // have done is committed first: every byte of a reply goes through here.
-func (l *loop) settle() {
+func (l *loop) sendTurns() {
 	if len(l.turns) == 0 {
 		return
 	}
@@ -304,7 +304,7 @@ func (l *loop) settle() {
 			t.c.close(NotDurable)
 			continue
 		}
-		t.c.settle(t.out, t.own, t.next)
+		t.c.afterTurn(t.out, t.own, t.next)
 	}
 	l.turns = l.turns[:0]
 	l.out = l.out[:0]

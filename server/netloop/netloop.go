@@ -201,7 +201,7 @@ type Options struct {
 	Limits func(Class) Limits
 	Log    *slog.Logger // nil: no log
 	// Commit is called after turns and before any of their output is sent, to make durable what the
-	// sessions have done: once for all the turns that a loop settles together, once per turn by the
+	// sessions have done: once for all the turns that a loop sends together, once per turn by the
 	// portable driver. It may block; its loop waits. If it fails, the connections whose turns
 	// changed something (Changer) are closed (NotDurable) and their output is lost. It is not
 	// called for what Push sends. nil: nothing is to be done. Safe for concurrent use.

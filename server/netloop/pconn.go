@@ -382,7 +382,7 @@ func (c *pconn) execute(in []byte) {
 	default:
 		c.replaceQuery(append([]byte(nil), rest...))
 	}
-	c.settle(out, next)
+	c.afterTurn(out, next)
 	c.giveBack(big, out)
 }
 
@@ -398,12 +398,12 @@ func (c *pconn) resume() {
 	if next == Wait {
 		next = Yield // to what came in meanwhile
 	}
-	c.settle(out, next)
+	c.afterTurn(out, next)
 	c.giveBack(big, out)
 }
 
-// settle ends a turn: it commits it, sends the output and does what the session wants next.
-func (c *pconn) settle(out []byte, next Action) {
+// afterTurn ends a turn: it commits it, sends the output and does what the session wants next.
+func (c *pconn) afterTurn(out []byte, next Action) {
 	if err := c.driver.server.commit(); err != nil && changed(c.session) {
 		c.driver.server.notDurable(c, err)
 		c.end(NotDurable)
