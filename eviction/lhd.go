@@ -168,7 +168,7 @@ func (l *lhd) insert(nowMs int64, random uint32) uint32 {
 	return stamp(l.clock.Load(), l.scale.Load())
 }
 
-// current tells whether word records an access in the current tick, so that
+// current reports whether word records an access in the current tick, so that
 // another one would not change it.
 func (l *lhd) current(word uint32, nowMs int64) bool {
 	if quiet := nowMs - l.marked.Load(); quiet > quietMs || quiet < -quietMs {

@@ -40,7 +40,7 @@ func (p *Pool[T]) Offer(rank uint64, c T) {
 	p.ranks[i], p.candidates[i] = rank, c
 }
 
-// Admits tells whether Offer would add a candidate of this rank.
+// Admits reports whether Offer would add a candidate of this rank.
 func (p *Pool[T]) Admits(rank uint64) bool {
 	return len(p.ranks) < p.places || rank > p.ranks[0]
 }

@@ -230,7 +230,7 @@ func (m *Manager) open(path string) (vfs.File, int64, error) {
 	return f, info.Size(), nil
 }
 
-// isRDB tells whether a file begins as an RDB file does.
+// isRDB reports whether a file begins as an RDB file does.
 func (m *Manager) isRDB(path string) (bool, error) {
 	f, _, err := m.open(path)
 	if err != nil {

@@ -38,7 +38,7 @@ func (m *Manager) Rewrite() (scheduled bool, err error) {
 	return true, nil
 }
 
-// rewriteIsDue tells whether a rewrite was scheduled or the log has grown enough.
+// rewriteIsDue reports whether a rewrite was scheduled or the log has grown enough.
 // m.mu is held.
 func (m *Manager) rewriteIsDue(now time.Time, v *config.Values) bool {
 	if m.job != nil || m.closing || m.applies || now.Before(m.record.nextTry) {

@@ -114,7 +114,7 @@ func (m *Manager) LastSave() time.Time {
 	return m.record.lastSave
 }
 
-// saveIsDue tells whether a save was scheduled or a save point has been reached.
+// saveIsDue reports whether a save was scheduled or a save point has been reached.
 // m.mu is held.
 func (m *Manager) saveIsDue(now time.Time, v *config.Values) bool {
 	if m.job != nil || m.closing {
@@ -233,7 +233,7 @@ func (m *Manager) writeRDB(name string, snap *store.Snapshot, v *config.Values, 
 	})
 }
 
-// keepsAccess tells whether the eviction policy goes by when or how often keys are
+// keepsAccess reports whether the eviction policy goes by when or how often keys are
 // used or, under LRM, when they were changed, and a snapshot has a place for that.
 func keepsAccess(v *config.Values) bool {
 	switch v.Policy().Rule {

@@ -68,7 +68,7 @@ func (c *collector) follow(limited bool) {
 	}
 }
 
-// trim does what is due and tells whether it was.
+// trim does what is due and reports whether it was.
 func (t *trimmer) trim(now time.Time, slack int64) bool {
 	grown := stats.GoResident() > 2*t.left+slack
 	if now.Before(t.next) || !grown && (t.left <= slack || now.Before(t.again)) {

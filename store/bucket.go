@@ -53,7 +53,7 @@ func (b *bucket) tag(slot uint8) uint8 { return b[slot] }
 // ref is the reference of a slot's record.
 func (b *bucket) ref(slot uint8) arena.Ref { return b.raw(slot) &^ parityBit }
 
-// The parity bit above the reference tells whether a running snapshot has the
+// The parity bit above the reference reports whether a running snapshot has the
 // record: see snapshot.go. A reference with it is called raw; whatever moves a
 // slot moves it raw.
 const (

@@ -162,7 +162,7 @@ func (sh *shard) worthWalking(s *Store) (share int, pays bool) {
 	return 0, gain*200 >= held*int64(p.Percent)
 }
 
-// beginWalk marks spans and tells whether at least so many bytes of them.
+// beginWalk marks spans and reports whether at least so many bytes of them.
 func (sh *shard) beginWalk(s *Store, share int, atLeast, now int64) bool {
 	if sh.ar.BeginCompaction(share) < atLeast {
 		sh.ar.EndCompaction()

@@ -176,7 +176,7 @@ func (e *Entry) setExpire(expire, now int64) {
 	e.noteExpire(had, now)
 }
 
-// noteExpire brings the table's accounts up to date; had tells whether there
+// noteExpire brings the table's accounts up to date; had reports whether there
 // was an expiry time before.
 func (e *Entry) noteExpire(had bool, now int64) {
 	has := e.rec.expire != 0

@@ -261,7 +261,7 @@ func (e *Evictor) follow(m *eviction.Meter) {
 	e.choice.Reset(e.policy.Rule)
 }
 
-// passOver tells whether a shard has fewer keys to spare than others have had. With
+// passOver reports whether a shard has fewer keys to spare than others have had. With
 // a turn each, the number of keys in a shard would drift without bound, since it is
 // chance which shard gets the new ones; and with it the memory that shards hold and
 // have no use for.
@@ -366,7 +366,7 @@ func (e *Evictor) gatherFrom(sh *shard, db int32, t *table, need int) {
 }
 
 // consider adds what a bucket has to the candidates, as that of the next pick, and
-// tells whether it has any; single: what one of its slots has, full or not, so that
+// reports whether it has any; single: what one of its slots has, full or not, so that
 // the keys of full buckets have the same chance as others.
 func (e *Evictor) consider(sh *shard, p *pick, single bool) bool {
 	b := p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket))
@@ -430,7 +430,7 @@ func (sh *shard) weight(r *record) int64 {
 	return size
 }
 
-// expired tells whether a record's time has come.
+// expired reports whether a record's time has come.
 func (e *Evictor) expired(r *record) bool { return r.expire != 0 && r.expire <= e.now }
 
 // evictNear removes the best candidates, about as many victims, until they are want

@@ -41,7 +41,7 @@ type victimModel struct {
 	frequency     int64 // as the store has it
 }
 
-// better tells whether x is evicted before y: only the rule's own order, so that
+// better reports whether x is evicted before y: only the rule's own order, so that
 // both may be true for two keys.
 func (x *victimModel) better(y *victimModel, rule eviction.Rule, now int64) bool {
 	if gone := y.expire != 0 && y.expire <= now; gone {

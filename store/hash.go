@@ -86,7 +86,7 @@ func (v *View) setFields(k Key, pairs [][]byte, ev Event) (created int, err erro
 	return created, nil
 }
 
-// fits tells whether a packed hash may take the pairs as far as their lengths
+// fits reports whether a packed hash may take the pairs as far as their lengths
 // go. Redis converts before the first one is set if any is too long.
 func (h *Hash) fits(pairs [][]byte) bool {
 	if h.e.rec.encoding() == encBody {

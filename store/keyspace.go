@@ -10,7 +10,7 @@ import (
 
 // SetExpire sets the expiry time of a key, in unix milliseconds; 0 takes it
 // away. A time that has passed is the caller's to turn into a Delete. It
-// tells whether the key exists.
+// reports whether the key exists.
 func (v *View) SetExpire(k Key, at int64) bool {
 	e, ok := v.Write(k)
 	if !ok {
@@ -22,7 +22,7 @@ func (v *View) SetExpire(k Key, at int64) bool {
 	return true
 }
 
-// Persist takes the expiry time away. It tells whether there was one.
+// Persist takes the expiry time away. It reports whether there was one.
 func (v *View) Persist(k Key) bool {
 	e, ok := v.Write(k)
 	if !ok || e.rec.expire == 0 {
@@ -35,7 +35,7 @@ func (v *View) Persist(k Key) bool {
 }
 
 // Rename gives from's value and expiry time to the key to, replacing what is
-// there. It tells whether from exists. Both shards are locked.
+// there. It reports whether from exists. Both shards are locked.
 func (v *View) Rename(from, to Key) bool {
 	e, ok := v.Write(from)
 	if !ok {
@@ -52,7 +52,7 @@ func (v *View) Rename(from, to Key) bool {
 }
 
 // Move gives a key's value and expiry time to the same name in another
-// database, where it must be absent; both tell whether it was done.
+// database, where it must be absent; both report whether it was done.
 func (v *View) Move(k Key, to *View) bool {
 	e, ok := v.Write(k)
 	if !ok {
@@ -98,7 +98,7 @@ func (v *View) unlinkAgain(e *Entry) {
 }
 
 // Copy copies from's value and expiry time to a key of another view (or the
-// same), replacing what is there. It tells whether from exists. It does not mark
+// same), replacing what is there. It reports whether from exists. It does not mark
 // from as used.
 func (v *View) Copy(from Key, to *View, k Key) bool {
 	e, ok := v.Peek(from)

@@ -62,7 +62,7 @@ func (l *Loan) Return() {
 	}
 }
 
-// Holds tells whether value is the one that was received; nil holds none.
+// Holds reports whether value is the one that was received; nil holds none.
 func (l *Loan) Holds(value []byte) bool {
 	return l != nil && l.block != nil && len(value) == l.n && &value[0] == &l.mem[l.value]
 }

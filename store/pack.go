@@ -120,7 +120,7 @@ func newNeedle(s []byte) (n needle) {
 	return n
 }
 
-// is tells whether p[start:end], which has the needle's length, equals it.
+// is reports whether p[start:end], which has the needle's length, equals it.
 func (n *needle) is(p pack, start, end int) bool {
 	if end < 8 { // at the very beginning of the pack
 		return string(p[start:end]) == string(n.s)

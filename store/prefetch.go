@@ -48,7 +48,7 @@ func (s *Store) eachTable(db int, keys []Key, fn func(t *table, h uint64)) {
 	}
 }
 
-// sameAs tells whether two keys are most probably the same: pipelines tend to
+// sameAs reports whether two keys are most probably the same: pipelines tend to
 // go on with the key they are at.
 func (k *Key) sameAs(other *Key) bool { return k.hash == other.hash && k.shard == other.shard }
 

@@ -117,7 +117,7 @@ func (s *Set) Len() int {
 	}
 }
 
-// Has tells whether member is in the set.
+// Has reports whether member is in the set.
 func (s *Set) Has(member []byte) bool {
 	switch s.e.rec.encoding() {
 	case encIntset:
@@ -136,7 +136,7 @@ func (s *Set) Has(member []byte) bool {
 	}
 }
 
-// add adds a member and tells whether it was new.
+// add adds a member and reports whether it was new.
 func (s *Set) add(member []byte) bool {
 	switch s.e.rec.encoding() {
 	case encIntset:
@@ -193,7 +193,7 @@ func (s *Set) addInteger(member []byte) bool {
 	return true
 }
 
-// packable tells whether an intset and one more member fit a pack.
+// packable reports whether an intset and one more member fit a pack.
 func (s *Set) packable(is intset, member []byte) bool {
 	enc := s.v.Store.enc
 	n := is.len()

@@ -56,7 +56,7 @@ import (
 // does the table of a flushed database, which carries its number at the cut, so
 // that SWAPDB needs no care.
 //
-// The epoch of a table or body tells whether it has been written: it equals the
+// The epoch of a table or body reports whether it has been written: it equals the
 // shard's then, and also when it was made after the cut. What was garbage at the cut
 // is no part of the snapshot.
 //

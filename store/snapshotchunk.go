@@ -75,7 +75,7 @@ func (c *chunk) mem(it *item) []byte {
 	panic("BUG: store: item without a place")
 }
 
-// holds tells whether something waits to be freed.
+// holds reports whether something waits to be freed.
 func (c *chunk) holds() bool { return len(c.blocks) > 0 || c.pinned != nil }
 
 // reclaim frees the blocks that writers had handed over and lets go of the

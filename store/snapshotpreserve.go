@@ -56,7 +56,7 @@ type batch struct {
 	next *batch
 }
 
-// push adds a record and tells whether the queue was empty.
+// push adds a record and reports whether the queue was empty.
 func (q *queue) push(p preserved) (first bool) {
 	first = q.head == nil
 	switch {
@@ -113,7 +113,7 @@ func (sh *shard) finish(b body) (orphan bool) {
 	return m.orphan
 }
 
-// unsaved tells whether the running snapshot has yet to write the record. It
+// unsaved reports whether the running snapshot has yet to write the record. It
 // is false from the end of one snapshot to the next cut.
 func (e *Entry) unsaved() bool {
 	return e.sh.cut.sn != nil && e.t.bucketAt(e.p).parity(e.p.slot) != e.sh.cut.parity

@@ -225,7 +225,7 @@ func (t *table) place(sub uint32, position uint32, raw arena.Ref) pos {
 }
 
 // unlink takes the record at p out of the table. The record itself stays
-// allocated. expires tells whether it has a TTL.
+// allocated. expires reports whether it has a TTL.
 func (t *table) unlink(p pos, expires bool) {
 	s := &t.subs[p.sub]
 	i := uint32(p.bucket)

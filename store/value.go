@@ -37,7 +37,7 @@ func (v *Value) Len() int {
 // Text is the value of a string.
 func (v *Value) Text() []byte { return v.data }
 
-// Integers tells whether the value is a set that is kept as sorted integers.
+// Integers reports whether the value is a set that is kept as sorted integers.
 func (v *Value) Integers() bool { return v.enc == encIntset }
 
 // EachInteger visits the members of such a set in ascending order, until fn
@@ -51,7 +51,7 @@ func (v *Value) EachInteger(fn func(n int64) bool) {
 	}
 }
 
-// Packed tells whether the value is a small hash or set whose order is that in
+// Packed reports whether the value is a small hash or set whose order is that in
 // which its elements came: OBJECT ENCODING calls it a listpack.
 func (v *Value) Packed() bool { return v.enc == encPack }
 

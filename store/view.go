@@ -153,7 +153,7 @@ func (v *View) newMeta(t Type, e encoding) uint32 {
 	return metaOf(t, e) | v.Store.meter.Load().New(v.Now)<<wordShift
 }
 
-// Delete removes a key and tells whether it was there. What a big collection
+// Delete removes a key and reports whether it was there. What a big collection
 // holds is freed in the background.
 func (v *View) Delete(k Key) bool {
 	e, ok := v.Write(k)

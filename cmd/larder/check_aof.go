@@ -171,7 +171,7 @@ func (c *aofCheck) confirm(file string, size, valid int64) bool {
 	return yes
 }
 
-// noLog tells whether a single file was given that is no log at all: nothing of it is good.
+// noLog reports whether a single file was given that is no log at all: nothing of it is good.
 func noLog(rep *aof.CheckReport, bad error) bool {
 	return bad != nil && !rep.MultiPart && len(rep.Files) == 1 && rep.Files[0].Valid == 0 && !rep.Files[0].RDB
 }

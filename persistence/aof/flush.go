@@ -118,7 +118,7 @@ func (l *Log) tell(failing bool) {
 	}
 }
 
-// writePending writes flight after flight until nothing is left, or something has to wait. wrote tells whether it did
+// writePending writes flight after flight until nothing is left, or something has to wait. wrote reports whether it did
 // not wait.
 func (l *Log) writePending(force bool) (wrote bool, err error) {
 	for l.work() {
@@ -137,7 +137,7 @@ func (l *Log) writePending(force bool) (wrote bool, err error) {
 	return true, nil
 }
 
-// work tells whether anything waits to be written; if not, nothing is pending any more.
+// work reports whether anything waits to be written; if not, nothing is pending any more.
 func (l *Log) work() bool {
 	if !l.io.flight.empty() {
 		return true
@@ -237,7 +237,7 @@ func (l *Log) writePart(p []byte, durable bool) error {
 	return nil
 }
 
-// cutFollows tells whether the present file is to be left.
+// cutFollows reports whether the present file is to be left.
 func (l *Log) cutFollows() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -298,7 +298,7 @@ func (l *Log) syncSoon(seg *segment) error {
 	return nil
 }
 
-// waits tells whether a write has to wait for the sync under way: as Redis' flushAppendOnlyFile does, two seconds at most.
+// waits reports whether a write has to wait for the sync under way: as Redis' flushAppendOnlyFile does, two seconds at most.
 // A write to a file that is being synced often has to wait inside the system, and the event loop with it.
 func (l *Log) waits() bool {
 	if l.io.syncing == nil {

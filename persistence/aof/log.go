@@ -163,7 +163,7 @@ func (l *Log) Tick(now time.Time) {
 	}
 }
 
-// syncIsDue tells whether a background sync is to begin: once a second, or for its own sake after one that failed.
+// syncIsDue reports whether a background sync is to begin: once a second, or for its own sake after one that failed.
 func (l *Log) syncIsDue(now time.Time) bool {
 	s := l.io.seg
 	if l.io.syncing != nil || s.synced == s.size || l.io.writeErr != nil || l.io.lost {

@@ -46,7 +46,7 @@ type Manifest struct {
 	seq   int64  // numbers of incremental files that are taken, though none is named
 }
 
-// Empty tells whether there is nothing to load.
+// Empty reports whether there is nothing to load.
 func (m *Manifest) Empty() bool { return m.Base.Name == "" && len(m.Incremental) == 0 }
 
 // Files are the names of the files to load, in order.

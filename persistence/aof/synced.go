@@ -1,6 +1,6 @@
 package aof
 
-// Synced tells whether everything appended so far is durable. It does not wait for the disk: while somebody else is at
+// Synced reports whether everything appended so far is durable. It does not wait for the disk: while somebody else is at
 // the files, or while the log is off, the answer is no.
 func (l *Log) Synced() bool {
 	if !l.io.TryLock() {

@@ -24,7 +24,7 @@ func AppendCommand(dst []byte, args ...[]byte) []byte {
 	return b[:at]
 }
 
-// isCommand tells whether wire, from which args were parsed, is what AppendCommand makes of them. A request that may be
+// isCommand reports whether wire, from which args were parsed, is what AppendCommand makes of them. A request that may be
 // written in several ways is shortest in this one, so its length tells.
 func isCommand(wire []byte, args [][]byte) bool {
 	if len(wire) == 0 || wire[0] != '*' {

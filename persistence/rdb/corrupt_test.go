@@ -12,7 +12,7 @@ import (
 	"github.com/larderkv/larder/store"
 )
 
-// expected tells whether err is one that a damaged file may give.
+// expected reports whether err is one that a damaged file may give.
 func expected(err error, size int) bool {
 	var c *CorruptError
 	var u *UnknownTypeError

@@ -15,7 +15,7 @@ type distinct struct {
 // compareAll is the number of names up to which each is compared with each.
 const compareAll = 8
 
-// repeats tells whether one of every stride-th item of a list is there twice.
+// repeats reports whether one of every stride-th item of a list is there twice.
 func (d *distinct) repeats(list [][]byte, stride int) bool {
 	n := len(list) / stride
 	if n <= compareAll {

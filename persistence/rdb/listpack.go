@@ -128,7 +128,7 @@ func littleInt(b []byte) int64 {
 	return int64(v<<shift) >> shift
 }
 
-// checkBacklen tells whether b begins with size as a listpack writes it behind
+// checkBacklen reports whether b begins with size as a listpack writes it behind
 // an element.
 func checkBacklen(b []byte, size int) bool {
 	var want [5]byte

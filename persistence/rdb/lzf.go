@@ -175,7 +175,7 @@ func (z *lzf) compressShort(dst, src []byte) int {
 	return putTail(dst, src, out, lit)
 }
 
-// lzfMatches tells whether the three bytes at i can be had from ref. liblzf never
+// lzfMatches reports whether the three bytes at i can be had from ref. liblzf never
 // refers to the first byte of a string.
 func lzfMatches(src []byte, ref, i int) bool {
 	return ref > 0 && i-ref-1 < lzfMaxOffset &&
@@ -261,11 +261,11 @@ func putLiterals(dst, s []byte) int {
 	return out
 }
 
-// lzfPlausible tells whether n compressed bytes can stand for size bytes, to be
+// lzfPlausible reports whether n compressed bytes can stand for size bytes, to be
 // asked before size bytes are allocated.
 func lzfPlausible(n, size uint64) bool { return size == 0 || (size-1)/lzfMaxRatio < n }
 
-// decompress fills dst from src and tells whether src stands for exactly that
+// decompress fills dst from src and reports whether src stands for exactly that
 // many bytes. It reads and writes nothing outside of the two.
 func decompress(dst, src []byte) bool {
 	i, o := 0, 0

@@ -42,7 +42,7 @@ type entryName struct {
 	name string
 }
 
-// touches tells whether c changes one of the entries.
+// touches reports whether c changes one of the entries.
 func (c *change) touches(entries map[entryName]bool) bool {
 	return slices.ContainsFunc(c.entries, func(e entryChange) bool { return entries[entryName{e.dir, e.name}] })
 }

@@ -85,7 +85,7 @@ func (m *Mem) CrashAt(n int64) {
 	m.crashAt = n
 }
 
-// Crashed tells whether the world has stopped.
+// Crashed reports whether the world has stopped.
 func (m *Mem) Crashed() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -229,7 +229,7 @@ func (m *Mem) renameLocked(from, to string) error {
 	return nil
 }
 
-// contains tells whether a folder is dir or above it.
+// contains reports whether a folder is dir or above it.
 func (n *node) contains(dir *node) bool {
 	if n == dir {
 		return true

@@ -152,7 +152,7 @@ func replyHello(c *engine.Ctx, version int) {
 	w.Array(0)
 }
 
-// plainWord tells whether a name can stand in CLIENT LIST: visible ASCII only.
+// plainWord reports whether a name can stand in CLIENT LIST: visible ASCII only.
 func plainWord(name []byte) bool {
 	for _, b := range name {
 		if b < '!' || b > '~' {

@@ -90,7 +90,7 @@ func capTooLarge(p *patient) string {
 		" back to the system come on top. Leave a tenth free.", human(p.limit), human(p.machine))
 }
 
-// near tells whether nine tenths of the limit are used up.
+// near reports whether nine tenths of the limit are used up.
 func (p *patient) near() bool { return p.limit > 0 && p.counted >= p.limit/10*9 }
 
 func capReached(p *patient) string {

@@ -87,7 +87,7 @@ func parseWaitaof(c *engine.Ctx) (local, replicas int64, timeout time.Duration, 
 	return local, replicas, time.Duration(min(ms, most)) * time.Millisecond, a.Err()
 }
 
-// follow has the log synced, again and again if that fails, and tells whether the
+// follow has the log synced, again and again if that fails, and reports whether the
 // wait is over by that or because the log has been switched off. For replicas it
 // goes on until ctx ends: there are none.
 func (w *waiting) follow(ctx context.Context, ready func() bool, log *aof.Log) (over bool) {

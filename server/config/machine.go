@@ -73,7 +73,7 @@ func controlGroups(root fs.FS) map[limitFile]string {
 	return groups
 }
 
-// contains tells whether a word is in a list with commas.
+// contains reports whether a word is in a list with commas.
 func contains(list, word string) bool {
 	for part := range strings.SplitSeq(list, ",") {
 		if part == word {

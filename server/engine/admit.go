@@ -79,13 +79,13 @@ func (s *Session) hindered(spec *Spec, state uint32) Error {
 	return ""
 }
 
-// runs tells whether the command has a flag: it, or one that it runs from the
+// runs reports whether the command has a flag: it, or one that it runs from the
 // queue.
 func (s *Session) runs(spec *Spec, flag Flags) bool {
 	return spec.Flags&flag != 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.flags&flag != 0
 }
 
-// Local tells whether the client is on this machine.
+// Local reports whether the client is on this machine.
 func (s *Session) Local() bool { return s.conn.Unix() || loopback(s.conn.RemoteAddr()) }
 
 // reject answers a request that was not admitted. Inside MULTI it spoils the

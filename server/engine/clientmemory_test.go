@@ -20,7 +20,7 @@ func (r *rig) connectWith(buffers int64) *client {
 	return c
 }
 
-// evicted tells whether the client has been closed for its memory.
+// evicted reports whether the client has been closed for its memory.
 func (c *client) evicted() bool {
 	return c.conn.killed.Load() && netloop.CloseReason(c.conn.reason.Load()) == netloop.Evicted
 }

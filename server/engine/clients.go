@@ -138,7 +138,7 @@ func (s *Session) publish(last *Spec, now time.Time) {
 	s.weigh()
 }
 
-// loopback tells whether a remote address "ip:port" is of this machine.
+// loopback reports whether a remote address "ip:port" is of this machine.
 func loopback(addr string) bool {
 	ap, err := netip.ParseAddrPort(addr)
 	return err == nil && ap.Addr().Unmap().WithZone("").IsLoopback()

@@ -109,7 +109,7 @@ func (c *Ctx) Effect(args ...[]byte) {
 	}
 }
 
-// Logged tells whether effects are wanted: if not, a handler need not prepare any.
+// Logged reports whether effects are wanted: if not, a handler need not prepare any.
 func (c *Ctx) Logged() bool { return c.logging }
 
 // removed is the store's report of a key that is removed by the running command.

@@ -350,7 +350,7 @@ func (s *Spec) checkKeys() error {
 	return nil
 }
 
-// plain tells whether the keys are a range that begins at a fixed argument.
+// plain reports whether the keys are a range that begins at a fixed argument.
 func (k *KeySpec) plain() bool { return k.Pos > 0 && !k.ByCount }
 
 // absLast is the range's last key as an argument index, or negative from the end.

@@ -90,7 +90,7 @@ func (s *Session) needTxn() *txn {
 	return s.txn
 }
 
-// Queuing tells whether the client is between MULTI and EXEC.
+// Queuing reports whether the client is between MULTI and EXEC.
 func (s *Session) Queuing() bool { return s.txn != nil && s.txn.queuing }
 
 // Multi begins to queue.

@@ -164,16 +164,16 @@ func (k *Kernel) within() {
 	}
 }
 
-// mayEvict tells whether the state of persistence allows it.
+// mayEvict reports whether the state of persistence allows it.
 func mayEvict(state uint32) bool {
 	return state&(persistence.Loading|persistence.LogFailing|persistence.Stopping) == 0
 }
 
-// Paid tells whether commands have made room for themselves since it was last asked.
+// Paid reports whether commands have made room for themselves since it was last asked.
 func (k *Kernel) Paid() bool { return k.room.paid.Swap(false) }
 
 // EvictWhenIdle does one step of what idle time does for memory: it evicts while more
-// counts than the limit allows. It tells whether there may be more to do. now is in
+// counts than the limit allows. It reports whether there may be more to do. now is in
 // unix milliseconds.
 func (k *Kernel) EvictWhenIdle(e *store.Evictor, now int64) (more bool) {
 	limit := k.Config.Values().MaxMemory
@@ -196,7 +196,7 @@ func (k *Kernel) EvictWhenIdle(e *store.Evictor, now int64) (more bool) {
 // session's next turn. It is never a reply.
 const later Error = "later"
 
-// needsRoom tells whether the command is refused when memory is short: it may take
+// needsRoom reports whether the command is refused when memory is short: it may take
 // some, or makes the queue longer.
 func (s *Session) needsRoom(spec *Spec) bool {
 	return s.runs(spec, DenyOOM) || s.txn != nil && s.txn.queuing && spec.Flags&EndsMulti == 0
@@ -286,7 +286,7 @@ func (s *Session) callHeld(c *Ctx, spec *Spec) {
 	c.Loan = nil
 }
 
-// mayReceive tells whether more is to be received of a request of which have bytes
+// mayReceive reports whether more is to be received of a request of which have bytes
 // are there, or others are to be served until there is room.
 func (s *Session) mayReceive(c *Ctx, have int) bool {
 	k := s.kernel

@@ -134,7 +134,7 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 // and whether that is all. See netloop.Wanter.
 func (s *Session) Want() (n int, exact bool) { return s.want, s.wantExact }
 
-// Changed tells whether the last batch appended to the log. See netloop.Changer.
+// Changed reports whether the last batch appended to the log. See netloop.Changer.
 func (s *Session) Changed() bool { return s.logged }
 
 // begin borrows the scratch memory of a batch.
@@ -225,12 +225,12 @@ func (s *Session) ID() uint64 { return s.conn.ID() }
 // Conn is the session's connection.
 func (s *Session) Conn() netloop.Conn { return s.conn }
 
-// authRequired tells whether only commands flagged NoAuth may run.
+// authRequired reports whether only commands flagged NoAuth may run.
 func (s *Session) authRequired() bool {
 	return !s.authenticated && s.kernel.Config.Values().RequirePass != ""
 }
 
-// Authenticated tells whether the client may run commands.
+// Authenticated reports whether the client may run commands.
 func (s *Session) Authenticated() bool { return !s.authRequired() }
 
 // SetAuthenticated records a successful AUTH.

@@ -80,7 +80,7 @@ func (s *Spec) Parent() *Spec { return s.parent }
 // Subtable holds the subcommands of a container, nil otherwise.
 func (s *Spec) Subtable() *Table { return s.subs }
 
-// Fits tells whether a request of n arguments fits the row's arity.
+// Fits reports whether a request of n arguments fits the row's arity.
 func (s *Spec) Fits(n int) bool {
 	if s.Arity >= 0 {
 		return n == s.Arity

@@ -138,7 +138,7 @@ func foldHash(b []byte) uint32 {
 	return h ^ h>>15
 }
 
-// equalFold tells whether b is the lower-case ASCII word s in any case.
+// equalFold reports whether b is the lower-case ASCII word s in any case.
 func equalFold(b []byte, s string) bool {
 	if len(b) != len(s) {
 		return false

@@ -15,7 +15,7 @@ type work struct {
 	jobs   sync.WaitGroup
 }
 
-// Go runs f in a goroutine and tells whether it does: not after Close. When ctx
+// Go runs f in a goroutine and reports whether it does: not after Close. When ctx
 // ends f has to return soon, whatever it waits for.
 func (k *Kernel) Go(f func(ctx context.Context)) bool {
 	w := &k.work

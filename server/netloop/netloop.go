@@ -71,7 +71,7 @@ type Lender interface {
 	GiveBack()
 }
 
-// Changer is what a Session may implement to be spared by a failing Commit: Changed tells whether
+// Changer is what a Session may implement to be spared by a failing Commit: Changed reports whether
 // its last turn did something that Commit is to make durable. One that does not implement it is
 // taken to have.
 type Changer interface{ Changed() bool }

@@ -117,7 +117,7 @@ func (s *Server) commit() error {
 	return s.opts.Commit()
 }
 
-// changed tells whether a session's last turn must not be answered if Commit fails.
+// changed reports whether a session's last turn must not be answered if Commit fails.
 func changed(s Session) bool {
 	c, ok := s.(Changer)
 	return !ok || c.Changed()

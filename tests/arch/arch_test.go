@@ -94,7 +94,7 @@ func rows(table string) [][]string {
 	return all
 }
 
-// matches tells whether a package has this name, or lies in the folder of a name that ends in /...
+// matches reports whether a package has this name, or lies in the folder of a name that ends in /...
 func matches(name, pkg string) bool {
 	folder, below := strings.CutSuffix(name, "...")
 	return name == pkg || below && strings.HasPrefix(pkg, folder)

@@ -157,7 +157,7 @@ func (s *server) childMemory() (sum int64, err error) {
 	return sum, nil
 }
 
-// goneProcess tells whether a file of /proc is missing because its process or thread has ended.
+// goneProcess reports whether a file of /proc is missing because its process or thread has ended.
 func goneProcess(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
 }

@@ -100,7 +100,7 @@ func (s *server) awaitIdle(c *client) error {
 	return fmt.Errorf("the file is there, and %v later the server still says that it saves", stopWithin)
 }
 
-// saving tells whether a BGSAVE is under way.
+// saving reports whether a BGSAVE is under way.
 func (c *client) saving() (bool, error) {
 	info, err := c.do("INFO", "persistence")
 	if err != nil {

@@ -30,7 +30,7 @@ func (r *record) clone() *record {
 	return &c
 }
 
-// matches tells whether this is what a server holds under the key.
+// matches reports whether this is what a server holds under the key.
 func (r *record) matches(v harness.Value) bool {
 	if v.Type != r.kind {
 		return false
@@ -95,7 +95,7 @@ func (s state) clone() state {
 	return c
 }
 
-// differs tells whether a server holds something else than the state under a name. Keys of milliseconds may have gone.
+// differs reports whether a server holds something else than the state under a name. Keys of milliseconds may have gone.
 func (s state) differs(name string, held map[string]harness.Value) bool {
 	r, want := s[name]
 	v, found := held[name]

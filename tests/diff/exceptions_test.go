@@ -61,7 +61,7 @@ func elementsWithNUL(_ []string, larder, redis harness.Reply) bool {
 
 const setOrder = "with BY and no asterisk a set comes in the order in which it lies in memory"
 
-// unordered tells whether a SORT says that there is no order.
+// unordered reports whether a SORT says that there is no order.
 func unordered(args []string, larder, redis harness.Reply) bool {
 	if larder.Kind != '*' || redis.Kind != '*' || len(larder.Elems) != len(redis.Elems) {
 		return false
@@ -74,7 +74,7 @@ func unordered(args []string, larder, redis harness.Reply) bool {
 	return false
 }
 
-// staleError tells whether Redis, and it alone, finds a number out of range.
+// staleError reports whether Redis, and it alone, finds a number out of range.
 func staleError(_ []string, larder, redis harness.Reply) bool {
 	return !larder.IsError() && redis.Raw == "-ERR One or more scores can't be converted into double\r\n"
 }
@@ -102,7 +102,7 @@ func isCountRange(_ []string, larder, _ harness.Reply) bool {
 	return larder.Raw == "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807\r\n"
 }
 
-// sameNumbers tells whether two replies differ in how numbers are printed alone.
+// sameNumbers reports whether two replies differ in how numbers are printed alone.
 func sameNumbers(args []string, a, b harness.Reply) bool {
 	if a.Kind != b.Kind || len(a.Elems) != len(b.Elems) {
 		return false
@@ -124,7 +124,7 @@ func hasNUL(args []string, larder, _ harness.Reply) bool {
 	return strings.Contains(strings.Join(args[1:], ""), "\x00") && larder.Raw == "-ERR invalid cursor\r\n"
 }
 
-// excused tells whether a difference stands in the table.
+// excused reports whether a difference stands in the table.
 func excused(table []exception, args []string, larder, redis harness.Reply) bool {
 	name := strings.ToUpper(args[0])
 	sub := name

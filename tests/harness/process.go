@@ -407,7 +407,7 @@ func (s *Server) Wait(t testing.TB, within time.Duration) int {
 	return 0
 }
 
-// Running tells whether the process is still there.
+// Running reports whether the process is still there.
 func (s *Server) Running() bool {
 	select {
 	case <-s.done:

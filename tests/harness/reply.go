@@ -92,10 +92,10 @@ func readAggregate(r *bufio.Reader, rep Reply, depth int) (Reply, error) {
 	return rep, nil
 }
 
-// IsError tells whether the reply is an error.
+// IsError reports whether the reply is an error.
 func (r Reply) IsError() bool { return r.Kind == '-' || r.Kind == '!' }
 
-// IsNull tells whether the reply is one of the three nulls.
+// IsNull reports whether the reply is one of the three nulls.
 func (r Reply) IsNull() bool {
 	return r.Kind == '_' || (r.Kind == '$' || r.Kind == '*') && r.Raw[1] == '-'
 }

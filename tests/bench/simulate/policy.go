@@ -55,7 +55,7 @@ const (
 	adaptive             // the meter of larder's own policy
 )
 
-// clocked tells whether the policy looks at the time, and not only at the order of requests.
+// clocked reports whether the policy looks at the time, and not only at the order of requests.
 func (p policy) clocked() bool { return p.kind >= model }
 
 // policies lists what can be simulated, in the order of the tables.
