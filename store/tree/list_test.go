@@ -256,6 +256,7 @@ func TestListAgainstSlice(t *testing.T) {
 			ar := testArena(t)
 			m := &listModel{t: t, rng: randtest.New(t), ar: ar, l: NewList(ar), large: c.large, even: c.even}
 			m.l.SetLimit(c.limit, c.entries)
+			m.l.fanout = 9 // for more levels
 			for step := range 12_000 {
 				m.step()
 				if len(m.is) > c.most {

@@ -150,6 +150,9 @@ func (o *Order) LowerBound(score float64, orEqual bool) int {
 		x := o.inner(ref)
 		p.ref[l], p.at[l] = ref, max(below(x.keys(), key)-1, 0)
 		ref = x.kid(p.at[l])
+		if l+1 == o.height {
+			o.prefetchLeaf(ref, int(x.counts()[p.at[l]]))
+		}
 	}
 	p.at[o.height] = below(o.pairs(ref).keys, key)
 	return o.rank(&p)
@@ -199,6 +202,7 @@ func (o *Order) Each(from int, fn func(i int, score float64, ref arena.Ref) bool
 	var p path
 	o.seek(&p, from)
 	for more := true; more; more = o.next(&p) {
+		o.prefetchLeaf(p.ref[o.height], maxPairs)
 		x := o.pairs(p.ref[o.height])
 		for i := p.at[o.height]; i < int(x.n); i++ {
 			if !fn(from, scoreOf(x.keys[i]), x.ref(i)) {
@@ -218,6 +222,7 @@ func (o *Order) EachBack(from int, fn func(i int, score float64, ref arena.Ref) 
 	o.seek(&p, from)
 	i := p.at[o.height]
 	for {
+		o.prefetchLeaf(p.ref[o.height], maxPairs)
 		x := o.pairs(p.ref[o.height])
 		for ; i >= 0; i-- {
 			if !fn(from, scoreOf(x.keys[i]), x.ref(i)) {
@@ -232,8 +237,8 @@ func (o *Order) EachBack(from int, fn func(i int, score float64, ref arena.Ref) 
 	}
 }
 
-// prefetchLeaf loads a leaf of n pairs, all lines at once: a search would wait for one after
-// the other.
+// prefetchLeaf loads a leaf of at most n pairs, all lines at once: a search or a walk would wait
+// for one after the other.
 func (o *Order) prefetchLeaf(leaf arena.Ref, n int) {
 	o.ar.PrefetchRange(leaf.Off(), pairsSize(n+n/16))
 }

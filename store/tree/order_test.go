@@ -228,6 +228,7 @@ func TestOrderAgainstSlice(t *testing.T) {
 			ar := testArena(t)
 			rec := &records{ar: testArena(t)}
 			m := &orderModel{t: t, rng: randtest.New(t), ar: ar, rec: rec, o: NewOrder(ar, rec.member), few: few}
+			m.o.fanout = 9 // for more levels
 			for step := range 8_000 {
 				m.step()
 				if len(m.is) > 8000 {

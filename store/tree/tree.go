@@ -25,13 +25,49 @@
 //
 // The bytes per element decide what a cache holds, so a node's block has the size that
 // the node needs, rounded up to a size class of the arena, and grows and shrinks class by
-// class. Thus a node that has just been split in halves takes half the memory, and full
-// nodes are not what saves memory: neighbours are joined only when they are few (a third),
-// to bound height and heads, and nothing is ever borrowed from a neighbour.
+// class. A node that has just been split in halves takes half the memory, so full
+// nodes are not what saves memory: neighbours are joined only when one is less than a third
+// full, to bound height and heads, and nothing is ever borrowed from a neighbour. At the ends
+// of the sequence a node splits off a single child: what grows there has full nodes.
+//
+// # Numbers
+//
+// Processor time on a virtual machine of two cores at 3 GHz that others kept busy, with a million
+// elements of 20 bytes, or pairs whose scores are random:
+//
+//	bytes per element   list 22.1 appended, 24.7 grown at random places, 26.0 after random deletions
+//	                    order 13.4 appended, 14.8 grown at random scores, 16.1 after random deletions
+//	list                push 20 ns and pop 33 ns in the caches, 47 and 80 with fresh memory;
+//	                    element at a position 0.4 us, Insert and Delete there 1.1 us, Each of
+//	                    100 from there 0.9 us, Find 2 ns per element
+//	order               Rank 0.6 us, At 0.3, Delete and Insert 0.9, Update within a leaf 0.6,
+//	                    Each of 100 0.8, the lowest pair removed 0.12; Insert that makes it 0.3
+//	ranges              a million elements are deleted in 0.3 ms, a million pairs in 1.2
+//
+// An order's time is that of cache misses: more than half of Rank was the wait for the leaf, a
+// quarter that for inner nodes. Loading all of a leaf when its address is known, before it is
+// searched, took 25 % off Rank, 20 % off Delete and Insert, and a third off Each.
+//
+// # Rejected
+//
+// Leaves of an order with 77, 97 or 156 pairs instead of 127: 15.0, 14.9 and 14.5 bytes per pair
+// grown at random, and no difference in time beyond the noise. With nodes of 2 KiB beside leaves of
+// 1664 bytes the leaves went into the nodes' free slots when theirs had none, and appended pairs
+// took 14.2 bytes: hence the odd fanout of an order.
+//
+// A binary search without branches: the same time, since the lines have been loaded before. Loading
+// leaves for a group of 16 operations ahead, as the store does with buckets: a tenth slower, since
+// what was loaded first was gone when its turn came. Loading the leaf to which Update moves a pair,
+// and in Find the next leaf of a list: no faster.
+//
+// Not tried: the first and the last leaf of a list in the Go object, their counts brought up to
+// date later. It would save a push the descent, some of its 20 ns, and every other operation would
+// have to know of counts that are not up to date.
 //
 // # Limits
 //
-// Not safe for concurrent use: the shard's lock covers it.
+// Not safe for concurrent use: the shard's lock covers it. An element has less than 4 GiB. Delete
+// and DeleteRange free what they remove at once; only Release works in steps.
 package tree
 
 import "github.com/larderkv/larder/store/arena"
