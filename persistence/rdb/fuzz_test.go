@@ -3,6 +3,7 @@ package rdb
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"os"
 	"testing"
 
@@ -66,15 +67,8 @@ func FuzzRestore(f *testing.F) {
 	for _, d := range recordedDumps(f) {
 		f.Add(d.Dump)
 	}
-	for _, p := range [][]any{
-		{op(typeHashZiplist), ziplist("a", "1", "b", "100000")}, {op(typeHashZipmap), zipmap(1, "a", "b")},
-		{op(typeSetListpack), listpack("a", "7")}, {op(typeHashPackTTL), uint64(5), listpack("a", "b", "5")},
-		{op(typeHashTTL), uint64(5), 2, 1, "a", "b", 0, "c", "d"}, {op(typeSetIntset), intset(8, -1, 5)},
-		{op(typeList), 2, "a", "b"}, {op(typeListZiplist), ziplist("a", "7")}, {op(typeListQuicklist), 2, ziplist("a"), ziplist()},
-		{op(typeListQuicklist2), 2, 1, "plain", 2, listpack("a", "70000")}, {op(typeZset), 2, "a", byte(254), "b", byte(3), []byte("1.5")},
-		{op(typeZset2), 1, "a", uint64(1) << 62}, {op(typeZsetZiplist), ziplist("a", "1")}, {op(typeZsetListpack), listpack("a", "inf", "b", "0.1")},
-	} {
-		f.Add(footer(12, assemble(nil, p)...))
+	for _, v := range wholeValues() {
+		f.Add(footer(12, assemble(nil, v)...))
 	}
 	s := open(f)
 	var dumper Dumper
@@ -104,6 +98,52 @@ func FuzzRestore(f *testing.F) {
 		}
 		if e, _ = v.Peek(again); describe(t, &e) != want {
 			t.Fatalf("%s, want %s", describe(t, &e), want)
+		}
+	})
+}
+
+// wholeValues are values of each form that larder reads, without a key.
+func wholeValues() [][]any {
+	return [][]any{
+		{op(typeString), lzfString("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")}, {op(typeHash), 1, "f", "v"}, {op(typeSet), 2, "a", []byte{intByte, 7}},
+		{op(typeHashZiplist), ziplist("a", "1", "b", "100000")}, {op(typeHashZipmap), zipmap(1, "a", "b")}, {op(typeHashListpack), listpack("a", "1")},
+		{op(typeSetListpack), listpack("a", "7")}, {op(typeHashPackTTL), uint64(5), listpack("a", "b", "5")}, {op(typeSetIntset), intset(8, -1, 5)},
+		{op(typeHashTTL), uint64(5), 2, 1, "a", "b", 0, "c", "d"}, {op(typeHashTTLPreGA), 1, 0, "a", "1"},
+		{op(typeList), 2, "a", "b"}, {op(typeListZiplist), ziplist("a", "7")}, {op(typeListQuicklist), 2, ziplist("a"), ziplist()},
+		{op(typeListQuicklist2), 2, 1, "plain", 2, lzfString(listpack("a", "70000", "a", "70000", "a", "70000", "a", "70000"))},
+		{op(typeZset), 2, "a", byte(254), "b", byte(3), []byte("1.5")}, {op(typeZset2), 1, "a", uint64(1) << 62},
+		{op(typeZsetZiplist), ziplist("a", "1")}, {op(typeZsetListpack), listpack("a", "inf", "b", "0.1")},
+	}
+}
+
+// No value makes the decoder panic or take more than its promise, and what comes out has the shape
+// that the store is promised.
+func FuzzDecode(f *testing.F) {
+	for _, v := range wholeValues() {
+		f.Add(assemble(nil, v))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) == 0 || b[0] >= numTypes {
+			return
+		}
+		var d decoder
+		err := d.value(b[0], b[1:], 1000)
+		// 88 bytes for each that is compressed; two of those make an item of a listpack, whose
+		// digits, and bytes of a score, may be printed. Slices grow by doubling.
+		if took := 24*cap(d.list) + cap(d.items.text); took > 3*len(b)*88*(24+11+8)/2+4<<20 {
+			t.Fatalf("%d bytes take %d", len(b), took)
+		}
+		if err != nil {
+			return
+		}
+		row := &codecs[d.typ]
+		if !typeRows[b[0]].known() || d.typ != store.TypeString && d.count() == 0 || row.stride != 0 && len(d.list)%row.stride != 0 {
+			t.Fatalf("%d elements of a %s, items %q", d.count(), d.typ, d.list)
+		}
+		for i := 1; d.typ == store.TypeZset && i < len(d.list); i += 2 {
+			if len(d.list[i]) != 8 || math.IsNaN(math.Float64frombits(binary.LittleEndian.Uint64(d.list[i]))) {
+				t.Fatalf("the score of %q is %x", d.list[i-1], d.list[i])
+			}
 		}
 	})
 }
