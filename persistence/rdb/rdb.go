@@ -76,6 +76,18 @@
 //	save, text, compression on    1.87            5.6
 //	load, random values           1.3 (wall 1.3)  5.4 (wall 5.5)
 //
+// A million elements, in collections, compression on. Where there are two figures of loading, the
+// first is for the file that Redis wrote, the second for larder's own:
+//
+//	                                  larder save, load  Redis save, load
+//	one list, elements of 20 bytes    0.05  0.07         0.04  0.04
+//	200,000 lists of 5                0.13  0.20, 0.13   0.29  0.18
+//	one sorted set, members of 16     0.15  1.0, 1.55    0.10  0.65
+//	200,000 sorted sets of 5          0.15  0.24, 0.21   0.34  0.17
+//
+// Redis writes a sorted set from the greatest score to the smallest, so that each member is inserted
+// at the same end; larder writes it as its table has it, and inserts each where it belongs.
+//
 // The walk over the store is part of these. The encoder alone takes 65 ns per key,
 // 170 with compression. Where Redis copies blobs as they are larder takes them
 // apart: 50,000 hashes of 100 fields and as many sets of 100 integers load in 0.48
