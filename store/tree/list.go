@@ -69,13 +69,16 @@ func (l *List) push(s []byte, front bool) {
 	}
 	l.own(&p)
 	l.add(&p, 1)
+	l.data += int64(EntrySize(len(s)))
+	if l.pushEven(p.ref[l.height], s, front) {
+		return
+	}
 	x, ok := l.roomAtEnd(&p, len(s), front)
 	if !ok {
 		l.addLeaf(&p, s, front)
 		return
 	}
 	x.n++
-	l.data += int64(EntrySize(len(s)))
 	r := x.run()
 	size := uint32(r.sizeOf(len(s)))
 	if front {
@@ -87,10 +90,31 @@ func (l *List) push(s []byte, front bool) {
 	x.end += size
 }
 
+// pushEven is push where nothing has to be made way for: the elements of the leaf are all as long
+// as s, and there is room at that end.
+func (l *List) pushEven(ref arena.Ref, s []byte, front bool) bool {
+	x, size := l.leaf(ref), uint32(len(s))
+	if x.width != size || size == 0 || int(x.n) >= l.entries || l.shared(ref) {
+		return false
+	}
+	switch {
+	case front && x.start >= leafHeadSize+size:
+		x.start -= size
+		copy(x.block[x.start:], s)
+	case !front && x.cap-x.end >= size:
+		copy(x.block[x.end:], s)
+		x.end += size
+	default:
+		return false
+	}
+	x.n++
+	return true
+}
+
 // first makes the first leaf.
 func (l *List) first(s []byte) {
-	ref := l.only(s, firstRoom)
-	l.setRoot(ref, 1)
+	l.data = int64(EntrySize(len(s)))
+	l.setRoot(l.only(s, firstRoom), 1)
 }
 
 // only makes a leaf of one element, with room for so many bytes if the limit allows it.
@@ -100,7 +124,6 @@ func (l *List) only(s []byte, room int) arena.Ref {
 	r := x.run()
 	x.end = x.start + uint32(r.sizeOf(len(s)))
 	r.put(x.bytes(), s)
-	l.data += int64(EntrySize(len(s)))
 	return ref
 }
 
@@ -202,6 +225,7 @@ func (l *List) insertBefore(p *path, s []byte) {
 		}
 	}
 	l.add(p, 1)
+	l.data += int64(EntrySize(len(s)))
 	l.addLeaf(p, s, true)
 }
 
@@ -220,7 +244,7 @@ func (l *List) Set(i int, s []byte) {
 		return
 	}
 	l.own(&p)
-	l.data -= int64(EntrySize(was))
+	l.data += int64(EntrySize(is) - EntrySize(was))
 	if !r.takes(is) && x.n == 1 {
 		ref := p.ref[l.height]
 		l.link(&p, l.height, l.only(s, 0))
@@ -233,7 +257,6 @@ func (l *List) Set(i int, s []byte) {
 		off = r.seek(int(x.n), at)
 	}
 	r.put(l.splice(&p, off, r.sizeOf(was), r.sizeOf(is), 0, false), s)
-	l.data += int64(EntrySize(is))
 }
 
 // Delete removes n elements from element i on.
@@ -247,6 +270,9 @@ func (l *List) Delete(i, n int) {
 		k := min(n, int(x.n)-at)
 		n -= k
 		l.add(&p, -k)
+		if popped && k == 1 && n == 0 && l.popEven(p.ref[l.height], i == 0) {
+			return
+		}
 		if k == int(x.n) {
 			l.removeWhole(&p)
 			continue
@@ -265,6 +291,23 @@ func (l *List) Delete(i, n int) {
 		l.splice(&p, off, end-off, 0, -k, popped)
 		l.thinLeaf(&p)
 	}
+}
+
+// popEven removes the first or the last element of an end leaf where nothing has to follow: the
+// elements are all as long, and enough of them stay for the leaf to stay as it is.
+func (l *List) popEven(ref arena.Ref, front bool) bool {
+	x := l.leaf(ref)
+	if left := x.size() - int(x.width); x.width == 0 || left < l.room/3 || left*4 < int(x.cap) || l.shared(ref) {
+		return false
+	}
+	if front {
+		x.start += x.width
+	} else {
+		x.end -= x.width
+	}
+	x.n--
+	l.data -= int64(EntrySize(int(x.width)))
+	return true
 }
 
 // removeWhole removes the path's leaf. Its elements no longer count.
