@@ -2,6 +2,7 @@ package linear
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -228,4 +229,92 @@ func TestRenameAndSwap(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestQueuesLoseNothing: producers push, one stage of workers moves on what it waits for, another takes it; each job arrives once.
+func TestQueuesLoseNothing(t *testing.T) {
+	const producers, movers, takers = 2, 2, 2
+	eachServer(t, func(t *testing.T, s *harness.Server) {
+		n := rounds()
+		var mu sync.Mutex
+		arrived := map[string]int{}
+		var left atomic.Int64
+		left.Store(int64(producers * n))
+		crowd(t, s, producers+movers+takers, func(id int, c *harness.Conn) {
+			switch {
+			case id < producers:
+				for i := range n {
+					c.Do("LPUSH", "todo", fmt.Sprintf("%d.%d", id, i))
+				}
+			case id < producers+movers:
+				for left.Load() > 0 {
+					c.Do("BLMOVE", "todo", "next", "RIGHT", "LEFT", "0.05")
+				}
+			default:
+				for left.Load() > 0 {
+					r := c.Do("BLMPOP", "0.05", "2", "other", "next", "RIGHT", "COUNT", "3")
+					if r.IsNull() {
+						continue
+					}
+					mu.Lock()
+					for _, job := range r.Elems[1].Strings() {
+						arrived[job]++
+						left.Add(-1)
+					}
+					mu.Unlock()
+				}
+			}
+		})
+		if len(arrived) != producers*n {
+			t.Errorf("%d of %d jobs have arrived", len(arrived), producers*n)
+		}
+		for job, times := range arrived {
+			if times != 1 {
+				t.Errorf("job %s has arrived %d times", job, times)
+			}
+		}
+	})
+}
+
+// TestPointsAreConserved: points wander between the members of a sorted set of either encoding; every reader sees all of them, in order.
+func TestPointsAreConserved(t *testing.T) {
+	for _, members := range []int{20, 300} {
+		t.Run(fmt.Sprint(members, " members"), func(t *testing.T) {
+			eachServer(t, func(t *testing.T, s *harness.Server) {
+				first := s.Dial(t)
+				for i := range members {
+					first.Do("ZADD", "board", "1000", "m"+strconv.Itoa(i))
+				}
+				crowd(t, s, 4, func(id int, c *harness.Conn) {
+					for i := range rounds() {
+						if id == 0 {
+							pointsIntact(t, c.Do("ZRANGE", "board", "0", "-1", "WITHSCORES").Strings(), members)
+							continue
+						}
+						from, to := "m"+strconv.Itoa((i*13+id*17)%members), "m"+strconv.Itoa((i*7+id)%members)
+						c.WriteRaw(harness.Encode("MULTI") + harness.Encode("ZINCRBY", "board", "-3", from) + harness.Encode("ZINCRBY", "board", "3", to) + harness.Encode("EXEC"))
+						for range 4 {
+							c.Read()
+						}
+					}
+				})
+			})
+		})
+	}
+}
+
+// pointsIntact checks a sorted set whose members began with 1000 points each.
+func pointsIntact(t *testing.T, withScores []string, members int) {
+	t.Helper()
+	sum, last := 0, math.MinInt
+	for i := 1; i < len(withScores); i += 2 {
+		score, err := strconv.Atoi(withScores[i])
+		if err != nil || score < last {
+			t.Errorf("score %q after %d", withScores[i], last)
+		}
+		sum, last = sum+score, score
+	}
+	if len(withScores) != 2*members || sum != 1000*members {
+		t.Errorf("%d members with %d points of %d", len(withScores)/2, sum, 1000*members)
+	}
 }

@@ -1,8 +1,9 @@
 // Package linear checks that concurrent clients see one history: every reply could have come from a server that does one command at a
 // time, each somewhere between its request and its reply. porcupine searches for such an order and fails when there is none.
 //
-// The model holds one key, because linearizability is local: a history is linearizable when its part for each key is. What spans keys and
-// shards (MSET against MGET, SMOVE, transactions) is tested by invariants that every reader must find intact at any moment.
+// The models of strings and sorted sets hold one key, because linearizability is local: a history is linearizable when its part for each key is.
+// The one of lists holds all of them, since elements move between lists and clients wait for them. What else spans keys and shards (MSET
+// against MGET, SMOVE, transactions) is tested by invariants that every reader must find intact at any moment.
 package linear
 
 import (
@@ -118,44 +119,41 @@ func do(c *harness.Conn, in call) result {
 
 func TestLinearizable(t *testing.T) {
 	const (
-		clients = 6
-		calls   = 250 // per client
-		keys    = 4
+		calls = 250 // per client
+		keys  = 4
 	)
+	checkHistories(t, register, calls, do, func(rnd *rand.Rand) call {
+		return call{
+			op:  []string{"get", "get", "set", "getset", "setnx", "del", "incr", "incr", "multi", "cas", "cas"}[rnd.IntN(11)],
+			key: "k" + strconv.Itoa(rnd.IntN(keys)), arg: strconv.Itoa(rnd.IntN(1_000_000)),
+		}
+	})
+}
+
+// checkHistories lets clients make calls at random, so many each, and looks for an order of all of them that the model allows; with each driver
+// and with one and two loops.
+func checkHistories[C, R any](t *testing.T, model porcupine.Model, calls int, do func(*harness.Conn, C) R, next func(*rand.Rand) C) {
+	t.Helper()
+	const clients = 6
 	seed := randtest.Seed(t)
-	harness.EachDriver(t, func(t *testing.T, driver string) {
-		for threads := 1; threads <= 2; threads++ {
-			t.Run(fmt.Sprintf("io-threads %d", threads), func(t *testing.T) {
-				s := harness.Start(t, "network-driver "+driver, fmt.Sprintf("io-threads %d", threads))
-				var (
-					mu      sync.Mutex
-					history []porcupine.Operation
-					group   sync.WaitGroup
-				)
-				start := time.Now()
-				for id := range clients {
-					c := s.Dial(t)
-					rnd := rand.New(rand.NewPCG(seed, uint64(id)))
-					group.Go(func() {
-						for range calls {
-							in := call{
-								op:  []string{"get", "get", "set", "getset", "setnx", "del", "incr", "incr", "multi", "cas", "cas"}[rnd.IntN(11)],
-								key: "k" + strconv.Itoa(rnd.IntN(keys)), arg: strconv.Itoa(rnd.IntN(1_000_000)),
-							}
-							from := time.Since(start)
-							out := do(c, in)
-							to := time.Since(start)
-							mu.Lock()
-							history = append(history, porcupine.Operation{ClientId: id, Input: in, Output: out, Call: int64(from), Return: int64(to)})
-							mu.Unlock()
-						}
-					})
-				}
-				group.Wait()
-				if verdict := porcupine.CheckOperationsTimeout(register, history, time.Minute); verdict != porcupine.Ok {
-					t.Fatalf("%d operations: %v (SEED=%d)", len(history), verdict, seed)
-				}
-			})
+	eachServer(t, func(t *testing.T, s *harness.Server) {
+		var mu sync.Mutex
+		var history []porcupine.Operation
+		start := time.Now()
+		crowd(t, s, clients, func(id int, c *harness.Conn) {
+			rnd := rand.New(rand.NewPCG(seed, uint64(id)))
+			for range calls {
+				in := next(rnd)
+				from := time.Since(start)
+				out := do(c, in)
+				to := time.Since(start)
+				mu.Lock()
+				history = append(history, porcupine.Operation{ClientId: id, Input: in, Output: out, Call: int64(from), Return: int64(to)})
+				mu.Unlock()
+			}
+		})
+		if verdict := porcupine.CheckOperationsTimeout(model, history, time.Minute); verdict != porcupine.Ok {
+			t.Fatalf("%d operations: %v (SEED=%d)", len(history), verdict, seed)
 		}
 	})
 }
