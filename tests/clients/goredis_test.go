@@ -45,7 +45,8 @@ func TestGoRedis(t *testing.T) {
 		name string
 		run  func(*testing.T, context.Context, *redis.Client)
 	}{
-		{"strings", goRedisStrings}, {"hashes", goRedisHashes}, {"sets", goRedisSets}, {"keys", goRedisKeys},
+		{"strings", goRedisStrings}, {"hashes", goRedisHashes}, {"sets", goRedisSets}, {"lists", goRedisLists},
+		{"sorted sets", goRedisZsets}, {"blocking", goRedisBlocking}, {"sort", goRedisSort}, {"keys", goRedisKeys},
 		{"pipelines", goRedisPipelines}, {"transactions", goRedisTransactions}, {"server", goRedisServer}, {"pool", goRedisPool},
 	}
 	harness.EachDriver(t, func(t *testing.T, driver string) {

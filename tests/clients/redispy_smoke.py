@@ -77,6 +77,63 @@ def sets():
     assert set(r.sscan_iter("big", count=100)) == {str(i) for i in range(3000)}
 
 
+def lists():
+    assert r.rpush("l", "a", "b", "c") == 3 and r.lpush("l", "z") == 4 and r.lrange("l", 0, -1) == ["z", "a", "b", "c"]
+    assert r.lpushx("none", 1) == 0 and r.rpushx("l", "d") == 5 and r.llen("l") == 5
+    assert r.lindex("l", -1) == "d" and r.lindex("l", 99) is None
+    assert r.lset("l", 0, "y") is True and r.linsert("l", "BEFORE", "a", "x") == 6 and r.linsert("l", "AFTER", "?", "x") == -1
+    assert r.lpos("l", "x") == 1 and r.lpos("l", "x", count=0) == [1] and r.lpos("l", "?") is None
+    assert r.lrem("l", 0, "x") == 1 and r.ltrim("l", 1, 3) is True and r.lrange("l", 0, -1) == ["a", "b", "c"]
+    assert r.lpop("l") == "a" and r.rpop("l", 5) == ["c", "b"] and r.lpop("l") is None and not r.exists("l")
+    r.rpush("src", 1, 2, 3)
+    assert r.rpoplpush("src", "dst") == "3" and r.lmove("src", "dst", "LEFT", "RIGHT") == "1"
+    assert r.lmpop(2, "none", "dst", direction="LEFT", count=5) == ["dst", ["3", "1"]]
+    r.rpush("big", *range(5000))
+    assert r.lrange("big", 2500, 2502) == ["2500", "2501", "2502"] and r.lindex("big", 4999) == "4999"
+    fails(redis.ResponseError, "index out of range", r.lset, "src", 9, "v")
+    fails(redis.ResponseError, "WRONGTYPE", r.sadd, "src", 1)
+
+
+def sorted_sets():
+    assert r.zadd("z", {"a": 1, "b": 2.5, "c": 3}) == 3 and r.zadd("z", {"a": 5}, gt=True, ch=True) == 1
+    assert r.zadd("z", {"a": -4}, incr=True) == 1.0 and r.zadd("z", {"a": 9}, nx=True, incr=True) is None
+    assert r.zcard("z") == 3 and r.zcount("z", "(1", "+inf") == 2 and r.zscore("z", "b") == 2.5 and r.zscore("z", "?") is None
+    assert r.zmscore("z", ["a", "?"]) == [1.0, None] and r.zincrby("z", 1, "c") == 4.0
+    assert r.zrank("z", "b") == 1 and r.zrevrank("z", "b") == 1 and r.zrank("z", "?") is None
+    assert r.zrange("z", 0, -1) == ["a", "b", "c"] and r.zrange("z", 0, 0, desc=True) == ["c"]
+    assert [tuple(p) for p in r.zrange("z", 0, 1, withscores=True)] == [("a", 1.0), ("b", 2.5)]
+    assert r.zrange("z", 2, "+inf", byscore=True, offset=1, num=1) == ["c"] and r.zrevrangebyscore("z", 3, 1) == ["b", "a"]
+    assert r.zrangestore("top", "z", 1, 2) == 2 and r.zrem("z", "b", "?") == 1
+    r.zadd("lex", {m: 0 for m in "abcd"})
+    assert r.zrangebylex("lex", "[b", "(d") == ["b", "c"] and r.zlexcount("lex", "-", "+") == 4 and r.zremrangebylex("lex", "-", "[a") == 1
+    assert r.zunion(["z", "top"]) == ["a", "b", "c"] and r.zinter(["z", "top"]) == ["c"] and r.zdiff(["z", "top"]) == ["a"]
+    assert r.zunionstore("u", {"z": 1, "top": 2}) == 3 and r.zscore("u", "c") == 12.0
+    assert r.zinterstore("i", ["z", "top"], aggregate="MAX") == 1 and r.zintercard(2, ["z", "top"]) == 1
+    assert [tuple(p) for p in r.zpopmin("u")] == [("a", 1.0)] and [tuple(p) for p in r.zpopmax("u")] == [("c", 12.0)]
+    r.zadd("big", {f"m{i}": i for i in range(3000)})
+    assert dict(r.zscan_iter("big", count=100)) == {f"m{i}": float(i) for i in range(3000)}
+    assert r.zremrangebyrank("big", 0, 9) == 10 and r.zremrangebyscore("big", "-inf", 19) == 10 and r.zrank("big", "m20") == 0
+    assert r.zrandmember("z") in ("a", "c") and len(r.zrandmember("z", -5)) == 5
+    r.zadd("ends", {"low": "-inf", "high": "+inf"})
+    assert r.zscore("ends", "low") == float("-inf") and r.zscore("ends", "high") == float("inf")
+
+
+def blocking():
+    r.rpush("q", 1)
+    assert tuple(r.blpop(["none", "q"], 1)) == ("q", "1") and r.blpop("q", 0.01) is None
+    r.zadd("zq", {"a": 1.5, "b": 2})
+    assert list(r.bzpopmin("zq", 1)) == ["zq", "a", 1.5] and list(r.bzpopmax(["none", "zq"], 1)) == ["zq", "b", 2.0]
+    got = []
+    waiting = threading.Thread(target=lambda: got.append(r.blmove("q", "done", 10, "LEFT", "RIGHT")))
+    waiting.start()
+    while r.info("clients")["blocked_clients"] != 1:
+        pass
+    r.rpush("q", "job")
+    waiting.join()
+    assert got == ["job"] and r.lrange("done", 0, -1) == ["job"]
+    assert r.sort("done", alpha=True) == ["job"]
+
+
 def keys():
     r.mset({f"key:{i}": i for i in range(1000)})
     assert len(r.keys("key:*")) == 1000 and set(r.scan_iter("key:*", count=50)) == set(r.keys("key:*"))
@@ -173,7 +230,7 @@ async def asynchronous():
             assert await p.incr("an").incr("an").execute() == [1, 2]
 
 
-for family in (strings, hashes, sets, keys, pipelines, server, threads):
+for family in (strings, hashes, sets, lists, sorted_sets, blocking, keys, pipelines, server, threads):
     r.flushall()
     family()
 asyncio.run(asynchronous())

@@ -58,12 +58,43 @@ func rueidisSmoke(t *testing.T, c rueidis.Client) {
 	if err != nil || len(set) != 2 {
 		t.Errorf("%q, %v", set, err)
 	}
+	rueidisOrdered(t, c)
 	scan, err := c.Do(ctx, b.Scan().Cursor(0).Match("*").Count(100).Build()).AsScanEntry()
 	if err != nil || len(scan.Elements) != 3 || scan.Cursor != 0 {
 		t.Errorf("%+v, %v", scan, err)
 	}
 	rueidisConcurrent(t, c)
 	rueidisTransaction(t, c)
+}
+
+// rueidisOrdered leaves nothing behind.
+func rueidisOrdered(t *testing.T, c rueidis.Client) {
+	t.Helper()
+	ctx, b := t.Context(), c.B()
+	replies := c.DoMulti(ctx,
+		b.Rpush().Key("l").Element("a", "b", "c").Build(), b.Lrange().Key("l").Start(0).Stop(-1).Build(),
+		b.Zadd().Key("z").ScoreMember().ScoreMember(1, "one").ScoreMember(2.5, "two").Build(),
+		b.Zrange().Key("z").Min("0").Max("-1").Withscores().Build(),
+		b.Zscore().Key("z").Member("two").Build(),
+	)
+	elements, err := replies[1].AsStrSlice()
+	if d := cmp.Diff([]string{"a", "b", "c"}, elements); d != "" || err != nil {
+		t.Errorf("%v %s", err, d)
+	}
+	members, err := replies[3].AsZScores()
+	if d := cmp.Diff([]rueidis.ZScore{{Member: "one", Score: 1}, {Member: "two", Score: 2.5}}, members); d != "" || err != nil {
+		t.Errorf("%v %s", err, d)
+	}
+	if score, err := replies[4].AsFloat64(); err != nil || score != 2.5 {
+		t.Errorf("%v, %v", score, err)
+	}
+	popped, err := c.Do(ctx, b.Blpop().Key("none", "l").Timeout(1).Build()).AsStrSlice()
+	if d := cmp.Diff([]string{"l", "a"}, popped); d != "" || err != nil {
+		t.Errorf("%v %s", err, d)
+	}
+	if err := c.Do(ctx, b.Del().Key("l", "z").Build()).Error(); err != nil {
+		t.Error(err)
+	}
 }
 
 func rueidisConcurrent(t *testing.T, c rueidis.Client) {
