@@ -109,7 +109,7 @@ def sorted_sets():
     assert r.zunion(["z", "top"]) == ["a", "b", "c"] and r.zinter(["z", "top"]) == ["c"] and r.zdiff(["z", "top"]) == ["a"]
     assert r.zunionstore("u", {"z": 1, "top": 2}) == 3 and r.zscore("u", "c") == 12.0
     assert r.zinterstore("i", ["z", "top"], aggregate="MAX") == 1 and r.zintercard(2, ["z", "top"]) == 1
-    assert [tuple(p) for p in r.zpopmin("u")] == [("a", 1.0)] and [tuple(p) for p in r.zpopmax("u")] == [("c", 12.0)]
+    assert [tuple(p) for p in r.zpopmin("u", 1)] == [("a", 1.0)] and [tuple(p) for p in r.zpopmax("u", 1)] == [("c", 12.0)]
     r.zadd("big", {f"m{i}": i for i in range(3000)})
     assert dict(r.zscan_iter("big", count=100)) == {f"m{i}": float(i) for i in range(3000)}
     assert r.zremrangebyrank("big", 0, 9) == 10 and r.zremrangebyscore("big", "-inf", 19) == 10 and r.zrank("big", "m20") == 0

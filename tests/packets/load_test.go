@@ -2,6 +2,7 @@ package packets
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -53,8 +54,14 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
-// TestIdleConnections opens ten thousand connections that have said PING once and are silent since.
+// TestIdleConnections opens ten thousand connections that have said PING once and are silent since, or wait for an element besides.
 func TestIdleConnections(t *testing.T) {
+	for name, waiting := range map[string]bool{"silent": false, "waiting": true} {
+		t.Run(name, func(t *testing.T) { manyConnections(t, waiting) })
+	}
+}
+
+func manyConnections(t *testing.T, waiting bool) {
 	connections := 10_000
 	if harness.Race {
 		connections = 1000
@@ -68,6 +75,7 @@ func TestIdleConnections(t *testing.T) {
 		other.Do("PING")
 		before := s.RSS(t)
 		conns := make([]net.Conn, connections)
+		answer := make([]byte, len("+PONG\r\n"))
 		for i := range conns {
 			c, err := net.Dial("tcp", s.Addr)
 			if err != nil {
@@ -75,12 +83,13 @@ func TestIdleConnections(t *testing.T) {
 			}
 			defer func() { _ = c.Close() }()
 			conns[i] = c
-			if _, err := c.Write([]byte(ping)); err != nil {
+			said := ping
+			if waiting {
+				said += harness.Encode("BLPOP", fmt.Sprint("queue:", i%100), "0")
+			}
+			if _, err := c.Write([]byte(said)); err != nil {
 				t.Fatal(err)
 			}
-		}
-		answer := make([]byte, len("+PONG\r\n"))
-		for i, c := range conns {
 			if err := c.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
 				t.Fatal(err)
 			}
@@ -97,10 +106,32 @@ func TestIdleConnections(t *testing.T) {
 			t.Error(r)
 		}
 		info := other.Do("INFO", "clients").Text
-		if want := fmt.Sprintf("connected_clients:%d\r\n", connections+1); !strings.Contains(info, want) {
-			t.Errorf("INFO clients does not say %q:\n%s", want, info)
+		blocked := 0
+		if waiting {
+			blocked = connections
+		}
+		for _, want := range []string{fmt.Sprintf("connected_clients:%d\r\n", connections+1), fmt.Sprintf("blocked_clients:%d\r\n", blocked)} {
+			if !strings.Contains(info, want) {
+				t.Errorf("INFO clients does not say %q:\n%s", want, info)
+			}
+		}
+		if waiting {
+			firstIsServed(t, other, conns)
 		}
 	})
+}
+
+// firstIsServed pushes one element to each queue: the connection that has waited for it longest gets it.
+func firstIsServed(t *testing.T, c *harness.Conn, conns []net.Conn) {
+	t.Helper()
+	for i := range 100 {
+		key := fmt.Sprint("queue:", i)
+		c.Do("RPUSH", key, "x")
+		answer := make([]byte, len(harness.Encode(key, "x")))
+		if _, err := io.ReadFull(conns[i], answer); err != nil || string(answer) != harness.Encode(key, "x") {
+			t.Fatalf("connection %d: %q, %v", i, answer, err)
+		}
+	}
 }
 
 // allowFiles raises the limit of open descriptors of this process and of those it starts.

@@ -196,7 +196,8 @@ func compareAll(t *testing.T, larder, redis *harness.Server, cases []string) {
 		a, b := exchange(t, larder, raw), exchange(t, redis, raw)
 		a = strings.Replace(a, "HELLO <proto> AUTH", "HELLO AUTH", 1) // 7.4 shows where the protocol goes
 		if maskHello(a) != maskHello(b) {
-			t.Errorf("%s\n  larder %s\n  redis  %s", shorten(raw), shorten(a), shorten(b))
+			same := samePrefix(a, b)
+			t.Errorf("%s\n  larder %s\n  redis  %s\n  after %d equal bytes", shorten(raw), shorten(a[same:]), shorten(b[same:]), same)
 		}
 	}
 }
@@ -209,6 +210,15 @@ func maskHello(s string) string {
 	}
 	_, rest, _ = strings.Cut(rest, "$7\r\nmodules\r\n")
 	return before + "HELLO..." + rest
+}
+
+// samePrefix is the number of bytes that two answers have in common, up to a line that is left whole.
+func samePrefix(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return strings.LastIndexByte(a[:n], '\n') + 1
 }
 
 func shorten(s string) string {
