@@ -41,7 +41,8 @@ func (c *Choice) Reset(r Rule) { c.rule, c.bar = r, 0 }
 // Of returns the indexes of the candidates to be evicted: about k in the mean, and
 // none that has a lower rank than one that is left. 0 < k, and not above what
 // NewChoice was told; there are fewer than 2^16 candidates. The result is valid until
-// the next call. sorted tells that the ranks fall.
+// the next call. sorted reports that the victims come in falling
+// order of their ranks.
 func (c *Choice) Of(ranks []uint64, k int) (victims []uint16, sorted bool) {
 	if c.rule == LHD || c.rule == Random || len(ranks) <= k {
 		return c.highest(ranks, k, k), true

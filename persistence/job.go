@@ -31,7 +31,7 @@ type job struct {
 	err        error         // the outcome, read after done
 }
 
-// errAborted is the outcome of a job that was told to stop.
+// errAborted is the outcome of a job that was aborted.
 var errAborted = errors.New("aborted")
 
 // abort makes the job end soon, without a result. Safe from any goroutine.
@@ -50,7 +50,7 @@ func (j *job) setSnapshot(s *store.Snapshot) {
 	}
 }
 
-// queue is what begins when the job is over.
+// queue is the requests queued behind the running job.
 type queue struct {
 	save     bool
 	rewrite  bool
@@ -58,7 +58,7 @@ type queue struct {
 	waiting  []func(error) // of SAVE
 }
 
-// record is what INFO tells of jobs.
+// record is the outcomes of earlier jobs, for INFO.
 type record struct {
 	lastSave    time.Time     // end of the last successful one, at first the start
 	lastTry     time.Time     // begin of the last background save

@@ -32,7 +32,7 @@
 //
 // # Failures
 //
-// A failed save keeps the old file and is told by State until a save succeeds; a
+// A failed save keeps the old file and shows in State until a save succeeds; a
 // failing log likewise until it has written again. The kernel refuses writes
 // while either lasts. Nothing is ever logged and forgotten.
 package persistence
@@ -118,7 +118,7 @@ type Manager struct {
 	queue      queue
 	record     record
 	logDir     string // where the log is or would be
-	applies    bool   // Apply is at it: a rewrite of the log has to wait
+	applies    bool   // Apply is running: a rewrite of the log has to wait
 	logWanted  bool   // appendonly, as agreed by Apply
 	stopWrites bool   // a failed save is to stop writes, likewise
 	closing    bool   // no job begins any more

@@ -7,7 +7,7 @@ import (
 	"github.com/larderkv/larder/persistence/aof"
 )
 
-// Status is what INFO tells. Durations are -1 where there is nothing to tell.
+// Status is what INFO shows. Durations are -1 where there is none.
 type Status struct {
 	Loading     bool
 	LoadStarted time.Time
@@ -42,7 +42,7 @@ type Status struct {
 	Log              aof.Status
 }
 
-// Status tells the state of all there is.
+// Status is the state of everything at this moment.
 func (m *Manager) Status() Status {
 	s := Status{
 		Loading:     m.state.Load()&Loading != 0,

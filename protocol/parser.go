@@ -95,7 +95,7 @@ func (p *Parser) Ahead(buf []byte, lim *Limits) (args [][]byte, n int) {
 }
 
 // Want returns how many bytes buf (as last given to Next, without what Next had consumed) lacks at least to complete the
-// request: the next n belong to it. exact tells that they complete it. n is 0 if nothing is known. It is the client's
+// request: the next n belong to it. exact reports that they complete it. n is 0 if nothing is known. It is the client's
 // word: grow a buffer towards it, never by it.
 func (p *Parser) Want(buf []byte) (n int, exact bool) {
 	if p.left == 0 {

@@ -60,7 +60,7 @@ func (s *Store) FragmentationPercent() float64 {
 	return 100 * float64(s.Fragmented()) / float64(max(1, s.Used()))
 }
 
-// CompactionStats tell what compaction has done.
+// CompactionStats count what compaction has done.
 type CompactionStats struct {
 	Running                 bool          // in some shard
 	Records, Arrays         int64         // records and bucket arrays moved

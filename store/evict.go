@@ -88,8 +88,8 @@ const (
 
 	maxVictims = 16 // of one burst, in the mean
 
-	// A burst whose victims were not chosen one by one frees up to spare times what
-	// it should.
+	// A burst that takes all candidates above a rank, rather than choose each, may free this many
+	// times the bytes that were wanted.
 	spare = 2
 
 	// A burst goes on to burstBytes, or one part in burstPart of the store.

@@ -21,11 +21,11 @@ package store
 // in place of the store's: it knows its client, and can collect what belongs to one command or
 // transaction. What the maintenance and eviction remove goes to the store's Listener.
 
-// Listener is told of a change, under the lock of the key's shard. key is valid until it returns.
+// Listener is notified of a change, under the lock of the key's shard. key is valid until it returns.
 // It must not change the store.
 type Listener func(db int, key []byte, ev Event)
 
-// Listen sets who is told of the events of some classes. The caller holds all locks, or nobody
+// Listen sets who is notified of the events of some classes. The caller holds all locks, or nobody
 // else uses the store yet.
 func (s *Store) Listen(classes EventClass, fn Listener) {
 	s.classes, s.listener = classes, fn

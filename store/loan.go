@@ -42,7 +42,7 @@ func (s *Store) Lend(head, klen, n, tail int) *Loan {
 // asked for, or a bit longer.
 func (l *Loan) Request() []byte { return l.mem[l.wire:] }
 
-// Received tells that n bytes of the request are there.
+// Received reports that n bytes of the request are there.
 func (l *Loan) Received(n int) {
 	if l.block != nil {
 		l.block.Fill(l.wire + n)

@@ -70,7 +70,7 @@ const (
 	Compacting
 )
 
-// Maintained tells what the last call of Maintain has done in its shard. Only for
+// Maintained says what the last call of Maintain has done in its shard. Only for
 // who calls Maintain.
 func (s *Store) Maintained() Work { return s.maint.last }
 

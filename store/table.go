@@ -375,7 +375,7 @@ func (t *table) free(ref arena.Ref) {
 	t.bytes += t.ar.Used() - before
 }
 
-// resized tells that a block now uses n bytes of its capacity.
+// resized reports that a block now uses n bytes of its capacity.
 func (t *table) resized(ref arena.Ref, n int) {
 	before := t.ar.Used()
 	t.ar.Resize(ref, n)

@@ -28,7 +28,7 @@ type View struct {
 	// waiter's owner: by those who can have him do so in time. It is called under the key's lock.
 	Ready func(w *Waiter)
 
-	// Listener, where set, is told of the view's changes in place of the store's
+	// Listener, where set, is notified of the view's changes in place of the store's
 	// (Store.Listen), of the same classes.
 	Listener Listener
 }

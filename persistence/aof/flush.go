@@ -87,7 +87,7 @@ func (l *Log) noteOutcome(err error) {
 	l.publish()
 }
 
-// publish tells of the beginning and the end of a failure.
+// publish reports the beginning and the end of a failure.
 func (l *Log) publish() {
 	err := l.io.writeErr
 	switch {

@@ -116,13 +116,13 @@ func (l *Log) SetSuspendSync(on bool) { l.suspended.Store(on) }
 // Pending reports whether Commit has anything to do. One atomic load.
 func (l *Log) Pending() bool { return l.reader.Pending() }
 
-// Commit is called before the replies leave that tell of appended effects. It writes what is pending: under Always it
+// Commit is called before the replies to the commands whose effects were appended leave. It writes what is pending: under Always it
 // also syncs it, or waits for another Commit's sync that covers it; under EverySec it leaves the bytes for later, two
 // seconds at most, while a sync is under way.
 //
 // It fails under Always alone, when anything appended before the call is not durable: the caller must not let replies
 // leave that promise it. What failed stays pending, in order, and is tried again by the next Commit that has more and by
-// Tick; Err tells of it meanwhile, under all policies.
+// Tick; Err returns it meanwhile, under all policies.
 func (l *Log) Commit() error {
 	if !l.Pending() {
 		return nil
@@ -145,7 +145,7 @@ func (l *Log) Commit() error {
 // Tick is called about ten times a second. It starts the sync that is due, and once a second tries again what has failed.
 func (l *Log) Tick(now time.Time) {
 	if !l.io.TryLock() {
-		return // a Commit is at it
+		return // a Commit is running
 	}
 	defer l.io.Unlock()
 	if l.io.seg == nil {
@@ -196,7 +196,7 @@ func (l *Log) Err() error {
 	return nil
 }
 
-// Status is what INFO tells of the log. Sizes are in bytes.
+// Status is what INFO shows of the log. Sizes are in bytes.
 type Status struct {
 	CurrentSize  int64 // of all files that would be loaded, what is pending not included
 	BaseSize     int64 // CurrentSize after the last rewrite, or of the base file after a start

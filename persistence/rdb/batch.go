@@ -12,7 +12,7 @@ type entry struct {
 	kind   accessKind
 }
 
-// accessKind tells what entry.access is.
+// accessKind says what entry.access is.
 type accessKind uint8
 
 const (
@@ -57,7 +57,7 @@ type handler interface {
 	unknown(f *foreign) error
 	// expired is called for a key that is left out because it has expired.
 	expired()
-	// stopped tells that the rest of the file is of no use.
+	// stopped reports that the rest of the file is of no use.
 	stopped() bool
 }
 

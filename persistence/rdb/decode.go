@@ -285,7 +285,7 @@ func (c *cursor) uint64() uint64 {
 	return 0
 }
 
-// length reads a length; coded tells that it is a string in a special form.
+// length reads a length; coded reports that it is a string in a special form.
 func (c *cursor) length() (n uint64, coded bool) {
 	b := c.take(1)
 	if b == nil {

@@ -18,7 +18,7 @@ type Options struct {
 	// Access writes each key's idle time or access counter, whichever the
 	// snapshot tells. Redis does that under an LRU or LFU policy.
 	Access bool
-	// Sync, if not nil, is told of each range of about SyncEvery bytes that was
+	// Sync, if not nil, is notified of each range of about SyncEvery bytes that was
 	// written, from the goroutine that writes, so that a file reaches the disk
 	// in steps and not all at once in the end. Its error fails the Encoder.
 	Sync      func(off, n int64) error

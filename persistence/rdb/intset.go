@@ -6,7 +6,7 @@ import "encoding/binary"
 // all little-endian.
 const intsetHead = 8
 
-// checkIntset tells the width and the members, which alias b.
+// checkIntset returns the width and the members, which alias b.
 func checkIntset(b []byte) (width int, members []byte, err error) {
 	if len(b) < intsetHead {
 		return 0, nil, corruption("intset is too short")

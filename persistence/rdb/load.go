@@ -29,7 +29,7 @@ type LoadOptions struct {
 	Progress func(read, keys int64)
 }
 
-// Summary tells what was loaded. After an error it tells how far loading came.
+// Summary is what was loaded; after an error, how far loading came.
 type Summary struct {
 	Keys    int64 // inserted
 	Expired int64 // keys left out because they had expired

@@ -79,7 +79,7 @@ func (s *splitter) run() (sum checksumState, err error) {
 	return sum, failure
 }
 
-// context tells what was being read when the splitter failed.
+// context says what was being read when the splitter failed.
 func (s *splitter) context() (what string, key []byte, typ byte) {
 	if s.doing != doingValue {
 		return s.doing.String(), nil, 0

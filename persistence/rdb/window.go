@@ -147,7 +147,7 @@ func (w *window) skipFar(n uint64) bool {
 	return true
 }
 
-// length reads a length. coded tells that it is a string in a special form.
+// length reads a length. coded reports that it is a string in a special form.
 func (w *window) length() (n uint64, coded, ok bool) {
 	c, ok := w.byte()
 	if !ok {

@@ -95,7 +95,7 @@ func expireKey(c *engine.Ctx, unit expiryUnit) error {
 }
 
 // expireAt gives the command's key its expiry time, or deletes the key if that has
-// passed, and says so to the log, with the options that EXPIRE was given. It tells
+// passed, and says so to the log, with the options that EXPIRE was given. It reports
 // whether the key was there. A log that is replayed deletes nothing before it says
 // so itself.
 func expireAt(c *engine.Ctx, when int64, options ...[]byte) bool {

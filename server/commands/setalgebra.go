@@ -50,7 +50,7 @@ func setAlgebraCommands() []engine.Spec {
 }
 
 // readSets finds the sets of several keys. All are checked, so that a key of
-// another type is an error whatever the others hold. firstMissing tells that the
+// another type is an error whatever the others hold. firstMissing reports that the
 // first key does not exist, missing counts all that do not.
 func readSets(c *engine.Ctx, keys []store.Key) (sets []store.Set, missing int, firstMissing bool, err error) {
 	sets = make([]store.Set, 0, len(keys))

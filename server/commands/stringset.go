@@ -169,7 +169,7 @@ func effectWithoutGet(c *engine.Ctx) {
 	c.Effect(words...)
 }
 
-// set does what SET does once its options are known to be right, and tells
+// set does what SET does once its options are known to be right, and reports
 // whether it set the key.
 func (o *setOptions) set(c *engine.Ctx, expireAt int64) (done bool, err error) {
 	k := c.Keys[0]

@@ -58,11 +58,12 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	if state == 0 {
 		return spec, ""
 	}
-	return spec, s.hindered(spec, state)
+	return spec, s.refusedByState(spec, state)
 }
 
-// hindered tells what in the state of persistence stands against the command.
-func (s *Session) hindered(spec *Spec, state uint32) Error {
+// refusedByState returns the error that persistence has for the command while the disk fails or data
+// is being loaded, "" for none. The disk comes first, as in Redis' processCommand.
+func (s *Session) refusedByState(spec *Spec, state uint32) Error {
 	if spec.Flags&HealthCheck != 0 || s.runs(spec, Write) {
 		if state&persistence.SaveFailing != 0 {
 			return ErrSaveFailing

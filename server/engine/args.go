@@ -28,7 +28,7 @@ type Args struct {
 	err  error
 }
 
-// Done tells that no arguments are left or that an error has been latched.
+// Done reports that no arguments are left or that an error has been latched.
 func (a *Args) Done() bool { return a.err != nil || a.pos >= len(a.args) }
 
 // Left counts the arguments not read yet, 0 after an error.

@@ -2,9 +2,9 @@
 //
 // # What a client takes
 //
-// Its connection tells the size of its buffers whenever one has changed (Sized, from
+// Its connection reports the size of its buffers whenever one has changed (Sized, from
 // netloop), its session adds itself, the parser's tables, names, and what is queued
-// and watched (weigh, once per batch). Both only tell differences, which go into the
+// and watched (weigh, once per batch). Both only report differences, which go into the
 // session's total and into everybody's: a client whose buffers stay as they are
 // costs a few comparisons per batch, and the sum of all is one atomic load.
 //
@@ -32,7 +32,7 @@
 //
 // A client that is closed is out of the sum at once and for good, though its loop frees
 // its buffers a moment later: otherwise the loops that meanwhile receive something would
-// close others in its place. It tells no differences any more; one that it is telling in
+// close others in its place. It reports no differences any more; one that it is reporting in
 // this moment it takes back (subtract). So the sum cannot drift, in whatever order the two
 // goroutines come.
 
@@ -76,7 +76,7 @@ type clientMemory struct {
 
 	listing sync.Mutex // protects the fields below, Session.place and writes to Session.list
 	heavy   [1 + heavyLists][]*Session
-	short   bool // all that may be evicted has been, and it was not enough
+	short   bool // every client that may be evicted has been, and their sum is still above the limit
 
 	second atomic.Int64 // of now, set by Enforce
 	recent [recentSlots]struct{ input, output atomic.Int64 }
@@ -224,7 +224,7 @@ func (k *Kernel) EnforceClientsLimit() {
 	}
 }
 
-// victim is what the log tells of an evicted client.
+// victim is what the log says of an evicted client.
 type victim struct {
 	*Session
 	memory int64
@@ -249,8 +249,8 @@ func (k *Kernel) closed(victims []victim, short bool) {
 }
 
 // evictLocked closes clients until all together take less than limit bytes, if there is
-// a limit. It tells whom it has closed, and whether this was not enough for the first
-// time since it was.
+// a limit. It returns the clients that it has closed. short reports that the sum is still above
+// the limit, the first time in a row alone.
 func (r *Clients) evictLocked(limit int64) (victims []victim, short bool) {
 	if limit == 0 {
 		return nil, false

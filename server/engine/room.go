@@ -79,14 +79,15 @@ const (
 	bigPiece = 256 << 10
 	// Slack is what may be above the limit for a moment: a share of it, within bounds.
 	slackShare, leastSlack, mostSlack = 256, 256 << 10, 2 << 20
-	// One part in so many of the limit, see base.
+	// base leaves 1/freeShare of the limit to memory that nobody accounts for, and counts at most
+	// 1/mostShare of the limit on top of the heap at the start.
 	freeShare, mostShare = 24, 16
 )
 
-// room is the kernel's account of memory beside what store and clients keep.
+// room is the kernel's account of memory that neither store nor clients account for.
 type room struct {
 	start  int64        // bytes of the Go heap at the start
-	beside atomic.Int64 // bytes that are resident beside the store and clients, see WatchResident; 0: unknown
+	beside atomic.Int64 // resident set beyond what store and clients account for, in bytes, see WatchResident; 0: unknown
 	moving atomic.Int64 // bytes of clients' buffers and queues that are being executed: they count as values too
 	paid   atomic.Bool  // a command has made room since somebody asked
 	since  atomic.Int64 // when the limit was passed without a way back, unix ns, 0: it is not
@@ -124,7 +125,7 @@ func (k *Kernel) counted(limit int64) int64 {
 	return k.room.base(limit) + k.Clients.Memory() + k.Store.Counted(limit) - k.room.moving.Load()
 }
 
-// atMost is no less than counted, and takes fewer loads to tell.
+// atMost is an upper bound of counted that takes fewer loads.
 func (k *Kernel) atMost(limit int64) int64 {
 	return k.room.base(limit) + k.Clients.Memory() + k.Store.Memory()
 }

@@ -448,7 +448,7 @@ func TestCountedWithoutLimit(t *testing.T) {
 	}
 }
 
-// TestResidentMemoryCounts: what is resident beside the store counts beyond a share of the
+// TestResidentMemoryCounts: the resident set beyond what is accounted for counts beyond a share of the
 // limit, within bounds.
 func TestResidentMemoryCounts(t *testing.T) {
 	r := newRig(t)

@@ -35,8 +35,8 @@ type Session struct {
 
 	db            int
 	want          int         // what the request being received lacks at least, in bytes
-	paid          int64       // bytes that the request at the front of the input has evicted
-	own           int64       // bytes that weigh has told of
+	paid          int64       // bytes evicted so far to make room for the request at the front of the input
+	own           int64       // bytes of the session itself that its memory account contains, see weigh
 	loan          *store.Loan // what the request is received into, nil: the connection's buffers
 	slot          uint8       // which copy of the counters this session writes
 	resp3         bool

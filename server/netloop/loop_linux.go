@@ -25,7 +25,7 @@ const (
 	tickInterval = time.Second
 )
 
-// listening is what the kernel is asked to tell of every connection, once per change:
+// listening is the events of a connection that the kernel reports, once per change:
 // level-triggered, each event would be looked at a second time by the next epoll_wait. EPOLLOUT
 // joins it while there is unsent output.
 const listening uint32 = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET

@@ -11,7 +11,7 @@ import (
 func (c *testClient) told() int64 { return c.session.told.Load() }
 
 // TestSized follows a connection through a long request and a long reply: what it takes is
-// published, and the session is told of each difference.
+// published, and the session is notified of each difference.
 func TestSized(t *testing.T) {
 	const size = 1 << 20
 	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {

@@ -65,7 +65,7 @@ type Lender interface {
 	// as the connection's memory. nil: the connection goes on with buffers of its own. It is not
 	// asked again before GiveBack.
 	Lend(in []byte) []byte
-	// GiveBack tells that the connection does not touch that memory any more. Until then Data gets
+	// GiveBack reports that the connection does not touch that memory any more. Until then Data gets
 	// it as its input, and nothing behind the one request at its front. It is called after Data has
 	// taken that request, or before Closed.
 	GiveBack()

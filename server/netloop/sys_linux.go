@@ -79,7 +79,7 @@ func pollResult(n uintptr, errno syscall.Errno) int {
 	panic("BUG: epoll_wait: " + errno.Error())
 }
 
-// control changes what the loop is told about a descriptor.
+// control changes which events of a descriptor the kernel reports.
 func control(ep, op, fd int, interest uint32) error {
 	return unix.EpollCtl(ep, op, fd, &unix.EpollEvent{Events: interest, Fd: int32(fd)})
 }

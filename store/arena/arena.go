@@ -294,7 +294,7 @@ func (a *Arena) charge(bytes int64) {
 	a.tell()
 }
 
-// Resize tells that a large block now uses n bytes of its capacity. Memory
+// Resize reports that a large block now uses n bytes of its capacity. Memory
 // past the end goes back to the system. For small blocks it does nothing.
 func (a *Arena) Resize(r Ref, n int) {
 	a.guard.check()

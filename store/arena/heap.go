@@ -198,7 +198,7 @@ func (h *Heap) NewArena() *Arena {
 // load; the error is at most 2 KiB for each arena.
 func (h *Heap) Used() int64 { return h.used.Load() }
 
-// Stats tells how a heap's memory is used, in bytes.
+// Stats says how a heap's memory is used, in bytes.
 type Stats struct {
 	Spans    int64 // handed out to arenas, large blocks and what is lent included
 	Pending  int64 // freed large blocks that have not been given back yet

@@ -40,7 +40,7 @@ func (l *Loan) Bytes() []byte {
 	return l.h.mem[off : off+n : off+n]
 }
 
-// Fill tells that the first n bytes are in use. Less than before does nothing.
+// Fill reports that the first n bytes are in use. Less than before does nothing.
 func (l *Loan) Fill(n int) {
 	if filled := uint32((n + 4095) >> 12); filled > l.filled {
 		l.count(int64(filled-l.filled) << 12)

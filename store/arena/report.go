@@ -2,7 +2,7 @@ package arena
 
 import "context"
 
-// ClassStats tell of the blocks of one size, in all arenas that were added to it.
+// ClassStats count the blocks of one size, in all arenas that were added to it.
 type ClassStats struct {
 	Size  int   // bytes of a slot
 	Span  int   // bytes of a span
@@ -11,7 +11,7 @@ type ClassStats struct {
 	Live  int64 // slots in use
 }
 
-// Report tells how memory is laid out, size class by size class.
+// Report says how memory is laid out, size class by size class.
 type Report struct {
 	Classes   []ClassStats // by size
 	Large     int64        // blocks above the largest class

@@ -245,7 +245,7 @@ func (o *Order) staysIn(p *path, x pairs, g *target) bool {
 	return true
 }
 
-// Moved tells that the record of a pair has moved from old to ref. The record is looked at
+// Moved reports that the record of a pair has moved from old to ref. The record is looked at
 // no more at old, and member is its member.
 func (o *Order) Moved(score float64, member []byte, old, ref arena.Ref) {
 	var p path
