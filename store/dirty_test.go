@@ -39,6 +39,21 @@ func TestDirty(t *testing.T) {
 		}
 		v.StoreSet(n, EventSUnionStore)
 	}
+	scored := func(member string, score float64) Scored { return Scored{[]byte(member), score} }
+	zset := func(name string, fn func(z *Zset)) {
+		if z, ok, err := v.WriteZset(key(name)); ok && err == nil {
+			fn(&z)
+		}
+	}
+	union := func(dst string, from ...string) {
+		n := v.NewZset(key(dst))
+		for _, name := range from {
+			src, _, err := v.ReadScored(key(name))
+			must(nil, err)
+			n.Union([]ScoredSource{src}, AggregateSum)
+		}
+		v.StoreZset(n, EventZUnionStore)
+	}
 	s.LockAll()
 	defer s.UnlockAll()
 	for i, step := range []struct {
@@ -82,6 +97,16 @@ func TestDirty(t *testing.T) {
 		{"SUNIONSTORE over", 1, func() { store("d", "s") }},
 		{"SUNIONSTORE of nothing over", 1, func() { store("d") }},
 		{"SUNIONSTORE of nothing", 0, func() { store("d") }},
+		{"ZADD", 3, func() { must(setScores(v, key("z"), 0, scored("a", 1), scored("b", 1), scored("b", 2))) }},
+		{"ZADD of the same", 0, func() { must(setScores(v, key("z"), 0, scored("a", 1))) }},
+		{"ZADD NX", 1, func() { must(setScores(v, key("z"), OnlyNew, scored("a", 7), scored("c", 3))) }},
+		{"ZINCRBY 0", 0, func() { must(setScores(v, key("z"), Increment, scored("a", 0))) }},
+		{"ZINCRBY", 1, func() { must(setScores(v, key("z"), Increment, scored("a", 1))) }},
+		{"ZREM", 1, func() { zset("z", func(z *Zset) { z.Remove(bytesOf([]string{"a", "nothing"})) }) }},
+		{"ZUNIONSTORE", 1, func() { union("u", "z") }},
+		{"ZUNIONSTORE of nothing over", 1, func() { union("u") }},
+		{"ZUNIONSTORE of nothing", 0, func() { union("u") }},
+		{"ZPOPMIN 2", 2, func() { zset("z", func(z *Zset) { z.Pop(2, false, func([]byte, float64) {}) }) }},
 		{"reading", 0, func() { v.Read(key("s")) }},
 	} {
 		before := v.Dirty

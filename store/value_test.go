@@ -25,6 +25,12 @@ func TestContent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for name, members := range map[string][]string{"ranking": {"b", "a"}, "long ranking": {"b", long, "a"}} {
+		score := func(i int) Scored { return Scored{[]byte(members[i]), float64(-i)} }
+		if _, err := v.SetScores(s.Key([]byte(name)), len(members), score, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, want := range []struct {
 		name             string
 		typ              Type
@@ -38,6 +44,8 @@ func TestContent(t *testing.T) {
 		{"integers", TypeSet, 3, true, false, []string{"-4", "5", "30"}},
 		{"words", TypeSet, 2, false, true, []string{"z", "7"}},
 		{"long", TypeSet, 2, false, false, []string{long, "z"}},
+		{"ranking", TypeZset, 2, false, true, []string{"a=-1", "b=0"}},
+		{"long ranking", TypeZset, 3, false, false, []string{"a=-2", long + "=-1", "b=0"}},
 	} {
 		e, ok := v.Peek(s.Key([]byte(want.name)))
 		if !ok {
@@ -67,8 +75,11 @@ func itemsOf(v *Value) (items []string) {
 		return []string{string(v.Text())}
 	}
 	v.Each(func(item, value []byte) bool {
-		if v.Type() == TypeHash {
+		switch v.Type() {
+		case TypeHash:
 			item = fmt.Appendf(nil, "%s=%s", item, value)
+		case TypeZset:
+			item = fmt.Appendf(nil, "%s=%v", item, bytesFloat(value))
 		}
 		items = append(items, string(item))
 		return true

@@ -518,3 +518,60 @@ func mustScores(_ ScoreCounts, err error) {
 		panic(err)
 	}
 }
+
+// A large sorted set is freed in steps of bounded size, and all of it is.
+func TestZsetFreedInSteps(t *testing.T) {
+	s := testStore(t)
+	v, k := &View{Store: s, Now: 1}, s.Key([]byte("z"))
+	const n = 50_000
+	mustScores(v.SetScores(k, n, func(i int) Scored { return Scored{fmt.Append(nil, "member:", i), float64(i * 7919 % n)} }, 0))
+	e, _ := v.Peek(k)
+	sh, before := e.sh, e.sh.ar.Used()
+	v.Delete(k)
+	if left := sh.ar.Used(); left < before-1000 {
+		t.Errorf("DEL frees %d bytes at once", before-left)
+	}
+	steps := 0
+	for last := sh.ar.Used(); sh.collectGarbage(); steps++ {
+		if freed := last - sh.ar.Used(); freed > 200_000 {
+			t.Errorf("step %d frees %d bytes", steps, freed)
+		}
+		last = sh.ar.Used()
+	}
+	if steps < 10 {
+		t.Errorf("it took %d steps", steps)
+	}
+	checkNothingLeft(t, s)
+}
+
+// When most members of a large sorted set have gone, compaction gives back what they had, of the
+// table and of the tree.
+func TestZsetCompaction(t *testing.T) {
+	r := randtest.New(t)
+	s := testStore(t)
+	v, k := &View{Store: s, Now: 1}, s.Key([]byte("z"))
+	const n = 100_000
+	mustScores(v.SetScores(k, n, func(i int) Scored { return Scored{fmt.Append(nil, "member:", i), float64(r.IntN(n))} }, 0))
+	z, _, _ := v.WriteZset(k)
+	var gone [][]byte
+	for i := range n {
+		if r.IntN(8) > 0 {
+			gone = append(gone, fmt.Append(nil, "member:", i))
+		}
+	}
+	z.Remove(gone)
+	want := z.list(0, z.Len(), false)
+	maintain(t, s, 1)
+	sh := &s.shards[k.shard]
+	if held, used := sh.ar.Held(), sh.ar.Used(); held > used*3/2 {
+		t.Errorf("%d bytes are held for %d", held, used)
+	}
+	if sh.compact.records == 0 || sh.compact.arrays == 0 {
+		t.Errorf("%d records and %d nodes or arrays were moved", sh.compact.records, sh.compact.arrays)
+	}
+	z, _, _ = v.ReadZset(k)
+	if got := z.list(0, z.Len(), false); !slices.Equal(got, want) {
+		t.Error("compaction has changed the sorted set")
+	}
+	checkAccounts(t, s)
+}
