@@ -64,7 +64,7 @@ const (
 
 // Check reads a whole file and looks into every value that larder has a type
 // for; of the others it checks the outer form. Fields that come twice are found
-// in hashes and sets of up to a block in length, keys that come twice are not.
+// in collections of up to a block in length, keys that come twice are not.
 // The errors are *CorruptError, or those of r; the Report is valid in any case.
 func Check(r io.Reader, size int64, o CheckOptions) (Report, error) {
 	c := &checker{o: o, types: map[TypeReport]*TypeReport{}}

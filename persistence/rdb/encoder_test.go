@@ -396,7 +396,8 @@ func TestEncodingDoesNotAllocate(t *testing.T) {
 	v := &store.View{Store: s, Now: 1}
 	s.LockAll()
 	defer s.UnlockAll()
-	a, b, c := s.Key([]byte("a")), s.Key([]byte("b")), s.Key([]byte("c"))
+	keys := []store.Key{s.Key([]byte("a")), s.Key([]byte("b")), s.Key([]byte("c")), s.Key([]byte("d")), s.Key([]byte("e")), s.Key([]byte("f"))}
+	a, b, c, list, zset, large := keys[0], keys[1], keys[2], keys[3], keys[4], keys[5]
 	v.SetString(a, []byte(strings.Repeat("text ", 20)), 0)
 	if _, err := v.SetFields(b, [][]byte{[]byte("f"), []byte("v"), []byte("g"), []byte("100")}); err != nil {
 		t.Fatal(err)
@@ -404,10 +405,20 @@ func TestEncodingDoesNotAllocate(t *testing.T) {
 	if _, err := v.AddMembers(c, [][]byte{[]byte("1"), []byte("70000")}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := v.AppendElements(list, [][]byte{[]byte("b"), []byte("70000"), []byte("b")}); err != nil {
+		t.Fatal(err)
+	}
+	scores := [][]byte{[]byte("a"), []byte("0.1"), []byte("b"), []byte("-7")}
+	if _, err := v.AddScored(zset, scored(t, scores)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.AddScored(large, scored(t, append(scores, bytes.Repeat([]byte("m"), 100), []byte("1")))); err != nil {
+		t.Fatal(err)
+	}
 	e := NewEncoder(new(bytes.Buffer), Options{Compress: true})
 	defer e.Abort()
 	var values []store.Value
-	for _, k := range []store.Key{a, b, c} {
+	for _, k := range keys {
 		entry, _ := v.Peek(k)
 		values = append(values, entry.Content())
 	}
@@ -419,6 +430,6 @@ func TestEncodingDoesNotAllocate(t *testing.T) {
 			}
 		}
 	}); n != 0 {
-		t.Errorf("encoding three keys allocates %v times", n)
+		t.Errorf("encoding six keys allocates %v times", n)
 	}
 }

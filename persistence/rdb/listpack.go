@@ -8,7 +8,7 @@ import (
 	"github.com/larderkv/larder/store/lex"
 )
 
-// Listpacks, in which Redis 7 keeps small hashes and sets:
+// Listpacks, in which Redis 7 keeps small hashes, sets and sorted sets, and the nodes of lists:
 //
 //	bytes 4, elements 2 (65535: count them), both little-endian | element ... | 0xFF
 //

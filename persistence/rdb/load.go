@@ -35,8 +35,8 @@ type Summary struct {
 	Expired int64 // keys left out because they had expired
 	Empty   int64 // keys left out because there was nothing in them
 	Skipped int64 // keys and functions of types that larder does not have
-	// Types counts what was skipped, by type as TYPE names it: "list", "zset",
-	// "stream", the name of a module's type, "hash with field TTLs", "function".
+	// Types counts what was skipped, by type as TYPE names it: "stream",
+	// the name of a module's type, "hash with field TTLs", "function".
 	Types    map[string]int64
 	Version  int
 	Aux      map[string]string

@@ -7,8 +7,8 @@ import (
 	"github.com/larderkv/larder/store"
 )
 
-// largePack is the length of a listpack above which a hash is written field by
-// field, so that no copy of it has to be kept in memory. Redis and larder turn
+// largePack is the length of a listpack above which a collection is written element
+// by element, so that no copy of it has to be kept in memory. Redis and larder turn
 // what they load into a listpack again if their limits say so. With the limits
 // that both come with, no listpack is longer than 17 KB.
 const largePack = 1 << 20

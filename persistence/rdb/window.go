@@ -8,7 +8,7 @@ import (
 )
 
 // blockSize is the length of the blocks in which a file is read, and about the
-// length from which a hash or set is cut into pieces.
+// length from which a collection is cut into pieces.
 const blockSize = 256 << 10
 
 // window is the place in a file up to which it was read: a block of memory and a
