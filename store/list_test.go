@@ -334,3 +334,134 @@ func TestListAgainstModel(t *testing.T) {
 	}
 	checkNothingLeft(t, s)
 }
+
+// What a listpack takes for an element is what redis-server's listpack.c takes: the length of each
+// encoding of integers and strings, and of the backward length behind it.
+func TestListpackEntry(t *testing.T) {
+	for s, want := range map[string]int{
+		"": 2, "a": 3, "0": 2, "127": 2, "128": 3, "-1": 3, "-4096": 3, "4095": 3, "4096": 4, "-4097": 4, "32767": 4, "32768": 5,
+		"-8388608": 5, "8388607": 5, "8388608": 6, "2147483647": 6, "2147483648": 10, "-9223372036854775808": 10,
+		"01": 4, "-0": 4, "9223372036854775808": 21, "1.5": 5,
+		strings.Repeat("x", 63): 65, strings.Repeat("x", 64): 67, strings.Repeat("x", 125): 128, strings.Repeat("x", 126): 130,
+		strings.Repeat("x", 4095): 4099, strings.Repeat("x", 4096): 4103, strings.Repeat("x", 16378): 16385, strings.Repeat("x", 16379): 16387,
+	} {
+		if got := listpackEntry([]byte(s)); got != want {
+			t.Errorf("%.20q of %d bytes takes %d, not %d", s, len(s), got, want)
+		}
+	}
+}
+
+// A list of a million elements goes in steps, and takes nothing with it that is still in use.
+func TestBigListIsFreedInTheBackground(t *testing.T) {
+	s := testStore(t)
+	v := &View{Store: s, Now: 1}
+	k := s.Key([]byte("big"))
+	s.LockAll()
+	elements := byteLists(slices.Repeat([]string{"element of a list"}, 1000))
+	for range 1000 {
+		if _, err := v.PushElements(k, Back, elements); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full := s.stats(true).Used
+	e, _ := v.Peek(k)
+	if e.Memory() < 17_000_000 || e.Memory() > full || e.Encoding() != "quicklist" {
+		t.Errorf("%s of %d bytes, %d in use", e.Encoding(), e.Memory(), full)
+	}
+	v.Delete(k)
+	if _, err := v.PushElements(k, Back, elements); err != nil {
+		t.Fatal(err)
+	}
+	s.UnlockAll()
+	st := s.Stats()
+	if st.Garbage != 1 || st.Used < full {
+		t.Errorf("after the deletion: %+v, %d were in use", st, full)
+	}
+	steps := 0
+	for more := true; more; steps++ {
+		var err error
+		if more, err = s.Maintain(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if st = s.Stats(); st.Garbage != 0 || st.Used > full/100 || steps < 2 {
+		t.Errorf("after %d rounds: %+v", steps, st)
+	}
+}
+
+// Pushing, popping and reading at the ends and in the middle allocates nothing, packed or not.
+func TestListsDoNotAllocate(t *testing.T) {
+	s := testStore(t)
+	v := &View{Store: s, Now: 1}
+	s.LockAll()
+	defer s.UnlockAll()
+	for _, size := range []int{10, 10_000} {
+		k := s.Key(fmt.Append(nil, "list of ", size))
+		one := byteLists([]string{"an element"})
+		for range size {
+			if _, err := v.PushElements(k, Back, one); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seen := 0
+		count := func([]byte) { seen++ }
+		n := testing.AllocsPerRun(500, func() {
+			for _, end := range []End{Front, Back} {
+				if _, err := v.PushElements(k, end, one); err != nil {
+					t.Fatal(err)
+				}
+				l, _, _ := v.WriteList(k)
+				l.Pop(end, 1, count)
+				l.Set(size/2, one[0])
+				l.Insert(one[0], one[0], true)
+				l.Pop(end, 1, count)
+				l.Range(size/2, 3, func([]byte) bool { seen++; return true })
+				seen += len(l.At(size/3)) + l.Len()
+				if _, err := v.MoveElement(k, end, k, 1-end, count); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		if n >= 1 {
+			t.Errorf("%d elements: %v allocations", size, n)
+		}
+	}
+}
+
+// A list that waits for its snapshot is written as it was, while everything in it is exchanged.
+func TestSnapshotOfAListThatChanges(t *testing.T) {
+	rng := randtest.New(t)
+	s := testStore(t)
+	v := &View{Store: s, Now: 1}
+	k := s.Key([]byte("queue"))
+	var elements []string
+	for i := range 20_000 {
+		elements = append(elements, fmt.Sprint("element ", i))
+	}
+	if _, err := v.PushElements(k, Back, byteLists(elements)); err != nil {
+		t.Fatal(err)
+	}
+	want := dump(s)
+	sn, err := s.CutLocked(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &collector{t: t, keys: map[string]string{}}
+	sn.sink, sn.locked = c, true
+	for sn.step() {
+		for range 200 {
+			if _, err := v.PushElements(k, Back, byteLists([]string{"new"})); err != nil {
+				t.Fatal(err)
+			}
+			l, _, _ := v.WriteList(k)
+			l.Pop(Front, min(1+rng.IntN(2), l.Len()), func([]byte) {})
+			if l.e.spent() {
+				continue
+			}
+			l.Set(rng.IntN(l.Len()), []byte("other"))
+		}
+		checkAccounts(t, s)
+	}
+	compare(t, c.keys, want)
+	checkAtRest(t, s)
+}

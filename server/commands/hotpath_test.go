@@ -34,24 +34,39 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 }
 
 func testHotPath(t *testing.T, c *testClient) {
+	for range 3000 {
+		c.send(hot(16, "RPUSH", "", "element"))
+	}
+	for _, words := range [][]string{
+		{"RPUSH", "", "element"}, {"LPUSH", "", "element"}, {"LPOP", ""}, {"RPOP", ""}, {"LLEN", ""}, {"LINDEX", "", "2"},
+		{"LRANGE", "", "0", "9"}, {"LSET", "", "1", "another"}, {"LMOVE", "", "key:000000000000", "LEFT", "RIGHT"},
+	} {
+		testHotBatch(t, c, words)
+	}
+	c.send(hot(16, "DEL", ""))
 	c.send(hot(16, "SET", "", value64))
 	c.send(hot(16, "HSET", "", "f", "v")) // WRONGTYPE: allocates its error, not measured
 	for _, words := range [][]string{
 		{"GET", ""}, {"SET", "", value64}, {"EXISTS", ""}, {"TTL", ""}, {"STRLEN", ""}, {"EXPIRE", "", "1000"}, {"PING", "x"},
 		{"SET", "", value64, "EX", "100"}, {"APPEND", "", ""},
 	} {
-		for _, depth := range []int{1, 16} {
-			in := hot(depth, words...)
-			out := make([]byte, 0, 1<<20)
-			n := testing.AllocsPerRun(200, func() {
-				taken, _, next := c.session.Data(in, out)
-				if taken != len(in) || next != netloop.Wait {
-					t.Fatalf("%s: took %d of %d bytes, then %d", words[0], taken, len(in), next)
-				}
-			})
-			if n >= 1 && !raceEnabled {
-				t.Errorf("%s, %d in a batch: %v allocations", words[0], depth, n)
+		testHotBatch(t, c, words)
+	}
+}
+
+// testHotBatch runs a request for one key, and a batch of them for as many.
+func testHotBatch(t *testing.T, c *testClient, words []string) {
+	for _, depth := range []int{1, 16} {
+		in := hot(depth, words...)
+		out := make([]byte, 0, 1<<20)
+		n := testing.AllocsPerRun(200, func() {
+			taken, _, next := c.session.Data(in, out)
+			if taken != len(in) || next != netloop.Wait {
+				t.Fatalf("%s: took %d of %d bytes, then %d", words[0], taken, len(in), next)
 			}
+		})
+		if n >= 1 && !raceEnabled {
+			t.Errorf("%s, %d in a batch: %v allocations", words[0], depth, n)
 		}
 	}
 }
