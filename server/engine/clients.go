@@ -46,7 +46,7 @@ func (r *Clients) Len() int {
 // Blocked counts the clients that wait for something.
 func (r *Clients) Blocked() int64 { return r.blocked.Load() }
 
-// Limited counts those of them that wait for a time at most.
+// Limited counts the clients whose wait has a time limit.
 func (k *Kernel) Limited() int { return k.timeouts.len() }
 
 // ByID finds an open session that has not been killed, nil if there is none.
