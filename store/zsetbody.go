@@ -220,6 +220,15 @@ func (b *zsetBody) eachScored(from, n int, back bool, fn func(member []byte, sco
 	})
 }
 
+// Who pops a member will pop the next ones too, and each of them waits for memory twice, for its
+// record and for the bucket. So each pop begins to load what a later one needs: the bucket of the
+// member that comes warmBucket after it, whose name must be there by then, and the record of the one
+// that comes warmRecord after it.
+const (
+	warmBucket = 4
+	warmRecord = 10
+)
+
 // takeLarge is take for a range that is not all of a large sorted set. Three passes over each stretch
 // load the records, load their buckets, and remove.
 func (z *Zset) takeLarge(from, to int, back bool, fn func(member []byte, score float64)) {
@@ -231,7 +240,7 @@ func (z *Zset) takeLarge(from, to int, back bool, fn func(member []byte, score f
 		if back {
 			at = to - 1
 		}
-		b.walk(at, back, func(_ int, score float64, ref arena.Ref) bool { return s.add(b, score, ref) && s.n < n })
+		b.gather(&s, at, n, back)
 		for i, el := range s.list[:n] {
 			hashes[i] = b.hash(recordKey(b.mem, el.ref))
 			b.prefetchBucket(hashes[i])
@@ -249,29 +258,19 @@ func (z *Zset) takeLarge(from, to int, back bool, fn func(member []byte, score f
 		}
 		b.order.DeleteRange(at, n, nil) // looks at no record
 	}
-	b.warm(back)
 }
 
-// Who pops a member will pop the next ones too, and each waits for memory twice, for its record and
-// for the bucket. So each pop begins to load what a later one needs: the bucket of the one after
-// warmBucket more, for which its name must be there, and the record of the one after warmRecord more.
-const (
-	warmBucket = 4
-	warmRecord = 10
-)
-
-// warm prefetches for the pops to come, from the end that was popped from.
-func (b *zsetBody) warm(back bool) {
-	from := 0
-	if back {
-		from = b.n - 1
-	}
+// gather collects n pairs from a rank on, and prefetches for the pops to come.
+func (b *zsetBody) gather(s *stretch, at, n int, back bool) {
 	i := 0
-	b.walk(from, back, func(_ int, _ float64, ref arena.Ref) bool {
-		switch i++; i {
-		case warmBucket:
+	b.walk(at, back, func(_ int, score float64, ref arena.Ref) bool {
+		i++
+		switch {
+		case i <= n:
+			s.add(b, score, ref)
+		case i == n+warmBucket:
 			b.prefetchBucket(b.hash(recordKey(b.mem, ref)))
-		case warmRecord:
+		case i == n+warmRecord:
 			b.ar.Prefetch(ref.Off())
 			return false
 		}
