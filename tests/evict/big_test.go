@@ -54,13 +54,13 @@ func TestBigValues(t *testing.T) {
 	})
 }
 
-// TestCollectionsGrow: a hash and a set that grow past the cap are evicted as a whole when the policy may evict them, and stop growing when
+// TestCollectionsGrow: a hash, a set, a list and a sorted set that grow past the cap are evicted as a whole when the policy may evict them, and stop growing when
 // it may not.
 func TestCollectionsGrow(t *testing.T) {
 	const room = 2 << 20
 	for _, policy := range []string{"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "noeviction"} {
-		for _, add := range [][]string{{"HSET", "collection"}, {"SADD", "collection"}} {
-			t.Run(policy+" "+add[0], func(t *testing.T) {
+		for add, count := range map[string]string{"HSET": "HLEN", "SADD": "SCARD", "RPUSH": "LLEN", "LPUSH": "LLEN", "ZADD": "ZCARD"} {
+			t.Run(policy+" "+add, func(t *testing.T) {
 				c := newCache(t, harness.StartSubject(t, "maxmemory-policy "+policy))
 				evicts := strings.HasPrefix(policy, "allkeys-")
 				limit := c.room(room)
@@ -68,16 +68,19 @@ func TestCollectionsGrow(t *testing.T) {
 				refused, started := 0, 0
 				for n := 0; refused == 0 && started < 2 && n < 200_000; n += piece {
 					for _, r := range c.each(piece, func(i int) []string {
-						args := append(add[:2:2], element+strconv.Itoa(n+i))
-						if add[0] == "HSET" {
-							args = append(args, "v")
+						added := element + strconv.Itoa(n+i)
+						switch add {
+						case "HSET":
+							return []string{add, "collection", added, "v"}
+						case "ZADD":
+							return []string{add, "collection", strconv.Itoa((n + i) * 7919 % 10_007), added}
 						}
-						return args
+						return []string{add, "collection", added}
 					}) {
 						switch {
 						case isOOM(r):
 							refused++
-						case r.Raw != ":1\r\n":
+						case r.IsError():
 							t.Fatal(r)
 						}
 					}
@@ -85,7 +88,7 @@ func TestCollectionsGrow(t *testing.T) {
 						started++
 					}
 				}
-				size, _ := c.Do(map[string]string{"HSET": "HLEN", "SADD": "SCARD"}[add[0]], "collection").Int()
+				size, _ := c.Do(count, "collection").Int()
 				if evicts && (refused > 0 || started < 2 || size > 20_000) {
 					t.Errorf("%d refused, evicted %d times, %d elements are left", refused, started, size)
 				}

@@ -24,7 +24,15 @@ func TestCapIsLowered(t *testing.T) {
 			l.run(s.Dial(t), func(b *batch, _ int) {
 				for range 50 {
 					key := strconv.Itoa(rng.IntN(50_000))
-					switch rng.IntN(6) {
+					switch rng.IntN(10) {
+					case 6:
+						b.add("RPUSH", "l:"+key, strings.Repeat("e", rng.IntN(2000)), "e")
+					case 7:
+						b.add("ZADD", "z:"+key, strconv.Itoa(rng.IntN(100)), strconv.Itoa(rng.IntN(10)))
+					case 8:
+						b.add("LMOVE", "l:"+key, "l:"+key, "LEFT", "RIGHT")
+					case 9:
+						b.add("ZPOPMIN", "z:"+key)
 					case 0:
 						b.add("HSET", "h:"+key, strconv.Itoa(rng.IntN(10)), "value")
 					case 1:
