@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"math"
@@ -446,6 +447,63 @@ func TestScoredAlgebra(t *testing.T) {
 		n = v.NewZset(k)
 		n.Union(sources, how)
 		checkResult(t, v, n, union)
+	}
+}
+
+// What a weight times a score that is no number becomes, as Redis has it: 0 in a union, and in the
+// smallest input of an intersection; in the other inputs it takes away a sum, and is no minimum and
+// no maximum.
+func TestScoredNaN(t *testing.T) {
+	inf := math.Inf(1)
+	for _, c := range []struct {
+		how           Aggregate
+		first, second float64 // weighted by 1 and by w
+		w             float64
+		union, common float64
+	}{
+		{AggregateSum, 3, inf, 0, 3, 0},
+		{AggregateMin, 3, inf, 0, 0, 3},
+		{AggregateMax, -3, inf, 0, 0, -3},
+		{AggregateSum, inf, 0, inf, inf, 0},
+		{AggregateMin, 3, 0, -inf, 0, 3},
+		{AggregateMax, -3, 0, -inf, 0, -3},
+		{AggregateSum, inf, inf, -1, 0, 0},
+		{AggregateMin, 3, -inf, 1, -inf, -inf},
+		{AggregateMax, 3, inf, 1, inf, inf},
+	} {
+		s := testStore(t)
+		v := &View{Store: s, Now: 1}
+		s.LockAll()
+		m := []byte("m")
+		sources := make([]ScoredSource, 2)
+		for i, score := range []float64{c.first, c.second} {
+			k := s.Key(fmt.Append(nil, "source", i))
+			_, _ = setScores(v, k, 0, Scored{m, score})
+			if i == 1 { // the larger one
+				_, _ = setScores(v, k, 0, Scored{[]byte("other"), 1})
+			}
+			sources[i], _, _ = v.ReadScored(k)
+		}
+		sources[1].Weight = c.w
+		common := math.NaN()
+		IntersectScored(slices.Clone(sources), c.how, func(_ []byte, score float64) bool {
+			common = score
+			return true
+		})
+		n := v.NewZset(s.Key([]byte("union")))
+		n.Union(sources, c.how)
+		union := math.NaN()
+		n.Each(func(member []byte, score float64) {
+			if bytes.Equal(member, m) {
+				union = score
+			}
+		})
+		n.Discard()
+		s.UnlockAll()
+		if union != c.union || common != c.common {
+			t.Errorf("aggregate %d of %v and %v * %v: union %v, want %v; intersection %v, want %v",
+				c.how, c.first, c.w, c.second, union, c.union, common, c.common)
+		}
 	}
 }
 

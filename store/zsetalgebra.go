@@ -25,13 +25,20 @@ const (
 	AggregateMax
 )
 
-// of combines two scores. The sum of two different infinities is 0, as in Redis.
+// of combines the score x so far with that of one more input, as Redis does: a sum that is no
+// number is 0, and a y that is none neither falls below x nor passes it. x is a number.
 func (a Aggregate) of(x, y float64) float64 {
 	switch a {
 	case AggregateMin:
-		return min(x, y)
+		if y < x {
+			return y
+		}
+		return x
 	case AggregateMax:
-		return max(x, y)
+		if y > x {
+			return y
+		}
+		return x
 	case AggregateSum:
 	}
 	return zeroForNaN(x + y)
@@ -91,13 +98,14 @@ func (s *ScoredSource) each(fn func(member []byte, score float64) bool) {
 	s.zset.eachUnordered(func(member []byte, score float64) bool { return fn(member, s.weighted(score)) })
 }
 
-// find returns a member's weighted score.
+// find returns a member's score times the weight. Unlike each it leaves 0 times infinity NaN, for
+// Redis makes that 0 only in an intersection's first input; in the others it goes to the aggregate.
 func (s *ScoredSource) find(member []byte) (score float64, ok bool) {
 	if s.isSet {
-		return s.weighted(1), s.set.Has(member)
+		return s.Weight, s.set.Has(member)
 	}
 	score, ok = s.zset.Score(member)
-	return s.weighted(score), ok
+	return s.Weight * score, ok
 }
 
 // bySize sorts inputs, the smallest first. The order of the rest stays, since it decides on how
