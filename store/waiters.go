@@ -5,10 +5,11 @@ import "unsafe"
 // Waiting for keys. A client that finds nothing to pop waits, in the order of arrival, for a value
 // of one type under one of its keys: it stands in the queue of each key, which its shard keeps.
 //
-//	Wait    the client joins, under the locks under which it has found nothing
-//	signal  whoever makes a key ready tells the first in its queue, under the key's lock
-//	Stay    the one that was told has tried again in vain; it keeps its place
-//	Leave   it goes: served, out of patience, or gone
+//	Wait        the client joins, under the locks under which it has found nothing
+//	signal      whoever makes a key ready tells the first in its queue, under the key's lock
+//	StillReady  that one looks whether what it was told of is still there, and if so tries
+//	Stay        the one that was told has tried again in vain; it keeps its place
+//	Leave       it goes: served, out of patience, or gone
 //
 // Only one in a queue is told at a time, so that they are served in the order in which they came and
 // an element wakes nobody in vain. When that one stays or leaves, the key is looked at again and the
@@ -92,6 +93,27 @@ func (sh *shard) waitQueue(k watchKey) *waitQueue {
 	return q
 }
 
+// StillReady reports whether a key that w has been told of still has something for it. If not, w is
+// to stay without a try: a request of several keys takes from the first that it finds something
+// under, and that may be one whose queue others are before it in. The caller holds no shard.
+func (v *View) StillReady(w *Waiter) bool {
+	if len(w.places) == 1 { // the try looks at nothing else
+		return true
+	}
+	for i := range w.places {
+		p := &w.places[i]
+		sh := &v.Store.shards[p.shard]
+		sh.mu.Lock()
+		typ, ok := v.awaited(sh, p.q)
+		ready := ok && typ == w.Type && p.q.told == p
+		sh.mu.Unlock()
+		if ready {
+			return true
+		}
+	}
+	return false
+}
+
 // Stay says that w, which may have been told that a key is ready, goes on waiting. The caller holds no
 // shard.
 func (v *View) Stay(w *Waiter) {
@@ -147,26 +169,35 @@ func (v *View) leave(sh *shard, p *waitPlace) {
 // signal tells the first who waits for the type of value that the key has, unless somebody has been
 // told already.
 func (v *View) signal(sh *shard, q *waitQueue) {
-	t := sh.dbs[q.key.db]
-	if t == nil || q.told != nil {
+	if q.told != nil {
 		return
 	}
-	name := []byte(q.key.name)
-	_, ref, ok := t.find(t.hash(name), name)
+	typ, ok := v.awaited(sh, q)
 	if !ok {
 		return
 	}
-	r := readRecord(t.mem, ref)
-	if r.expire != 0 && r.expire <= v.Now {
-		return
-	}
 	for p := q.first; p != nil; p = p.next {
-		if p.w.Type == r.typ() {
+		if p.w.Type == typ {
 			q.told = p
 			v.tell(p.w)
 			return
 		}
 	}
+}
+
+// awaited is the type of the live value that the key of a queue has, if it has one.
+func (v *View) awaited(sh *shard, q *waitQueue) (typ Type, ok bool) {
+	t := sh.dbs[q.key.db]
+	if t == nil {
+		return 0, false
+	}
+	name := []byte(q.key.name)
+	_, ref, ok := t.find(t.hash(name), name)
+	if !ok {
+		return 0, false
+	}
+	r := readRecord(t.mem, ref)
+	return r.typ(), r.expire == 0 || r.expire > v.Now
 }
 
 func (v *View) tell(w *Waiter) {

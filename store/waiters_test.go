@@ -112,6 +112,40 @@ func TestWaitersByType(t *testing.T) {
 	}
 }
 
+// TestWaitersStillReady: of several keys only those count that the waiter was told of.
+func TestWaitersStillReady(t *testing.T) {
+	s := openStore(t, Options{})
+	v := &View{Store: s, Now: 10}
+	a, b := s.Key([]byte("a")), s.Key([]byte("b"))
+	before, both := newWaiting("before", TypeList), newWaiting("both", TypeList)
+	v.Wait([]Key{b}, &before.Waiter)
+	v.Wait([]Key{b, a}, &both.Waiter)
+	want := func(ready bool) {
+		t.Helper()
+		if both.told != 1 || v.StillReady(&both.Waiter) != ready {
+			t.Fatalf("told %d times, ready %v; want 1, %v", both.told, !ready, ready)
+		}
+	}
+	for _, k := range []Key{a, b} {
+		if _, err := v.PushElements(k, Back, [][]byte{[]byte("x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(true)
+	v.SetExpire(a, 5)
+	want(false)
+	v.Delete(a)
+	want(false)
+	v.SetString(a, []byte("v"), 0)
+	want(false)
+	v.Stay(&both.Waiter)
+	v.Leave(&before.Waiter) // now it is the first at b
+	if both.told != 2 || !v.StillReady(&both.Waiter) {
+		t.Errorf("told %d times", both.told)
+	}
+	v.Leave(&both.Waiter)
+}
+
 // TestWaitersOfSwappedDatabases: what comes by SWAPDB counts like a push.
 func TestWaitersOfSwappedDatabases(t *testing.T) {
 	s := openStore(t, Options{})

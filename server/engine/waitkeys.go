@@ -6,7 +6,8 @@
 // is either never run again or run and answered.
 //
 // A try that finds nothing (somebody else came first) keeps the client's place. So does one that meets a
-// value of another type.
+// value of another type. A client of several keys tries only while one that it was told of has something:
+// else it would take, under another of its keys, what is for those who have waited there for longer.
 //
 // # Order
 //
@@ -91,6 +92,10 @@ func (s *Session) handOn(c *Ctx, first bool) (here bool) {
 func (s *Session) tryAgain(w *wait, out []byte) ([]byte, netloop.Action) {
 	s.next = netloop.Wait
 	c := s.begin(out)
+	if !c.StillReady(&w.waiter) {
+		s.goOnWaiting(c, w)
+		return s.finish(c), s.next
+	}
 	start := c.Out.Len()
 	c.Args, c.row, c.keyed, c.wire = w.call.args, w.call.spec, false, nil
 	spec, refused := s.admit(c)
