@@ -47,6 +47,7 @@ var exceptions = []exception{
 	{"ZMSCORE", shortestDigits, sameNumbers}, {"ZRANGE", shortestDigits, sameNumbers}, {"ZREVRANGE", shortestDigits, sameNumbers},
 	{"ZRANGEBYSCORE", shortestDigits, sameNumbers}, {"ZREVRANGEBYSCORE", shortestDigits, sameNumbers},
 	{"ZPOPMIN", shortestDigits, sameNumbers}, {"ZPOPMAX", shortestDigits, sameNumbers}, {"ZMPOP", shortestDigits, sameNumbers},
+	{"BZPOPMIN", shortestDigits, sameNumbers}, {"BZPOPMAX", shortestDigits, sameNumbers}, {"BZMPOP", shortestDigits, sameNumbers},
 	{"ZUNION", shortestDigits, sameNumbers}, {"ZINTER", shortestDigits, sameNumbers}, {"ZDIFF", shortestDigits, sameNumbers},
 	{"ZSCAN", shortestDigits, sameNumbers}, {"EXEC", shortestDigits, sameNumbers},
 }
