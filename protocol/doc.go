@@ -2,16 +2,18 @@
 //
 // # Requests
 //
-// Parser follows Redis 7's processMultibulkBuffer and processInlineBuffer to the byte, oddities included: a header line
-// ends at its first \r, whatever follows that; so does a bulk, whose two closing bytes are not looked at; lengths are what
-// string2ll accepts (no leading zeros, no plus); a '$' that is missing is complained of only when its line is complete; *0,
-// *-1 and empty lines are passed over; and a line that holds a NUL byte never ends, because Redis searches with strchr. It
-// was all checked with a real server.
+// Parser follows Redis 7's processMultibulkBuffer and processInlineBuffer to the byte, oddities
+// included: a header line ends at its first \r, whatever follows that; so does a bulk, whose two
+// closing bytes are not looked at; lengths are what string2ll accepts (no leading zeros, no plus);
+// a '$' that is missing is complained of only when its line is complete; *0, *-1 and empty lines
+// are passed over; and a line that holds a NUL byte never ends, because Redis searches with strchr.
+// It was all checked with a real server.
 //
-// One thing is sharper than in Redis. There, whether a line is too long depends on how its bytes arrive: fed byte by byte
-// it may have 64 KiB, end included; sent at once, up to 80 KiB pass, as the limit is applied only when a whole read has not
-// brought the end. Here a line may have 64 KiB and its end, always. This makes the parser a function of the bytes: however
-// they are cut, the same requests and the same error come out, and a fuzzer can hold it to that.
+// One thing is sharper than in Redis. There, whether a line is too long depends on how its bytes
+// arrive: fed byte by byte it may have 64 KiB, end included; sent at once, up to 80 KiB pass, as
+// the limit is applied only when a whole read has not brought the end. Here a line may have 64 KiB
+// and its end, always. This makes the parser a function of the bytes: however they are cut, the
+// same requests and the same error come out, and a fuzzer can hold it to that.
 //
 // Invariants:
 //
@@ -23,18 +25,21 @@
 //   - An idle parser points into nobody's buffer and holds at most 3 KB, as a rule 200 bytes. Without that, one slice left
 //     over from a request would keep a query buffer of 100 MB alive.
 //
-// Most requests are there as a whole when they are first looked at, and plain. Parser.quick takes those in one pass without
-// writing any state but the slices: 19 ns for a GET, 25 for a SET, 7.7 per key of a long MGET. When it meets anything else
-// it gives up without a verdict and the resumable way starts over, so that everything that is wrong or rare is judged in one
-// place; the bytes it has looked at are looked at a second time, once per request. Reading digits by hand is what makes it
-// fast: headers have three to five bytes, fewer than a call of bytes.IndexByte is worth.
+// Most requests are there as a whole when they are first looked at, and plain. Parser.quick takes
+// those in one pass without writing any state but the slices: 19 ns for a GET, 25 for a SET, 7.7
+// per key of a long MGET. When it meets anything else it gives up without a verdict and the
+// resumable way starts over, so that everything that is wrong or rare is judged in one place; the
+// bytes it has looked at are looked at a second time, once per request. Reading digits by hand is
+// what makes it fast: headers have three to five bytes, fewer than a call of bytes.IndexByte is
+// worth.
 //
-// Inline requests are unescaped in place, as words only get shorter: no buffer, no allocation. The price is that the bytes
-// of a request that has been returned are not what the client sent.
+// Inline requests are unescaped in place, as words only get shorter: no buffer, no allocation. The
+// price is that the bytes of a request that has been returned are not what the client sent.
 //
 // # Replies
 //
-// Writer encodes RESP2 through redcon's Append functions and by hand what only RESP3 has. It appends to a slice that the
-// caller lends it, the event loop's output, and never writes to a socket. Handlers say what they mean (Map, Set, Bool,
-// Double, Null), the writer what the client's version of the protocol calls that.
+// Writer encodes RESP2 through redcon's Append functions and by hand what only RESP3 has. It
+// appends to a slice that the caller lends it, the event loop's output, and never writes to a
+// socket. Handlers say what they mean (Map, Set, Bool, Double, Null), the writer what the client's
+// version of the protocol calls that.
 package protocol

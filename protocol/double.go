@@ -5,12 +5,14 @@ import (
 	"strconv"
 )
 
-// maxDouble is the room for any number FormatDouble prints: 17 digits, sign, point, exponent, or zeros in their place.
+// maxDouble is the room for any number FormatDouble prints: 17 digits, sign, point, exponent, or
+// zeros in their place.
 const maxDouble = 32
 
-// FormatDouble appends f as Redis 7.2 and later print doubles in replies (d2string): whole numbers up to 2^62 as integers,
-// others with the fewest digits that read back as f, in the layout of fpconv's emit_digits: no exponent while at most seven
-// zeros have to be filled in, else d.ddde+X without padding. Redis 7.0 printed %.17g instead (0.10000000000000001).
+// FormatDouble appends f as Redis 7.2 and later print doubles in replies (d2string): whole numbers
+// up to 2^62 as integers, others with the fewest digits that read back as f, in the layout of
+// fpconv's emit_digits: no exponent while at most seven zeros have to be filled in, else d.ddde+X
+// without padding. Redis 7.0 printed %.17g instead (0.10000000000000001).
 func FormatDouble(dst []byte, f float64) []byte {
 	switch {
 	case f != f:
@@ -33,7 +35,8 @@ func FormatDouble(dst []byte, f float64) []byte {
 	return layOut(dst, digits, exp)
 }
 
-// shortest returns the fewest digits that read back as f, and the power of ten of the first of them.
+// shortest returns the fewest digits that read back as f, and the power of ten of the first of
+// them.
 func shortest(scratch []byte, f float64) (digits []byte, exp int) {
 	s := strconv.AppendFloat(scratch, f, 'e', -1, 64) // d.ddde±xx or de±xx
 	e := len(s) - 1
@@ -53,7 +56,8 @@ func shortest(scratch []byte, f float64) (digits []byte, exp int) {
 	return s[1:e], exp
 }
 
-// layOut is fpconv's emit_digits: digits is the number without its point, the first of them standing for 10^exp.
+// layOut is fpconv's emit_digits: digits is the number without its point, the first of them
+// standing for 10^exp.
 func layOut(dst, digits []byte, exp int) []byte {
 	n := len(digits)
 	k := exp - n + 1 // power of ten of the last digit

@@ -1,7 +1,7 @@
 package protocol
 
-// Error is a request that breaks the protocol. Its text is Redis', without the leading "ERR ". The connection cannot be
-// used after it: where the next request starts is unknown.
+// Error is a request that breaks the protocol. Its text is Redis', without the leading "ERR ". The
+// connection cannot be used after it: where the next request starts is unknown.
 type Error struct{ text string }
 
 // Error returns Redis' text, which starts with "Protocol error: ".

@@ -22,17 +22,19 @@ const (
 	shortestArgument = len("$0\r\n\r\n")
 )
 
-// Limits is what a request may ask for at the moment. The session changes it between requests: logging in lifts the
-// bounds of the unauthenticated for the rest of the same batch.
+// Limits is what a request may ask for at the moment. The session changes it between requests:
+// logging in lifts the bounds of the unauthenticated for the rest of the same batch.
 type Limits struct {
 	MaxBulk       int64 // proto-max-bulk-len: bytes in one argument
 	Authenticated bool  // false: at most 10 arguments of at most 16,384 bytes
 }
 
-// span is an argument of an incomplete request: offsets, because the buffer may move before the request is complete.
+// span is an argument of an incomplete request: offsets, because the buffer may move before the
+// request is complete.
 type span struct{ start, end int }
 
-// Parser cuts one connection's bytes into requests. The zero value is ready. See the package's comment for the design.
+// Parser cuts one connection's bytes into requests. The zero value is ready. See the package's
+// comment for the design.
 type Parser struct {
 	args  [][]byte // the request last returned
 	dirty int      // args[:dirty] may point into a buffer of the caller's
@@ -43,8 +45,8 @@ type Parser struct {
 	bulk  int      // length of the bulk at pos, or unknown
 }
 
-// Next returns the first request of buf, which holds every byte not consumed yet: buf may have moved and grown since the
-// last call, but what it held then must still be its beginning.
+// Next returns the first request of buf, which holds every byte not consumed yet: buf may have
+// moved and grown since the last call, but what it held then must still be its beginning.
 //
 //   - len(args) >= 1: a request of n bytes. The arguments alias buf and are valid until the next call. Quoted arguments of
 //     inline requests are unescaped in place, so those n bytes are no longer what the client sent.
@@ -82,10 +84,10 @@ func (p *Parser) Next(buf []byte, lim *Limits) (args [][]byte, n int, err error)
 	}
 }
 
-// Ahead is Next for looking beyond the request that Next has returned: buf is what follows it. It takes only requests
-// that are complete and plain, so that buf stays what the client sent and Next can still be called for the same bytes;
-// n is 0 for anything else. The arguments are valid until the next call. While Next is in the middle of a request it
-// takes nothing.
+// Ahead is Next for looking beyond the request that Next has returned: buf is what follows it. It
+// takes only requests that are complete and plain, so that buf stays what the client sent and Next
+// can still be called for the same bytes; n is 0 for anything else. The arguments are valid until
+// the next call. While Next is in the middle of a request it takes nothing.
 func (p *Parser) Ahead(buf []byte, lim *Limits) (args [][]byte, n int) {
 	if len(buf) == 0 || p.left > 0 || p.scan > 0 {
 		return nil, 0
@@ -94,9 +96,9 @@ func (p *Parser) Ahead(buf []byte, lim *Limits) (args [][]byte, n int) {
 	return p.args, n
 }
 
-// Want returns how many bytes buf (as last given to Next, without what Next had consumed) lacks at least to complete the
-// request: the next n belong to it. exact reports that they complete it. n is 0 if nothing is known. It is the client's
-// word: grow a buffer towards it, never by it.
+// Want returns how many bytes buf (as last given to Next, without what Next had consumed) lacks at
+// least to complete the request: the next n belong to it. exact reports that they complete it. n is
+// 0 if nothing is known. It is the client's word: grow a buffer towards it, never by it.
 func (p *Parser) Want(buf []byte) (n int, exact bool) {
 	if p.left == 0 {
 		return 0, false
@@ -108,8 +110,9 @@ func (p *Parser) Want(buf []byte) (n int, exact bool) {
 	return end + p.bulk + 2 - shortestArgument - len(buf), p.left == 1
 }
 
-// Long returns the argument that buf (as for Want) ends in, if its length is known and at least n bytes: where it begins,
-// its length, and the arguments before it, which alias buf. It returns size 0 if there is none.
+// Long returns the argument that buf (as for Want) ends in, if its length is known and at least n
+// bytes: where it begins, its length, and the arguments before it, which alias buf. It returns size
+// 0 if there is none.
 func (p *Parser) Long(buf []byte, n int) (before [][]byte, start, size int) {
 	if p.left == 0 || p.bulk < max(n, 0) || len(p.spans) > longAfter {
 		return nil, 0, 0
@@ -120,13 +123,15 @@ func (p *Parser) Long(buf []byte, n int) (before [][]byte, start, size int) {
 	return before, p.pos, p.bulk
 }
 
-// Memory is what the parser holds besides itself, in bytes: tables of arguments and, in the middle of a request, of where
-// those that have arrived lie in the buffer. A request of many short arguments takes several times its bytes here.
+// Memory is what the parser holds besides itself, in bytes: tables of arguments and, in the middle
+// of a request, of where those that have arrived lie in the buffer. A request of many short
+// arguments takes several times its bytes here.
 func (p *Parser) Memory() int {
 	return cap(p.args)*int(unsafe.Sizeof(p.args[0])) + cap(p.spans)*int(unsafe.Sizeof(span{}))
 }
 
-// letGo drops the references into the caller's buffer, and the room that only an unusual request needed.
+// letGo drops the references into the caller's buffer, and the room that only an unusual request
+// needed.
 func (p *Parser) letGo() {
 	clear(p.args[:p.dirty])
 	p.args, p.dirty = p.args[:0], 0
@@ -138,8 +143,9 @@ func (p *Parser) letGo() {
 	}
 }
 
-// quick parses a request that is complete and plain, which nearly every one is, and returns its size. 0 means nothing but
-// that the careful way has to look at it: incomplete, inline, empty, wrong or past a limit.
+// quick parses a request that is complete and plain, which nearly every one is, and returns its
+// size. 0 means nothing but that the careful way has to look at it: incomplete, inline, empty,
+// wrong or past a limit.
 func (p *Parser) quick(b []byte, lim *Limits) int {
 	if b[0] != '*' {
 		return 0
@@ -171,8 +177,9 @@ func (p *Parser) quick(b []byte, lim *Limits) int {
 	return i
 }
 
-// length reads the digits at b[i:] and the two bytes that end the line. It returns the offset behind them, or 0 if the
-// line is not complete or anything but up to nine digits without a leading zero and a \r.
+// length reads the digits at b[i:] and the two bytes that end the line. It returns the offset
+// behind them, or 0 if the line is not complete or anything but up to nine digits without a leading
+// zero and a \r.
 func length(b []byte, i int) (n, next int) {
 	line := b[i:]
 	if len(line) < len("0\r\n") || line[0] < '0' || line[0] > '9' {
@@ -192,8 +199,9 @@ func length(b []byte, i int) (n, next int) {
 	return 0, 0
 }
 
-// multibulk is Redis' processMultibulkBuffer: it goes on where the last call ran out of bytes. It returns the size of the
-// request, p.args filled in, once it is complete; a request of no arguments leaves p.args empty.
+// multibulk is Redis' processMultibulkBuffer: it goes on where the last call ran out of bytes. It
+// returns the size of the request, p.args filled in, once it is complete; a request of no arguments
+// leaves p.args empty.
 func (p *Parser) multibulk(b []byte, lim *Limits) (int, error) {
 	if p.left == 0 {
 		end, err := p.lineEnd(b, errBigCount)
@@ -234,7 +242,8 @@ func (p *Parser) multibulk(b []byte, lim *Limits) (int, error) {
 	return p.pos, nil
 }
 
-// bulkHeader reads the line "$<length>" at p.pos. It returns false while the line is incomplete, or with an error.
+// bulkHeader reads the line "$<length>" at p.pos. It returns false while the line is incomplete, or
+// with an error.
 func (p *Parser) bulkHeader(b []byte, lim *Limits) (bool, error) {
 	end, err := p.lineEnd(b, errBigLength)
 	if end < 0 {
@@ -254,8 +263,9 @@ func (p *Parser) bulkHeader(b []byte, lim *Limits) (bool, error) {
 	return true, nil
 }
 
-// lineEnd returns the offset of the \r that ends the line at p.pos, once the byte behind it is there too: Redis does not
-// look whether that is a \n. It returns -1 while the line is incomplete, with tooBig if it has become too long.
+// lineEnd returns the offset of the \r that ends the line at p.pos, once the byte behind it is
+// there too: Redis does not look whether that is a \n. It returns -1 while the line is incomplete,
+// with tooBig if it has become too long.
 func (p *Parser) lineEnd(b []byte, tooBig *Error) (int, error) {
 	stop := min(len(b), p.pos+maxLine+1)
 	for p.scan < stop && b[p.scan] != '\r' && b[p.scan] != 0 {
@@ -289,7 +299,8 @@ func (p *Parser) resolve(b []byte) {
 	p.spans = p.spans[:0]
 }
 
-// inline is Redis' processInlineBuffer: a line of words. It returns the line's size, p.args filled in, once it is complete.
+// inline is Redis' processInlineBuffer: a line of words. It returns the line's size, p.args filled
+// in, once it is complete.
 func (p *Parser) inline(b []byte) (int, error) {
 	end := p.newline(b)
 	if end < 0 {
@@ -311,8 +322,8 @@ func (p *Parser) inline(b []byte) (int, error) {
 	return end + 1, nil
 }
 
-// newline returns the offset of the \n that ends the line at the start of b, or -1. Redis searches with strchr: a line that
-// holds a NUL byte never ends.
+// newline returns the offset of the \n that ends the line at the start of b, or -1. Redis searches
+// with strchr: a line that holds a NUL byte never ends.
 func (p *Parser) newline(b []byte) int {
 	stop := min(len(b), maxLine+1)
 	if p.scan >= stop || b[p.scan] == 0 {
@@ -331,7 +342,8 @@ func (p *Parser) newline(b []byte) int {
 	return end
 }
 
-// parseInt is Redis' string2ll: an optional minus sign and digits without leading zeros, nothing else.
+// parseInt is Redis' string2ll: an optional minus sign and digits without leading zeros, nothing
+// else.
 func parseInt(b []byte) (int64, bool) {
 	digits := b
 	negative := len(b) > 0 && b[0] == '-'

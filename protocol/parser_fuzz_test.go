@@ -45,7 +45,8 @@ func randomCuts(r *rand.Rand, n int) (ends []int) {
 	}
 }
 
-// TestRandomStreams makes streams of valid requests with some noise, which the fuzzer needs long to come up with.
+// TestRandomStreams makes streams of valid requests with some noise, which the fuzzer needs long to
+// come up with.
 func TestRandomStreams(t *testing.T) {
 	r := randtest.New(t)
 	for range 100 {
@@ -77,7 +78,8 @@ func TestRandomStreams(t *testing.T) {
 	}
 }
 
-// TestWant: the hint is what the request lacks at least, exact in its last argument, and nothing is made of the client's word.
+// TestWant: the hint is what the request lacks at least, exact in its last argument, and nothing is
+// made of the client's word.
 func TestWant(t *testing.T) {
 	lim := &Limits{MaxBulk: DefaultMaxBulk, Authenticated: true}
 	for _, c := range []struct {
@@ -158,7 +160,8 @@ func TestLong(t *testing.T) {
 	}
 }
 
-// TestMemory: what a parser holds follows the bytes received, not the numbers in them, and is let go of.
+// TestMemory: what a parser holds follows the bytes received, not the numbers in them, and is let
+// go of.
 func TestMemory(t *testing.T) {
 	lim := &Limits{MaxBulk: DefaultMaxBulk, Authenticated: true}
 	for _, s := range []string{"*2147483647\r\n", "*1000000000\r\n$1\r\na\r\n", "*1\r\n$536870912\r\nabc"} {

@@ -16,7 +16,8 @@ type outcome struct {
 
 func (o outcome) String() string { return fmt.Sprintf("%q err=%q left=%d", o.requests, o.err, o.left) }
 
-// feed parses data given in pieces that end at the given offsets. The buffer moves at each step, as netloop's does.
+// feed parses data given in pieces that end at the given offsets. The buffer moves at each step, as
+// netloop's does.
 func feed(data []byte, lim Limits, ends []int) outcome {
 	var (
 		p   Parser

@@ -59,7 +59,8 @@ func BenchmarkParser(b *testing.B) {
 	}
 }
 
-// BenchmarkParserDribble feeds a value byte by byte: the cost per byte must not depend on the value's size.
+// BenchmarkParserDribble feeds a value byte by byte: the cost per byte must not depend on the
+// value's size.
 func BenchmarkParserDribble(b *testing.B) {
 	for _, size := range []int{1 << 10, 1 << 20} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {

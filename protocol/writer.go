@@ -7,9 +7,10 @@ import (
 	"github.com/tidwall/redcon"
 )
 
-// Writer appends replies to a byte slice in the client's version of the protocol: what RESP2 cannot say (maps, sets,
-// booleans ...) becomes the nearest thing that Redis sends to a RESP2 client. An aggregate is its header followed by that
-// many replies; the caller counts. The zero value writes RESP2 to a slice of its own.
+// Writer appends replies to a byte slice in the client's version of the protocol: what RESP2 cannot
+// say (maps, sets, booleans ...) becomes the nearest thing that Redis sends to a RESP2 client. An
+// aggregate is its header followed by that many replies; the caller counts. The zero value writes
+// RESP2 to a slice of its own.
 type Writer struct {
 	buf   []byte
 	resp3 bool
@@ -42,8 +43,8 @@ func (w *Writer) OK() { w.buf = append(w.buf, "+OK\r\n"...) }
 // Status appends a simple string. Line ends in s become blanks.
 func (w *Writer) Status(s string) { w.buf = redcon.AppendString(w.buf, s) }
 
-// Error appends an error; text starts with its code ("ERR ...") and has no leading minus. As in Redis, line ends at either
-// end of it are cut off and others become blanks.
+// Error appends an error; text starts with its code ("ERR ...") and has no leading minus. As in
+// Redis, line ends at either end of it are cut off and others become blanks.
 func (w *Writer) Error(text string) {
 	w.buf = redcon.AppendError(w.buf, strings.Trim(text, "\r\n"))
 }
@@ -72,7 +73,8 @@ func (w *Writer) Null() {
 	w.buf = redcon.AppendNull(w.buf)
 }
 
-// NullArray appends the null of a missing array (an EXEC that WATCH refused, a blocking command that timed out).
+// NullArray appends the null of a missing array (an EXEC that WATCH refused, a blocking command
+// that timed out).
 func (w *Writer) NullArray() {
 	if w.resp3 {
 		w.buf = append(w.buf, "_\r\n"...)
@@ -102,8 +104,8 @@ func (w *Writer) Set(n int) {
 	w.buf = redcon.AppendArray(w.buf, n)
 }
 
-// Push starts an out-of-band message of n replies. Clients of RESP2 get an array, which they understand only in the
-// state that asked for such messages (SUBSCRIBE).
+// Push starts an out-of-band message of n replies. Clients of RESP2 get an array, which they
+// understand only in the state that asked for such messages (SUBSCRIBE).
 func (w *Writer) Push(n int) {
 	if w.resp3 {
 		w.header('>', n)
@@ -112,8 +114,8 @@ func (w *Writer) Push(n int) {
 	w.buf = redcon.AppendArray(w.buf, n)
 }
 
-// Attribute starts n pairs that say something about the reply that follows them. RESP2 has none: the caller must not
-// write them then.
+// Attribute starts n pairs that say something about the reply that follows them. RESP2 has none:
+// the caller must not write them then.
 func (w *Writer) Attribute(n int) { w.header('|', n) }
 
 // Double appends a floating point number.

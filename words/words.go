@@ -1,16 +1,18 @@
-// Package words cuts lines into words by Redis' quoting rules, those of sdssplitargs and sdscatrepr in sds.c. Three kinds of
-// text follow them, and nothing else ties these together: inline requests, redis.conf and the manifest of a log.
+// Package words cuts lines into words by Redis' quoting rules, those of sdssplitargs and sdscatrepr
+// in sds.c. Three kinds of text follow them, and nothing else ties these together: inline requests,
+// redis.conf and the manifest of a log.
 package words
 
 import "bytes"
 
-// Split is sdssplitargs: it appends the words of a line to dst, or returns false if a quote is not closed or is closed in
-// the middle of a word. "..." knows \n \r \t \b \a and \xHH, any other escaped byte stands for itself; '...' knows \'
-// only. A quote may open in the middle of a word (foo"bar" is foobar), and an unquoted word ends at a blank, tab, \r or \n,
-// while every byte of C's isspace is skipped between words. A NUL byte ends the line, as it is a C string there.
+// Split is sdssplitargs: it appends the words of a line to dst, or returns false if a quote is not
+// closed or is closed in the middle of a word. "..." knows \n \r \t \b \a and \xHH, any other
+// escaped byte stands for itself; '...' knows \' only. A quote may open in the middle of a word
+// (foo"bar" is foobar), and an unquoted word ends at a blank, tab, \r or \n, while every byte of
+// C's isspace is skipped between words. A NUL byte ends the line, as it is a C string there.
 //
-// The words alias the line, which is overwritten: words that change under unescaping are rewritten in place, as they only
-// get shorter.
+// The words alias the line, which is overwritten: words that change under unescaping are rewritten
+// in place, as they only get shorter.
 func Split(dst [][]byte, line []byte) ([][]byte, bool) {
 	if end := bytes.IndexByte(line, 0); end >= 0 {
 		line = line[:end]
@@ -58,8 +60,8 @@ func take(line []byte, i int) (word []byte, next int) {
 	return line[start:w:w], i
 }
 
-// doubleQuoted writes what stands from line[i] to the closing quote at line[w:], and returns the ends of both; next is
-// -1 if there is no closing quote.
+// doubleQuoted writes what stands from line[i] to the closing quote at line[w:], and returns the
+// ends of both; next is -1 if there is no closing quote.
 func doubleQuoted(line []byte, w, i int) (end, next int) {
 	for i < len(line) {
 		c := line[i]
@@ -131,8 +133,8 @@ func hexValue(c byte) byte {
 	return c&^0x20 - 'A' + 10
 }
 
-// AppendQuoted is sdscatrepr, the inverse of Split: it appends s in double quotes, with everything escaped that is not
-// printable ASCII.
+// AppendQuoted is sdscatrepr, the inverse of Split: it appends s in double quotes, with everything
+// escaped that is not printable ASCII.
 func AppendQuoted(dst []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"
 	dst = append(dst, '"')

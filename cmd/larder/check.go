@@ -14,8 +14,9 @@ import (
 	"golang.org/x/term"
 )
 
-// `larder check`: what redis-check-rdb and redis-check-aof do. What is found goes to standard output; the verdict on a file that is not
-// good is the command's error, hence one line on standard error and exit code 1.
+// `larder check`: what redis-check-rdb and redis-check-aof do. What is found goes to standard
+// output; the verdict on a file that is not good is the command's error, hence one line on standard
+// error and exit code 1.
 
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{

@@ -68,7 +68,8 @@ changed.
   larder check aof appendonlydir/appendonly.aof.manifest
   larder check aof --fix appendonlydir/appendonly.aof.manifest`
 
-// checkAOF prints what is in the log, and repairs it if it was asked to. The error says why it is not good in the end.
+// checkAOF prints what is in the log, and repairs it if it was asked to. The error says why it is
+// not good in the end.
 func checkAOF(name string, r repair, stdin io.Reader, stdout, stderr io.Writer) error {
 	f, _, err := openToCheck(name)
 	if err != nil {
@@ -97,7 +98,8 @@ func checkAOF(name string, r repair, stdin io.Reader, stdout, stderr io.Writer) 
 	return c.verdict(&rep, bad)
 }
 
-// lockLog keeps servers away while files are changed. They lock the folder that has the log's folder in it, or a single file.
+// lockLog keeps servers away while files are changed. They lock the folder that has the log's
+// folder in it, or a single file.
 func lockLog(name string) (unlock func(), err error) {
 	path, err := filepath.Abs(name)
 	if err != nil {

@@ -24,7 +24,8 @@ import (
 
 const manifest = "appendonly.aof.manifest"
 
-// redisLog lets redis-server write a log with a base in RDB form, a transaction and, if wanted, timestamps, and returns its folder.
+// redisLog lets redis-server write a log with a base in RDB form, a transaction and, if wanted,
+// timestamps, and returns its folder.
 func redisLog(t *testing.T, timestamps string) string {
 	t.Helper()
 	s := harness.StartRedis(t, "appendonly yes", "aof-timestamp-enabled "+timestamps)
@@ -78,7 +79,8 @@ func redisCheckAOF(t *testing.T, args ...string) (string, error) {
 	return string(said), err
 }
 
-// TestCheckAOFAsRedis damages each file of a log in turn, and compares verdicts, and what a repair leaves, with redis-check-aof.
+// TestCheckAOFAsRedis damages each file of a log in turn, and compares verdicts, and what a repair
+// leaves, with redis-check-aof.
 func TestCheckAOFAsRedis(t *testing.T) {
 	good := redisLog(t, "no")
 	rnd := rand.New(rand.NewPCG(randtest.Seed(t), 2))
@@ -173,7 +175,8 @@ func tornLog(t *testing.T, good string) (path, last string) {
 	return filepath.Join(dir, manifest), files[0]
 }
 
-// TestRepairOnlyWithConsent: whatever is missing, the files stay as they are; and then the repair works.
+// TestRepairOnlyWithConsent: whatever is missing, the files stay as they are; and then the repair
+// works.
 func TestRepairOnlyWithConsent(t *testing.T) {
 	path, last := tornLog(t, redisLog(t, "no"))
 	dir := filepath.Dir(path)
@@ -219,7 +222,8 @@ func TestRepairOnlyWithConsent(t *testing.T) {
 	}
 }
 
-// TestCheckOwnFiles: what larder writes is good, in its own view and in that of Redis' tools, and nobody repairs it meanwhile.
+// TestCheckOwnFiles: what larder writes is good, in its own view and in that of Redis' tools, and
+// nobody repairs it meanwhile.
 func TestCheckOwnFiles(t *testing.T) {
 	dir := t.TempDir()
 	s := harness.Start(t, "dir "+dir, "appendfsync always", "appendonly yes", "aof-timestamp-enabled yes")

@@ -18,7 +18,8 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// mixed.rdb was written by redis-server 7.0.15: strings, hashes and sets in several encodings, a list, a sorted set, a stream and a function.
+// mixed.rdb was written by redis-server 7.0.15: strings, hashes and sets in several encodings, a
+// list, a sorted set, a stream and a function.
 const mixed = "testdata/mixed.rdb"
 
 // mixedReport is what `larder check rdb` prints of it.
@@ -41,8 +42,9 @@ func TestCheckRDBReport(t *testing.T) {
 	}
 }
 
-// TestCheckRDBAsRedis compares verdicts with redis-check-rdb: on good files, on files cut short and on files with a byte changed. Some
-// changed bytes Redis overlooks, such as a version that is no number; without a checksum there are more of them.
+// TestCheckRDBAsRedis compares verdicts with redis-check-rdb: on good files, on files cut short and
+// on files with a byte changed. Some changed bytes Redis overlooks, such as a version that is no
+// number; without a checksum there are more of them.
 func TestCheckRDBAsRedis(t *testing.T) {
 	tool := harness.Tool(t, "redis-check-rdb", harness.InstallRedis)
 	rnd := rand.New(rand.NewPCG(randtest.Seed(t), 1))

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestCheckRefusals: what cannot be checked is one line and exit code 1, and nothing on standard output.
+// TestCheckRefusals: what cannot be checked is one line and exit code 1, and nothing on standard
+// output.
 func TestCheckRefusals(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text")
@@ -51,7 +52,8 @@ func TestCheckRefusals(t *testing.T) {
 	}
 }
 
-// TestCheckRDBCommand runs the whole command: standard error is no terminal here, so there is no bar.
+// TestCheckRDBCommand runs the whole command: standard error is no terminal here, so there is no
+// bar.
 func TestCheckRDBCommand(t *testing.T) {
 	p := start(t, "", "check", "rdb", mixed)
 	out, code := p.end()

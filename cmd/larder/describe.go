@@ -10,7 +10,8 @@ import (
 	"github.com/larderkv/larder/server/config"
 )
 
-// `larder config print` and the list of flags in the help of `larder serve`, both made from the table of parameters.
+// `larder config print` and the list of flags in the help of `larder serve`, both made from the
+// table of parameters.
 
 func configCommand() *cobra.Command {
 	cmd := &cobra.Command{

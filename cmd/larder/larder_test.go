@@ -18,7 +18,8 @@ import (
 	"github.com/larderkv/larder/server/config"
 )
 
-// The tests run the program as a process: this test binary is larder if asMain is set in its environment.
+// The tests run the program as a process: this test binary is larder if asMain is set in its
+// environment.
 const asMain = "LARDER_TEST_AS_MAIN"
 
 func TestMain(m *testing.M) {
@@ -296,7 +297,8 @@ func inertTable() string {
 	return b.String()
 }
 
-// TestSecondSignal: with a client that does not read its replies, the first signal waits and the second one does not.
+// TestSecondSignal: with a client that does not read its replies, the first signal waits and the
+// second one does not.
 func TestSecondSignal(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, "", "serve", "--port", "0", "--bind", "127.0.0.1", "--dir", dir, "--pidfile", "larder.pid")
@@ -330,8 +332,8 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// TestSignalAfterRefusal: a signal that cannot be obeyed, since the data cannot be saved, does not make the next one that
-// which stops at once and saves nothing.
+// TestSignalAfterRefusal: a signal that cannot be obeyed, since the data cannot be saved, does not
+// make the next one that which stops at once and saves nothing.
 func TestSignalAfterRefusal(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, "", "serve", "--port", "0", "--bind", "127.0.0.1", "--dir", dir, "--save", "3600 1", "--dbfilename", "data.rdb")

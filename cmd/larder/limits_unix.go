@@ -14,8 +14,9 @@ import (
 // reservedFiles are the descriptors that larder needs besides its clients' connections.
 const reservedFiles = 32
 
-// fitClients lowers maxclients to what the system's limit on open files leaves room for (the runtime has raised the soft
-// limit to the hard one already), so that a full server refuses clients in words instead of failing to accept them.
+// fitClients lowers maxclients to what the system's limit on open files leaves room for (the
+// runtime has raised the soft limit to the hard one already), so that a full server refuses clients
+// in words instead of failing to accept them.
 func fitClients(cfg *config.Config, log *slog.Logger) error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

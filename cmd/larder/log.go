@@ -9,8 +9,8 @@ import (
 	"github.com/larderkv/larder/server/config"
 )
 
-// The log: text lines by log/slog, at Redis' four levels, of which loglevel chooses the lowest one shown. Code below
-// logs with Debug (debug), Info (notice), Warn and Error (warning).
+// The log: text lines by log/slog, at Redis' four levels, of which loglevel chooses the lowest one
+// shown. Code below logs with Debug (debug), Info (notice), Warn and Error (warning).
 
 // levelVerbose is between slog's Debug and Info.
 const levelVerbose = slog.LevelDebug + 2

@@ -1,5 +1,5 @@
-// Command larder is the server's program: `larder serve` runs it, `larder check` looks into its files, `larder config
-// print` describes its parameters, `larder version` names its version.
+// Command larder is the server's program: `larder serve` runs it, `larder check` looks into its
+// files, `larder config print` describes its parameters, `larder version` names its version.
 //
 // A failure is one line on standard error and exit code 1.
 package main

@@ -19,8 +19,9 @@ import (
 	"github.com/larderkv/larder/server/config"
 )
 
-// `larder serve`. Its arguments are redis-server's: a file, then parameters with two dashes, each with as many values as
-// it takes. No flag library reads these, so the words go to package config as they are, and the help is made here.
+// `larder serve`. Its arguments are redis-server's: a file, then parameters with two dashes, each
+// with as many values as it takes. No flag library reads these, so the words go to package config
+// as they are, and the help is made here.
 
 func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -61,8 +62,8 @@ Parameters (` + "`larder config print`" + ` says more; those in brackets are acc
 
 `
 
-// splitArgs takes the file out of the arguments: the first of them if it is no flag, or a dash at the
-// end, where redis-server has it.
+// splitArgs takes the file out of the arguments: the first of them if it is no flag, or a dash at
+// the end, where redis-server has it.
 func splitArgs(args []string) (file string, flags []string) {
 	if n := len(args); n > 0 && args[n-1] == "-" {
 		return "-", args[:n-1]
@@ -73,16 +74,16 @@ func splitArgs(args []string) (file string, flags []string) {
 	return "", args
 }
 
-// spareProcessor lets the runtime run one goroutine more than there are event loops, so that these may keep their
-// processors through short waits, and background work does not wait for them.
+// spareProcessor lets the runtime run one goroutine more than there are event loops, so that these
+// may keep their processors through short waits, and background work does not wait for them.
 func spareProcessor(loops int) {
 	if least := loops + 1; runtime.GOMAXPROCS(0) < least {
 		runtime.GOMAXPROCS(least)
 	}
 }
 
-// serve runs the server until a signal or the SHUTDOWN command ends it. The log goes to the file that the configuration
-// names, otherwise to stdout.
+// serve runs the server until a signal or the SHUTDOWN command ends it. The log goes to the file
+// that the configuration names, otherwise to stdout.
 func serve(file string, flags []string, stdout io.Writer) (err error) {
 	cfg, err := config.Load(file, flags)
 	if err != nil {
@@ -120,7 +121,8 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 	return err
 }
 
-// announce says where larder listens, with what limits, and what of the configuration it does not do.
+// announce says where larder listens, with what limits, and what of the configuration it does not
+// do.
 func announce(cfg *config.Config, log *slog.Logger, addrs []string) {
 	v := cfg.Values()
 	log.Info("larder serves", "version", config.Version, "pid", os.Getpid(), "listen", strings.Join(addrs, " "), "config", cfg.File(),
@@ -137,9 +139,9 @@ func announce(cfg *config.Config, log *slog.Logger, addrs []string) {
 	}
 }
 
-// obey has each signal stop the server, until the function that it returns is called. One that comes while an earlier
-// one is being obeyed ends the process at once, after last has been called; one that comes after the server had to stay,
-// as data would have been lost, is a new try.
+// obey has each signal stop the server, until the function that it returns is called. One that
+// comes while an earlier one is being obeyed ends the process at once, after last has been called;
+// one that comes after the server had to stay, as data would have been lost, is a new try.
 func obey(signals <-chan os.Signal, srv *server.Server, log *slog.Logger, last func()) (stop func()) {
 	done := make(chan struct{})
 	go func() {
@@ -174,8 +176,8 @@ func obey(signals <-chan os.Signal, srv *server.Server, log *slog.Logger, last f
 	return func() { close(done) }
 }
 
-// checkDir makes sure that data can be kept in the folder that the configuration names. The current folder, which nobody
-// chose, may be read-only if nothing is to be written.
+// checkDir makes sure that data can be kept in the folder that the configuration names. The current
+// folder, which nobody chose, may be read-only if nothing is to be written.
 func checkDir(v *config.Values) error {
 	keeps := v.AppendOnly || len(v.SavePoints) > 0
 	if wd, err := os.Getwd(); err == nil && wd == v.Dir && !keeps {
@@ -201,7 +203,8 @@ func cause(err error) error {
 	return err
 }
 
-// writePID leaves the process id in a file. As in Redis, it is no reason not to serve if that fails.
+// writePID leaves the process id in a file. As in Redis, it is no reason not to serve if that
+// fails.
 func writePID(name string, log *slog.Logger) {
 	if name == "" {
 		return

@@ -1,5 +1,5 @@
-// Package aof is the append-only log: the effects of commands, in Redis' multi-part layout, so that a server of either kind goes on where the other has
-// stopped.
+// Package aof is the append-only log: the effects of commands, in Redis' multi-part layout, so that
+// a server of either kind goes on where the other has stopped.
 //
 // # Problem
 //
@@ -17,21 +17,23 @@
 //	  appendonly.aof.2.incr.aof    effects since, and those of
 //	  appendonly.aof.3.incr.aof    rewrites that have not come to their end
 //
-// Names, the manifest's grammar and its errors are those of Redis' aof.c. One thing differs: a name with a single quote is quoted in the manifest, since
-// Redis cannot read back what it writes there.
+// Names, the manifest's grammar and its errors are those of Redis' aof.c. One thing differs: a name
+// with a single quote is quoted in the manifest, since Redis cannot read back what it writes there.
 //
 // # Appending
 //
 //	Commit   under io: take the journal's buffer and leave the spare one, write the flight (what was taken) with one write, sync it if the policy is
 //	         Always.
 //
-// While one loop is in Commit the others append to the journal and come to wait for io; the first of them writes for all, the rest find their bytes done: group
-// commit without a queue. A flight is kept until it is where the policy wants it. Under EverySec a sync runs in a goroutine of its own, begun by Tick. A
-// write to a file that is being synced may wait inside the system, so Commit leaves bytes where they are while a sync is under way, for two seconds at
-// most, as flushAppendOnlyFile does.
+// While one loop is in Commit the others append to the journal and come to wait for io; the first
+// of them writes for all, the rest find their bytes done: group commit without a queue. A flight is
+// kept until it is where the policy wants it. Under EverySec a sync runs in a goroutine of its own,
+// begun by Tick. A write to a file that is being synced may wait inside the system, so Commit
+// leaves bytes where they are while a sync is under way, for two seconds at most, as
+// flushAppendOnlyFile does.
 //
-// Lock order: the shards', then manage (start, stop, rewrites, the manifest), then io, then mu, then the journal's. CutLocked, called
-// with all shards locked, takes only the last two.
+// Lock order: the shards', then manage (start, stop, rewrites, the manifest), then io, then mu,
+// then the journal's. CutLocked, called with all shards locked, takes only the last two.
 //
 // # Failures
 //
@@ -51,20 +53,24 @@
 //	CutLocked        with the snapshot: notes the journal's offset; what follows belongs to the new file.
 //	Finish           base renamed, folder synced, manifest swapped; then old files go, and then their names.
 //
-// The flight that has that place in it is written on both sides of it. Between them the old file is synced, under every policy: otherwise a power failure could
-// leave a hole in the middle of the log, where no reader may cut anything off. This is the one wait that Redis does not have; PrepareRewrite has synced the
-// rest before, so it is short.
+// The flight that has that place in it is written on both sides of it. Between them the old file is
+// synced, under every policy: otherwise a power failure could leave a hole in the middle of the
+// log, where no reader may cut anything off. This is the one wait that Redis does not have;
+// PrepareRewrite has synced the rest before, so it is short.
 //
-// A file is removed only after a manifest without it is durable. When saving a manifest fails nobody knows which of the two is on the disk, so both must
-// stay loadable: the new base becomes history, no number of a base is used twice, and a new incremental file that may be named stays. A file that is
-// opened anew under an old name is emptied durably before it is named.
+// A file is removed only after a manifest without it is durable. When saving a manifest fails
+// nobody knows which of the two is on the disk, so both must stay loadable: the new base becomes
+// history, no number of a base is used twice, and a new incremental file that may be named stays. A
+// file that is opened anew under an old name is emptied durably before it is named.
 //
 // # Reading
 //
-// What a crash leaves of an unsynced end is a torn command, a MULTI without its EXEC, or zeros; a reader reports where the good part ends, and the owner
-// cuts there if its configuration allows. All else is damage and stops the start. Redis takes zeros for damage, too. A torn end may only be in the last
-// file that is not empty. The format has no checksums: sectors that are missing inside one argument, longer than they are, cannot be told from data. File
-// systems that write data before they make a file longer (ext4 by default, XFS, btrfs) do not leave such.
+// What a crash leaves of an unsynced end is a torn command, a MULTI without its EXEC, or zeros; a
+// reader reports where the good part ends, and the owner cuts there if its configuration allows.
+// All else is damage and stops the start. Redis takes zeros for damage, too. A torn end may only be
+// in the last file that is not empty. The format has no checksums: sectors that are missing inside
+// one argument, longer than they are, cannot be told from data. File systems that write data before
+// they make a file longer (ext4 by default, XFS, btrfs) do not leave such.
 //
 // # Rejected
 //
@@ -76,7 +82,8 @@
 //
 // # Numbers
 //
-// Two cores, Go 1.26, ext4, CPU time per SET of a 16-byte key and a 64-byte value (115 bytes), 256 per Commit, EverySec: appending 45 ns, checksum 6 ns, the
-// system's write 125 ns; no allocation. Commit with nothing pending: 4 ns. ReadCommands: 80 ns per such command. A commit of 100 bytes with fdatasync:
-// 0.9 to 1.7 ms, on a disk that others used as well.
+// Two cores, Go 1.26, ext4, CPU time per SET of a 16-byte key and a 64-byte value (115 bytes), 256
+// per Commit, EverySec: appending 45 ns, checksum 6 ns, the system's write 125 ns; no allocation.
+// Commit with nothing pending: 4 ns. ReadCommands: 80 ns per such command. A commit of 100 bytes
+// with fdatasync: 0.9 to 1.7 ms, on a disk that others used as well.
 package aof

@@ -20,8 +20,8 @@ type CheckOptions struct {
 	Fix bool
 	// Confirm is asked before Fix cuts a file; nil means yes.
 	Confirm func(file string, size, valid int64) bool
-	// TruncateTo cuts off what was written after this time, in unix seconds, in the last file only; 0: nothing. It needs
-	// the annotations of aof-timestamp-enabled.
+	// TruncateTo cuts off what was written after this time, in unix seconds, in the last file only;
+	// 0: nothing. It needs the annotations of aof-timestamp-enabled.
 	TruncateTo int64
 	// Progress may be nil.
 	Progress func(read, total int64)
@@ -68,8 +68,9 @@ var (
 	errAfterTimestamp = errors.New("after the timestamp")
 )
 
-// Check does what redis-check-aof does: it looks at all files of a log, given its manifest or a file of commands, stops at
-// the first that is not in order, and repairs it if it was asked to. The error is nil if all is in order now.
+// Check does what redis-check-aof does: it looks at all files of a log, given its manifest or a
+// file of commands, stops at the first that is not in order, and repairs it if it was asked to. The
+// error is nil if all is in order now.
 func Check(fsys vfs.FS, path string, o CheckOptions) (CheckReport, error) {
 	c := &checker{fs: fsys, opts: o, report: CheckReport{Counts: map[string]int64{}}}
 	m, err := c.files(path)

@@ -21,9 +21,9 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// The effects of these tests are numbered: SET k 1, SET k 2 ... A base file is one command, BASE n, and stands for the
-// effects up to n. So a log read back must give BASE n, n+1, n+2 ... without a gap, and the last number says how much of
-// history has survived.
+// The effects of these tests are numbered: SET k 1, SET k 2 ... A base file is one command, BASE n,
+// and stands for the effects up to n. So a log read back must give BASE n, n+1, n+2 ... without a
+// gap, and the last number says how much of history has survived.
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
@@ -210,7 +210,8 @@ func (w *world) step() error {
 	return nil
 }
 
-// tick lets time pass. If it starts a sync, mostly its end is waited for: what was appended and committed is then safe.
+// tick lets time pass. If it starts a sync, mostly its end is waited for: what was appended and
+// committed is then safe.
 func (w *world) tick() {
 	idle := !w.log.Pending() && w.log.io.syncing == nil
 	w.log.Tick(w.now)
@@ -222,7 +223,8 @@ func (w *world) tick() {
 	w.safe(s.err == nil && idle)
 }
 
-// run lives until the world stops or steps steps are done. Errors of a disk that still works are reported.
+// run lives until the world stops or steps steps are done. Errors of a disk that still works are
+// reported.
 func (w *world) run(steps int) {
 	err := w.open()
 	for i := 0; i < steps && err == nil; i++ {
@@ -245,7 +247,8 @@ func (w *world) crash() {
 	w.newLog()
 }
 
-// recover reads the log back as a server does, cuts off a torn end, and checks that no promise is broken.
+// recover reads the log back as a server does, cuts off a torn end, and checks that no promise is
+// broken.
 func (w *world) recover() {
 	w.t.Helper()
 	got, any := w.read()
@@ -318,8 +321,8 @@ func (w *world) readFile(path string, last int, tail bool) int {
 	case err != nil && !corrupt:
 		w.t.Fatalf("%s: %v\n%s", path, err, w.dump())
 	case corrupt || res.Truncated || hole >= 0:
-		// Sectors of an unsynced end may be missing and later ones be there: only a repair cuts that off, but nothing
-		// behind it was promised.
+		// Sectors of an unsynced end may be missing and later ones be there: only a repair cuts
+		// that off, but nothing behind it was promised.
 		if !tail {
 			w.t.Fatalf("%s is torn (%v, %s) and not the last file\n%s", path, err, res.Reason, w.dump())
 		}
@@ -360,7 +363,8 @@ func must(t testing.TB, err error) {
 
 var allPolicies = map[string]Policy{"always": Always, "everysec": EverySec, "no": No}
 
-// TestCrashAtEveryCall stops the world at each call of a random life that changes the disk, and lives on from what is left.
+// TestCrashAtEveryCall stops the world at each call of a random life that changes the disk, and
+// lives on from what is left.
 func TestCrashAtEveryCall(t *testing.T) {
 	base := randtest.Seed(t)
 	for name, policy := range allPolicies {
@@ -412,7 +416,8 @@ var faults = []func(f *vfs.Faulty, rng *rand.Rand){
 	func(f *vfs.Faulty, _ *rand.Rand) { f.SetReadOnly(syscall.EACCES) },
 }
 
-// TestFailingDisk lets a disk fail at times, and checks that the log recovers by itself and has lost nothing.
+// TestFailingDisk lets a disk fail at times, and checks that the log recovers by itself and has
+// lost nothing.
 func TestFailingDisk(t *testing.T) {
 	base := randtest.Seed(t)
 	for name, policy := range allPolicies {

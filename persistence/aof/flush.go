@@ -31,7 +31,8 @@ type flusher struct {
 	lost      bool  // until a rewrite
 }
 
-// flight is a buffer on its way to the disk. It is kept until it is there: what failed is written again from it.
+// flight is a buffer on its way to the disk. It is kept until it is there: what failed is written
+// again from it.
 type flight struct {
 	buf  []byte
 	off  int      // what is dealt with
@@ -57,8 +58,8 @@ type running struct {
 	err  error         // read after done
 }
 
-// flush writes what has been appended, and syncs it under Always. force keeps it from waiting for a sync under way. io is
-// held. What happened is in Err.
+// flush writes what has been appended, and syncs it under Always. force keeps it from waiting for a
+// sync under way. io is held. What happened is in Err.
 func (l *Log) flush(force bool) {
 	if l.io.seg == nil {
 		return
@@ -118,8 +119,8 @@ func (l *Log) tell(failing bool) {
 	}
 }
 
-// writePending writes flight after flight until nothing is left, or something has to wait. wrote reports whether it did
-// not wait.
+// writePending writes flight after flight until nothing is left, or something has to wait. wrote
+// reports whether it did not wait.
 func (l *Log) writePending(force bool) (wrote bool, err error) {
 	for l.work() {
 		if !force && Policy(l.policy.Load()) == EverySec && l.io.syncing != nil {
@@ -244,8 +245,9 @@ func (l *Log) cutFollows() bool {
 	return l.io.flight.next != nil || l.next != nil
 }
 
-// changeFile goes on to the file of the cut once all of the present one is durable: the log must not have a hole in its
-// middle after a crash. If wait is false it does not wait for that, for two seconds.
+// changeFile goes on to the file of the cut once all of the present one is durable: the log must
+// not have a hole in its middle after a crash. If wait is false it does not wait for that, for two
+// seconds.
 func (l *Log) changeFile(wait bool) (done bool, err error) {
 	old := l.io.seg
 	if !old.lost && (old.synced < old.size || old.suspect) {
@@ -270,8 +272,9 @@ func (l *Log) changeFile(wait bool) (done bool, err error) {
 	return true, nil
 }
 
-// cutWait is how long a commit waits for the sync of the file that a rewrite has closed. There is little left to sync, the
-// rewrite has seen to that; what waited longer in memory would be lost if the process were killed.
+// cutWait is how long a commit waits for the sync of the file that a rewrite has closed. There is
+// little left to sync, the rewrite has seen to that; what waited longer in memory would be lost if
+// the process were killed.
 const cutWait = 50 * time.Millisecond
 
 // syncSoon syncs a file, or leaves that under way if it takes longer than cutWait.
@@ -298,8 +301,9 @@ func (l *Log) syncSoon(seg *segment) error {
 	return nil
 }
 
-// waits reports whether a write has to wait for the sync under way: as Redis' flushAppendOnlyFile does, two seconds at most.
-// A write to a file that is being synced often has to wait inside the system, and the event loop with it.
+// waits reports whether a write has to wait for the sync under way: as Redis' flushAppendOnlyFile
+// does, two seconds at most. A write to a file that is being synced often has to wait inside the
+// system, and the event loop with it.
 func (l *Log) waits() bool {
 	if l.io.syncing == nil {
 		return false

@@ -35,13 +35,14 @@ type Options struct {
 	Prefix  string           // what their names begin with: appendfilename
 	Logger  *slog.Logger
 	Clock   func() time.Time
-	// OnFailure is called when Err begins to be non-nil and when it ends, with locks held: it must not call the log. May be nil.
+	// OnFailure is called when Err begins to be non-nil and when it ends, with locks held: it must
+	// not call the log. May be nil.
 	OnFailure func(failing bool)
 }
 
-// Log is the append-only log: an incremental file to which it writes what it reads from the journal,
-// and the manifest that names it. It is off until Start, or until a rewrite that starts it is cut.
-// Safe for concurrent use; the package's essay has the locks.
+// Log is the append-only log: an incremental file to which it writes what it reads from the
+// journal, and the manifest that names it. It is off until Start, or until a rewrite that starts it
+// is cut. Safe for concurrent use; the package's essay has the locks.
 type Log struct {
 	fs        vfs.FS
 	dir       string
@@ -84,7 +85,8 @@ func NewLog(o Options) *Log {
 // On reports whether the log gets effects. One atomic load.
 func (l *Log) On() bool { return l.on.Load() }
 
-// SetDir moves the log to another folder, for its next start. Nothing may be under way: the errors are ErrOn and ErrRewriting.
+// SetDir moves the log to another folder, for its next start. Nothing may be under way: the errors
+// are ErrOn and ErrRewriting.
 func (l *Log) SetDir(dir string) error {
 	l.manage.Lock()
 	defer l.manage.Unlock()
@@ -106,23 +108,24 @@ func (l *Log) idleLocked() error {
 	return nil
 }
 
-// SetPolicy changes the policy for the commits to come. What was written before under a weaker one is synced by the
-// first Commit or Tick under Always.
+// SetPolicy changes the policy for the commits to come. What was written before under a weaker one
+// is synced by the first Commit or Tick under Always.
 func (l *Log) SetPolicy(p Policy) { l.policy.Store(uint32(p)) }
 
-// SetSuspendSync keeps the log from syncing while it is true, whatever the policy says: no-appendfsync-on-rewrite.
+// SetSuspendSync keeps the log from syncing while it is true, whatever the policy says:
+// no-appendfsync-on-rewrite.
 func (l *Log) SetSuspendSync(on bool) { l.suspended.Store(on) }
 
 // Pending reports whether Commit has anything to do. One atomic load.
 func (l *Log) Pending() bool { return l.reader.Pending() }
 
-// Commit is called before the replies to the commands whose effects were appended leave. It writes what is pending: under Always it
-// also syncs it, or waits for another Commit's sync that covers it; under EverySec it leaves the bytes for later, two
-// seconds at most, while a sync is under way.
+// Commit is called before the replies to the commands whose effects were appended leave. It writes
+// what is pending: under Always it also syncs it, or waits for another Commit's sync that covers
+// it; under EverySec it leaves the bytes for later, two seconds at most, while a sync is under way.
 //
-// It fails under Always alone, when anything appended before the call is not durable: the caller must not let replies
-// leave that promise it. What failed stays pending, in order, and is tried again by the next Commit that has more and by
-// Tick; Err returns it meanwhile, under all policies.
+// It fails under Always alone, when anything appended before the call is not durable: the caller
+// must not let replies leave that promise it. What failed stays pending, in order, and is tried
+// again by the next Commit that has more and by Tick; Err returns it meanwhile, under all policies.
 func (l *Log) Commit() error {
 	if !l.Pending() {
 		return nil
@@ -142,7 +145,8 @@ func (l *Log) Commit() error {
 	return ErrOff // it was stopped before this could be written
 }
 
-// Tick is called about ten times a second. It starts the sync that is due, and once a second tries again what has failed.
+// Tick is called about ten times a second. It starts the sync that is due, and once a second tries
+// again what has failed.
 func (l *Log) Tick(now time.Time) {
 	if !l.io.TryLock() {
 		return // a Commit is running
@@ -163,7 +167,8 @@ func (l *Log) Tick(now time.Time) {
 	}
 }
 
-// syncIsDue reports whether a background sync is to begin: once a second, or for its own sake after one that failed.
+// syncIsDue reports whether a background sync is to begin: once a second, or for its own sake after
+// one that failed.
 func (l *Log) syncIsDue(now time.Time) bool {
 	s := l.io.seg
 	if l.io.syncing != nil || s.synced == s.size || l.io.writeErr != nil || l.io.lost {

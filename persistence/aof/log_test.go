@@ -197,7 +197,8 @@ func TestRewriteChangesFiles(t *testing.T) {
 	}
 }
 
-// TestFinishCompletesTheCut: after it nothing goes to the old file any more, and the sizes are the new ones'.
+// TestFinishCompletesTheCut: after it nothing goes to the old file any more, and the sizes are the
+// new ones'.
 func TestFinishCompletesTheCut(t *testing.T) {
 	x, _ := newMemFixture(t, No)
 	x.set(0, "a")
@@ -213,7 +214,8 @@ func TestFinishCompletesTheCut(t *testing.T) {
 	}
 }
 
-// TestStartSyncsWhatWasWritten: a process that was killed may have left its last bytes to the system alone.
+// TestStartSyncsWhatWasWritten: a process that was killed may have left its last bytes to the
+// system alone.
 func TestStartSyncsWhatWasWritten(t *testing.T) {
 	mem := vfs.NewMem()
 	x := newFixture(t, mem, "/", No)
@@ -230,8 +232,8 @@ func TestStartSyncsWhatWasWritten(t *testing.T) {
 	}
 }
 
-// TestCancelBeforeCut: the manifest names the new file as the last, so only that may be written to, or servers that let
-// no other file have a torn end would not start.
+// TestCancelBeforeCut: the manifest names the new file as the last, so only that may be written to,
+// or servers that let no other file have a torn end would not start.
 func TestCancelBeforeCut(t *testing.T) {
 	x, _ := newMemFixture(t, Always)
 	r, err := x.log.PrepareRewrite(RewriteOptions{})
@@ -405,7 +407,8 @@ func TestSuspendedSync(t *testing.T) {
 	}
 }
 
-// TestGroupCommit: while one sync is under way others' effects gather, and one more sync covers them all.
+// TestGroupCommit: while one sync is under way others' effects gather, and one more sync covers
+// them all.
 func TestGroupCommit(t *testing.T) {
 	const loops = 8
 	b := &blocker{FS: vfs.NewMem(), wait: make(chan struct{})}
@@ -537,7 +540,8 @@ func TestFailureIsToldAndEnds(t *testing.T) {
 	}
 }
 
-// TestFailingCommit: under Always every Commit that has something to promise fails, without hammering the disk.
+// TestFailingCommit: under Always every Commit that has something to promise fails, without
+// hammering the disk.
 func TestFailingCommit(t *testing.T) {
 	x, faulty := newMemFixture(t, Always)
 	faulty.Fail(vfs.OpSync, 0, 2, syscall.EIO)
@@ -605,7 +609,8 @@ func (f forgetfulFile) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// TestLostNeedsRewrite: what is gone from the system's cache too is told, refused, and repaired by a rewrite.
+// TestLostNeedsRewrite: what is gone from the system's cache too is told, refused, and repaired by
+// a rewrite.
 func TestLostNeedsRewrite(t *testing.T) {
 	faulty := vfs.NewFaulty(vfs.NewMem())
 	f := &forgetful{FS: faulty}

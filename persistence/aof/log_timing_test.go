@@ -6,7 +6,8 @@ import (
 	"github.com/larderkv/larder/persistence/vfs"
 )
 
-// BenchmarkAppend is the price of one SET, a third of a round of a loop with 50 clients that send 16 commands each.
+// BenchmarkAppend is the price of one SET, a third of a round of a loop with 50 clients that send
+// 16 commands each.
 func BenchmarkAppend(b *testing.B) {
 	x := newFixture(b, vfs.OS(), b.TempDir(), EverySec)
 	args := [][]byte{[]byte("SET"), []byte("key:000000000001"), make([]byte, 64)}

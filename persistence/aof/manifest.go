@@ -34,8 +34,8 @@ type File struct {
 	Seq  int64
 }
 
-// Manifest says which files make up a log, as in Redis' aof.c: the base, then the incremental files in this order. Files
-// of the history are waiting for their removal.
+// Manifest says which files make up a log, as in Redis' aof.c: the base, then the incremental files
+// in this order. Files of the history are waiting for their removal.
 type Manifest struct {
 	Base        File // no name: there is none
 	Incremental []File
@@ -61,7 +61,8 @@ func (m *Manifest) Files() []string {
 	return names
 }
 
-// Paths are the paths of the files to load, in order: for a log that is yet to be adopted, where its file is now.
+// Paths are the paths of the files to load, in order: for a log that is yet to be adopted, where
+// its file is now.
 func (m *Manifest) Paths() []string {
 	names := m.Files()
 	for i := range names {
@@ -85,8 +86,9 @@ func (m *Manifest) Size(fsys vfs.FS) (total int64, err error) {
 	return total, nil
 }
 
-// Tail is the index, in Files and Paths, of the file that may have a torn end: the last one that is not empty, as a rewrite
-// names its new file before anything is written there. It is -1 if all are empty.
+// Tail is the index, in Files and Paths, of the file that may have a torn end: the last one that is
+// not empty, as a rewrite names its new file before anything is written there. It is -1 if all are
+// empty.
 func (m *Manifest) Tail(fsys vfs.FS) (int, error) {
 	paths := m.Paths()
 	for i := len(paths) - 1; i >= 0; i-- {
@@ -132,8 +134,8 @@ func (e *ManifestError) Error() string {
 	return fmt.Sprintf("%s: %s at line %d: '%s'", e.Path, e.Reason, e.Line, e.Text)
 }
 
-// ReadManifest reads the manifest of the log with these names from its folder. The error is a *ManifestError, or wraps
-// fs.ErrNotExist if there is no manifest.
+// ReadManifest reads the manifest of the log with these names from its folder. The error is a
+// *ManifestError, or wraps fs.ErrNotExist if there is no manifest.
 func ReadManifest(fsys vfs.FS, dir, prefix string) (*Manifest, error) {
 	return readManifestFile(fsys, ManifestPath(dir, prefix))
 }
@@ -245,7 +247,8 @@ func cString(b []byte) string {
 	return string(b)
 }
 
-// atoll is C's: white space, a sign, digits; what follows does not count, and what is too large stops at the limit.
+// atoll is C's: white space, a sign, digits; what follows does not count, and what is too large
+// stops at the limit.
 func atoll(s string) int64 {
 	s = strings.TrimLeft(s, " \t\n\v\f\r")
 	end := 0
@@ -282,8 +285,8 @@ func (f File) append(dst []byte, kind byte) []byte {
 	return append(dst, kind, '\n')
 }
 
-// appendName quotes a name that sdssplitargs would not read as one word. Redis leaves a single quote as it is, and then
-// does not load what it has written.
+// appendName quotes a name that sdssplitargs would not read as one word. Redis leaves a single
+// quote as it is, and then does not load what it has written.
 func appendName(dst []byte, name string) []byte {
 	plain := func(c byte) bool { return c > ' ' && c < 0x7f && c != '\\' && c != '"' && c != '\'' }
 	for i := range len(name) {
@@ -294,7 +297,8 @@ func appendName(dst []byte, name string) []byte {
 	return append(dst, name...)
 }
 
-// save replaces the manifest on disk, durably and at once: whatever happens, one of the two is there and whole.
+// save replaces the manifest on disk, durably and at once: whatever happens, one of the two is
+// there and whole.
 func (m *Manifest) save(fsys vfs.FS, prefix string) error {
 	name := prefix + manifestSuffix
 	temp := filepath.Join(m.dir, tempPrefix+name)

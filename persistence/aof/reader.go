@@ -23,8 +23,9 @@ type Command struct {
 type ReadOptions struct {
 	File   string // for errors
 	Offset int64  // where in the file the reader stands: behind an RDB part
-	// Annotation is called with each line that starts with '#', without its end, and its offset. An error ends the
-	// reading. The line is valid during the call. Commands before it may not have been handed over yet.
+	// Annotation is called with each line that starts with '#', without its end, and its offset. An
+	// error ends the reading. The line is valid during the call. Commands before it may not have
+	// been handed over yet.
 	Annotation func(line []byte, offset int64) error
 }
 
@@ -50,12 +51,14 @@ func (e *CorruptError) Error() string {
 		filepath.Base(e.File), e.Reason, e.Offset)
 }
 
-// ReadCommands reads commands from r, which holds size more bytes, and hands them to replay in batches, of about 64. The
-// arguments alias a buffer and are valid during the call. The commands between a MULTI and its EXEC come in one batch,
-// without the two, and do not come at all if the EXEC is missing.
+// ReadCommands reads commands from r, which holds size more bytes, and hands them to replay in
+// batches, of about 64. The arguments alias a buffer and are valid during the call. The commands
+// between a MULTI and its EXEC come in one batch, without the two, and do not come at all if the
+// EXEC is missing.
 //
-// The end of the file inside a command or a transaction is no error: see ReadResult. Anything that no beginning of a log
-// can be is a *CorruptError. Memory is bounded by the bytes that the file has, whatever lengths it claims.
+// The end of the file inside a command or a transaction is no error: see ReadResult. Anything that
+// no beginning of a log can be is a *CorruptError. Memory is bounded by the bytes that the file
+// has, whatever lengths it claims.
 func ReadCommands(r io.Reader, size int64, o ReadOptions, replay func(batch []Command) error) (ReadResult, error) {
 	c := &reader{r: r, left: max(size, 0), opts: o, offset: o.Offset, replay: replay}
 	c.res.Valid, c.res.Lines = o.Offset, 1
@@ -69,8 +72,8 @@ func ReadCommands(r io.Reader, size int64, o ReadOptions, replay func(batch []Co
 	return c.res, err
 }
 
-// reader is one reading. buf holds the file from offset on. Arguments of the batch alias buf, or, within a transaction
-// that is longer than buf, its predecessors.
+// reader is one reading. buf holds the file from offset on. Arguments of the batch alias buf, or,
+// within a transaction that is longer than buf, its predecessors.
 type reader struct {
 	r      io.Reader
 	left   int64 // bytes of the file behind buf
@@ -132,8 +135,8 @@ func (c *reader) next() error {
 	return &bad{c.pos, fmt.Sprintf("Expected prefix '*', got: %q", c.buf[c.pos])}
 }
 
-// need makes at least n bytes from pos on available. Memory that the batch refers to is not touched: either the batch is
-// handed over first or, within a transaction, another buffer is taken.
+// need makes at least n bytes from pos on available. Memory that the batch refers to is not
+// touched: either the batch is handed over first or, within a transaction, another buffer is taken.
 func (c *reader) need(n int) error {
 	have := len(c.buf) - c.pos
 	if have >= n {
@@ -170,8 +173,8 @@ func (c *reader) need(n int) error {
 	return nil
 }
 
-// command reads the command at pos. If the buffer does not have all of it, it begins again with more; what it knows of
-// the length by then makes sure that this happens rarely.
+// command reads the command at pos. If the buffer does not have all of it, it begins again with
+// more; what it knows of the length by then makes sure that this happens rarely.
 func (c *reader) command() error {
 	known, lines := len(c.args), c.res.Lines
 	for {
@@ -190,7 +193,8 @@ func (c *reader) command() error {
 	}
 }
 
-// parse appends the arguments of the command at pos to args and returns where it ends, or how many bytes it misses.
+// parse appends the arguments of the command at pos to args and returns where it ends, or how many
+// bytes it misses.
 func (c *reader) parse() (end, missing int, err error) {
 	n, at, missing, err := c.header(c.pos, '*')
 	if err != nil || missing > 0 {
@@ -230,8 +234,8 @@ func (c *reader) parse() (end, missing int, err error) {
 // maxDigits is the number of digits in a count or length: nothing longer fits a file.
 const maxDigits = 18
 
-// header reads the line at an offset of buf that says how many arguments (kind *) or bytes ($) follow, and returns the
-// number and where the line ends, or how many bytes are missing at least.
+// header reads the line at an offset of buf that says how many arguments (kind *) or bytes ($)
+// follow, and returns the number and where the line ends, or how many bytes are missing at least.
 func (c *reader) header(at int, kind byte) (n int64, end, missing int, err error) {
 	b := c.buf[at:]
 	if len(b) >= 4 && b[0] == kind && b[2] == '\r' && b[3] == '\n' && b[1]-'0' <= 9 {
@@ -343,8 +347,8 @@ func (c *reader) handOver(n int) error {
 	return c.replay(batch)
 }
 
-// corrupt tells what is wrong, unless it is zeros to the end of the file: a power failure can leave those where a write
-// had made the file longer and not filled it.
+// corrupt tells what is wrong, unless it is zeros to the end of the file: a power failure can leave
+// those where a write had made the file longer and not filled it.
 func (c *reader) corrupt(wrong *bad) error {
 	at := c.offset + int64(wrong.at)
 	zeros, err := c.onlyZeros(wrong.at)

@@ -70,8 +70,8 @@ func TestReadCommands(t *testing.T) {
 	}
 }
 
-// TestTruncatedAnywhere: every beginning of a log is a shorter log with a torn end, and what follows a whole command is
-// not handed over; however few bytes a read brings.
+// TestTruncatedAnywhere: every beginning of a log is a shorter log with a torn end, and what
+// follows a whole command is not handed over; however few bytes a read brings.
 func TestTruncatedAnywhere(t *testing.T) {
 	pieces := []string{"#TS:123\r\n", command("SELECT", "12"), command("SET", "key", strings.Repeat("v", 100)),
 		command("MULTI") + command("a", "1") + command("b", "2") + command("EXEC"), command("c")}
@@ -285,7 +285,8 @@ func FuzzReadCommands(f *testing.F) {
 		if whole.err == nil && !whole.res.Truncated && whole.res.Valid != int64(len(text)) {
 			t.Fatalf("nothing is wrong, but %d of %d bytes are valid", whole.res.Valid, len(text))
 		}
-		// What is valid is so by itself, and gives the same; and the size of reads makes no difference.
+		// What is valid is so by itself, and gives the same; and the size of reads makes no
+		// difference.
 		part := readAll(bytes.NewReader(text[:whole.res.Valid]), whole.res.Valid, 0)
 		slow := readAll(iotest.HalfReader(bytes.NewReader(text)), int64(len(text)), 0)
 		for _, other := range []replayed{part, slow} {

@@ -16,8 +16,8 @@ type RewriteOptions struct {
 	Start bool // the log is off, and this rewrite turns it on
 }
 
-// Rewrite replaces the files of a log by one base, and the effects since its cut. Its methods are called by one goroutine,
-// in this order: CutLocked, then Finish or Cancel.
+// Rewrite replaces the files of a log by one base, and the effects since its cut. Its methods are
+// called by one goroutine, in this order: CutLocked, then Finish or Cancel.
 type Rewrite struct {
 	log      *Log
 	manifest *Manifest // what Finish will write, but for the base
@@ -29,10 +29,11 @@ type Rewrite struct {
 	saved    bool // a manifest on disk may name the base and the new file
 }
 
-// PrepareRewrite does what takes time before the cut: the next incremental file, durable, in a durable manifest if the
-// log is on (what is appended before the cut still goes to the old file). Without Start and while the log is off, the
-// rewrite makes a base and nothing else, as Redis' BGREWRITEAOF does. Errors: ErrRewriting, ErrOn, failures of the disk,
-// after which all is as before.
+// PrepareRewrite does what takes time before the cut: the next incremental file, durable, in a
+// durable manifest if the log is on (what is appended before the cut still goes to the old file).
+// Without Start and while the log is off, the rewrite makes a base and nothing else, as Redis'
+// BGREWRITEAOF does. Errors: ErrRewriting, ErrOn, failures of the disk, after which all is as
+// before.
 func (l *Log) PrepareRewrite(o RewriteOptions) (*Rewrite, error) {
 	l.manage.Lock()
 	defer l.manage.Unlock()
@@ -81,8 +82,9 @@ func (l *Log) prepare(r *Rewrite, on bool) error {
 	return nil
 }
 
-// syncOld writes and syncs what is pending, so that the cut has little to wait for. The loops' commits go on meanwhile.
-// It also completes the last rewrite's cut, of which there can be only one at a time.
+// syncOld writes and syncs what is pending, so that the cut has little to wait for. The loops'
+// commits go on meanwhile. It also completes the last rewrite's cut, of which there can be only one
+// at a time.
 func (l *Log) syncOld() error {
 	for range 2 { // a sync under way may have begun too early
 		l.io.Lock()
@@ -145,8 +147,8 @@ func (l *Log) findOld(r *Rewrite) error {
 	return nil
 }
 
-// manifestlessFolder is an empty manifest. Files that are there all the same, somebody's who has lost the manifest, are
-// not written over: numbers start above theirs.
+// manifestlessFolder is an empty manifest. Files that are there all the same, somebody's who has
+// lost the manifest, are not written over: numbers start above theirs.
 func (l *Log) manifestlessFolder() (*Manifest, error) {
 	list, err := l.fs.ReadDir(l.dir)
 	if err != nil {
@@ -170,8 +172,8 @@ func (r *Rewrite) BaseTemp() string {
 	return filepath.Join(r.log.dir, tempPrefix+r.log.prefix+baseSuffix)
 }
 
-// CutLocked is called when the snapshot is cut, with all shards locked: what is appended from now on goes to the new file,
-// and if the rewrite starts the log, appending begins. No I/O.
+// CutLocked is called when the snapshot is cut, with all shards locked: what is appended from now
+// on goes to the new file, and if the rewrite starts the log, appending begins. No I/O.
 func (r *Rewrite) CutLocked() {
 	l := r.log
 	l.mu.Lock()
@@ -191,8 +193,8 @@ func (r *Rewrite) cutLocked() {
 	l.next, l.cut = r.seg, l.reader.Cut()
 }
 
-// Finish makes the base, of size bytes, and the effects since the cut the log, durably, and removes the old files. If it
-// fails the rewrite is cancelled, and the log is what it was.
+// Finish makes the base, of size bytes, and the effects since the cut the log, durably, and removes
+// the old files. If it fails the rewrite is cancelled, and the log is what it was.
 func (r *Rewrite) Finish(size int64) error {
 	l := r.log
 	l.manage.Lock()
@@ -247,7 +249,8 @@ func (l *Log) completeCut() error {
 	return l.io.writeErr
 }
 
-// replaced is the manifest of a log that consists of a base and, if it is on, one incremental file; all else is history.
+// replaced is the manifest of a log that consists of a base and, if it is on, one incremental file;
+// all else is history.
 func (m *Manifest) replaced(base File, seg *segment) *Manifest {
 	n := &Manifest{Base: base, dir: m.dir}
 	if m.Base.Name != "" {
@@ -265,8 +268,8 @@ func (m *Manifest) replaced(base File, seg *segment) *Manifest {
 	return n
 }
 
-// Cancel gives the rewrite up. A log that is on goes on with all its files and in the new one; one that was to be started
-// is off again.
+// Cancel gives the rewrite up. A log that is on goes on with all its files and in the new one; one
+// that was to be started is off again.
 func (r *Rewrite) Cancel() error {
 	r.log.manage.Lock()
 	defer r.log.manage.Unlock()
@@ -290,8 +293,9 @@ func (r *Rewrite) cancel() error {
 			garbage = append(garbage, r.base.Name, r.seg.file.Name)
 		}
 	case l.rewriting == r && r.seg != nil:
-		// The manifest names the new file as the last one, so it is where the log must go on. The base may be on disk, and
-		// even in the manifest there: it goes once a manifest says so that is durable.
+		// The manifest names the new file as the last one, so it is where the log must go on. The
+		// base may be on disk, and even in the manifest there: it goes once a manifest says so that
+		// is durable.
 		if r.saved {
 			l.manifest.History = append(l.manifest.History, r.base)
 		} else {
@@ -309,8 +313,8 @@ func (r *Rewrite) cancel() error {
 	return errors.Join(err, removeFiles(l.fs, l.dir, garbage...))
 }
 
-// removeHistory removes files that are no longer part of the log, and then takes them out of the manifest, which it
-// returns. What fails is left for the next time.
+// removeHistory removes files that are no longer part of the log, and then takes them out of the
+// manifest, which it returns. What fails is left for the next time.
 func (l *Log) removeHistory(m *Manifest) *Manifest {
 	if len(m.History) == 0 {
 		return m

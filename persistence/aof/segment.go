@@ -10,15 +10,17 @@ import (
 	"github.com/larderkv/larder/persistence/vfs"
 )
 
-// errLost: the disk refused to sync, and reading back shows that the bytes are no longer there to be written again.
+// errLost: the disk refused to sync, and reading back shows that the bytes are no longer there to
+// be written again.
 var errLost = errors.New("the disk has lost a part of the log; a rewrite repairs that")
 
 // segment is an incremental file that is written to, and what is known of its bytes:
 //
 //	0 ... synced ... marked ... size ... (torn: something more)
 //
-// Up to synced they are durable. Those up to marked are what a sync under way will make durable. Up to size they are whole
-// writes. crc has the checksums of the two ranges between, to see after a failed sync whether the system still has them.
+// Up to synced they are durable. Those up to marked are what a sync under way will make durable. Up
+// to size they are whole writes. crc has the checksums of the two ranges between, to see after a
+// failed sync whether the system still has them.
 type segment struct {
 	f      vfs.File
 	file   File
@@ -68,8 +70,8 @@ func (s *segment) write(p []byte) error {
 	return nil
 }
 
-// writeSynced appends p and makes it durable, or leaves the file as it was, so that the caller can try again with p. It is
-// not for use while a sync is under way.
+// writeSynced appends p and makes it durable, or leaves the file as it was, so that the caller can
+// try again with p. It is not for use while a sync is under way.
 func (s *segment) writeSynced(p []byte) error {
 	if err := s.mend(); err != nil {
 		return err
@@ -84,7 +86,8 @@ func (s *segment) writeSynced(p []byte) error {
 		s.syncDone()
 		return nil
 	}
-	// The system may have dropped p already, and will say so only once: p is written again, and not just synced.
+	// The system may have dropped p already, and will say so only once: p is written again, and not
+	// just synced.
 	s.size, s.crc, s.marked, s.torn = size, crc, s.synced, true
 	s.suspect = s.synced < s.size
 	return err
@@ -132,9 +135,9 @@ func (s *segment) mendTail() error {
 	return nil
 }
 
-// writeAgain makes the bytes dirty that a failed sync was about, for another sync to see to. They are not kept in memory
-// under EverySec, a second of writes being too much; the system usually still has them in its cache. If it has not, or
-// not all, the checksums tell.
+// writeAgain makes the bytes dirty that a failed sync was about, for another sync to see to. They
+// are not kept in memory under EverySec, a second of writes being too much; the system usually
+// still has them in its cache. If it has not, or not all, the checksums tell.
 func (s *segment) writeAgain() error {
 	var sums [2]uint32
 	total := uint32(0)
@@ -191,5 +194,6 @@ func (s *segment) eachChunk(from, end int64, do func(p []byte) error) error {
 	return nil
 }
 
-// castagnoli is the polynomial that processors have an instruction for. MakeTable returns the same table each time.
+// castagnoli is the polynomial that processors have an instruction for. MakeTable returns the same
+// table each time.
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }

@@ -10,9 +10,10 @@ import (
 	"github.com/larderkv/larder/persistence/vfs"
 )
 
-// Find looks for a log and changes nothing. serverDir is the folder in which servers before Redis 7 kept a log as a single
-// file of the name prefix: it counts, as the base, where Redis' loadAppendOnlyFiles lets it: if there is no manifest or an
-// empty one, or one that an interrupted Adopt has written. The error wraps fs.ErrNotExist if there is no log at all.
+// Find looks for a log and changes nothing. serverDir is the folder in which servers before Redis 7
+// kept a log as a single file of the name prefix: it counts, as the base, where Redis'
+// loadAppendOnlyFiles lets it: if there is no manifest or an empty one, or one that an interrupted
+// Adopt has written. The error wraps fs.ErrNotExist if there is no log at all.
 func Find(fsys vfs.FS, serverDir, dir, prefix string) (*Manifest, error) {
 	m, err := ReadManifest(fsys, dir, prefix)
 	missing := errors.Is(err, fs.ErrNotExist)
@@ -42,8 +43,8 @@ func exists(fsys vfs.FS, path string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// Adopt moves a single file that Find has found into the log's folder, as its base. It does nothing for other logs.
-// Interrupted at any point it leaves what Find finds again.
+// Adopt moves a single file that Find has found into the log's folder, as its base. It does nothing
+// for other logs. Interrupted at any point it leaves what Find finds again.
 func (m *Manifest) Adopt(fsys vfs.FS, prefix string) error {
 	if m.adopt == "" {
 		return nil
@@ -80,8 +81,8 @@ func makeFolder(fsys vfs.FS, dir string) error {
 	return nil
 }
 
-// Start continues a log that has been loaded: what is appended goes to the end of its last incremental file, or to a new
-// one. The file must not have a torn end any more.
+// Start continues a log that has been loaded: what is appended goes to the end of its last
+// incremental file, or to a new one. The file must not have a torn end any more.
 func (l *Log) Start(m *Manifest) error {
 	l.manage.Lock()
 	defer l.manage.Unlock()
@@ -121,7 +122,8 @@ func (l *Log) Start(m *Manifest) error {
 	return nil
 }
 
-// openLast opens the incremental file that comes last, after making it and naming it in the manifest if there is none.
+// openLast opens the incremental file that comes last, after making it and naming it in the
+// manifest if there is none.
 func (l *Log) openLast(m *Manifest) (*segment, error) {
 	if n := len(m.Incremental); n > 0 {
 		return openSegment(l.fs, l.dir, m.Incremental[n-1], 0)
@@ -137,8 +139,8 @@ func (l *Log) openLast(m *Manifest) (*segment, error) {
 	return seg, nil
 }
 
-// createSegment makes an incremental file, empty and durable. There may be a file of that name, left by an attempt that
-// failed: that what it held is gone must be durable, too.
+// createSegment makes an incremental file, empty and durable. There may be a file of that name,
+// left by an attempt that failed: that what it held is gone must be durable, too.
 func (l *Log) createSegment(seq int64) (*segment, error) {
 	file := File{Name: fmt.Sprintf("%s.%d%s%s", l.prefix, seq, incrSuffix, respSuffix), Seq: seq}
 	seg, err := openSegment(l.fs, l.dir, file, os.O_CREATE|os.O_TRUNC)
@@ -166,8 +168,8 @@ func (l *Log) turnOnLocked() {
 	l.on.Store(true)
 }
 
-// Stop writes and syncs what is pending, and turns the log off. It is off in any case, with an error if that failed. A
-// rewrite under way comes to nothing.
+// Stop writes and syncs what is pending, and turns the log off. It is off in any case, with an
+// error if that failed. A rewrite under way comes to nothing.
 func (l *Log) Stop() error {
 	l.manage.Lock()
 	defer l.manage.Unlock()
@@ -181,7 +183,8 @@ func (l *Log) Stop() error {
 	return nil
 }
 
-// turnOff ends appending and closes the files; manage is held. With save, what is pending is written and synced first.
+// turnOff ends appending and closes the files; manage is held. With save, what is pending is
+// written and synced first.
 func (l *Log) turnOff(save bool) (err error) {
 	l.io.Lock()
 	defer l.io.Unlock()

@@ -1,7 +1,7 @@
 package aof
 
-// Synced reports whether everything appended so far is durable. It does not wait for the disk: while somebody else is at
-// the files, or while the log is off, the answer is no.
+// Synced reports whether everything appended so far is durable. It does not wait for the disk:
+// while somebody else is at the files, or while the log is off, the answer is no.
 func (l *Log) Synced() bool {
 	if !l.io.TryLock() {
 		return false

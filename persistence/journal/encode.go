@@ -24,8 +24,8 @@ func AppendCommand(dst []byte, args ...[]byte) []byte {
 	return b[:at]
 }
 
-// isCommand reports whether wire, from which args were parsed, is what AppendCommand makes of them. A request that may be
-// written in several ways is shortest in this one, so its length tells.
+// isCommand reports whether wire, from which args were parsed, is what AppendCommand makes of them.
+// A request that may be written in several ways is shortest in this one, so its length tells.
 func isCommand(wire []byte, args [][]byte) bool {
 	if len(wire) == 0 || wire[0] != '*' {
 		return false
@@ -94,8 +94,8 @@ const (
 	exec  = "*1\r\n$4\r\nEXEC\r\n"
 )
 
-// Effects collects the effects of one request, to be appended together. The zero value is empty; its memory is used again
-// after Reset.
+// Effects collects the effects of one request, to be appended together. The zero value is empty;
+// its memory is used again after Reset.
 type Effects struct {
 	buf  []byte
 	ends []effect

@@ -25,9 +25,9 @@
 //
 // An effect is copied once, from the client's input. A reader takes the buffer itself and leaves
 // its last one in its place. With several readers the buffer stays until the slowest has taken it;
-// one of which they have taken parts is left to the collector, since nobody knows when all are done.
-// What bounds the buffer is the readers' to see to: a log that cannot be written makes the engine
-// refuse writes.
+// one of which they have taken parts is left to the collector, since nobody knows when all are
+// done. What bounds the buffer is the readers' to see to: a log that cannot be written makes the
+// engine refuse writes.
 package journal
 
 import (
@@ -89,7 +89,8 @@ func (j *Journal) AppendWire(db int, wire []byte, args [][]byte) (offset int64) 
 	return j.endLocked()
 }
 
-// AppendEffects appends commands that are executed all or none: in MULTI and EXEC if they are several.
+// AppendEffects appends commands that are executed all or none: in MULTI and EXEC if they are
+// several.
 func (j *Journal) AppendEffects(e *Effects) (offset int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -197,8 +198,8 @@ func (r *Reader) Buffered() int64 {
 	return r.j.endLocked() - r.pos
 }
 
-// Settle returns the offset up to which all is taken, and whether there is nothing more: then nothing
-// is pending any more.
+// Settle returns the offset up to which all is taken, and whether there is nothing more: then
+// nothing is pending any more.
 func (r *Reader) Settle() (taken int64, empty bool) {
 	r.j.mu.Lock()
 	defer r.j.mu.Unlock()
@@ -231,8 +232,8 @@ type Batch struct {
 // Start is the offset of the batch's first byte.
 func (b *Batch) Start() int64 { return b.End - int64(len(b.Bytes)) }
 
-// Take takes all that there is. The journal may go on in spare, nil or the buffer of a batch that was
-// the reader's own, which is its no more.
+// Take takes all that there is. The journal may go on in spare, nil or the buffer of a batch that
+// was the reader's own, which is its no more.
 func (r *Reader) Take(spare []byte) Batch {
 	j := r.j
 	j.mu.Lock()

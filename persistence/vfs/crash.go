@@ -9,8 +9,9 @@ import (
 // sectorSize is what a disk writes as a whole.
 const sectorSize = 512
 
-// Crash cuts the power: the file system stops for ever, and a new one holds what was durable and, as rng decides, some of
-// what was not. Its calls are counted from 0 and no crash is planned. It may be called several times for several outcomes.
+// Crash cuts the power: the file system stops for ever, and a new one holds what was durable and,
+// as rng decides, some of what was not. Its calls are counted from 0 and no crash is planned. It
+// may be called several times for several outcomes.
 func (m *Mem) Crash(rng *rand.Rand) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -70,8 +71,8 @@ func (m *Mem) durableEntries() map[*node]map[string]*node {
 	return disk
 }
 
-// survive fills the folder to with what is left of from. done has the nodes that are there already: a file has two names
-// when a crash falls into its move between folders.
+// survive fills the folder to with what is left of from. done has the nodes that are there already:
+// a file has two names when a crash falls into its move between folders.
 func survive(from, to *node, disk map[*node]map[string]*node, done map[*node]*node, rng *rand.Rand) {
 	for _, name := range slices.Sorted(maps.Keys(disk[from])) {
 		old := disk[from][name]
@@ -123,8 +124,8 @@ func (m *Mem) flushLocked(wanted func(c *change) bool) {
 	m.journal = rest
 }
 
-// remains is what a power failure leaves of a file: every sector as it was after some number of the pending writes, and
-// the length as well, be they few or many.
+// remains is what a power failure leaves of a file: every sector as it was after some number of the
+// pending writes, and the length as well, be they few or many.
 func (n *node) remains(rng *rand.Rand) []byte {
 	now := slices.Clone(n.synced)
 	if len(n.pending) == 0 {
@@ -159,8 +160,8 @@ func (n *node) remains(rng *rand.Rand) []byte {
 	}
 }
 
-// progress draws how many pending writes have reached a place of the file: none, all, the same number everywhere, or a
-// different one each time.
+// progress draws how many pending writes have reached a place of the file: none, all, the same
+// number everywhere, or a different one each time.
 func (n *node) progress(rng *rand.Rand) func() int {
 	all := len(n.pending)
 	same := rng.IntN(all + 1)

@@ -12,7 +12,8 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// outcomes lets prepare work on a new file system, crashes it often, and counts what describe says of what is left.
+// outcomes lets prepare work on a new file system, crashes it often, and counts what describe says
+// of what is left.
 func outcomes(t *testing.T, prepare func(m *Mem), describe func(m *Mem) string) map[string]int {
 	t.Helper()
 	rng := randtest.New(t)
@@ -272,8 +273,8 @@ func TestCrashAtStopsTheWorld(t *testing.T) {
 	}
 }
 
-// TestCrashAnywhere checks the model's promises over random work: what was synced is there, sector by sector unless it
-// was written again, and a name that was synced is.
+// TestCrashAnywhere checks the model's promises over random work: what was synced is there, sector
+// by sector unless it was written again, and a name that was synced is.
 func TestCrashAnywhere(t *testing.T) {
 	rng := randtest.New(t)
 	for range 300 {

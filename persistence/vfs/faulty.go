@@ -25,7 +25,8 @@ const (
 // Forever is a number of calls that no test makes.
 const Forever = int64(1) << 62
 
-// Faulty passes calls on to another file system, but for those that it lets fail. Without a plan it changes nothing.
+// Faulty passes calls on to another file system, but for those that it lets fail. Without a plan it
+// changes nothing.
 type Faulty struct {
 	FS
 	mu       sync.Mutex
@@ -44,13 +45,15 @@ type plan struct {
 // NewFaulty wraps a file system.
 func NewFaulty(base FS) *Faulty { return &Faulty{FS: base, space: -1} }
 
-// Fail lets calls of one kind fail with err and without effect: after skip more that succeed the next times of them. A
-// failed sync of a file in Mem loses data as Mem's model says. It replaces what was planned for that kind.
+// Fail lets calls of one kind fail with err and without effect: after skip more that succeed the
+// next times of them. A failed sync of a file in Mem loses data as Mem's model says. It replaces
+// what was planned for that kind.
 func (f *Faulty) Fail(op Op, skip, times int64, err error) {
 	f.plan(op, plan{skip: skip, times: times, err: err})
 }
 
-// FailShort lets writes fail as Fail does after they have written n bytes, or all but the last byte of fewer.
+// FailShort lets writes fail as Fail does after they have written n bytes, or all but the last byte
+// of fewer.
 func (f *Faulty) FailShort(skip, times int64, n int, err error) {
 	f.plan(OpWrite, plan{skip: skip, times: times, err: err, short: n})
 }
@@ -61,16 +64,17 @@ func (f *Faulty) plan(op Op, p plan) {
 	f.plans[op] = p
 }
 
-// SetSpace lets writes fail with ENOSPC once n more bytes are written, what still fits being written; truncations give
-// nothing back. n < 0 lifts the limit.
+// SetSpace lets writes fail with ENOSPC once n more bytes are written, what still fits being
+// written; truncations give nothing back. n < 0 lifts the limit.
 func (f *Faulty) SetSpace(n int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.space = n
 }
 
-// SetReadOnly lets every change of files and folders fail with err (EROFS or EACCES); nil ends that. Files that are open
-// for writing stay so under EACCES, as a folder's permissions say nothing about them, and fail under others.
+// SetReadOnly lets every change of files and folders fail with err (EROFS or EACCES); nil ends
+// that. Files that are open for writing stay so under EACCES, as a folder's permissions say nothing
+// about them, and fail under others.
 func (f *Faulty) SetReadOnly(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock uses flock and not fcntl: the lock belongs to the open file, so that two servers in one process (tests) exclude
-// each other and closing another descriptor of the file does not release it.
+// lock uses flock and not fcntl: the lock belongs to the open file, so that two servers in one
+// process (tests) exclude each other and closing another descriptor of the file does not release
+// it.
 func lock(f *os.File) error {
 	conn, err := f.SyscallConn()
 	if err != nil {

@@ -17,8 +17,9 @@ import (
 // ErrCrashed is what every call returns after the world has stopped.
 var ErrCrashed = errors.New("crashed")
 
-// Mem is a file system in memory that knows what a power failure may leave of it; the package's essay has the model. The
-// root folder exists. Times stand still, permissions are kept but not enforced.
+// Mem is a file system in memory that knows what a power failure may leave of it; the package's
+// essay has the model. The root folder exists. Times stand still, permissions are kept but not
+// enforced.
 type Mem struct {
 	mu      sync.Mutex // everything below, and all nodes
 	root    *node
@@ -69,16 +70,16 @@ func newFolder(perm fs.FileMode) *node {
 	return &node{perm: perm | fs.ModeDir, entries: map[string]*node{}, durable: map[string]*node{}}
 }
 
-// Calls is the number of calls so far that change something or make it durable: creating and truncating opens, writes,
-// truncations, renames, removals, new folders, and both syncs.
+// Calls is the number of calls so far that change something or make it durable: creating and
+// truncating opens, writes, truncations, renames, removals, new folders, and both syncs.
 func (m *Mem) Calls() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.calls
 }
 
-// CrashAt stops the world at the n-th call that Calls counts, from 1: that call has no effect, and it and every later
-// call, reads too, return ErrCrashed. 0 takes it back.
+// CrashAt stops the world at the n-th call that Calls counts, from 1: that call has no effect, and
+// it and every later call, reads too, return ErrCrashed. 0 takes it back.
 func (m *Mem) CrashAt(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -108,7 +109,8 @@ func (m *Mem) aliveLocked() error {
 	return nil
 }
 
-// lookupLocked finds the folder and the last element of a path; the node is nil if there is no such entry.
+// lookupLocked finds the folder and the last element of a path; the node is nil if there is no such
+// entry.
 func (m *Mem) lookupLocked(path string) (dir *node, name string, n *node, err error) {
 	if err := m.aliveLocked(); err != nil {
 		return nil, "", nil, err

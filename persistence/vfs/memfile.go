@@ -17,8 +17,8 @@ type memFile struct {
 	closed bool
 }
 
-// begin takes the file system's lock, which the caller releases in any case, and says whether the call may go on. changes
-// is true for calls that Mem.Calls counts.
+// begin takes the file system's lock, which the caller releases in any case, and says whether the
+// call may go on. changes is true for calls that Mem.Calls counts.
 func (f *memFile) begin(op string, changes bool) error {
 	f.fs.mu.Lock()
 	var err error
@@ -172,7 +172,8 @@ func (f *memFile) StartSync(int64, int64) error {
 	return err
 }
 
-// loseUnsynced is a sync that fails: part of what is unsynced reaches the disk, and no later sync will write the rest.
+// loseUnsynced is a sync that fails: part of what is unsynced reaches the disk, and no later sync
+// will write the rest.
 func (f *memFile) loseUnsynced() {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()

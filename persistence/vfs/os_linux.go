@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncData leaves out what fsync adds, the times of the file: no second write into the file system's journal.
+// syncData leaves out what fsync adds, the times of the file: no second write into the file
+// system's journal.
 func syncData(f *os.File) error {
 	return control(f, "fdatasync", unix.Fdatasync)
 }
@@ -18,7 +19,8 @@ func startSync(f *os.File, off, n int64) error {
 	})
 }
 
-// control makes a system call on the descriptor, which stays open meanwhile, again when a signal interrupts it.
+// control makes a system call on the descriptor, which stays open meanwhile, again when a signal
+// interrupts it.
 func control(f *os.File, op string, call func(fd int) error) error {
 	conn, err := f.SyscallConn()
 	if err != nil {

@@ -1,18 +1,22 @@
 // Package config holds larder's parameters.
 //
-// There is one table (Params): a row says a parameter's name, its kind, its default, what it means, and whether larder
-// acts on it or merely accepts it, with the reason. Everything else is derived from the rows: reading redis.conf files
-// and command lines (Load), CONFIG GET, SET and REWRITE, the help of `larder serve` and `larder config print`.
+// There is one table (Params): a row says a parameter's name, its kind, its default, what it means,
+// and whether larder acts on it or merely accepts it, with the reason. Everything else is derived
+// from the rows: reading redis.conf files and command lines (Load), CONFIG GET, SET and REWRITE,
+// the help of `larder serve` and `larder config print`.
 //
-// The state of all parameters is one immutable Values, published by an atomic pointer. A reader on the hot path pays
-// one load and gets typed fields that belong together; it never sees half of a CONFIG SET. A change copies the Values,
-// changes the copy, and publishes it if every new value was good: all or nothing without undoing anything. (Redis sets
-// in place and restores a backup on failure; fields of their own with one atomic each would show readers a mixture.)
+// The state of all parameters is one immutable Values, published by an atomic pointer. A reader on
+// the hot path pays one load and gets typed fields that belong together; it never sees half of a
+// CONFIG SET. A change copies the Values, changes the copy, and publishes it if every new value was
+// good: all or nothing without undoing anything. (Redis sets in place and restores a backup on
+// failure; fields of their own with one atomic each would show readers a mixture.)
 //
-// Who keeps something derived from a parameter (a log level, a table of thresholds) subscribes with OnChange. Who has to
-// do something that may fail before a value can be in force (open a log) hooks in with OnApply and may refuse.
+// Who keeps something derived from a parameter (a log level, a table of thresholds) subscribes with
+// OnChange. Who has to do something that may fail before a value can be in force (open a log) hooks
+// in with OnApply and may refuse.
 //
-// The package is a leaf: it knows neither commands nor the server. Error texts of CONFIG SET are Redis' own.
+// The package is a leaf: it knows neither commands nor the server. Error texts of CONFIG SET are
+// Redis' own.
 package config
 
 import (
@@ -84,13 +88,15 @@ func (c *Config) Values() *Values {
 	return c.now.Load()
 }
 
-// File is the absolute name of the configuration file, "" if larder was started without one or read standard input.
+// File is the absolute name of the configuration file, "" if larder was started without one or read
+// standard input.
 func (c *Config) File() string {
 	return c.file
 }
 
-// OnChange has fn called after each CONFIG SET that named the parameter, with the new values, one call at a time. fn
-// must not call Set, Rewrite or OnChange. An unknown name is a bug of the caller's and panics.
+// OnChange has fn called after each CONFIG SET that named the parameter, with the new values, one
+// call at a time. fn must not call Set, Rewrite or OnChange. An unknown name is a bug of the
+// caller's and panics.
 func (c *Config) OnChange(name string, fn func(*Values)) {
 	row := c.mustFind(name)
 	c.mu.Lock()
@@ -98,11 +104,12 @@ func (c *Config) OnChange(name string, fn func(*Values)) {
 	c.subscribers[row] = append(c.subscribers[row], fn)
 }
 
-// OnApply has fn called once by each CONFIG SET that names any of the parameters, with the values that will be in force,
-// before anybody else sees them. If fn returns an error nothing changes, and the error's text is what the client is
-// told. If it is another hook that refuses, those that had agreed are called again with the old values, and what they
-// return then is added to the client's error. fn must not call Set, Rewrite, OnChange or OnApply. An unknown name is a
-// bug of the caller's and panics.
+// OnApply has fn called once by each CONFIG SET that names any of the parameters, with the values
+// that will be in force, before anybody else sees them. If fn returns an error nothing changes, and
+// the error's text is what the client is told. If it is another hook that refuses, those that had
+// agreed are called again with the old values, and what they return then is added to the client's
+// error. fn must not call Set, Rewrite, OnChange or OnApply. An unknown name is a bug of the
+// caller's and panics.
 func (c *Config) OnApply(names []string, fn func(*Values) error) {
 	h := hook{fn: fn}
 	for _, name := range names {
@@ -121,8 +128,9 @@ func (c *Config) mustFind(name string) (row int) {
 	return row
 }
 
-// Get returns names and values of the parameters that patterns name, each name once. A pattern without any of [*? is a
-// name, case aside, and comes back as it was written; others are matched by match against all names in lower case.
+// Get returns names and values of the parameters that patterns name, each name once. A pattern
+// without any of [*? is a name, case aside, and comes back as it was written; others are matched by
+// match against all names in lower case.
 func (c *Config) Get(patterns []string, match func(pattern, name string) bool) [][2]string {
 	v := c.Values()
 	var found [][2]string
@@ -154,8 +162,8 @@ func (c *Config) Get(patterns []string, match func(pattern, name string) bool) [
 // Setting is one pair of CONFIG SET.
 type Setting struct{ Name, Value string }
 
-// Set changes all the parameters named, or none. local says that a client on this machine asks, to whom
-// enable-protected-configs may allow more. The error is Redis' text without the ERR in front.
+// Set changes all the parameters named, or none. local says that a client on this machine asks, to
+// whom enable-protected-configs may allow more. The error is Redis' text without the ERR in front.
 func (c *Config) Set(settings []Setting, local bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -214,7 +222,8 @@ func (c *Config) apply(v *Values, rows []int) error {
 	return nil
 }
 
-// DeniedWhileLoading reports whether any of the settings may not be made while the data set is being loaded.
+// DeniedWhileLoading reports whether any of the settings may not be made while the data set is
+// being loaded.
 func (c *Config) DeniedWhileLoading(settings []Setting) bool {
 	return slices.ContainsFunc(settings, func(s Setting) bool {
 		row, _, ok := c.table.find(s.Name)
@@ -222,7 +231,8 @@ func (c *Config) DeniedWhileLoading(settings []Setting) bool {
 	})
 }
 
-// admit finds the rows of the settings and refuses those that may not be set, the first one first, as Redis does.
+// admit finds the rows of the settings and refuses those that may not be set, the first one first,
+// as Redis does.
 func (c *Config) admit(v *Values, settings []Setting, local bool) (rows []int, err error) {
 	seen := make(map[string]bool)
 	for _, s := range settings {
@@ -300,7 +310,8 @@ func (c *Config) Ignored() []string {
 	return names
 }
 
-// splitSpaces cuts at every single space, as Redis does with the lists of CONFIG SET; "" has no words.
+// splitSpaces cuts at every single space, as Redis does with the lists of CONFIG SET; "" has no
+// words.
 func splitSpaces(s string) []string {
 	if s == "" {
 		return nil

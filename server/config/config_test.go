@@ -45,7 +45,8 @@ func TestTableIsSound(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreRedis compares with what CONFIG GET of a fresh redis-server says, where larder has no reason to differ.
+// TestDefaultsAreRedis compares with what CONFIG GET of a fresh redis-server says, where larder has
+// no reason to differ.
 func TestDefaultsAreRedis(t *testing.T) {
 	c := fresh(t)
 	for name, want := range map[string]string{
@@ -65,7 +66,8 @@ func TestDefaultsAreRedis(t *testing.T) {
 	}
 }
 
-// TestSet holds answers of redis-server 7.0.15: one CONFIG SET a line, names and values in turn, then the answer.
+// TestSet holds answers of redis-server 7.0.15: one CONFIG SET a line, names and values in turn,
+// then the answer.
 func TestSet(t *testing.T) {
 	const failed = "CONFIG SET failed (possibly related to argument "
 	const unknown = "Unknown option or number of arguments for CONFIG SET - "
@@ -196,7 +198,8 @@ func TestSetIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// TestApply holds what hooks may do: agree, once, to values nobody else sees yet, or refuse, and then nothing has changed.
+// TestApply holds what hooks may do: agree, once, to values nobody else sees yet, or refuse, and
+// then nothing has changed.
 func TestApply(t *testing.T) {
 	c := fresh(t)
 	var calls []string

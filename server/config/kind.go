@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Kind is how a parameter's value is written, checked and stored. The error texts are Redis' own, to the byte.
+// Kind is how a parameter's value is written, checked and stored. The error texts are Redis' own,
+// to the byte.
 type Kind struct {
 	// Expects describes the values allowed, for people: "yes or no", "an integer from 1 to 500".
 	Expects string
@@ -37,7 +38,8 @@ type input struct {
 	again   bool     // the directive was seen before, in this file or flags
 }
 
-// line is what CONFIG REWRITE wants in the file. Without force it only takes the place of a line that is there.
+// line is what CONFIG REWRITE wants in the file. Without force it only takes the place of a line
+// that is there.
 type line struct {
 	text  string
 	force bool
@@ -81,7 +83,8 @@ func integer(lo, hi int64, to func(*Values) *int64) Kind {
 	return one(fmt.Sprintf("an integer from %d to %s", lo, bound(uint64(hi), strconv.FormatInt(hi, 10))), parse, assignInt(to))
 }
 
-// clamped is an integer from 0 that is moved into its range, where others are refused. Redis treats hz so.
+// clamped is an integer from 0 that is moved into its range, where others are refused. Redis treats
+// hz so.
 func clamped(lo, hi int64, to func(*Values) *int64) Kind {
 	k := integer(0, math.MaxInt32, to)
 	checked := k.parse
@@ -113,7 +116,8 @@ func octal(hi int64, to func(*Values) *int64) Kind {
 	})
 }
 
-// memory is an amount of bytes. A typed field saturates at the largest int64, which bounds nothing either.
+// memory is an amount of bytes. A typed field saturates at the largest int64, which bounds nothing
+// either.
 func memory(lo, hi uint64, to func(*Values) *int64) Kind {
 	parse := func(word string) (string, error) {
 		n, ok := parseMemory(word)
@@ -130,8 +134,8 @@ func memory(lo, hi uint64, to func(*Values) *int64) Kind {
 	return k
 }
 
-// memoryOrPercent is an amount of bytes or a share of maxmemory. The typed field holds a share as a number below zero, as
-// Redis does: -5 is 5%.
+// memoryOrPercent is an amount of bytes or a share of maxmemory. The typed field holds a share as a
+// number below zero, as Redis does: -5 is 5%.
 func memoryOrPercent(to func(*Values) *int64) Kind {
 	k := memory(0, math.MaxInt64, nil)
 	bytes := k.parse
@@ -164,8 +168,9 @@ func memoryOrPercent(to func(*Values) *int64) Kind {
 
 const errPercent = problem("percentage argument must be less or equal to 100")
 
-// memoryOfMachine is an amount of bytes, or a share of the memory of the machine or of the process's control group. What
-// is written stays a share; the typed field and CONFIG GET say the bytes that it came to when it was set.
+// memoryOfMachine is an amount of bytes, or a share of the memory of the machine or of the
+// process's control group. What is written stays a share; the typed field and CONFIG GET say the
+// bytes that it came to when it was set.
 func memoryOfMachine(to func(*Values) *int64) Kind {
 	k := memory(0, math.MaxUint64, to)
 	bytes, assignBytes := k.parse, k.assign
@@ -231,7 +236,8 @@ func text(expects string, to func(*Values) *string) Kind {
 	return k
 }
 
-// baseName is a name without a folder before it. Errors say the parameter's name and what it is the name of.
+// baseName is a name without a folder before it. Errors say the parameter's name and what it is the
+// name of.
 func baseName(parameter, what string, mayBeEmpty bool, to func(*Values) *string) Kind {
 	k := text("a name without a folder before it", to)
 	k.parse = func(in input) (string, error) {
@@ -253,7 +259,8 @@ func stringLines(name, text, byDefault string) []line {
 	return []line{{name + " " + quote(text), text != byDefault}}
 }
 
-// only narrows a kind to some of its values, where the others would promise what larder does not do.
+// only narrows a kind to some of its values, where the others would promise what larder does not
+// do.
 func only(k Kind, allowed func(text string) bool, expects, refusal string) Kind {
 	parse := k.parse
 	k.Expects = expects

@@ -39,8 +39,8 @@ func addresses(to func(*Values) *[]string) Kind {
 func classNames() [ClassCount]string  { return [...]string{"normal", "slave", "pubsub"} }
 func classInFile() [ClassCount]string { return [...]string{"normal", "replica", "pubsub"} }
 
-// outputLimits is the value of client-output-buffer-limit: groups of <class> <hard> <soft> <seconds>. Classes that are
-// not named keep their limits.
+// outputLimits is the value of client-output-buffer-limit: groups of <class> <hard> <soft>
+// <seconds>. Classes that are not named keep their limits.
 func outputLimits(to func(*Values) *[ClassCount]OutputLimit) Kind {
 	return Kind{
 		Expects: "groups of <normal|replica|pubsub> <hard limit> <soft limit> <soft seconds>",
@@ -153,7 +153,8 @@ func percentiles() Kind {
 	}
 }
 
-// folder is an existing folder, kept as an absolute name. Like Redis, a rewritten file always names it.
+// folder is an existing folder, kept as an absolute name. Like Redis, a rewritten file always names
+// it.
 func folder(to func(*Values) *string) Kind {
 	return Kind{
 		Expects: "an existing folder",

@@ -9,8 +9,8 @@ import (
 
 // The kinds of parameters about saving.
 
-// savePoints is the value of save: pairs of seconds and changes. In a file each directive adds a pair, after the first
-// has replaced the default.
+// savePoints is the value of save: pairs of seconds and changes. In a file each directive adds a
+// pair, after the first has replaced the default.
 func savePoints(to func(*Values) *[]SavePoint) Kind {
 	return Kind{
 		Expects: `pairs of <seconds> <changes>, or ""`,
@@ -81,8 +81,8 @@ func readSavePoints(text string) []SavePoint {
 	return points
 }
 
-// shutdownFlags is the value of shutdown-on-sigterm and shutdown-on-sigint: words in any order, which CONFIG GET says in
-// one order. default is none of the others, and adds nothing to them.
+// shutdownFlags is the value of shutdown-on-sigterm and shutdown-on-sigint: words in any order,
+// which CONFIG GET says in one order. default is none of the others, and adds nothing to them.
 func shutdownFlags(to func(*Values) *ShutdownFlags) Kind {
 	words := []string{"default", "save", "nosave", "now", "force"}
 	return Kind{

@@ -9,11 +9,13 @@ import (
 	"strings"
 )
 
-// Loading. The order is Redis': defaults, the file line by line (an include is read where it stands), then the flags,
-// each as if it were one more line. A later line wins, except that save points add up and client-output-buffer-limit
-// changes only the classes it names. The first mistake stops the loading.
+// Loading. The order is Redis': defaults, the file line by line (an include is read where it
+// stands), then the flags, each as if it were one more line. A later line wins, except that save
+// points add up and client-output-buffer-limit changes only the classes it names. The first mistake
+// stops the loading.
 
-// deepestInclude bounds how files may include one another, so that a file that includes itself is an error.
+// deepestInclude bounds how files may include one another, so that a file that includes itself is
+// an error.
 const deepestInclude = 16
 
 // A LoadError is a line that cannot be accepted.
@@ -32,9 +34,10 @@ func (e *LoadError) Error() string {
 	return text
 }
 
-// Load reads a configuration: the file, whose name may be "" for none and "-" for standard input, and then args, which
-// are flags in redis-server's order: a name with two dashes and its values (--port 7000 --save ""). --port=7000 is
-// understood too. The error is a *LoadError if a line is at fault.
+// Load reads a configuration: the file, whose name may be "" for none and "-" for standard input,
+// and then args, which are flags in redis-server's order: a name with two dashes and its values
+// (--port 7000 --save ""). --port=7000 is understood too. The error is a *LoadError if a line is at
+// fault.
 func Load(file string, args []string) (*Config, error) {
 	return load(file, os.Stdin, args)
 }
@@ -177,8 +180,9 @@ func (l *loader) include(name string) error {
 	return nil
 }
 
-// flags reads a command line. As in redis-server, the word after a name is a value even if it starts with two dashes,
-// a name and its values may come as one word ("--port 7000"), and --save needs no value.
+// flags reads a command line. As in redis-server, the word after a name is a value even if it
+// starts with two dashes, a name and its values may come as one word ("--port 7000"), and --save
+// needs no value.
 func (l *loader) flags(args []string) error {
 	var words []string
 	flush := func() error {

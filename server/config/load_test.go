@@ -82,7 +82,8 @@ maxmemory 1.5gb
 	}
 }
 
-// TestLoadErrors says what each mistake is answered with; the place of the first argument of a message is the file.
+// TestLoadErrors says what each mistake is answered with; the place of the first argument of a
+// message is the file.
 func TestLoadErrors(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"nosuch 3", ":1: 'nosuch 3': there is no parameter of this name (`larder config print` lists them)"},

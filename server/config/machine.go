@@ -9,16 +9,17 @@ import (
 	"strings"
 )
 
-// machineMemory is how many bytes this process may hope for: those of the machine, or fewer if a control group bounds
-// them. root is the file system from its root on. 0 means that the system does not say, as outside Linux.
+// machineMemory is how many bytes this process may hope for: those of the machine, or fewer if a
+// control group bounds them. root is the file system from its root on. 0 means that the system does
+// not say, as outside Linux.
 func machineMemory(root fs.FS) int64 {
 	total := memTotal(root)
 	if total == 0 {
 		return 0
 	}
 	for name, group := range controlGroups(root) {
-		// A limit may stand at any group above. Inside a container the path may be that of the host, of which only the
-		// container's part is there to be seen, at the root.
+		// A limit may stand at any group above. Inside a container the path may be that of the
+		// host, of which only the container's part is there to be seen, at the root.
 		for ; ; group = path.Dir(group) {
 			total = min(total, groupLimit(root, path.Join(name.folder, group, name.file)))
 			if group == "/" || group == "." {
@@ -51,8 +52,8 @@ func memTotal(root fs.FS) int64 {
 // limitFile is where a version of control groups has its limits of memory.
 type limitFile struct{ folder, file string }
 
-// controlGroups finds the groups of this process that may bound its memory: lines "0::/path" are of version 2,
-// "4:memory:/path" of version 1.
+// controlGroups finds the groups of this process that may bound its memory: lines "0::/path" are of
+// version 2, "4:memory:/path" of version 1.
 func controlGroups(root fs.FS) map[limitFile]string {
 	f, err := root.Open("proc/self/cgroup")
 	if err != nil {
@@ -83,7 +84,8 @@ func contains(list, word string) bool {
 	return false
 }
 
-// groupLimit reads a limit in bytes. "max", what is no number, and a file that is not there are no limit.
+// groupLimit reads a limit in bytes. "max", what is no number, and a file that is not there are no
+// limit.
 func groupLimit(root fs.FS, name string) int64 {
 	text, err := fs.ReadFile(root, name)
 	if err != nil {

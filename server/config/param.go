@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Param is a row of the table of parameters: the only place where a parameter's facts stand. Loading files and flags,
-// CONFIG GET, SET and REWRITE, the flags' help and `larder config print` are derived from it.
+// Param is a row of the table of parameters: the only place where a parameter's facts stand.
+// Loading files and flags, CONFIG GET, SET and REWRITE, the flags' help and `larder config print`
+// are derived from it.
 type Param struct {
 	Name    string
 	Aliases []string // older names; CONFIG GET answers under them as well
@@ -21,8 +22,8 @@ type Param struct {
 	// Inert says why a value has no effect; "" means that larder acts on the parameter.
 	Inert string
 
-	// Caution, if there is one, names what a value asks for and does not get, for a line in the log at start; "" for
-	// values that ask for nothing of the kind.
+	// Caution, if there is one, names what a value asks for and does not get, for a line in the log
+	// at start; "" for values that ask for nothing of the kind.
 	Caution func(v *Values, text string) string
 }
 
@@ -53,7 +54,8 @@ func newTable(rows []Param) *table {
 	return t
 }
 
-// find looks a name up, case aside. name as the table has it is the second result: the alias if it was asked for.
+// find looks a name up, case aside. name as the table has it is the second result: the alias if it
+// was asked for.
 func (t *table) find(name string) (row int, known string, ok bool) {
 	known = strings.ToLower(name)
 	row, ok = t.byName[known]
@@ -70,8 +72,8 @@ func (p *Param) names() []string {
 	return append([]string{p.Name}, p.Aliases...)
 }
 
-// problem is what is wrong with a value or a line, in Redis' words where Redis has words for it. Those start with
-// capitals and end with full stops as they please.
+// problem is what is wrong with a value or a line, in Redis' words where Redis has words for it.
+// Those start with capitals and end with full stops as they please.
 type problem string
 
 func (p problem) Error() string { return string(p) }

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestRewrite holds what redis-server 7.0.15 made of the same file, except for the order of the lines it appends (Redis
-// has none) and for lines about its users and percentiles.
+// TestRewrite holds what redis-server 7.0.15 made of the same file, except for the order of the
+// lines it appends (Redis has none) and for lines about its users and percentiles.
 func TestRewrite(t *testing.T) {
 	file := write(t, "redis.conf", `# a comment
 port 17391

@@ -21,8 +21,9 @@ const (
 	systemsTask   = "left to the system's service manager"
 )
 
-// inertParams are Redis parameters that clients ask for or existing redis.conf files hold, and that change nothing.
-// Those that promise something important carry a caution, or refuse the values that promise it.
+// inertParams are Redis parameters that clients ask for or existing redis.conf files hold, and that
+// change nothing. Those that promise something important carry a caution, or refuse the values that
+// promise it.
 func inertParams() []Param {
 	return slices.Concat(replicationParams(), serviceParams(), tuningParams())
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/larderkv/larder/eviction"
 )
 
-// Values is one consistent state of all parameters, with typed fields for those that larder acts on. A published
-// Values never changes: whoever holds one may read it without a lock, and sees all of a CONFIG SET or nothing of it.
+// Values is one consistent state of all parameters, with typed fields for those that larder acts
+// on. A published Values never changes: whoever holds one may read it without a lock, and sees all
+// of a CONFIG SET or nothing of it.
 type Values struct {
 	// Network.
 	Bind           []string // addresses as written: "*", "-::1" (a leading '-': not available is no error); empty: no TCP
@@ -110,11 +111,12 @@ const (
 	FsyncNo       = "no"
 )
 
-// SavePoint asks for a save once Seconds have passed since the last one and there have been at least Changes.
+// SavePoint asks for a save once Seconds have passed since the last one and there have been at
+// least Changes.
 type SavePoint struct{ Seconds, Changes int64 }
 
-// ShutdownFlags are what a signal asks for, in the words of SHUTDOWN. Save and NoSave exclude each other; with neither,
-// save points decide.
+// ShutdownFlags are what a signal asks for, in the words of SHUTDOWN. Save and NoSave exclude each
+// other; with neither, save points decide.
 type ShutdownFlags struct{ Save, NoSave, Now, Force bool }
 
 // set raises the flag of a word; "default" raises none.
@@ -159,8 +161,8 @@ const (
 	ClassCount int = iota
 )
 
-// OutputLimit bounds the unsent output of one client: past Hard bytes it is closed at once, past Soft bytes when that
-// has lasted SoftSeconds. 0 is no bound.
+// OutputLimit bounds the unsent output of one client: past Hard bytes it is closed at once, past
+// Soft bytes when that has lasted SoftSeconds. 0 is no bound.
 type OutputLimit struct {
 	Hard, Soft  int64
 	SoftSeconds int64
@@ -169,14 +171,16 @@ type OutputLimit struct {
 // Policy is MaxMemoryPolicy, read.
 func (v *Values) Policy() eviction.Policy { return v.policy }
 
-// LFU reports whether the policy counts how often keys are used in Redis' way, so that OBJECT FREQ can tell.
+// LFU reports whether the policy counts how often keys are used in Redis' way, so that OBJECT FREQ
+// can tell.
 func (v *Values) LFU() bool { return v.policy.Rule == eviction.LFU }
 
-// MachineMemory is how many bytes the process may hope for, by the machine or its control group, when the parameters
-// were set; 0 unknown.
+// MachineMemory is how many bytes the process may hope for, by the machine or its control group,
+// when the parameters were set; 0 unknown.
 func (v *Values) MachineMemory() int64 { return v.machine }
 
-// leastForClients is the smallest bound on the memory of all clients, as in Redis: with less nobody could raise it.
+// leastForClients is the smallest bound on the memory of all clients, as in Redis: with less nobody
+// could raise it.
 const leastForClients = 128 << 10
 
 // ClientsLimit is maxmemory-clients in bytes, 0 for no bound.
@@ -199,7 +203,8 @@ func (v *Values) Path(name string) string {
 	return filepath.Join(v.Dir, name)
 }
 
-// clone gives a copy that may be changed and then published. Fields of slice type are replaced, never written into.
+// clone gives a copy that may be changed and then published. Fields of slice type are replaced,
+// never written into.
 func (v *Values) clone() *Values {
 	c := *v
 	c.texts = append([]string(nil), v.texts...)

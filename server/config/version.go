@@ -4,7 +4,7 @@ const (
 	// Version is larder's own version, as `larder version` prints it.
 	Version = "0.1.0"
 
-	// RedisVersion is the Redis version whose behaviour clients see: the redis_version of INFO and HELLO. Client
-	// libraries switch features on by it.
+	// RedisVersion is the Redis version whose behaviour clients see: the redis_version of INFO and
+	// HELLO. Client libraries switch features on by it.
 	RedisVersion = "7.4.0"
 )
