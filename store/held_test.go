@@ -3,7 +3,7 @@ package store
 import (
 	"testing"
 
-	"github.com/larderkv/larder/invariants"
+	"github.com/larderkv/larder/store/invariants"
 )
 
 // TestShardWithoutItsLock: with the tag invariants nobody uses a shard of a shared store without

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/larderkv/larder/invariants"
+	"github.com/larderkv/larder/store/invariants"
 	"github.com/larderkv/larder/store/arena"
 	"github.com/larderkv/larder/tests/randtest"
 )

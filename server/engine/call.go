@@ -24,7 +24,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/larderkv/larder/invariants"
+	"github.com/larderkv/larder/store/invariants"
 	"github.com/larderkv/larder/store"
 )
 

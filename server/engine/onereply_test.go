@@ -3,7 +3,7 @@ package engine
 import (
 	"testing"
 
-	"github.com/larderkv/larder/invariants"
+	"github.com/larderkv/larder/store/invariants"
 )
 
 func TestReplyLength(t *testing.T) {

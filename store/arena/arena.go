@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/larderkv/larder/invariants"
+	"github.com/larderkv/larder/store/invariants"
 )
 
 // Arena allocates blocks for one shard. The shard's lock covers every method.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/larderkv/larder/invariants"
+	"github.com/larderkv/larder/store/invariants"
 	"github.com/larderkv/larder/tests/randtest"
 )
 

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/larderkv/larder/invariants"
+	"github.com/larderkv/larder/store/invariants"
 )
 
 // Server is a running server under test: larder in this process, the larder binary, or redis-server as the oracle.
