@@ -7,8 +7,8 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/larderkv/larder/store/invariants"
 	"github.com/larderkv/larder/store/arena"
+	"github.com/larderkv/larder/store/invariants"
 	"github.com/larderkv/larder/tests/randtest"
 )
 

@@ -24,8 +24,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/larderkv/larder/store/invariants"
 	"github.com/larderkv/larder/store"
+	"github.com/larderkv/larder/store/invariants"
 )
 
 // frame is what a command has from the call around it. The zero value is that of a
