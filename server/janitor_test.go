@@ -55,7 +55,8 @@ func handDriven(t *testing.T, s *Server) *janitor {
 	return &janitor{store: s.store, persist: s.persist, kernel: s.kernel, cfg: s.cfg, log: quiet, evictor: s.store.NewEvictor()}
 }
 
-// TestExpireCapped: a slice that ends with keys still due is counted, and INFO says so; those that find nothing are not.
+// TestExpireCapped: a slice that ends with keys still due is counted, and INFO says so; those that
+// find nothing are not.
 func TestExpireCapped(t *testing.T) {
 	s := start(t)
 	j := handDriven(t, s)
@@ -93,7 +94,8 @@ func TestExpireCapped(t *testing.T) {
 	}
 }
 
-// TestTimeAboveTheCap: INFO tells how long memory has been above a cap that cannot be kept, and RESETSTAT forgets it.
+// TestTimeAboveTheCap: INFO tells how long memory has been above a cap that cannot be kept, and
+// RESETSTAT forgets it.
 func TestTimeAboveTheCap(t *testing.T) {
 	s := start(t, "--maxmemory-policy", "volatile-lru")
 	p := dial(t, "tcp", s.Addrs()[0])
@@ -132,8 +134,8 @@ func infoOf(p *peer, section string) map[string]string {
 	return fields
 }
 
-// TestMeterLivesOn: what the policy has learnt is forgotten when the policy or one of its parameters changes, and not
-// when they are set to what they are.
+// TestMeterLivesOn: what the policy has learnt is forgotten when the policy or one of its
+// parameters changes, and not when they are set to what they are.
 func TestMeterLivesOn(t *testing.T) {
 	s := start(t, "--maxmemory-policy", "allkeys-lhd")
 	p := dial(t, "tcp", s.Addrs()[0])

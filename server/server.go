@@ -110,8 +110,8 @@ func (s *Server) open() (err error) {
 	return nil
 }
 
-// limits are the bounds of one connection. Only normal clients are closed for being idle: replicas and subscribers wait
-// for what the server has to say.
+// limits are the bounds of one connection. Only normal clients are closed for being idle: replicas
+// and subscribers wait for what the server has to say.
 func limits(v *config.Values, class config.Class) netloop.Limits {
 	out := v.OutputLimits[class]
 	lim := netloop.Limits{

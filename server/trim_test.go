@@ -31,8 +31,8 @@ func TestTrimGivesGarbageBack(t *testing.T) {
 	}
 }
 
-// What a trim finds in use and is garbage afterwards goes with the next one, and a heap that is in use is looked at ever
-// more seldom.
+// What a trim finds in use and is garbage afterwards goes with the next one, and a heap that is in
+// use is looked at ever more seldom.
 func TestTrimAgain(t *testing.T) {
 	var tr trimmer
 	const slack = 4 << 20

@@ -73,8 +73,8 @@ func (sh *shard) bodyOf(r *record) body {
 	return sh.body(sh.ar.Mem()[v : v+handleSize])
 }
 
-// dropBody gives up the body of a record that has one: it is freed now if small, else later, and not
-// before a running snapshot has it.
+// dropBody gives up the body of a record that has one: it is freed now if small, else later, and
+// not before a running snapshot has it.
 func (sh *shard) dropBody(r *record) {
 	if r.encoding() != encBody {
 		return

@@ -238,7 +238,8 @@ func (s *Store) walkTimes(st CompactionStats, now int64) CompactionStats {
 	return st
 }
 
-// bodyAt is what the walk comes to in turn: a table of the keyspace is walked like one that is a body.
+// bodyAt is what the walk comes to in turn: a table of the keyspace is walked like one that is a
+// body.
 func (sh *shard) bodyAt(i int) body {
 	if i >= len(sh.dbs) {
 		return sh.bodies[i-len(sh.dbs)]

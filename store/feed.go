@@ -13,7 +13,8 @@ package store
 //
 // Each shard has one word with the classes of events that anybody listens to, in the cache line
 // that every command reads: all of them while a key of the shard is watched, else those of the
-// Listener, and while somebody waits for a key those that can give it a value. With nobody interested in the class a change costs one test of that word.
+// Listener, and while somebody waits for a key those that can give it a value. With nobody
+// interested in the class a change costs one test of that word.
 //
 // # Who made the change
 //
@@ -21,8 +22,8 @@ package store
 // in place of the store's: it knows its client, and can collect what belongs to one command or
 // transaction. What the maintenance and eviction remove goes to the store's Listener.
 
-// Listener is notified of a change, under the lock of the key's shard. key is valid until it returns.
-// It must not change the store.
+// Listener is notified of a change, under the lock of the key's shard. key is valid until it
+// returns. It must not change the store.
 type Listener func(db int, key []byte, ev Event)
 
 // Listen sets who is notified of the events of some classes. The caller holds all locks, or nobody
@@ -45,8 +46,8 @@ func (sh *shard) setInterest() {
 	}
 }
 
-// Changed says that a key was changed. The mutators of the store call it themselves, when the change
-// is done.
+// Changed says that a key was changed. The mutators of the store call it themselves, when the
+// change is done.
 func (v *View) Changed(k Key, ev Event) {
 	if sh := v.shard(k); sh.interest&ev.Class() != 0 {
 		v.publish(sh, k, ev)

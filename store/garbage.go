@@ -3,8 +3,8 @@ package store
 import "github.com/larderkv/larder/store/arena"
 
 // Garbage: bodies of removed keys, and tables of flushed databases. To free one takes a visit to
-// every block, so removing a big key or flushing a database merely takes it off its list. It becomes
-// garbage, which the maintenance and whoever needs memory free in steps.
+// every block, so removing a big key or flushing a database merely takes it off its list. It
+// becomes garbage, which the maintenance and whoever needs memory free in steps.
 
 // freeNow is the number of elements up to which a body is freed at once.
 const freeNow = 64
@@ -45,8 +45,8 @@ func (sh *shard) collectGarbage() bool {
 	if n == 0 {
 		return false
 	}
-	// Freeing a keyspace may append to the garbage, so the entry is looked up by position and what is
-	// counted is counted before.
+	// Freeing a keyspace may append to the garbage, so the entry is looked up by position and what
+	// is counted is counted before.
 	if t := sh.garbage[n-1].keyspace; t != nil && len(t.subs) > 0 {
 		last := len(t.subs) - 1
 		keys := min(int(t.subs[last].count), sh.garbage[n-1].objects)

@@ -137,8 +137,8 @@ func (b *listBody) evacuate(c *compaction) (done bool) {
 	return done
 }
 
-// collect takes the elements of the frozen version from the walk's place on. When it is called after
-// all of them, they have been written, and what only that version had is freed.
+// collect takes the elements of the frozen version from the walk's place on. When it is called
+// after all of them, they have been written, and what only that version had is freed.
 func (b *listBody) collect(c *chunk, w *bodyWalk, quiet bool) (done bool) {
 	if !w.walked && !quiet {
 		b.own()

@@ -31,8 +31,8 @@ func (v *View) AppendElements(k Key, elements [][]byte) (n int, err error) {
 	return l.Len(), nil
 }
 
-// StoreList gives a key the list of some elements in place of whatever it held, for SORT's STORE. No
-// elements are no list: the key is gone then. The elements must not be those of the store.
+// StoreList gives a key the list of some elements in place of whatever it held, for SORT's STORE.
+// No elements are no list: the key is gone then. The elements must not be those of the store.
 func (v *View) StoreList(k Key, elements [][]byte) {
 	if len(elements) == 0 {
 		v.Delete(k)

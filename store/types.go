@@ -2,8 +2,8 @@ package store
 
 import "strconv"
 
-// typeRow is what the keyspace has to know about a data type. Everything else about a type is in the
-// files of its name, and what it has to know about a big value is the interface body.
+// typeRow is what the keyspace has to know about a data type. Everything else about a type is in
+// the files of its name, and what it has to know about a big value is the interface body.
 //
 // The codecs of snapshots and of the log's base are tables by type as well: persistence/rdb,
 // persistence/aof. All of them have NumTypes rows, and a test for each finds one that is missing.

@@ -11,22 +11,22 @@ import "unsafe"
 //	Stay        the one that was told has tried again in vain; it keeps its place
 //	Leave       it goes: served, out of patience, or gone
 //
-// Only one in a queue is told at a time, so that they are served in the order in which they came and
-// an element wakes nobody in vain. When that one stays or leaves, the key is looked at again and the
-// next is told. Hence what must always hold, under the key's lock:
+// Only one in a queue is told at a time, so that they are served in the order in which they came
+// and an element wakes nobody in vain. When that one stays or leaves, the key is looked at again
+// and the next is told. Hence what must always hold, under the key's lock:
 //
 //	a live value of the type that somebody in the key's queue waits for
 //	    implies that one in that queue has been told and has not answered yet
 //
 // Clients in one queue may wait for different types (BLPOP and BZPOPMIN of one name): the first
-// whose type the value has is told. What is not of its type does not wake a client; a string that is
-// set under the name leaves it waiting, as in Redis.
+// whose type the value has is told. What is not of its type does not wake a client; a string that
+// is set under the name leaves it waiting, as in Redis.
 //
 // # Cost
 //
-// A shard in whose queues nobody waits tests nothing more than it does anyway: the queues are part of
-// its interest word (feed.go). With somebody waiting each change of the classes that can give him
-// something looks the key up in a map.
+// A shard in whose queues nobody waits tests nothing more than it does anyway: the queues are part
+// of its interest word (feed.go). With somebody waiting each change of the classes that can give
+// him something looks the key up in a map.
 
 // Waiter is somebody who waits. Wait, Stay and Leave are for its owner's goroutine.
 type Waiter struct {
@@ -114,8 +114,8 @@ func (v *View) StillReady(w *Waiter) bool {
 	return false
 }
 
-// Stay says that w, which may have been told that a key is ready, goes on waiting. The caller holds no
-// shard.
+// Stay says that w, which may have been told that a key is ready, goes on waiting. The caller holds
+// no shard.
 func (v *View) Stay(w *Waiter) {
 	for i := range w.places {
 		p := &w.places[i]
@@ -227,8 +227,8 @@ func (v *View) signalDB(db int) {
 	}
 }
 
-// waitMemory is what waiting for a key takes besides its name, in bytes: the queue, and its entry in
-// the shard's map, which is measured.
+// waitMemory is what waiting for a key takes besides its name, in bytes: the queue, and its entry
+// in the shard's map, which is measured.
 const waitMemory = int64(unsafe.Sizeof(waitQueue{})) + 64
 
 // Memory is what the waiter's places take, in bytes, queues that others stand in as well included.

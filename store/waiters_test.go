@@ -76,7 +76,8 @@ func TestWaiters(t *testing.T) {
 	}
 }
 
-// TestWaitersByType: who waits for another type is passed over, and what is not there any more wakes nobody.
+// TestWaitersByType: who waits for another type is passed over, and what is not there any more
+// wakes nobody.
 func TestWaitersByType(t *testing.T) {
 	s := openStore(t, Options{})
 	v := &View{Store: s, Now: 10}
@@ -166,8 +167,8 @@ func TestWaitersOfSwappedDatabases(t *testing.T) {
 	v.Leave(&w.Waiter)
 }
 
-// TestWaitersInvariant checks after random steps that a key with something for somebody has told one of them, who is
-// the first of his type.
+// TestWaitersInvariant checks after random steps that a key with something for somebody has told
+// one of them, who is the first of his type.
 func TestWaitersInvariant(t *testing.T) {
 	rng := randtest.New(t)
 	s := openStore(t, Options{})

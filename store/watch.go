@@ -53,8 +53,8 @@ func (v *View) isExpired(k Key) bool {
 	return !ok && e.rec.expire != 0
 }
 
-// watchMemory is what watching a key takes besides its name, in bytes: here and in the shard's map, which is
-// measured.
+// watchMemory is what watching a key takes besides its name, in bytes: here and in the shard's map,
+// which is measured.
 const watchMemory = 160
 
 // Memory is what the watched keys take, in bytes, those that others watch as well included.

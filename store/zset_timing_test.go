@@ -21,7 +21,8 @@ func bigZset(b *testing.B, n int) (v *View, k Key, names [][]byte) {
 	return v, k, names
 }
 
-// BenchmarkZset is what one operation costs on a sorted set of a million, without what a server adds.
+// BenchmarkZset is what one operation costs on a sorted set of a million, without what a server
+// adds.
 func BenchmarkZset(b *testing.B) {
 	const n = 1_000_000
 	r := rand.New(rand.NewPCG(2, 2))

@@ -8,15 +8,15 @@ import (
 	"github.com/larderkv/larder/store/tree"
 )
 
-// zsetBody is the body of a large sorted set. Its members are in a table, like those of a large set,
-// and their order is in a counted tree beside it (store/tree). The record of a member has its score
-// for a value, eight bytes, so that ZSCORE is one lookup and never sees the tree. The tree has pairs
-// of a score and a reference to the record. It finds a rank, or what is at a rank, in logarithmic
-// time; names are not in it, and it reads them from the records where scores are equal.
+// zsetBody is the body of a large sorted set. Its members are in a table, like those of a large
+// set, and their order is in a counted tree beside it (store/tree). The record of a member has its
+// score for a value, eight bytes, so that ZSCORE is one lookup and never sees the tree. The tree
+// has pairs of a score and a reference to the record. It finds a rank, or what is at a rank, in
+// logarithmic time; names are not in it, and it reads them from the records where scores are equal.
 //
 // So two places refer to a record, the table's slot and the tree's leaf, and whoever moves one has
-// to tell the tree (Order.Moved): compaction does so through table.moved, and setLarge when it takes
-// a record over from a running snapshot.
+// to tell the tree (Order.Moved): compaction does so through table.moved, and setLarge when it
+// takes a record over from a running snapshot.
 //
 // Only the table takes part in a snapshot: a file may have the members of a large sorted set in any
 // order, and a score that is changed meanwhile is a record handed over like any other.
@@ -222,15 +222,15 @@ func (b *zsetBody) eachScored(from, n int, back bool, fn func(member []byte, sco
 
 // Who pops a member will pop the next ones too, and each of them waits for memory twice, for its
 // record and for the bucket. So each pop begins to load what a later one needs: the bucket of the
-// member that comes warmBucket after it, whose name must be there by then, and the record of the one
-// that comes warmRecord after it.
+// member that comes warmBucket after it, whose name must be there by then, and the record of the
+// one that comes warmRecord after it.
 const (
 	warmBucket = 4
 	warmRecord = 10
 )
 
-// takeLarge is take for a range that is not all of a large sorted set. Three passes over each stretch
-// load the records, load their buckets, and remove.
+// takeLarge is take for a range that is not all of a large sorted set. Three passes over each
+// stretch load the records, load their buckets, and remove.
 func (z *Zset) takeLarge(from, to int, back bool, fn func(member []byte, score float64)) {
 	b := z.body()
 	for from < to {

@@ -44,7 +44,8 @@ func benchCollections(b *testing.B, typ store.Type, each int) *store.Store {
 	return s
 }
 
-// BenchmarkCollections writes and reads lists and sorted sets, small and big. The unit is an element.
+// BenchmarkCollections writes and reads lists and sorted sets, small and big. The unit is an
+// element.
 func BenchmarkCollections(b *testing.B) {
 	for _, typ := range []store.Type{store.TypeList, store.TypeZset} {
 		for _, each := range []int{5, benchKeys} {

@@ -1,9 +1,9 @@
 package rdb
 
-// Lists. Redis 7 keeps a list in nodes (a quicklist) and writes them as they are, each with the kind
-// of its container; before, nodes were ziplists and nothing said so. A node of a long element is
-// that element. Nodes without elements are passed over as Redis does it, and a list of nothing but
-// such nodes is empty.
+// Lists. Redis 7 keeps a list in nodes (a quicklist) and writes them as they are, each with the
+// kind of its container; before, nodes were ziplists and nothing said so. A node of a long element
+// is that element. Nodes without elements are passed over as Redis does it, and a list of nothing
+// but such nodes is empty.
 
 // Kinds of nodes.
 const (

@@ -85,12 +85,13 @@
 //	one sorted set, members of 16     0.15  1.0, 1.55    0.10  0.65
 //	200,000 sorted sets of 5          0.15  0.24, 0.21   0.34  0.17
 //
-// Redis writes a sorted set from the greatest score to the smallest, so that each member is inserted
-// at the same end; larder writes it as its table has it, and inserts each where it belongs.
+// Redis writes a sorted set from the greatest score to the smallest, so that each member is
+// inserted at the same end; larder writes it as its table has it, and inserts each where it
+// belongs.
 //
-// The walk over the store is part of these. The encoder alone takes 65 ns per key,
-// 170 with compression. Where Redis copies blobs as they are larder takes them
-// apart: 50,000 hashes of 100 fields and as many sets of 100 integers load in 0.48
-// CPU seconds, of all processors, against Redis' 0.28 of one. Checksum: 2.5 GB/s, the standard library 1.5 (crc64.go).
-// Compression of short strings: lzf.go.
+// The walk over the store is part of these. The encoder alone takes 65 ns per key, 170 with
+// compression. Where Redis copies blobs as they are larder takes them apart: 50,000 hashes of 100
+// fields and as many sets of 100 integers load in 0.48 CPU seconds, of all processors, against
+// Redis' 0.28 of one. Checksum: 2.5 GB/s, the standard library 1.5 (crc64.go). Compression of short
+// strings: lzf.go.
 package rdb

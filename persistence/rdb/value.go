@@ -13,8 +13,8 @@ import (
 // that both come with, no listpack is longer than 17 KB.
 const largePack = 1 << 20
 
-// quicklistNode is the length up to which Redis keeps a list in one node, by the limit that it comes
-// with (list-max-listpack-size -2).
+// quicklistNode is the length up to which Redis keeps a list in one node, by the limit that it
+// comes with (list-max-listpack-size -2).
 const quicklistNode = 8 << 10
 
 // form is how a value is written that is one string: as which type, and that string. What the

@@ -8,8 +8,8 @@ import (
 )
 
 // Sorted sets. A score is eight bytes, little-endian, as the store has it (version 8 and later); or
-// text behind a byte with its length (before); or an element of a listpack or ziplist, an integer if
-// it is a whole number, else text. All of them are decoded to the eight bytes.
+// text behind a byte with its length (before); or an element of a listpack or ziplist, an integer
+// if it is a whole number, else text. All of them are decoded to the eight bytes.
 
 // Lengths of a score in text that stand for what is no number of digits.
 const (

@@ -12,8 +12,8 @@ import (
 
 // The commands that wait for elements. Each does what its relative does that does not wait, and if
 // there is nothing it waits for its keys (engine/waitkeys.go): the handler then runs again, from
-// its beginning, until it finds something. In a transaction, where nobody waits, finding nothing is the
-// answer.
+// its beginning, until it finds something. In a transaction, where nobody waits, finding nothing is
+// the answer.
 //
 // What goes to the log is what was done: LPOP of the key that had something, LMOVE, ZPOPMIN.
 
@@ -64,8 +64,8 @@ func blockingCommands() []engine.Spec {
 	}
 }
 
-// parseTimeout reads a time limit in seconds, by Redis' rounding: a part of a millisecond counts as a
-// whole one. 0 is none.
+// parseTimeout reads a time limit in seconds, by Redis' rounding: a part of a millisecond counts as
+// a whole one. 0 is none.
 func parseTimeout(c *engine.Ctx, arg []byte) (time.Duration, error) {
 	seconds, ok := lex.ParseFloat(arg)
 	if !ok {
@@ -133,8 +133,8 @@ func cmdBrpoplpush(c *engine.Ctx) error {
 	return moveOrWait(c, store.Back, store.Front, []byte("RPOPLPUSH"))
 }
 
-// moveOrWait moves an element. word is the command to the same effect, with the same arguments but for
-// the time limit at the end.
+// moveOrWait moves an element. word is the command to the same effect, with the same arguments but
+// for the time limit at the end.
 func moveOrWait(c *engine.Ctx, from, to store.End, word []byte) error {
 	last := len(c.Args) - 1
 	timeout, err := parseTimeout(c, c.Args[last])

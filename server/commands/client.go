@@ -148,9 +148,9 @@ func cmdClientList(c *engine.Ctx) error {
 	return nil
 }
 
-// clientLine is one line of CLIENT LIST, its end included. A client has no reply buffer of fixed size (rbs, rbp, obl):
-// replies are written to one of its event loop's, and what the kernel does not take at once is held in a buffer of its
-// size (oll, omem).
+// clientLine is one line of CLIENT LIST, its end included. A client has no reply buffer of fixed
+// size (rbs, rbp, obl): replies are written to one of its event loop's, and what the kernel does
+// not take at once is held in a buffer of its size (oll, omem).
 func clientLine(i engine.ClientInfo) string {
 	events, owed := "r", 0
 	if i.Sizes.Output > 0 {

@@ -7,7 +7,8 @@ import (
 	"github.com/larderkv/larder/store/lex"
 )
 
-// CONFIG: the commands in front of package config, which holds the parameters, their rules and the texts of its errors.
+// CONFIG: the commands in front of package config, which holds the parameters, their rules and the
+// texts of its errors.
 
 func configCommands() []engine.Spec {
 	const flags = engine.Admin | engine.NoScript | engine.Loading | engine.Stale

@@ -8,8 +8,8 @@ import (
 	"github.com/larderkv/larder/server/engine"
 )
 
-// TestElements: a row of one key whose syntax has a field or a member at a fixed position names it as Spec.Element, so that
-// it is prefetched, and no row names anything else.
+// TestElements: a row of one key whose syntax has a field or a member at a fixed position names it
+// as Spec.Element, so that it is prefetched, and no row names anything else.
 func TestElements(t *testing.T) {
 	table, err := engine.NewTable(All())
 	if err != nil {

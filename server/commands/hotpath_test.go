@@ -195,7 +195,8 @@ func benchmarkSession(b *testing.B, open func(b *testing.B) (c *testClient, comm
 	}
 }
 
-// BenchmarkRoom is SETs of new and of old keys: without a limit, below one, and at one, where each new key evicts another.
+// BenchmarkRoom is SETs of new and of old keys: without a limit, below one, and at one, where each
+// new key evicts another.
 func BenchmarkRoom(b *testing.B) {
 	const keys = 1_000_000
 	for _, test := range []struct {

@@ -18,7 +18,8 @@ func (c *testClient) policy(name string) {
 	c.kernel.Store.SetMeter(eviction.NewMeter(c.kernel.Config.Values().Policy(), eviction.Params{LogFactor: 10, DecayTime: 1}))
 }
 
-// TestWhatAccessesAreNoted asks, under each policy, for idle time and frequency after reads and changes.
+// TestWhatAccessesAreNoted asks, under each policy, for idle time and frequency after reads and
+// changes.
 func TestWhatAccessesAreNoted(t *testing.T) {
 	const (
 		notLFU = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."

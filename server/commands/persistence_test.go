@@ -23,7 +23,8 @@ func (s stuck) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, erro
 	return s.FS.OpenFile(name, flag, perm)
 }
 
-// TestRefusedSavesTakeNoLocks: while a save is running, who asks for another is refused though a shard is locked.
+// TestRefusedSavesTakeNoLocks: while a save is running, who asks for another is refused though a
+// shard is locked.
 func TestRefusedSavesTakeNoLocks(t *testing.T) {
 	fs := stuck{vfs.NewMem(), make(chan struct{})}
 	r := newLogRigOn(t, fs, "no")

@@ -22,18 +22,18 @@ import (
 //
 // # Locks
 //
-// The names of the keys that BY and GET look at are made of the elements, and nobody knows them before
-// the elements have been read. A request with such a pattern locks every shard (engine.Spec.Strays),
-// one without only the shards of its own keys. The other way would be to lock the key, read the
-// elements, and lock once more what they name; but the key may have changed in between, so that the
-// reply would be of no moment at all.
+// The names of the keys that BY and GET look at are made of the elements, and nobody knows them
+// before the elements have been read. A request with such a pattern locks every shard
+// (engine.Spec.Strays), one without only the shards of its own keys. The other way would be to lock
+// the key, read the elements, and lock once more what they name; but the key may have changed in
+// between, so that the reply would be of no moment at all.
 //
 // # Memory
 //
 // The elements are not copied while they are sorted, unless they have to be written out of a set of
-// integers: a vector of 32 bytes each refers to them. That and the values that decide the order is all that
-// a request takes beside its reply. GET can make a reply out of all proportion to the data, a big value
-// for each of a million elements; at maxSortReply it ends.
+// integers: a vector of 32 bytes each refers to them. That and the values that decide the order is
+// all that a request takes beside its reply. GET can make a reply out of all proportion to the
+// data, a big value for each of a million elements; at maxSortReply it ends.
 
 // maxSortReply bounds, in bytes, what the values found by GET may add up to. Redis has no bound.
 const maxSortReply = 512 << 20
@@ -62,7 +62,8 @@ func sortCommands() []engine.Spec {
 	}
 }
 
-// sortOptions are the positions of SORT's options, for those who look at them before they are checked.
+// sortOptions are the positions of SORT's options, for those who look at them before they are
+// checked.
 type sortOptions struct {
 	store    int  // of the destination; 0: none
 	patterns bool // there are keys to look at
@@ -171,7 +172,8 @@ func (s *sorting) window(n int) (from, to int) {
 	return from, from + int(min(s.count, int64(n-from)))
 }
 
-// load reads the elements of the key and sorts them if they are to be. The result is items[from:to].
+// load reads the elements of the key and sorts them if they are to be. The result is
+// items[from:to].
 func (s *sorting) load() (from, to int, err error) {
 	c, k := s.c, s.c.Keys[0]
 	e, ok := c.Peek(k)
@@ -255,8 +257,8 @@ func (s *sorting) loadZset(z *store.Zset, backwards bool) {
 
 func (s *sorting) takeMember(member []byte, _ float64) { s.take(member) }
 
-// loadSet takes the members. Those of a set of integers are copied: they are nowhere as text, and are
-// written into one buffer, one after the other.
+// loadSet takes the members. Those of a set of integers are copied: they are nowhere as text, and
+// are written into one buffer, one after the other.
 func (s *sorting) loadSet(set *store.Set, integers bool) {
 	s.items = make([]sortItem, 0, set.Len())
 	if integers {

@@ -12,8 +12,8 @@ import (
 
 // Replies are compared with Redis' in tests/diff; here is what cannot be seen from there.
 
-// TestSortStraysWithPatternsOnly: what has to be locked beyond the request's own keys goes by the patterns
-// that name keys, and by nothing that looks like one.
+// TestSortStraysWithPatternsOnly: what has to be locked beyond the request's own keys goes by the
+// patterns that name keys, and by nothing that looks like one.
 func TestSortStraysWithPatternsOnly(t *testing.T) {
 	for request, want := range map[string]bool{
 		"SORT l": false, "SORT l ALPHA DESC LIMIT 0 5": false, "SORT l BY nosort GET #": false, "SORT l GET const": false,

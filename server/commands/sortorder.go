@@ -13,8 +13,8 @@ import (
 // sortItem is an element of SORT and what it is sorted by.
 type sortItem struct {
 	element []byte
-	// weight is the number that the element is sorted by, as bits that are in the same order; or, with
-	// BY and ALPHA, 1 + the index of its text in sorting.keys. 0: it has none.
+	// weight is the number that the element is sorted by, as bits that are in the same order; or,
+	// with BY and ALPHA, 1 + the index of its text in sorting.keys. 0: it has none.
 	weight uint64
 }
 
@@ -138,8 +138,8 @@ type sortPattern struct {
 	itself                bool // "#": the element
 }
 
-// newSortPattern takes a pattern apart. As in Redis, which uses C's functions, nothing is looked for
-// behind a NUL.
+// newSortPattern takes a pattern apart. As in Redis, which uses C's functions, nothing is looked
+// for behind a NUL.
 func newSortPattern(text []byte) (p sortPattern) {
 	if string(text) == "#" {
 		return sortPattern{itself: true}

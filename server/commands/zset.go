@@ -7,9 +7,9 @@ import (
 	"github.com/larderkv/larder/store/lex"
 )
 
-// The commands of sorted sets: setting, looking up and removing members. Ranges are in zsetrange.go,
-// removing from the ends in zsetpop.go, the algebra of several in zsetalgebra.go. What a sorted set is
-// stands in store/zset.go.
+// The commands of sorted sets: setting, looking up and removing members. Ranges are in
+// zsetrange.go, removing from the ends in zsetpop.go, the algebra of several in zsetalgebra.go.
+// What a sorted set is stands in store/zset.go.
 
 func zsetCommands() []engine.Spec {
 	const (

@@ -9,8 +9,8 @@ import (
 	"github.com/larderkv/larder/store"
 )
 
-// Removing from the ends of sorted sets: ZPOPMIN, ZPOPMAX, ZMPOP. Those that wait for members are in
-// blocking.go.
+// Removing from the ends of sorted sets: ZPOPMIN, ZPOPMAX, ZMPOP. Those that wait for members are
+// in blocking.go.
 
 func zsetPopCommands() []engine.Spec {
 	const (

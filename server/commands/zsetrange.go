@@ -6,9 +6,9 @@ import (
 	"github.com/larderkv/larder/store/lex"
 )
 
-// Ranges of sorted sets. ZRANGE has options for all that the older commands do by their names, so one
-// parser serves all of them; what is fixed by a name is not read as an option. Every range becomes a
-// range of ranks, which is then written, counted, stored or removed.
+// Ranges of sorted sets. ZRANGE has options for all that the older commands do by their names, so
+// one parser serves all of them; what is fixed by a name is not read as an option. Every range
+// becomes a range of ranks, which is then written, counted, stored or removed.
 
 func zsetRangeCommands() []engine.Spec {
 	const (

@@ -61,8 +61,8 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	return spec, s.refusedByState(spec, state)
 }
 
-// refusedByState returns the error that persistence has for the command while the disk fails or data
-// is being loaded, "" for none. The disk comes first, as in Redis' processCommand.
+// refusedByState returns the error that persistence has for the command while the disk fails or
+// data is being loaded, "" for none. The disk comes first, as in Redis' processCommand.
 func (s *Session) refusedByState(spec *Spec, state uint32) Error {
 	if spec.Flags&HealthCheck != 0 || s.runs(spec, Write) {
 		if state&persistence.SaveFailing != 0 {

@@ -151,7 +151,8 @@ func TestClientsAreEvictedFromTheLargestOn(t *testing.T) {
 	}
 }
 
-// TestSmallClientsAreEvicted: when nobody takes 32 KiB, the largest go first, and of equal ones the oldest.
+// TestSmallClientsAreEvicted: when nobody takes 32 KiB, the largest go first, and of equal ones the
+// oldest.
 func TestSmallClientsAreEvicted(t *testing.T) {
 	r := newRig(t)
 	var cs []*client
@@ -167,7 +168,8 @@ func TestSmallClientsAreEvicted(t *testing.T) {
 	expectEvicted(t, cs, 1, 2, 15)
 }
 
-// TestSmallClientsStayWhileLargeOnesGrow: nobody small pays for what others take in the middle of an eviction.
+// TestSmallClientsStayWhileLargeOnesGrow: nobody small pays for what others take in the middle of
+// an eviction.
 func TestSmallClientsStayWhileLargeOnesGrow(t *testing.T) {
 	const (
 		large = 64
@@ -207,8 +209,8 @@ func TestSmallClientsStayWhileLargeOnesGrow(t *testing.T) {
 	}
 }
 
-// TestBytesOfTheSumCanBeEvicted: who grows is in its list before its bytes are in the sum, and who has been evicted adds
-// nothing to it.
+// TestBytesOfTheSumCanBeEvicted: who grows is in its list before its bytes are in the sum, and who
+// has been evicted adds nothing to it.
 func TestBytesOfTheSumCanBeEvicted(t *testing.T) {
 	const grown = 1 << 20
 	r := newRig(t)
@@ -368,8 +370,8 @@ type sizedConn struct {
 
 func (c *sizedConn) Sizes() netloop.Sizes { return c.sizes }
 
-// TestClientMemoryDoesNotDrift grows, shrinks, exempts and closes clients from several goroutines while others evict
-// them. When all have gone nothing is left of them.
+// TestClientMemoryDoesNotDrift grows, shrinks, exempts and closes clients from several goroutines
+// while others evict them. When all have gone nothing is left of them.
 func TestClientMemoryDoesNotDrift(t *testing.T) {
 	r := newRig(t)
 	r.configure("maxmemory-clients", "3mb")

@@ -73,8 +73,8 @@ func newCtx() *Ctx {
 }
 
 // put takes c back and lets go of everything it refers to. What earlier commands of the batch have
-// left behind the present length of a slice would keep the query buffer of a client that is long gone
-// from being freed.
+// left behind the present length of a slice would keep the query buffer of a client that is long
+// gone from being freed.
 func (p *ctxPool) put(c *Ctx) {
 	c.writer.Reset(nil, false)
 	c.Args, c.wire, c.Session, c.Spec, c.parser = nil, nil, nil, nil, Args{}

@@ -1,5 +1,5 @@
-// Effects: what commands have done to the data, for the journal (persistence/journal), which the log
-// reads.
+// Effects: what commands have done to the data, for the journal (persistence/journal), which the
+// log reads.
 //
 // It holds commands, Redis' way, so that a file of one server can be read by
 // the other. What goes there is not always what the client sent: an effect must

@@ -107,7 +107,8 @@ func pattern(n int) []byte {
 
 const long = 3 << 20
 
-// TestLongValues: they are stored as they came, by commands that take the memory over and by others.
+// TestLongValues: they are stored as they came, by commands that take the memory over and by
+// others.
 func TestLongValues(t *testing.T) {
 	r := newRig(t)
 	c := r.receiver()
@@ -160,8 +161,8 @@ func TestLongValues(t *testing.T) {
 	}
 }
 
-// TestLongValueInMulti: the queue keeps it where it is; EXEC stores it, and whatever else ends the transaction gives it
-// back.
+// TestLongValueInMulti: the queue keeps it where it is; EXEC stores it, and whatever else ends the
+// transaction gives it back.
 func TestLongValueInMulti(t *testing.T) {
 	r := newRig(t)
 	value := string(pattern(long))
@@ -233,8 +234,8 @@ func TestLeavingHalfWay(t *testing.T) {
 	}
 }
 
-// TestArrivingWaitsForRoom: while a long value arrives the keys that it displaces go, piece by piece, and others are
-// served in between. What counts stays below the limit all the time.
+// TestArrivingWaitsForRoom: while a long value arrives the keys that it displaces go, piece by
+// piece, and others are served in between. What counts stays below the limit all the time.
 func TestArrivingWaitsForRoom(t *testing.T) {
 	r := newRig(t)
 	r.oneEach(100 * time.Microsecond)
@@ -271,8 +272,8 @@ func TestArrivingWaitsForRoom(t *testing.T) {
 	}
 }
 
-// TestArrivingWithoutRoom: what can never fit, or not under this policy, is read to its end and refused, and nothing is
-// evicted for it.
+// TestArrivingWithoutRoom: what can never fit, or not under this policy, is read to its end and
+// refused, and nothing is evicted for it.
 func TestArrivingWithoutRoom(t *testing.T) {
 	for _, policy := range []string{"noeviction", "volatile-lru", "allkeys-lru"} {
 		r := newRig(t)

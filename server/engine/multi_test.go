@@ -151,8 +151,8 @@ func TestTransactionsAreIsolated(t *testing.T) {
 	}
 }
 
-// TestStrayingRequestsLockAll: a request that looks at keys which it does not name holds every shard, in a
-// transaction too; another request of the same row does not.
+// TestStrayingRequestsLockAll: a request that looks at keys which it does not name holds every
+// shard, in a transaction too; another request of the same row does not.
 func TestStrayingRequestsLockAll(t *testing.T) {
 	c := newRig(t).connect()
 	c.expect("held k\nheld k other\nmulti\nheld k\nexec\nmulti\nheld k\nheld k other\nexec",

@@ -116,7 +116,8 @@ func TestEvictingMakesRoom(t *testing.T) {
 	}
 }
 
-// TestVolatileWithoutTTL: when no key may go, commands that need memory are refused, others are not.
+// TestVolatileWithoutTTL: when no key may go, commands that need memory are refused, others are
+// not.
 func TestVolatileWithoutTTL(t *testing.T) {
 	r := newRig(t)
 	c := r.connect()
@@ -153,8 +154,8 @@ func TestNoEvictionRefuses(t *testing.T) {
 	}
 }
 
-// TestMultiWithoutMemory: inside MULTI everything that makes the queue longer is refused, as in Redis, and WATCH and MULTI
-// too; what ends it is not.
+// TestMultiWithoutMemory: inside MULTI everything that makes the queue longer is refused, as in
+// Redis, and WATCH and MULTI too; what ends it is not.
 func TestMultiWithoutMemory(t *testing.T) {
 	r := newRig(t)
 	c := r.connect()
@@ -169,7 +170,8 @@ func TestMultiWithoutMemory(t *testing.T) {
 	c.expect("exec", "*1 $-1")
 }
 
-// TestYield: a request that needs much waits in the input until there is room, in turns of one slice, and runs once.
+// TestYield: a request that needs much waits in the input until there is room, in turns of one
+// slice, and runs once.
 func TestYield(t *testing.T) {
 	r := newRig(t)
 	r.oneEach(100 * time.Microsecond)
@@ -234,7 +236,8 @@ func TestYieldInTransactions(t *testing.T) {
 	}
 }
 
-// TestPipelinePaysItsWay: while a lowered limit is being reached, writers go on, and what counts falls all the time.
+// TestPipelinePaysItsWay: while a lowered limit is being reached, writers go on, and what counts
+// falls all the time.
 func TestPipelinePaysItsWay(t *testing.T) {
 	r := newRig(t)
 	r.oneEach(100 * time.Microsecond)
@@ -448,8 +451,8 @@ func TestCountedWithoutLimit(t *testing.T) {
 	}
 }
 
-// TestResidentMemoryCounts: the resident set beyond what is accounted for counts beyond a share of the
-// limit, within bounds.
+// TestResidentMemoryCounts: the resident set beyond what is accounted for counts beyond a share of
+// the limit, within bounds.
 func TestResidentMemoryCounts(t *testing.T) {
 	r := newRig(t)
 	room := &r.kernel.room

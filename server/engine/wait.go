@@ -11,8 +11,8 @@
 // # Ends
 //
 // A wait ends once, in one of several ways: what it was for has happened, its time is up, or CLIENT
-// UNBLOCK. Each may come from any goroutine, at any time, perhaps before the loop has heard that the
-// connection is to block. Whoever comes first sets the state, all others come too late; and
+// UNBLOCK. Each may come from any goroutine, at any time, perhaps before the loop has heard that
+// the connection is to block. Whoever comes first sets the state, all others come too late; and
 // Conn.Resume only says that the session is to look, which the loop does after the turn. So no end
 // is lost. What is left to be done then, the reply first of all, is done by the client's own loop.
 //
@@ -111,8 +111,8 @@ func (c *Ctx) block(why Reason, reply func(c *Ctx) error) *wait {
 	return w
 }
 
-// end ends a wait, if nothing else has. Safe from any goroutine. A wait whose request is being tried
-// again does not end; the try looks at its time limit by itself.
+// end ends a wait, if nothing else has. Safe from any goroutine. A wait whose request is being
+// tried again does not end; the try looks at its time limit by itself.
 func (w *wait) end(how int32) bool {
 	if !w.state.CompareAndSwap(waiting, how) {
 		return false

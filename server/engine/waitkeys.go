@@ -1,13 +1,14 @@
 // A client that waits for keys is a request that waits: with its arguments, copied, and its row. It
 // stands in the queue of each of its keys (store/waiters.go). When it is told that one is ready the
 // request is tried again from the start, by its own loop: admission, locks, handler, effect and
-// statistics are those of any request. It is what takes the element; nobody hands it one. So a client that
-// goes away, or is killed, in whatever moment, has taken nothing that it does not get; the request
-// is either never run again or run and answered.
+// statistics are those of any request. It is what takes the element; nobody hands it one. So a
+// client that goes away, or is killed, in whatever moment, has taken nothing that it does not get;
+// the request is either never run again or run and answered.
 //
-// A try that finds nothing (somebody else came first) keeps the client's place. So does one that meets a
-// value of another type. A client of several keys tries only while one that it was told of has something:
-// else it would take, under another of its keys, what is for those who have waited there for longer.
+// A try that finds nothing (somebody else came first) keeps the client's place. So does one that
+// meets a value of another type. A client of several keys tries only while one that it was told of
+// has something: else it would take, under another of its keys, what is for those who have waited
+// there for longer.
 //
 // # Order
 //
@@ -15,8 +16,8 @@
 // its EXEC, and before the next command of anybody, first all who wait for that key, then those for
 // whom these have made other keys ready (BLMOVE). Here the command collects whom it has to tell
 // (Ctx.ready). When its locks are free, the session hands them to its loop and pauses its pipeline
-// (netloop.Again); the loop resumes those that it owns, and only then goes on. A client that is served
-// tells the next in its queue, who is resumed before the others.
+// (netloop.Again); the loop resumes those that it owns, and only then goes on. A client that is
+// served tells the next in its queue, who is resumed before the others.
 //
 // Clients of other loops are told by a notice, and others may come before them, as they may be
 // before any request. So with io-threads above 1 the order in which clients were served is that in
@@ -34,8 +35,8 @@ import (
 
 // WaitForKeys ends the handler without a reply: the command is to run again when one of some of its
 // keys has a value of a type. If none has for d, the client gets what reply writes; a d of 0 is for
-// ever. A command that runs again and calls WaitForKeys goes on waiting as before. Where nothing may
-// wait reply runs at once.
+// ever. A command that runs again and calls WaitForKeys goes on waiting as before. Where nothing
+// may wait reply runs at once.
 func (c *Ctx) WaitForKeys(keys []store.Key, t store.Type, d time.Duration, reply func(c *Ctx) error) error {
 	if !c.MayWait() {
 		return reply(c)
@@ -58,7 +59,8 @@ func (c *Ctx) WaitForKeys(keys []store.Key, t store.Type, d time.Duration, reply
 // Waited reports whether the command has waited for its keys and runs again.
 func (c *Ctx) Waited() bool { return c.MayWait() && c.Session.wait.Load() != nil }
 
-// Ready is told that a key may have something, by whoever cannot tell it to a Ctx. See store.Waiter.
+// Ready is told that a key may have something, by whoever cannot tell it to a Ctx. See
+// store.Waiter.
 func (w *wait) Ready() {
 	w.ready.Store(true)
 	w.session.conn.Resume()
@@ -67,8 +69,9 @@ func (w *wait) Ready() {
 // madeReady collects whom the running command has to tell. See store.View.
 func (c *Ctx) madeReady(w *store.Waiter) { c.ready = append(c.ready, w.Owner.(*wait)) }
 
-// handOn tells those whom the commands so far have made something ready for. It reports whether some
-// of them are to be resumed before anything else. first puts them before those who already are.
+// handOn tells those whom the commands so far have made something ready for. It reports whether
+// some of them are to be resumed before anything else. first puts them before those who already
+// are.
 func (s *Session) handOn(c *Ctx, first bool) (here bool) {
 	n := len(c.ready)
 	for i := range c.ready {

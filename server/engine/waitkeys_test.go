@@ -34,8 +34,8 @@ func (c *client) wantResumed(want string, next netloop.Action) {
 	}
 }
 
-// TestWaitForKeys: the request runs again when there is something, keeps its place if it comes too late, and others
-// are told when it goes.
+// TestWaitForKeys: the request runs again when there is something, keeps its place if it comes too
+// late, and others are told when it goes.
 func TestWaitForKeys(t *testing.T) {
 	fs := vfs.NewMem()
 	r := newRigOn(t, fs)
@@ -59,7 +59,8 @@ func TestWaitForKeys(t *testing.T) {
 	}
 }
 
-// TestWaitForKeysEnds: nothing is taken by, or lost with, a client whose wait has ended in another way.
+// TestWaitForKeysEnds: nothing is taken by, or lost with, a client whose wait has ended in another
+// way.
 func TestWaitForKeysEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -144,7 +145,8 @@ func TestWaitCountsOnce(t *testing.T) {
 	}
 }
 
-// TestTimeouts: waits end in the order of their limits, each at its own, and those that are removed do not.
+// TestTimeouts: waits end in the order of their limits, each at its own, and those that are removed
+// do not.
 func TestTimeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(randtest.Seed(t), 0))

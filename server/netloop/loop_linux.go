@@ -290,8 +290,8 @@ func (l *loop) runNext(by *conn) {
 	}
 }
 
-// sendTurns sends the output of the turns so far, and does what the sessions want next. What the turns
-// have done is committed first: every byte of a reply goes through here.
+// sendTurns sends the output of the turns so far, and does what the sessions want next. What the
+// turns have done is committed first: every byte of a reply goes through here.
 func (l *loop) sendTurns() {
 	if len(l.turns) == 0 {
 		return

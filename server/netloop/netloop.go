@@ -65,9 +65,9 @@ type Lender interface {
 	// as the connection's memory. nil: the connection goes on with buffers of its own. It is not
 	// asked again before GiveBack.
 	Lend(in []byte) []byte
-	// GiveBack reports that the connection does not touch that memory any more. Until then Data gets
-	// it as its input, and nothing behind the one request at its front. It is called after Data has
-	// taken that request, or before Closed.
+	// GiveBack reports that the connection does not touch that memory any more. Until then Data
+	// gets it as its input, and nothing behind the one request at its front. It is called after
+	// Data has taken that request, or before Closed.
 	GiveBack()
 }
 
@@ -97,9 +97,9 @@ type Conn interface {
 	// Resume ends a Block. A session that is not blocked when it arrives is left alone.
 	Resume()
 	// ResumeAfter has another connection resumed as soon as the running call of this one's session
-	// has returned, before all those that were named earlier if first says so. It reports false, and
-	// does nothing, if another goroutine owns that connection: then Resume is the way. Only for a
-	// session's method, of its own connection.
+	// has returned, before all those that were named earlier if first says so. It reports false,
+	// and does nothing, if another goroutine owns that connection: then Resume is the way. Only for
+	// a session's method, of its own connection.
 	ResumeAfter(other Conn, first bool) bool
 	// Kill closes the connection soon; unsent output is lost. The first Kill's reason is the one
 	// that Closed is told, also if the session ends the connection itself before.

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestResumeAfter: those whom a session names are resumed before its next request, in the order it says, if they are of
-// its loop; the others when their own loop comes to it.
+// TestResumeAfter: those whom a session names are resumed before its next request, in the order it
+// says, if they are of its loop; the others when their own loop comes to it.
 func TestResumeAfter(t *testing.T) {
 	for _, n := range networks[:2] {
 		s := startServer(t, n, Limits{})

@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// ParseBound reads b as Redis reads the end of a range of scores (zslParseRange), which is C's strtod
-// and nothing more: blanks may stand in front, what follows a NUL is not seen, no text at all is 0,
-// and what is too large for a double is infinite. The value is never NaN.
+// ParseBound reads b as Redis reads the end of a range of scores (zslParseRange), which is C's
+// strtod and nothing more: blanks may stand in front, what follows a NUL is not seen, no text at
+// all is 0, and what is too large for a double is infinite. The value is never NaN.
 func ParseBound(b []byte) (float64, bool) {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		b = b[:i]

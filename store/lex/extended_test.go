@@ -111,7 +111,8 @@ func TestExtendedAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzParseExtended feeds arbitrary text to both parsers; what is accepted must print and read back.
+// FuzzParseExtended feeds arbitrary text to both parsers; what is accepted must print and read
+// back.
 func FuzzParseExtended(f *testing.F) {
 	for _, s := range []string{"1", "-0x1.8p-3", "1e4932", "inf", "123456789012345678901234567890.5", "1e-4951", ".", "0x"} {
 		f.Add([]byte(s))

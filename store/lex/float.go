@@ -88,8 +88,9 @@ var powersOfTen = [shortDigits]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8
 // FloatSize is the room for any number that AppendFloat prints.
 const FloatSize = 24
 
-// AppendFloat appends f as C prints it with %.17g, which reads back as f: what Redis up to 7.0 has in
-// files for scores that are no whole numbers. Replies have fewer digits, see protocol.FormatDouble.
+// AppendFloat appends f as C prints it with %.17g, which reads back as f: what Redis up to 7.0 has
+// in files for scores that are no whole numbers. Replies have fewer digits, see
+// protocol.FormatDouble.
 func AppendFloat(dst []byte, f float64) []byte {
 	if math.IsInf(f, 1) {
 		return append(dst, "inf"...) // C has no plus

@@ -24,9 +24,9 @@ func Span(start, end int64, n int) (lo, hi int) {
 	return int(start), int(end) + 1
 }
 
-// Ranks turns the two inclusive positions of LRANGE and ZRANGE into the half-open part [lo, hi) of n
-// elements. Negative positions count from the end; what lies outside is cut off. An empty selection
-// is lo == hi == 0.
+// Ranks turns the two inclusive positions of LRANGE and ZRANGE into the half-open part [lo, hi) of
+// n elements. Negative positions count from the end; what lies outside is cut off. An empty
+// selection is lo == hi == 0.
 func Ranks(start, stop int64, n int) (lo, hi int) {
 	size := int64(n)
 	if start < 0 {

@@ -105,8 +105,8 @@ func (r Run) find(d *needle, off int) (at, skipped int) {
 	return at, (at - off) / r.width
 }
 
-// findWord is find among strings of the needle's length, at least a word. It compares the word
-// that ends with the last byte in which the needle differs from the first string: strings of one list
+// findWord is find among strings of the needle's length, at least a word. It compares the word that
+// ends with the last byte in which the needle differs from the first string: strings of one list
 // tend to begin alike, and to end alike.
 func (r Run) findWord(s []byte, off int) (at int) {
 	head := differ(r.b[off:off+r.width], s)
@@ -135,8 +135,8 @@ func differ(a, b []byte) int {
 	return -1
 }
 
-// nextWord returns the first of the offsets p, p+stride, p+2*stride ... at which b has a word, -1 if
-// it has it at none. Four at a time, half a million take as long as their bytes take to come
+// nextWord returns the first of the offsets p, p+stride, p+2*stride ... at which b has a word, -1
+// if it has it at none. Four at a time, half a million take as long as their bytes take to come
 // from memory; one at a time, twice as long.
 func nextWord(b []byte, p, stride int, word uint64) int {
 	base := unsafe.Pointer(unsafe.SliceData(b))
@@ -158,8 +158,8 @@ func nextWord(b []byte, p, stride int, word uint64) int {
 	return -1
 }
 
-// findBack returns where the last string before off begins that is equal to the needle, and how many
-// stand between; -1 if there is none.
+// findBack returns where the last string before off begins that is equal to the needle, and how
+// many stand between; -1 if there is none.
 func (r Run) findBack(d *needle, off int) (at, skipped int) {
 	if r.width == 0 {
 		return d.findBack(r.b, off)

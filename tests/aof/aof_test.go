@@ -1,5 +1,6 @@
-// Package aof holds the log's library against redis-check-aof and redis-server 7.0.15: the same manifests are refused for the same reasons, the
-// same files are good up to the same byte, and a folder with every form that the library writes is loaded by Redis. What the servers make of each
+// Package aof holds the log's library against redis-check-aof and redis-server 7.0.15: the same
+// manifests are refused for the same reasons, the same files are good up to the same byte, and a
+// folder with every form that the library writes is loaded by Redis. What the servers make of each
 // other's folders is for tests/interop.
 package aof
 
@@ -43,7 +44,8 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// TestManifestsAreRefusedAlike compares the reasons, over manifests that are wrong in every known way and many at random.
+// TestManifestsAreRefusedAlike compares the reasons, over manifests that are wrong in every known
+// way and many at random.
 func TestManifestsAreRefusedAlike(t *testing.T) {
 	const good = "file a.1.base.rdb seq 1 type b\nfile \"a b.aof\" seq 1 type h\nfile a.1.incr.aof seq 1 type i\nfile a.2.incr.aof seq 2 type i\n"
 	texts := []string{
@@ -168,7 +170,8 @@ func TestFilesAreGoodUpToTheSameByte(t *testing.T) {
 	}
 }
 
-// TestRedisLoadsEveryForm: a base of commands, several incremental files, timestamps, transactions, and a name that needs quotes.
+// TestRedisLoadsEveryForm: a base of commands, several incremental files, timestamps, transactions,
+// and a name that needs quotes.
 func TestRedisLoadsEveryForm(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "appendonlydir")

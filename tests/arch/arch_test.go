@@ -1,4 +1,5 @@
-// Package arch holds the import arrows of larder as text, and a test that fails when one runs the wrong way.
+// Package arch holds the import arrows of larder as text, and a test that fails when one runs the
+// wrong way.
 package arch
 
 import (
@@ -13,13 +14,15 @@ import (
 
 const module = "github.com/larderkv/larder/"
 
-// levels: a package imports only packages of lower levels (and the standard library, and the modules of go.mod). A line
-// is a level, its packages, and after a bar what they own. A name ending in /... stands for everything below it.
+// levels: a package imports only packages of lower levels (and the standard library, and the
+// modules of go.mod). A line is a level, its packages, and after a bar what they own. A name ending
+// in /... stands for everything below it.
 //
-// What must not know of what follows from the levels: the data types (store) and the network (server/netloop) cannot
-// import protocol's users, and the rules below keep them from protocol itself. Level 0 is what packages of level 1 share:
-// requests, redis.conf and manifests are quoted alike, parameters name eviction policies, and tests of every level want
-// random numbers that can be repeated.
+// What must not know of what follows from the levels: the data types (store) and the network
+// (server/netloop) cannot import protocol's users, and the rules below keep them from protocol
+// itself. Level 0 is what packages of level 1 share: requests, redis.conf and manifests are quoted
+// alike, parameters name eviction policies, and tests of every level want random numbers that can
+// be repeated.
 const levels = `
 0 words eviction store/invariants tests/randtest | quoted words; policies; what only tests check; random numbers of tests
 1 protocol store/lex store/arena server/config server/stats persistence/vfs persistence/journal | requests and replies; lexical rules; memory; parameters; counters; the file system; effects
@@ -94,7 +97,8 @@ func rows(table string) [][]string {
 	return all
 }
 
-// matches reports whether a package has this name, or lies in the folder of a name that ends in /...
+// matches reports whether a package has this name, or lies in the folder of a name that ends in
+// /...
 func matches(name, pkg string) bool {
 	folder, below := strings.CutSuffix(name, "...")
 	return name == pkg || below && strings.HasPrefix(pkg, folder)
@@ -161,8 +165,8 @@ func anyMatches(names []string, pkg string) bool {
 	return false
 }
 
-// TestTestsLookDownwardsToo: a package's own tests may not pull in what lies above it either, or the arrows would be
-// a matter of file names. Black-box tests live in tests/.
+// TestTestsLookDownwardsToo: a package's own tests may not pull in what lies above it either, or
+// the arrows would be a matter of file names. Black-box tests live in tests/.
 func TestTestsLookDownwardsToo(t *testing.T) {
 	for _, p := range packages(t) {
 		pkg := strings.TrimPrefix(p.ImportPath, module)

@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// TestLocksAreListed: the page of all locks (server/locks.go) names every mutex, and none that is not there.
+// TestLocksAreListed: the page of all locks (server/locks.go) names every mutex, and none that is
+// not there.
 func TestLocksAreListed(t *testing.T) {
 	const root = "../.."
 	page, err := os.ReadFile(filepath.Join(root, "server/locks.go"))

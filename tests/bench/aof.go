@@ -18,7 +18,8 @@ import (
 	"github.com/tidwall/redcon"
 )
 
-// The append-only log: what it costs to write and how fast it is replayed. No log is rewritten meanwhile.
+// The append-only log: what it costs to write and how fast it is replayed. No log is rewritten
+// meanwhile.
 
 const (
 	logName       = "appendonly.aof"
@@ -32,8 +33,9 @@ func logFlags(fsync string) []string {
 	return []string{"--appendonly", "yes", "--appendfsync", fsync, "--auto-aof-rewrite-percentage", "0"}
 }
 
-// logCostFigure compares the processor time of n SETs with appendfsync everysec and of n without a log, on two servers of the same side,
-// in the order without, with, with, without: the ratio, and microseconds per SET with the log.
+// logCostFigure compares the processor time of n SETs with appendfsync everysec and of n without a
+// log, on two servers of the same side, in the order without, with, with, without: the ratio, and
+// microseconds per SET with the log.
 func (b *bench) logCostFigure(name string, n int) figure {
 	l := commandLoad{pipeline: 16, standard: "SET", ops: n}
 	return figure{
@@ -91,8 +93,8 @@ func (s *server) checkLog(commands int) error {
 	return nil
 }
 
-// logRateFigure sends n SETs over 50 connections with appendfsync always, without pipelining: SETs per second, processor microseconds per
-// SET.
+// logRateFigure sends n SETs over 50 connections with appendfsync always, without pipelining: SETs
+// per second, processor microseconds per SET.
 func (b *bench) logRateFigure(name string, n int) figure {
 	return figure{
 		name: name, flags: logFlags("always"),
@@ -150,8 +152,8 @@ type logFolder struct {
 	keys int64 // that a server has after replaying it
 }
 
-// replayFigure starts servers on copies of a folder whose base file is empty and whose incremental file has n commands: seconds until the
-// first PONG, processor seconds.
+// replayFigure starts servers on copies of a folder whose base file is empty and whose incremental
+// file has n commands: seconds until the first PONG, processor seconds.
 func (b *bench) replayFigure(name string, n int) figure {
 	return figure{
 		name: name, most: 3, memory: spaceNeeded,
@@ -175,8 +177,8 @@ func (b *bench) replayFigure(name string, n int) figure {
 	}
 }
 
-// makeLog lets redis-server create the folder with its manifest and an empty base file, and writes the commands behind what it has
-// written itself.
+// makeLog lets redis-server create the folder with its manifest and an empty base file, and writes
+// the commands behind what it has written itself.
 func (b *bench) makeLog(n int) (_ *logFolder, err error) {
 	dir, err := os.MkdirTemp(b.dir, "log-")
 	if err != nil {
@@ -199,8 +201,8 @@ func (b *bench) makeLog(n int) (_ *logFolder, err error) {
 	return &logFolder{dir: dir, keys: keys}, err
 }
 
-// writeCommands writes n commands as a log has them, and counts the keys that they leave. Of ten, six are SET of 64 bytes, and one each
-// INCR, HSET, SADD and DEL of a string, all of random keys.
+// writeCommands writes n commands as a log has them, and counts the keys that they leave. Of ten,
+// six are SET of 64 bytes, and one each INCR, HSET, SADD and DEL of a string, all of random keys.
 func writeCommands(out io.Writer, n int) (keys int64, err error) {
 	rnd := rand.New(rand.NewPCG(logSeed, logSeed))
 	w := bufio.NewWriterSize(out, 1<<20)

@@ -11,10 +11,12 @@ import (
 	"github.com/tidwall/redcon"
 )
 
-// BGSAVE beside writes to big values: a sorted set and a list of millions of elements, which do not compress.
+// BGSAVE beside writes to big values: a sorted set and a list of millions of elements, which do not
+// compress.
 //
-// RPUSH lets the list grow, which is data and not what the save takes. How much it grows by per RPUSH is measured under the same load
-// shortly before the save, and so much is taken off for each RPUSH since.
+// RPUSH lets the list grow, which is data and not what the save takes. How much it grows by per
+// RPUSH is measured under the same load shortly before the save, and so much is taken off for each
+// RPUSH since.
 
 const (
 	savedElement = 100     // bytes of an element of the list
@@ -78,8 +80,8 @@ func (b *bench) busySaveFigures() []figure {
 	return []figure{grow, late}
 }
 
-// busyGrowthFigure saves under full load: what memory grew by in per cent of what the server said it held before, seconds of the save, ZADDs
-// and RPUSHs per second meanwhile.
+// busyGrowthFigure saves under full load: what memory grew by in per cent of what the server said
+// it held before, seconds of the save, ZADDs and RPUSHs per second meanwhile.
 func (b *bench) busyGrowthFigure(name string, n int, before time.Duration) figure {
 	return figure{
 		name: name, fresh: true, most: 2, memory: 4 << 30,
@@ -136,8 +138,9 @@ func (s *server) busyGrowth(load *pipedLoad, before time.Duration) ([]float64, e
 	return append([]float64{growthPercent(base, peak, data), took.Seconds()}, rates...), nil
 }
 
-// busyLatencyFigure asks for strings beside writes to the big values, without and during BGSAVE: p99.9 of either and their difference, the
-// longest GET during it in microseconds, seconds of the save.
+// busyLatencyFigure asks for strings beside writes to the big values, without and during BGSAVE:
+// p99.9 of either and their difference, the longest GET during it in microseconds, seconds of the
+// save.
 func (b *bench) busyLatencyFigure(name string, n int, length time.Duration) figure {
 	return figure{
 		name: name, most: 3, memory: 4 << 30, cores: 2,

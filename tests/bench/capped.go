@@ -15,7 +15,8 @@ import (
 	"github.com/tidwall/redcon"
 )
 
-// A server at its cap that is written to: what evicting costs, who notices it, and how far its memory is from the cap.
+// A server at its cap that is written to: what evicting costs, who notices it, and how far its
+// memory is from the cap.
 
 const (
 	manyKeys  = 1_000_000_000_000 // random numbers below it are new keys, all but never the same one twice
@@ -40,9 +41,10 @@ func (s *server) fillToCap(n int, next request) error {
 	return c.mustEvict(before)
 }
 
-// evictCostFigure compares the processor time of n SETs of new keys under a cap that full keys have reached, and of n without a cap, on
-// two servers of the same side in the order without, with, with, without: the ratio, and microseconds per SET with and without. Without
-// a cap the server grows from nothing to n keys.
+// evictCostFigure compares the processor time of n SETs of new keys under a cap that full keys have
+// reached, and of n without a cap, on two servers of the same side in the order without, with,
+// with, without: the ratio, and microseconds per SET with and without. Without a cap the server
+// grows from nothing to n keys.
 func (b *bench) evictCostFigure(name string, p policyPair, limit int64, full, n int) figure {
 	l := commandLoad{pipeline: 16, standard: "SET", ops: n / 2, keys: benchMany}
 	return figure{
@@ -101,7 +103,8 @@ func (s *server) cpuOf(do func() error) (time.Duration, error) {
 	return after - before, err
 }
 
-// evictLatencyFigure sends SETs of new keys at a fixed rate to servers at their cap: median, p99.9 and longest latency in microseconds.
+// evictLatencyFigure sends SETs of new keys at a fixed rate to servers at their cap: median, p99.9
+// and longest latency in microseconds.
 func (b *bench) evictLatencyFigure(name string, p policyPair, limit int64, full, rate int, length time.Duration) figure {
 	var used [2]int // keys, by side
 	return figure{
@@ -152,8 +155,9 @@ func anySize(i int) int {
 	return int(smallest * math.Pow(widest/smallest, uniform(i)))
 }
 
-// overshootFigure sends SETs of new keys over loadConns connections for the time of length after the cap was reached, and asks again and
-// again what memory is in use: the most that was above the cap, in MB of 2^20 bytes, the same of RSS, and how often it was looked at.
+// overshootFigure sends SETs of new keys over loadConns connections for the time of length after
+// the cap was reached, and asks again and again what memory is in use: the most that was above the
+// cap, in MB of 2^20 bytes, the same of RSS, and how often it was looked at.
 func (b *bench) overshootFigure(name string, limit int64, next request, length time.Duration) figure {
 	return figure{
 		name: name, fresh: true, most: 2, flags: capFlags(limit), memory: 6 * limit,
@@ -182,7 +186,8 @@ func (s *server) overshoot(c *client, load *pipedLoad, limit int64, length time.
 	return []float64{above(most, limit), above(peak, limit), float64(looks)}, errors.Join(err, watched)
 }
 
-// watchUsed asks until the time of length after the first eviction, and returns the highest used_memory.
+// watchUsed asks until the time of length after the first eviction, and returns the highest
+// used_memory.
 func (c *client) watchUsed(load *pipedLoad, limit int64, length time.Duration) (most int64, looks int, err error) {
 	var full time.Time // since when; zero: not yet
 	for full.IsZero() || time.Since(full) < length {
@@ -213,9 +218,10 @@ func (c *client) watchUsed(load *pipedLoad, limit int64, length time.Duration) (
 // above is what exceeds a limit, in MB of 2^20 bytes.
 func above(v, limit int64) float64 { return float64(max(v-limit, 0)) / megabyte }
 
-// churnFigure writes new keys with values of one size after the other to a server at its cap, as fast as it takes them: the highest RSS / cap, the same
-// at the end, MB of 2^20 bytes of keys and values written, SETs per second. Of each size so many keys are written that they would
-// fill the cap turnover times.
+// churnFigure writes new keys with values of one size after the other to a server at its cap, as
+// fast as it takes them: the highest RSS / cap, the same at the end, MB of 2^20 bytes of keys and
+// values written, SETs per second. Of each size so many keys are written that they would fill the
+// cap turnover times.
 func (b *bench) churnFigure(name string, limit int64, sizes []int, turnover float64) figure {
 	return figure{
 		name: name, fresh: true, most: 1, flags: capFlags(limit), memory: 6 * limit,
@@ -241,7 +247,8 @@ func (b *bench) churnFigure(name string, limit int64, sizes []int, turnover floa
 	}
 }
 
-// entryCost is about what a server needs for a small key beside its value, in bytes; it decides how long a phase of churn is.
+// entryCost is about what a server needs for a small key beside its value, in bytes; it decides how
+// long a phase of churn is.
 const entryCost = 80
 
 // churn writes the sizes in turn and returns the bytes of keys and values, and the number of SETs.
@@ -266,8 +273,9 @@ func (s *server) churn(limit int64, sizes []int, turnover float64) (written, set
 	return written, load.total(), load.stop()
 }
 
-// bigValueFigure pushes a value of size bytes into a cache that is full of keys of 16 bytes with values of 84: the longest PING or GET of
-// another client in milliseconds, milliseconds until the reply to the push, and 1 if it was stored, 0 if it was refused.
+// bigValueFigure pushes a value of size bytes into a cache that is full of keys of 16 bytes with
+// values of 84: the longest PING or GET of another client in milliseconds, milliseconds until the
+// reply to the push, and 1 if it was stored, 0 if it was refused.
 func (b *bench) bigValueFigure(name string, limit int64, full, size int) figure {
 	const small = 100 - keySize
 	var used [2]int // keys, by side
@@ -317,7 +325,8 @@ func (s *server) pushBig(size int) ([]float64, error) {
 	}
 	time.Sleep(quietBefore)
 	began := time.Now()
-	// A server may refuse before it has read everything: the reply is what counts, unless there is none.
+	// A server may refuse before it has read everything: the reply is what counts, unless there is
+	// none.
 	_, pushed := conn.Write(push)
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	took := time.Since(began)
@@ -327,7 +336,8 @@ func (s *server) pushBig(size int) ([]float64, error) {
 	return []float64{worst, float64(took) / float64(time.Millisecond), stored}, errors.Join(verdict, err)
 }
 
-// storedOrRefused reads the reply to SET: 1 for OK, 0 for an error that says that there is no room. failed is what went wrong on the way.
+// storedOrRefused reads the reply to SET: 1 for OK, 0 for an error that says that there is no room.
+// failed is what went wrong on the way.
 func storedOrRefused(line string, failed error) (float64, error) {
 	switch {
 	case line == "+OK\r\n":

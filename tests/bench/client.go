@@ -18,7 +18,8 @@ import (
 // replyWithin bounds a single command; Redis takes most of a second to free a million members.
 const replyWithin = 30 * time.Second
 
-// client asks single questions. It knows the replies that have one line or one bulk, which is all that is asked here.
+// client asks single questions. It knows the replies that have one line or one bulk, which is all
+// that is asked here.
 type client struct {
 	conn net.Conn
 	r    *bufio.Reader

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// commandLoad is one command over 50 connections, sent by redis-benchmark unless it has a request of its own.
+// commandLoad is one command over 50 connections, sent by redis-benchmark unless it has a request
+// of its own.
 type commandLoad struct {
 	name, what string
 	pipeline   int
@@ -27,7 +28,8 @@ type commandLoad struct {
 // cpuConns is the number of connections that send a command.
 const cpuConns = 50
 
-// commandFigure measures processor time per operation. Both servers run through all pairs; a tenth of a trial is sent to warm up.
+// commandFigure measures processor time per operation. Both servers run through all pairs; a tenth
+// of a trial is sent to warm up.
 func (b *bench) commandFigure(l commandLoad) figure {
 	return figure{
 		name:     l.name,
@@ -73,7 +75,8 @@ func (b *bench) costOf(s *server, l commandLoad) (float64, error) {
 	return float64(after-before) / float64(time.Microsecond) / float64(l.ops), err
 }
 
-// sendCommands runs redis-benchmark, which ends with an error when a reply is one, or the load's own requests.
+// sendCommands runs redis-benchmark, which ends with an error when a reply is one, or the load's
+// own requests.
 func (b *bench) sendCommands(s *server, l commandLoad, ops int) error {
 	if l.own != nil {
 		load, err := startPipedUpTo(s, int64(ops/cpuConns), *l.own)

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// A figure is one experiment: how to prepare a server, what one trial does, and which measures come out of it.
+// A figure is one experiment: how to prepare a server, what one trial does, and which measures come
+// out of it.
 type figure struct {
 	name      string   // what -run matches
 	flags     []string // for both servers, beside those that every figure gives
@@ -34,8 +35,8 @@ type measure struct {
 	worst bool  // the largest value of all trials counts, and not the median
 }
 
-// A bar is a limit on larder/Redis (times > 0 from above, least > 0 from below) or on larder's own value (atMost > 0, in the measure's
-// unit).
+// A bar is a limit on larder/Redis (times > 0 from above, least > 0 from below) or on larder's own
+// value (atMost > 0, in the measure's unit).
 type bar struct {
 	times  float64
 	least  float64
@@ -46,7 +47,8 @@ type bar struct {
 func ratio(limit float64) bar { return bar{times: limit} }
 func atMost(v float64) bar    { return bar{atMost: v} }
 
-// belowRedis, notAboveRedis, notBelowRedis and aboveRedis compare with Redis' own value of the same run.
+// belowRedis, notAboveRedis, notBelowRedis and aboveRedis compare with Redis' own value of the same
+// run.
 var (
 	belowRedis    = bar{times: 1, strict: true}
 	notAboveRedis = bar{times: 1}
@@ -54,7 +56,8 @@ var (
 	aboveRedis    = bar{least: 1, strict: true}
 )
 
-// benchKeys is the number of keys, hashes and sets that the commands of the processor-time figures pick from at random.
+// benchKeys is the number of keys, hashes and sets that the commands of the processor-time figures
+// pick from at random.
 const benchKeys = 100_000
 
 // figures is the table of everything that is measured. Sizes are given as full and quick.
@@ -78,13 +81,15 @@ func (b *bench) figures() []figure {
 	return append(all, b.bigPushFigure())
 }
 
-// baselineFigures are those that are compared with an older larder unless -run says otherwise, baselineSlack what they may have lost.
+// baselineFigures are those that are compared with an older larder unless -run says otherwise,
+// baselineSlack what they may have lost.
 const (
 	baselineFigures = "^cpu-(GET|SET)-"
 	baselineSlack   = 1.03
 )
 
-// beside sets the bars for what the figure is measured beside: those against Redis say nothing about an older larder.
+// beside sets the bars for what the figure is measured beside: those against Redis say nothing
+// about an older larder.
 func (b *bench) beside(f figure) figure {
 	if b.baseline == "" {
 		return f
@@ -123,7 +128,8 @@ func (b *bench) stringFigures() []figure {
 	return out
 }
 
-// typeFigures are the commands of the other types, and the string commands with more work in them, at P=16.
+// typeFigures are the commands of the other types, and the string commands with more work in them,
+// at P=16.
 func (b *bench) typeFigures() []figure {
 	const key, rnd = "key:__rand_int__", "__rand_int__"
 	ops := b.size(1_000_000, 100_000)
@@ -133,7 +139,8 @@ func (b *bench) typeFigures() []figure {
 		{name: "HGET", what: "HGET, hash of 10 fields", ops: ops, args: []string{"HGET", "hash:" + rnd, "field:4"}, fill: fillHashes},
 		{name: "HGETALL", what: "HGETALL, hash of 10 fields", ops: few, args: []string{"HGETALL", "hash:" + rnd}, fill: fillHashes},
 		{name: "HSET-big", what: "HSET, one hash of 100,000 fields", ops: ops, args: []string{"HSET", "hash", "field:" + rnd, "v" + rnd}},
-		// The keys of the next one come from ten times the range, so that sets stay small although every trial adds to them.
+		// The keys of the next one come from ten times the range, so that sets stay small although
+		// every trial adds to them.
 		{name: "SADD", what: "SADD, 1M small sets", ops: ops, keys: 10 * benchKeys, args: []string{"SADD", "set:" + rnd, "member:" + rnd}},
 		{name: "SADD-big", what: "SADD, one set of 100,000 members", ops: ops, args: []string{"SADD", "set", "member:" + rnd}},
 		{name: "SISMEMBER", what: "SISMEMBER, set of 10 members", ops: ops, args: []string{"SISMEMBER", "set:" + rnd, "member:4"}, fill: fillSets},
@@ -210,7 +217,8 @@ func (b *bench) expiryFigure() figure {
 	return f
 }
 
-// removalFigures get rid of one big value in each of the ways there are. The first one does nothing: it shows what the machine adds.
+// removalFigures get rid of one big value in each of the ways there are. The first one does
+// nothing: it shows what the machine adds.
 func (b *bench) removalFigures() []figure {
 	members := b.size(1_000_000, 100_000)
 	quiet := b.quietFigure("stall-nothing", b.duration(2*time.Second, 500*time.Millisecond))
@@ -226,7 +234,8 @@ func (b *bench) removalFigures() []figure {
 	return out
 }
 
-// snapshotFigures look at BGSAVE: what it costs, who notices, and how fast a server starts from its file.
+// snapshotFigures look at BGSAVE: what it costs, who notices, and how fast a server starts from its
+// file.
 func (b *bench) snapshotFigures() []figure {
 	grow := b.saveGrowthFigure("bgsave-rss", b.size(3_000_000, 30_000), b.duration(3*time.Second, 200*time.Millisecond))
 	grow.measures = []measure{
@@ -278,7 +287,8 @@ func (b *bench) logFigures() []figure {
 	return []figure{cost, always, replay}
 }
 
-// hitFigures use both servers as caches with a cap. Policies by frequency need longer until their hits stay the same.
+// hitFigures use both servers as caches with a cap. Policies by frequency need longer until their
+// hits stay the same.
 func (b *bench) hitFigures() []figure {
 	var out []figure
 	for _, row := range []struct {

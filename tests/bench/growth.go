@@ -15,10 +15,12 @@ import (
 
 // Memory that a BGSAVE takes while every key is being overwritten.
 //
-// What counts is the memory that the system is short of: pages that parent and child share after a fork are there once. So it is the
-// server's RSS and of its children what is theirs alone, Private_* of smaps_rollup: that is where the parent's old pages are after it
-// has written to them. The load goes on for a while before the save, and the highest value of a second of it is what the save's own
-// peak is compared with. So neither what the load needs counts, nor what an allocator loses by overwriting.
+// What counts is the memory that the system is short of: pages that parent and child share after a
+// fork are there once. So it is the server's RSS and of its children what is theirs alone,
+// Private_* of smaps_rollup: that is where the parent's old pages are after it has written to them.
+// The load goes on for a while before the save, and the highest value of a second of it is what the
+// save's own peak is compared with. So neither what the load needs counts, nor what an allocator
+// loses by overwriting.
 
 const (
 	rssEvery    = 5 * time.Millisecond
@@ -26,8 +28,8 @@ const (
 	settleShare = 3                      // 1/3 as many SETs as there are keys before anything is measured
 )
 
-// saveGrowthFigure saves n keys of 1 KB under full SET load: what memory grew by in per cent of what the server said it held before,
-// seconds of the save, SETs per second meanwhile.
+// saveGrowthFigure saves n keys of 1 KB under full SET load: what memory grew by in per cent of
+// what the server said it held before, seconds of the save, SETs per second meanwhile.
 func (b *bench) saveGrowthFigure(name string, n int, before time.Duration) figure {
 	return figure{
 		name: name, fresh: true, most: 2, memory: 3 * int64(n) * kilobyte,
@@ -88,7 +90,8 @@ type memoryWatch struct {
 
 func (s *server) watchMemory() *memoryWatch { return s.watchMemoryBeyond(nil) }
 
-// watchMemoryBeyond does not count by how much the data itself has grown, as grown says at each look.
+// watchMemoryBeyond does not count by how much the data itself has grown, as grown says at each
+// look.
 func (s *server) watchMemoryBeyond(grown func() int64) *memoryWatch {
 	w := &memoryWatch{quit: make(chan struct{}), done: make(chan error, 1), grown: grown}
 	go func() {

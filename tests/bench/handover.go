@@ -14,11 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The way of an element from one client to another that waits for it: from the write of LPUSH on one connection until BLPOP's reply is
-// read on the other.
+// The way of an element from one client to another that waits for it: from the write of LPUSH on
+// one connection until BLPOP's reply is read on the other.
 //
-// The one that waits sends PING and BLPOP in one write. When PONG is there the server has seen both, so the push never comes first. As for
-// the latencies at a fixed rate, one thread does it all and never sleeps: waking a thread takes as long as what is measured.
+// The one that waits sends PING and BLPOP in one write. When PONG is there the server has seen
+// both, so the push never comes first. As for the latencies at a fixed rate, one thread does it all
+// and never sleeps: waking a thread takes as long as what is measured.
 
 const handoverKey = "queue"
 

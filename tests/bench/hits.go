@@ -18,14 +18,17 @@ import (
 	"github.com/larderkv/larder/eviction"
 )
 
-// The hit ratio of a cache with a cap, seen by a client that uses it as a cache: GET, and on a miss SET.
+// The hit ratio of a cache with a cap, seen by a client that uses it as a cache: GET, and on a miss
+// SET.
 //
-// Both servers get the same maxmemory, a tenth of the bytes of all keys and values that the client may ask for. What a server needs
-// besides (its own memory, tables, headers of entries, fragments) comes out of the same cap, so keys that take less of it are in the
-// ratio as much as the choice of victims is. Both are asked for the same keys in the same order.
+// Both servers get the same maxmemory, a tenth of the bytes of all keys and values that the client
+// may ask for. What a server needs besides (its own memory, tables, headers of entries, fragments)
+// comes out of the same cap, so keys that take less of it are in the ratio as much as the choice of
+// victims is. Both are asked for the same keys in the same order.
 //
-// Both are asked at the same rate. LRU clocks of both count seconds, and a cache of this size is replaced within one or two: at full
-// speed the faster server would see more of a cache's life within a second, and choose more blindly for it.
+// Both are asked at the same rate. LRU clocks of both count seconds, and a cache of this size is
+// replaced within one or two: at full speed the faster server would see more of a cache's life
+// within a second, and choose more blindly for it.
 
 const (
 	zipfExponent = 0.9
@@ -52,8 +55,9 @@ func (p sized) bytes() (sum int64) {
 
 func alwaysBytes(size int) func(int) int { return func(int) int { return size } }
 
-// mixedSize draws from a log-normal distribution, cut off at both ends: values of caches have a median of 224 bytes and a long tail (Yang,
-// Yue, Rashmi: "A large-scale analysis of hundreds of in-memory key-value cache clusters at Twitter", 2021).
+// mixedSize draws from a log-normal distribution, cut off at both ends: values of caches have a
+// median of 224 bytes and a long tail (Yang, Yue, Rashmi: "A large-scale analysis of hundreds of
+// in-memory key-value cache clusters at Twitter", 2021).
 func mixedSize(i int) int {
 	const middle, sigma, least, most = 224, 1.2, 16, 4 * kilobyte
 	normal := math.Sqrt2 * math.Erfinv(2*uniform(i)-1)
@@ -68,9 +72,10 @@ func uniform(i int) float64 {
 	return (float64((x^x>>31)>>11) + 0.5) / (1 << 53)
 }
 
-// zipf draws ranks 0..n-1, rank k with a probability proportional to 1/(k+1)^s, for s > 0 other than 1. It inverts the integral of the
-// density and rejects the little that is too much (Hörmann, Derflinger: "Rejection-inversion to generate variates from monotone discrete
-// distributions", 1996); rand.Zipf knows only s > 1.
+// zipf draws ranks 0..n-1, rank k with a probability proportional to 1/(k+1)^s, for s > 0 other
+// than 1. It inverts the integral of the density and rejects the little that is too much (Hörmann,
+// Derflinger: "Rejection-inversion to generate variates from monotone discrete distributions",
+// 1996); rand.Zipf knows only s > 1.
 type zipf struct {
 	rnd             *rand.Rand
 	n, s            float64
@@ -111,7 +116,8 @@ func (p policyPair) apply(s *server) error {
 // bothPolicies gives both servers the same one.
 func bothPolicies(name string) policyPair { return policyPair{name, name} }
 
-// adaptivePolicies is larder's own policy beside the one of Redis' that is best at popularity which does not change.
+// adaptivePolicies is larder's own policy beside the one of Redis' that is best at popularity which
+// does not change.
 func adaptivePolicies() policyPair {
 	names := eviction.Names()
 	return policyPair{names[len(names)-1], "allkeys-lfu"}
@@ -133,7 +139,8 @@ func capFlags(limit int64) []string {
 	return []string{"--maxmemory", strconv.FormatInt(limit, 10)}
 }
 
-// hitFigure asks for warm keys, then for measured ones: hits in per cent of the latter, keys that are there at the end, GETs per second.
+// hitFigure asks for warm keys, then for measured ones: hits in per cent of the latter, keys that
+// are there at the end, GETs per second.
 func (b *bench) hitFigure(name string, keys sized, limit int64, p policyPair, warm, measured int) figure {
 	return figure{
 		name: name, fresh: true, most: 1, memory: 4 * limit, flags: capFlags(limit),
@@ -225,7 +232,8 @@ func (all cacheUsers) close() {
 	}
 }
 
-// run asks for n keys in all, n rounded down to whole batches of all connections, and returns how many were there.
+// run asks for n keys in all, n rounded down to whole batches of all connections, and returns how
+// many were there.
 func (all cacheUsers) run(n int) (hits int, err error) {
 	type outcome struct {
 		hits int

@@ -32,7 +32,8 @@ func TestZipf(t *testing.T) {
 		for k := range tc.n {
 			sum += math.Pow(float64(k+1), -tc.s)
 		}
-		// Ranks of groups twice as wide as the last: in each, the share must be the exact one within five standard deviations.
+		// Ranks of groups twice as wide as the last: in each, the share must be the exact one
+		// within five standard deviations.
 		for from := 0; from < tc.n; from = 2*from + 1 {
 			var want, got float64
 			for k := from; k < min(2*from+1, tc.n); k++ {
@@ -145,7 +146,8 @@ func (m *mapServer) Write(b []byte) (int, error) {
 func (m *mapServer) Read(b []byte) (int, error) { return m.replies.Read(b) }
 func (m *mapServer) Close() error               { return nil }
 
-// TestCacheUser: what is missing is stored with the next batch, and only that misses which was not stored before.
+// TestCacheUser: what is missing is stored with the next batch, and only that misses which was not
+// stored before.
 func TestCacheUser(t *testing.T) {
 	m := &mapServer{data: map[string][]byte{}}
 	keys := sized{100, mixedSize}

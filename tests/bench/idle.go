@@ -7,9 +7,9 @@ import (
 	"net"
 )
 
-// connectionsFigure opens n connections, sends PING over each, and gives what the server's resident memory grew by, per connection. The
-// kernel's own buffers are in neither server's RSS. Redis keeps a query buffer for two seconds after its last use; waiting for RSS to
-// settle waits for that too.
+// connectionsFigure opens n connections, sends PING over each, and gives what the server's resident
+// memory grew by, per connection. The kernel's own buffers are in neither server's RSS. Redis keeps
+// a query buffer for two seconds after its last use; waiting for RSS to settle waits for that too.
 func (b *bench) connectionsFigure(name string, n int) figure {
 	return figure{
 		name: name, fresh: true, files: uint64(n + n/2 + 1000),
@@ -44,7 +44,8 @@ func (b *bench) connectionsFigure(name string, n int) figure {
 	}
 }
 
-// dropNow closes by reset, so that thousands of connections do not linger in TIME_WAIT and run the next trial out of ports.
+// dropNow closes by reset, so that thousands of connections do not linger in TIME_WAIT and run the
+// next trial out of ports.
 func dropNow(c *client) {
 	if tcp, ok := c.conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // at worst it lingers

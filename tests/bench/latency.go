@@ -16,14 +16,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Latency at a fixed rate. A generator that waits for a reply before it sends the next request asks least when the server is slowest
-// and so hides just what is looked for. Here request k is due at k/rate whatever happened to the ones before it, and its latency is counted
-// from that moment, so a stall of the server (or of the generator, which is the same for both servers) shows in all requests it held up.
+// Latency at a fixed rate. A generator that waits for a reply before it sends the next request asks
+// least when the server is slowest and so hides just what is looked for. Here request k is due at
+// k/rate whatever happened to the ones before it, and its latency is counted from that moment, so a
+// stall of the server (or of the generator, which is the same for both servers) shows in all
+// requests it held up.
 //
-// The generator is one thread that never sleeps: it looks at the clock, sends what is due, and polls the connections. Timers of the
-// runtime and the scheduler would add more to the tail than the servers do. It takes one core; the server has another one.
-// Its system calls, which never wait, go past the runtime, whose monitor thread would look after it every 20 us, for 3 % of
-// the server's core.
+// The generator is one thread that never sleeps: it looks at the clock, sends what is due, and
+// polls the connections. Timers of the runtime and the scheduler would add more to the tail than
+// the servers do. It takes one core; the server has another one. Its system calls, which never
+// wait, go past the runtime, whose monitor thread would look after it every 20 us, for 3 % of the
+// server's core.
 
 type openLoop struct {
 	keys       int
@@ -50,8 +53,8 @@ const (
 	openSeed    = 20_000           // of the random keys: the same ones for both servers
 )
 
-// openLoopFigure drives both loaded servers in turn for the time of length: median, p99.9 and longest GET in microseconds, longest stop of larder's collector
-// since its start in milliseconds.
+// openLoopFigure drives both loaded servers in turn for the time of length: median, p99.9 and
+// longest GET in microseconds, longest stop of larder's collector since its start in milliseconds.
 func (b *bench) openLoopFigure(name string, l openLoop, length time.Duration) figure {
 	return figure{
 		name: name, memory: l.memory(), cores: 2, larderEnv: []string{"GODEBUG=gctrace=1"},
@@ -76,7 +79,8 @@ func (l openLoop) memory() int64 { return int64(l.keys) * 500 }
 // micros converts from the histogram's unit.
 func micros(v int64) float64 { return float64(v) * float64(latencyUnit) / float64(time.Microsecond) }
 
-// run offers the load until over says so of the time since its start, and returns the latencies of the kinds to record.
+// run offers the load until over says so of the time since its start, and returns the latencies of
+// the kinds to record.
 func (l openLoop) run(s *server, over func(now time.Duration) bool) (*hdrhistogram.Histogram, error) {
 	rnd := rand.New(rand.NewPCG(openSeed, openSeed))
 	return offer(s, over,
@@ -93,15 +97,16 @@ func flowOfGets(keys int, rnd *rand.Rand) flow {
 	}}
 }
 
-// openFlow is a flow with its rate per second and the number of its connections; without a rate there is none. The latencies of those
-// to record are taken together.
+// openFlow is a flow with its rate per second and the number of its connections; without a rate
+// there is none. The latencies of those to record are taken together.
 type openFlow struct {
 	rate, conns int
 	record      bool
 	flow        flow
 }
 
-// offer keeps the flows going until over says so of the time since their start, and returns the latencies to record.
+// offer keeps the flows going until over says so of the time since their start, and returns the
+// latencies to record.
 func offer(s *server, over func(now time.Duration) bool, rows ...openFlow) (*hdrhistogram.Histogram, error) {
 	addr, err := netip.ParseAddrPort(s.addr)
 	if err != nil {
@@ -134,7 +139,8 @@ func offer(s *server, over func(now time.Duration) bool, rows ...openFlow) (*hdr
 	return hist, g.run(flows, over)
 }
 
-// flow is a stream of requests of one kind, due one period apart, dealt out to its connections in turn. All its replies have one size.
+// flow is a stream of requests of one kind, due one period apart, dealt out to its connections in
+// turn. All its replies have one size.
 type flow struct {
 	period  time.Duration
 	next    time.Duration // when the next request is due, from the start
@@ -284,7 +290,8 @@ func (g *generator) receive(start time.Time) error {
 	return nil
 }
 
-// took accounts for bytes of replies that were read at the time now. A reply of another kind than expected is an error.
+// took accounts for bytes of replies that were read at the time now. A reply of another kind than
+// expected is an error.
 func (c *openConn) took(b []byte, now time.Duration) error {
 	for len(b) > 0 {
 		if c.partial == 0 && b[0] != c.flow.mark {

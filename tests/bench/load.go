@@ -18,8 +18,9 @@ import (
 	"github.com/tidwall/redcon"
 )
 
-// Filling a server: requests are generated on the fly and pipelined over one connection without ever waiting, while another goroutine
-// counts the replies. Keys look like those of redis-benchmark, a prefix and twelve digits, so that its random keys hit what was loaded.
+// Filling a server: requests are generated on the fly and pipelined over one connection without
+// ever waiting, while another goroutine counts the replies. Keys look like those of
+// redis-benchmark, a prefix and twelve digits, so that its random keys hit what was loaded.
 
 // loadWithin bounds one filling.
 const loadWithin = 3 * time.Minute
@@ -123,7 +124,8 @@ func fillSmallHashes(b []byte, i int) []byte {
 	return redcon.AppendBulkInt(b, int64(1_700_000_000+i))
 }
 
-// fillSmallSets adds members that are no integers: a set of integers is another encoding in both servers.
+// fillSmallSets adds members that are no integers: a set of integers is another encoding in both
+// servers.
 func fillSmallSets(b []byte, i int) []byte {
 	b = append(b, "*7\r\n$4\r\nSADD\r\n"...)
 	b = appendNamed(b, "tags:", i)

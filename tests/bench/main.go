@@ -2,11 +2,14 @@
 
 // Bench measures larder beside redis-server and says which of the project's figures are reached.
 //
-// Absolute numbers of a shared machine are worth little: the same binary differs by 20 % between two afternoons. So every figure is a
-// ratio of two servers measured in turn within one run (larder, Redis, Redis, larder, larder, Redis ...), and what is compared with the
-// bar is the median of the ratios of the pairs. Time is the server's own processor time, utime + stime of all its threads from
-// /proc/PID/stat, the child that Redis forks included, and not operations per second: on a machine where client and server share the cores, operations per second mostly
-// measure the client. Memory is VmRSS, what the system charges for the process, and not what the server says of itself.
+// Absolute numbers of a shared machine are worth little: the same binary differs by 20 % between
+// two afternoons. So every figure is a ratio of two servers measured in turn within one run
+// (larder, Redis, Redis, larder, larder, Redis ...), and what is compared with the bar is the
+// median of the ratios of the pairs. Time is the server's own processor time, utime + stime of all
+// its threads from /proc/PID/stat, the child that Redis forks included, and not operations per
+// second: on a machine where client and server share the cores, operations per second mostly
+// measure the client. Memory is VmRSS, what the system charges for the process, and not what the
+// server says of itself.
 //
 //	figures.go   the table: what is measured, on how much, against which bar
 //	runner.go    starts the servers a figure needs and interleaves its trials
@@ -19,7 +22,8 @@
 //	servers.go proc.go load.go client.go            processes, /proc, filling a server, asking it
 //	report.go    medians, verdicts, the table and RESULTS.md
 //
-// With -baseline an older larder takes Redis' place, and the same figures say what has become slower since.
+// With -baseline an older larder takes Redis' place, and the same figures say what has become
+// slower since.
 //
 // It needs Linux and the Redis package (server, benchmark and cli), and talks to 127.0.0.1 alone.
 package main
@@ -137,7 +141,8 @@ func (b *bench) choose(match *regexp.Regexp) (chosen []figure) {
 	return chosen
 }
 
-// measureAll runs the figures in order. One that cannot be measured is a line of the report; the rest is measured all the same.
+// measureAll runs the figures in order. One that cannot be measured is a line of the report; the
+// rest is measured all the same.
 func (b *bench) measureAll(chosen []figure) (*report, error) {
 	began := time.Now()
 	facts, err := b.machineFacts()
@@ -157,7 +162,8 @@ func (b *bench) measureAll(chosen []figure) (*report, error) {
 	return rep, nil
 }
 
-// write puts the report into the file at path, as a section of what is there if it has a title; an empty path writes nothing.
+// write puts the report into the file at path, as a section of what is there if it has a title; an
+// empty path writes nothing.
 func (r *report) write(path, title, chosen string) error {
 	if path == "" {
 		return nil

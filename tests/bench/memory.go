@@ -16,7 +16,8 @@ const spaceNeeded = 2 << 30
 // keySize is what appendNamed makes of "key:".
 const keySize = 16
 
-// pipeFigure loads n keys by redis-cli --pipe from a file in the page cache: seconds, processor seconds, RSS/n, RSS above empty/n.
+// pipeFigure loads n keys by redis-cli --pipe from a file in the page cache: seconds, processor
+// seconds, RSS/n, RSS above empty/n.
 func (b *bench) pipeFigure(name string, n int) figure {
 	return figure{name: name, fresh: true, memory: spaceNeeded, trial: func(s *server) ([]float64, error) {
 		path, err := b.stream(n)
@@ -65,7 +66,8 @@ func (b *bench) pipe(s *server, path string, n int) (err error) {
 	return nil
 }
 
-// sizeFigure fills a fresh server with n keys; its measures are RSS/n, to which the bars apply, and the same above the empty server's.
+// sizeFigure fills a fresh server with n keys; its measures are RSS/n, to which the bars apply, and
+// the same above the empty server's.
 func (b *bench) sizeFigure(name, what string, n int, next request, bars ...bar) figure {
 	return b.filledFigure(name, what, n, func(s *server) error { return s.fillKeys(n, next) }, bars...)
 }
@@ -99,8 +101,9 @@ func (b *bench) filledFigure(name, what string, n int, fill func(*server) error,
 
 func perKey(bytes int64, n int) float64 { return float64(bytes) / float64(n) }
 
-// growFigure overwrites n keys with values of one size after the other and gives RSS / (bytes of keys and values) after each. Keys are
-// visited in a scattered order, so that what is freed lies between what is still in use.
+// growFigure overwrites n keys with values of one size after the other and gives RSS / (bytes of
+// keys and values) after each. Keys are visited in a scattered order, so that what is freed lies
+// between what is still in use.
 func (b *bench) growFigure(name string, n int, sizes ...int) figure {
 	return figure{name: name, fresh: true, memory: spaceNeeded, trial: func(s *server) ([]float64, error) {
 		var out []float64
@@ -119,5 +122,6 @@ func (b *bench) growFigure(name string, n int, sizes ...int) figure {
 	}}
 }
 
-// scatter maps 0..n-1 onto itself. The factor is a prime, so it has no divisor in common with any n below it.
+// scatter maps 0..n-1 onto itself. The factor is a prime, so it has no divisor in common with any n
+// below it.
 func scatter(i, n int) int { return i * 15_485_863 % n }

@@ -24,7 +24,8 @@ const (
 // longestLine is enough for a reply of one line.
 const longestLine = 128
 
-// piped is what some connections of such a load send. Its replies all have one size, or are lines: reading them must cost little.
+// piped is what some connections of such a load send. Its replies all have one size, or are lines:
+// reading them must cost little.
 type piped struct {
 	conns int
 	next  func(b []byte, rnd *rand.Rand) []byte // appends a request
@@ -51,7 +52,8 @@ type pipedLoad struct {
 
 func startPiped(s *server, kinds ...piped) (*pipedLoad, error) { return startPipedUpTo(s, 0, kinds...) }
 
-// startPipedUpTo starts a load of which every connection sends that many requests, in whole batches.
+// startPipedUpTo starts a load of which every connection sends that many requests, in whole
+// batches.
 func startPipedUpTo(s *server, most int64, kinds ...piped) (*pipedLoad, error) {
 	conns := 0
 	for _, k := range kinds {
@@ -112,8 +114,8 @@ func (l *pipedLoad) send(conn io.ReadWriter, k piped, rnd *rand.Rand, answered *
 	return nil
 }
 
-// receive reads the replies of a batch. What comes first is looked at before the rest is waited for, since an error is shorter than most
-// replies.
+// receive reads the replies of a batch. What comes first is looked at before the rest is waited
+// for, since an error is shorter than most replies.
 func (k piped) receive(r io.Reader, into []byte) error {
 	for n := 0; ; {
 		more, err := r.Read(into[n:])

@@ -15,8 +15,8 @@ import (
 // clockTick is the unit of utime and stime: USER_HZ, which is 100 on every architecture Go runs on.
 const clockTick = 10 * time.Millisecond
 
-// cpu returns the processor time that all threads of the server have used, those that have ended and those of processes that it
-// started and saw end included.
+// cpu returns the processor time that all threads of the server have used, those that have ended
+// and those of processes that it started and saw end included.
 func (s *server) cpu() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
 	if err != nil {
@@ -25,9 +25,10 @@ func (s *server) cpu() (time.Duration, error) {
 	return parseStatCPU(stat)
 }
 
-// parseStatCPU adds utime, stime, cutime and cstime, fields 14 to 17 of proc(5)'s stat: the last two are those of children, counted
-// when they have been waited for. The second field is the program's name in parentheses and may
-// hold blanks and parentheses itself, so counting starts behind the last one.
+// parseStatCPU adds utime, stime, cutime and cstime, fields 14 to 17 of proc(5)'s stat: the last
+// two are those of children, counted when they have been waited for. The second field is the
+// program's name in parentheses and may hold blanks and parentheses itself, so counting starts
+// behind the last one.
 func parseStatCPU(stat []byte) (time.Duration, error) {
 	end := bytes.LastIndexByte(stat, ')')
 	fields := bytes.Fields(stat[end+1:])
@@ -57,8 +58,8 @@ func (s *server) rss() (int64, error) {
 // settleWithin bounds the waiting of settledRSS.
 const settleWithin = 12 * time.Second
 
-// settledRSS waits until the resident memory has stood still for s.still, for at most settleWithin: allocators and compactors give back in
-// the background.
+// settledRSS waits until the resident memory has stood still for s.still, for at most settleWithin:
+// allocators and compactors give back in the background.
 func (s *server) settledRSS() (int64, error) {
 	const every, slack = 100 * time.Millisecond, 0.002
 	last, err := s.rss()

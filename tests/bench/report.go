@@ -31,7 +31,8 @@ type report struct {
 	notes   []fact // figures by name, and what is to be known of them
 }
 
-// note adds what is to be known of a figure, if there is anything; what is said of the last one too is said once.
+// note adds what is to be known of a figure, if there is anything; what is said of the last one too
+// is said once.
 func (r *report) note(figure, text string) {
 	last := len(r.notes) - 1
 	switch {
@@ -46,8 +47,8 @@ func (r *report) note(figure, text string) {
 // line is a row of the table, ready to be printed.
 type line struct{ what, larder, redis, ratio, bar, verdict string }
 
-// summary reduces the pairs: larder's and Redis' value (median, or the largest where that is what counts) and the median of the ratios
-// of the pairs. A value nobody has is NaN.
+// summary reduces the pairs: larder's and Redis' value (median, or the largest where that is what
+// counts) and the median of the ratios of the pairs. A value nobody has is NaN.
 func (r result) summary() (larder, redis, ratio float64) {
 	var values [2][]float64
 	var ratios []float64
@@ -68,7 +69,8 @@ func (r result) summary() (larder, redis, ratio float64) {
 	return reduce(values[larderSide]), reduce(values[redisSide]), median(ratios)
 }
 
-// median returns the middle value, the mean of the two middle ones for an even number, NaN for none.
+// median returns the middle value, the mean of the two middle ones for an even number, NaN for
+// none.
 func median(v []float64) float64 {
 	if len(v) == 0 {
 		return math.NaN()
@@ -237,7 +239,8 @@ func (r *report) markdown() string {
 	return "# larder beside Redis\n\nWritten by `make bench`; tests/bench/main.go says how it measures. " + r.tables("##")
 }
 
-// section is the part of RESULTS.md under this title after a run of some figures, chosen by a regular expression.
+// section is the part of RESULTS.md under this title after a run of some figures, chosen by a
+// regular expression.
 func (r *report) section(title, chosen string) string {
 	beside := ""
 	if r.other == baselineName {
@@ -247,7 +250,8 @@ func (r *report) section(title, chosen string) string {
 	return intro + r.tables("###")
 }
 
-// tables is what a report says, its headings marked by mark. The paragraph of its beginning is left open for it.
+// tables is what a report says, its headings marked by mark. The paragraph of its beginning is left
+// open for it.
 func (r *report) tables(mark string) string {
 	var out strings.Builder
 	reached, all := r.tally()
@@ -283,8 +287,8 @@ func (r *report) tables(mark string) string {
 	return out.String()
 }
 
-// withSection puts a section in the place of the one that begins with the same line, or behind everything. Text before its first line
-// and from the next "## " on stays as it is.
+// withSection puts a section in the place of the one that begins with the same line, or behind
+// everything. Text before its first line and from the next "## " on stays as it is.
 func withSection(all, section string) string {
 	title, _, _ := strings.Cut(section, "\n")
 	before, rest, found := strings.Cut("\n"+all, "\n"+title+"\n")
@@ -360,7 +364,8 @@ func (b *bench) machineFacts() ([]fact, error) {
 	return facts, nil
 }
 
-// busyLoad is a load average from which on somebody else's work is in the figures, the latencies most of all.
+// busyLoad is a load average from which on somebody else's work is in the figures, the latencies
+// most of all.
 const busyLoad = 0.5
 
 // loadBefore judges the load average of the last minute.

@@ -110,7 +110,8 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// TestWithSection: a section is replaced where it stands, with its parts, and nothing else is changed.
+// TestWithSection: a section is replaced where it stands, with its parts, and nothing else is
+// changed.
 func TestWithSection(t *testing.T) {
 	const section = "## Mine\n\nnew\n"
 	for _, tc := range []struct{ name, all, want string }{

@@ -102,8 +102,8 @@ func (b *bench) pairsOf(f figure) int {
 	return b.pairs
 }
 
-// trials interleaves the two servers: the one that came first in a pair comes second in the next, so that neither always finds the
-// machine as the other left it.
+// trials interleaves the two servers: the one that came first in a pair comes second in the next,
+// so that neither always finds the machine as the other left it.
 func (b *bench) trials(f figure) ([][2][]float64, error) {
 	if err := checkRoom(f); err != nil {
 		return nil, err
@@ -168,7 +168,8 @@ func (b *bench) prepared(f figure, which side) (*server, error) {
 	return s, nil
 }
 
-// checkRoom says what the machine lacks for a figure. The limit of open files is raised for the servers too, which inherit it.
+// checkRoom says what the machine lacks for a figure. The limit of open files is raised for the
+// servers too, which inherit it.
 func checkRoom(f figure) error {
 	if n := runtime.NumCPU(); n < f.cores {
 		return fmt.Errorf("needs %d cores, the machine has %d", f.cores, n)

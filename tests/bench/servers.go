@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// startWithin and stopWithin bound how long a server may take to answer its first PING and to end after SIGTERM.
+// startWithin and stopWithin bound how long a server may take to answer its first PING and to end
+// after SIGTERM.
 const (
 	startWithin = 10 * time.Second
 	stopWithin  = 10 * time.Second
@@ -47,8 +48,8 @@ type server struct {
 	still time.Duration // of unchanged RSS before it is believed
 }
 
-// start runs a server and returns when it answers. The port is one that was free a moment ago: another process could take it in
-// between, and then the start fails with the server's own words.
+// start runs a server and returns when it answers. The port is one that was free a moment ago:
+// another process could take it in between, and then the start fails with the server's own words.
 func (b *bench) start(which side, l launch) (*server, error) {
 	port, err := freePort()
 	if err != nil {
@@ -111,7 +112,8 @@ func freePort() (string, error) {
 	return port, errors.Join(err, ln.Close())
 }
 
-// awaitPing asks until the server answers, and not that it is still loading, ends, or is out of time.
+// awaitPing asks until the server answers, and not that it is still loading, ends, or is out of
+// time.
 func (s *server) awaitPing(deadline time.Time) error {
 	began := time.Now()
 	for {
@@ -186,7 +188,8 @@ func (s *server) run(stdin *os.File, path string, args ...string) (string, error
 	return out.String(), nil
 }
 
-// serverOutput keeps the end of what a server printed and, of all of it, the collector's longest stop.
+// serverOutput keeps the end of what a server printed and, of all of it, the collector's longest
+// stop.
 type serverOutput struct {
 	mu      sync.Mutex
 	line    []byte
@@ -237,8 +240,8 @@ func (o *serverOutput) collector() (longest time.Duration, cycles int) {
 	return o.longest, o.cycles
 }
 
-// parseGCTrace reads a line of GODEBUG=gctrace=1, such as
-// "gc 7 @12.3s 0%: 0.021+1.2+0.004 ms clock, ...": the world stands still in the first and the third phase.
+// parseGCTrace reads a line of GODEBUG=gctrace=1, such as "gc 7 @12.3s 0%: 0.021+1.2+0.004 ms
+// clock, ...": the world stands still in the first and the third phase.
 func parseGCTrace(line string) (stop time.Duration, ok bool) {
 	if !strings.HasPrefix(line, "gc ") || !strings.Contains(line, " @") {
 		return 0, false

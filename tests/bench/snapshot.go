@@ -14,12 +14,14 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// BGSAVE: its time, processor time and memory, what clients notice of it, and starting from its file.
+// BGSAVE: its time, processor time and memory, what clients notice of it, and starting from its
+// file.
 //
-// A save lasts from the command until its file has its name. The file is looked for and not the server asked: asking would be work for
-// it, and Redis notices the end of its child only when its timer comes round, up to 100 ms later. All values are bytes that do not compress
-// unless it says otherwise, so that trying to compress them is in the figures and the size of the files is the same for both. The files
-// are in the page cache when a server starts from them.
+// A save lasts from the command until its file has its name. The file is looked for and not the
+// server asked: asking would be work for it, and Redis notices the end of its child only when its
+// timer comes round, up to 100 ms later. All values are bytes that do not compress unless it says
+// otherwise, so that trying to compress them is in the figures and the size of the files is the
+// same for both. The files are in the page cache when a server starts from them.
 
 const (
 	dumpFile  = "dump.rdb"
@@ -33,12 +35,14 @@ const (
 // fillNoise makes a key of 16 bytes with a value of 64 bytes that do not compress.
 func fillNoise(b []byte, i int) []byte { return appendValue(b, i, noiseAt(i, 64), nil) }
 
-// fillHalfNoise makes a key of 16 bytes with a value of 1 KB, the second half of which compresses well.
+// fillHalfNoise makes a key of 16 bytes with a value of 1 KB, the second half of which compresses
+// well.
 func fillHalfNoise(b []byte, i int) []byte {
 	return appendValue(b, i, noiseAt(i, kilobyte/2), value[:kilobyte/2])
 }
 
-// bgsave runs one BGSAVE. The server's processor time, its child's included, is what it used until it said that no save is under way.
+// bgsave runs one BGSAVE. The server's processor time, its child's included, is what it used until
+// it said that no save is under way.
 func (s *server) bgsave(c *client) (took, cpu time.Duration, err error) {
 	if err := os.Remove(s.dump()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, 0, err
@@ -63,7 +67,8 @@ func (s *server) bgsave(c *client) (took, cpu time.Duration, err error) {
 
 func (s *server) dump() string { return filepath.Join(s.dir, dumpFile) }
 
-// awaitDump waits for the file of a save that began a moment ago. The server is asked now and then whether it still works on it.
+// awaitDump waits for the file of a save that began a moment ago. The server is asked now and then
+// whether it still works on it.
 func (s *server) awaitDump(c *client, began time.Time) (time.Duration, error) {
 	for asked := began; time.Since(began) < loadWithin; time.Sleep(saveEvery) {
 		_, err := os.Stat(s.dump())
@@ -110,7 +115,8 @@ func (c *client) saving() (bool, error) {
 	return n != 0, err
 }
 
-// saveFigure saves n small keys with and without compression: seconds and processor seconds of each.
+// saveFigure saves n small keys with and without compression: seconds and processor seconds of
+// each.
 func (b *bench) saveFigure(name string, n int) figure {
 	return figure{
 		name: name, most: 3, memory: int64(n) * 600,
@@ -149,8 +155,8 @@ func (s *server) checkDump(least int) error {
 	return err
 }
 
-// startFigure starts servers from a file of n small keys: the seconds until the first PONG and processor seconds from the server's own
-// file, the seconds from Redis' file.
+// startFigure starts servers from a file of n small keys: the seconds until the first PONG and
+// processor seconds from the server's own file, the seconds from Redis' file.
 func (b *bench) startFigure(name string, n int) figure {
 	var written [2]string
 	return figure{
@@ -222,7 +228,8 @@ func (b *bench) timeStart(which side, l launch, keys int64) (ready, cpu time.Dur
 	return s.ready, cpu, err
 }
 
-// saveStallFigure offers a load from shortly before BGSAVE until its end: p99.9 and longest latency in microseconds, seconds of the save.
+// saveStallFigure offers a load from shortly before BGSAVE until its end: p99.9 and longest latency
+// in microseconds, seconds of the save.
 func (b *bench) saveStallFigure(name string, l openLoop) figure {
 	return figure{
 		name: name, most: 3, memory: l.memory(), cores: 2,
@@ -247,7 +254,8 @@ func (l openLoop) duringSave(s *server) (*hdrhistogram.Histogram, time.Duration,
 	return hist, took, err
 }
 
-// whileSaving begins a BGSAVE shortly after load, which goes on until over says that the save is done.
+// whileSaving begins a BGSAVE shortly after load, which goes on until over says that the save is
+// done.
 func whileSaving(s *server, load func(over func(time.Duration) bool) error) (time.Duration, error) {
 	c, err := dial(s.addr)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/tidwall/redcon"
 )
 
-// How long others wait while a server gets rid of much at once, or takes much in: one client asks again and again, and the longest wait counts.
+// How long others wait while a server gets rid of much at once, or takes much in: one client asks
+// again and again, and the longest wait counts.
 
 const (
 	pingEvery   = 200 * time.Microsecond
@@ -72,7 +73,8 @@ func (b *bench) quietFigure(name string, length time.Duration) figure {
 	}}
 }
 
-// gone waits until the server has no key left and has given back the memory above base; it returns when each was so, from began on.
+// gone waits until the server has no key left and has given back the memory above base; it returns
+// when each was so, from began on.
 func gone(c *client, base, loaded int64, began time.Time) (keys, memory time.Duration, err error) {
 	for time.Since(began) < goneWithin {
 		if keys == 0 {
@@ -98,9 +100,10 @@ func gone(c *client, base, loaded int64, began time.Time) (keys, memory time.Dur
 	return 0, 0, fmt.Errorf("keys or their memory are still there after %v", goneWithin)
 }
 
-// massExpiryFigure loads n keys that all expire at one moment, ttl after the start of loading. It gives the seconds after that moment
-// until DBSIZE is 0 and until the memory is back, the processor seconds spent, their share of a core over that time, and the longest PING
-// in milliseconds. What asking costs the server, a few per cent of a core, is in it.
+// massExpiryFigure loads n keys that all expire at one moment, ttl after the start of loading. It
+// gives the seconds after that moment until DBSIZE is 0 and until the memory is back, the processor
+// seconds spent, their share of a core over that time, and the longest PING in milliseconds. What
+// asking costs the server, a few per cent of a core, is in it.
 func (b *bench) massExpiryFigure(name string, n int, ttl time.Duration) figure {
 	return figure{name: name, fresh: true, memory: spaceNeeded, trial: func(s *server) ([]float64, error) {
 		c, err := dial(s.addr)
@@ -180,7 +183,8 @@ var (
 	byExpiry = removal{"expiry", []string{"PEXPIRE", bigKey, "50"}}
 )
 
-// bigRemovalFigure fills one key with n members, removes it, and gives the longest PING of another client in milliseconds.
+// bigRemovalFigure fills one key with n members, removes it, and gives the longest PING of another
+// client in milliseconds.
 func (b *bench) bigRemovalFigure(name string, kind bigValue, way removal, n int) figure {
 	return figure{name: name, fresh: true, trial: func(s *server) ([]float64, error) {
 		c, err := dial(s.addr)

@@ -12,9 +12,10 @@ import (
 
 // Lists and sorted sets: what their commands cost, and the bytes they take.
 //
-// Big values hold a million elements. Their members, elements and scores are made from numbers of twelve digits, which redis-benchmark
-// can draw at random; scores are scattered, so that a sorted set is filled in no order. What redis-benchmark cannot send (a random range
-// of exactly 100 ranks) is sent by the program's own pipelined load.
+// Big values hold a million elements. Their members, elements and scores are made from numbers of
+// twelve digits, which redis-benchmark can draw at random; scores are scattered, so that a sorted
+// set is filled in no order. What redis-benchmark cannot send (a random range of exactly 100 ranks)
+// is sent by the program's own pipelined load.
 
 // bigElements is the number of elements of a big value.
 const bigElements = 1_000_000
@@ -108,7 +109,8 @@ func fillSmallZsets(b []byte, i int) []byte {
 	return b
 }
 
-// listFigures are the commands of one list: pushes let it grow through all trials, pops find it filled again before each.
+// listFigures are the commands of one list: pushes let it grow through all trials, pops find it
+// filled again before each.
 func (b *bench) listFigures() []figure {
 	const size = 64
 	list := listOf(size)
@@ -127,8 +129,9 @@ func (b *bench) listFigures() []figure {
 	return append(out, b.middleFigures()...)
 }
 
-// middleFigures go to the middle of a list of a million elements, where Redis walks. LINDEX is sent in long pipelines, so that it is the
-// command that is compared and not the socket; what LLEN costs, which goes nowhere, is taken off for information.
+// middleFigures go to the middle of a list of a million elements, where Redis walks. LINDEX is sent
+// in long pipelines, so that it is the command that is compared and not the socket; what LLEN
+// costs, which goes nowhere, is taken off for information.
 func (b *bench) middleFigures() []figure {
 	const size, deep, limit = 64, 100, 0.05
 	list, n := listOf(size), b.size(bigElements, bigElements/10)
@@ -188,7 +191,8 @@ func (l commandLoad) at(pipeline int, limit float64) commandLoad {
 	return l
 }
 
-// rankRanges are ZRANGEs of so many ranks from a random one on, in a sorted set of n members of 16 bytes.
+// rankRanges are ZRANGEs of so many ranks from a random one on, in a sorted set of n members of 16
+// bytes.
 func rankRanges(n, ranks int) *piped {
 	const member = len("$16\r\n") + 16 + len("\r\n")
 	k := piped{conns: cpuConns, mark: '*', reply: len(fmt.Sprintf("*%d\r\n", ranks)) + ranks*member}

@@ -12,8 +12,8 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// TestNothingIsLost lets many clients push, wait, run out of time, be unblocked and be killed on four event loops. At
-// the end each element was given to one client, or is still there.
+// TestNothingIsLost lets many clients push, wait, run out of time, be unblocked and be killed on
+// four event loops. At the end each element was given to one client, or is still there.
 func TestNothingIsLost(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		seed := randtest.Seed(t)
@@ -78,7 +78,8 @@ func (w *crowd) produce(rng *rand.Rand) {
 	}
 }
 
-// consume waits with one command after the other, on a new connection after each kill, until all is pushed and its waits find nothing.
+// consume waits with one command after the other, on a new connection after each kill, until all is
+// pushed and its waits find nothing.
 func (w *crowd) consume(rng *rand.Rand) {
 	for c := w.join(); ; {
 		over := w.over.Load()
@@ -130,8 +131,9 @@ func (w *crowd) give(elements ...string) {
 	}
 }
 
-// meddle unblocks and kills consumers. The portable driver closes the socket of a client that is killed at once, with a
-// reply that is not written yet, as Redis does; there what was given to it could not be seen.
+// meddle unblocks and kills consumers. The portable driver closes the socket of a client that is
+// killed at once, with a reply that is not written yet, as Redis does; there what was given to it
+// could not be seen.
 func (w *crowd) meddle(rng *rand.Rand, driver string) {
 	c := w.b.server.Dial(w.b.t)
 	for !w.over.Load() {

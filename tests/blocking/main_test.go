@@ -1,5 +1,5 @@
-// Package blocking tests clients that wait for elements: who is served and when, that nothing is lost or given to two, and
-// what waiting costs.
+// Package blocking tests clients that wait for elements: who is served and when, that nothing is
+// lost or given to two, and what waiting costs.
 package blocking
 
 import (

@@ -7,8 +7,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// TestMemoryOfWaiting: ten thousand clients that wait, each for a key of its own and with a time limit, take a few hundred
-// bytes more than ten thousand that have said PING.
+// TestMemoryOfWaiting: ten thousand clients that wait, each for a key of its own and with a time
+// limit, take a few hundred bytes more than ten thousand that have said PING.
 func TestMemoryOfWaiting(t *testing.T) {
 	if testing.Short() {
 		t.Skip("opens ten thousand connections")

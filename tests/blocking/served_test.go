@@ -8,7 +8,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// TestFirstComeFirstServed: whatever makes the elements available, those who came first get the first ones.
+// TestFirstComeFirstServed: whatever makes the elements available, those who came first get the
+// first ones.
 func TestFirstComeFirstServed(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		b := start(t, "network-driver "+driver)
@@ -59,7 +60,8 @@ func TestFirstComeFirstServed(t *testing.T) {
 	})
 }
 
-// TestBeforeTheNextCommand: with one event loop those who wait are served before the next command of the same pipeline.
+// TestBeforeTheNextCommand: with one event loop those who wait are served before the next command
+// of the same pipeline.
 func TestBeforeTheNextCommand(t *testing.T) {
 	b := start(t, "network-driver epoll")
 	first, second := b.waiter("BLPOP", "l", "0"), b.waiter("BLMOVE", "m", "l", "LEFT", "LEFT", "0")
@@ -89,7 +91,8 @@ func TestServedInOneRound(t *testing.T) {
 	})
 }
 
-// TestManyAtOnce: one transaction makes a thousand keys ready, for a thousand clients, whose chain feeds one more.
+// TestManyAtOnce: one transaction makes a thousand keys ready, for a thousand clients, whose chain
+// feeds one more.
 func TestManyAtOnce(t *testing.T) {
 	b := start(t)
 	const n = 1000

@@ -49,7 +49,8 @@ func TestUnblock(t *testing.T) {
 	})
 }
 
-// TestUnblockOrServe: a client that is unblocked while somebody pushes gets the element or the error, not both and not neither.
+// TestUnblockOrServe: a client that is unblocked while somebody pushes gets the element or the
+// error, not both and not neither.
 func TestUnblockOrServe(t *testing.T) {
 	b := start(t, "io-threads 4")
 	c, other := b.server.Dial(t), b.server.Dial(t)

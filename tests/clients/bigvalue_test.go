@@ -58,8 +58,8 @@ func infoNumber(t *testing.T, c *harness.Conn, section, field string) int64 {
 	return n
 }
 
-// TestBigValueIntoFullCache: it is stored as it was sent, others are served while it arrives, and memory in use stays near
-// the limit all the time, though the value is more than a third of it.
+// TestBigValueIntoFullCache: it is stored as it was sent, others are served while it arrives, and
+// memory in use stays near the limit all the time, though the value is more than a third of it.
 func TestBigValueIntoFullCache(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s, admin := fullServer(t, "network-driver "+driver)
@@ -128,7 +128,8 @@ func whole(t *testing.T, c *harness.Conn, key, want string) {
 	}
 }
 
-// TestBigValueThatCannotFit is refused when it has arrived, nothing is evicted for it, and the connection goes on.
+// TestBigValueThatCannotFit is refused when it has arrived, nothing is evicted for it, and the
+// connection goes on.
 func TestBigValueThatCannotFit(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.StartBinary(t, "network-driver "+driver, "maxmemory 16mb", "maxmemory-policy allkeys-lru")
@@ -142,8 +143,9 @@ func TestBigValueThatCannotFit(t *testing.T) {
 	})
 }
 
-// TestLeavingInABigValue: what clients have sent of values that never came to their end takes no memory when they are
-// gone, and neither does what a transaction was about to store, or what came before a protocol error.
+// TestLeavingInABigValue: what clients have sent of values that never came to their end takes no
+// memory when they are gone, and neither does what a transaction was about to store, or what came
+// before a protocol error.
 func TestLeavingInABigValue(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.StartBinary(t, "network-driver "+driver)
@@ -182,7 +184,8 @@ func TestLeavingInABigValue(t *testing.T) {
 	})
 }
 
-// TestBigValuesComeBack: what was stored alone, in a transaction and over an old value is in the log.
+// TestBigValuesComeBack: what was stored alone, in a transaction and over an old value is in the
+// log.
 func TestBigValuesComeBack(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		params := []string{"network-driver " + driver, "appendonly yes", "dir " + t.TempDir()}

@@ -44,8 +44,8 @@ func (c *crowd) holding(name string, size int) {
 	c.holds(name, size)
 }
 
-// holds has the client send all but the end of a request of size bytes, and waits until the server has taken that in or
-// has closed the connection.
+// holds has the client send all but the end of a request of size bytes, and waits until the server
+// has taken that in or has closed the connection.
 func (c *crowd) holds(name string, size int) {
 	c.t.Helper()
 	sent := size - len(requestEnd)
@@ -161,8 +161,9 @@ func TestClientEviction(t *testing.T) {
 	}
 }
 
-// TestClientMemoryIsBounded: clients that send large requests and never end them, and clients that ask for much and never
-// read, do not take more than maxmemory-clients, and those that behave are not disturbed.
+// TestClientMemoryIsBounded: clients that send large requests and never end them, and clients that
+// ask for much and never read, do not take more than maxmemory-clients, and those that behave are
+// not disturbed.
 func TestClientMemoryIsBounded(t *testing.T) {
 	const (
 		crowdSize = 60
@@ -223,7 +224,8 @@ func number(t testing.TB, text string) int64 {
 	return n
 }
 
-// TestEvictedClientsComeBack: a client library whose connection is evicted says so or connects again, and goes on.
+// TestEvictedClientsComeBack: a client library whose connection is evicted says so or connects
+// again, and goes on.
 func TestEvictedClientsComeBack(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.Start(t, "network-driver "+driver)

@@ -37,15 +37,17 @@ func feed(t *testing.T, c *harness.Conn, n int, request func(i int) string) {
 	}
 }
 
-// TestAMillionKeysExpireTogether gives a million keys one moment to go. They must leave DBSIZE, and memory, though nobody
-// asks for them, while another client is served; the bench says how fast they do.
+// TestAMillionKeysExpireTogether gives a million keys one moment to go. They must leave DBSIZE, and
+// memory, though nobody asks for them, while another client is served; the bench says how fast they
+// do.
 func TestAMillionKeysExpireTogether(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.StartBinary(t, "network-driver "+driver)
 		c, other := s.Dial(t), s.Dial(t)
 		other.MustOK("SET", "stays", "here")
 		empty := usedMemory(t, other)
-		// Far enough away for the slowest machine to load them first; the time is shortened when they are all there.
+		// Far enough away for the slowest machine to load them first; the time is shortened when
+		// they are all there.
 		feed(t, c, scale(), func(i int) string {
 			return harness.Encode("SET", "key:"+strconv.Itoa(i), "some value of moderate length", "EX", "3600")
 		})
@@ -89,8 +91,9 @@ func usedMemory(t *testing.T, c *harness.Conn) int64 {
 	return n
 }
 
-// TestBigCollectionsGoInTheBackground deletes, expires, overwrites and flushes a set and a hash of a million members each way. The reply
-// must come, another client must be answered meanwhile, and the memory must return.
+// TestBigCollectionsGoInTheBackground deletes, expires, overwrites and flushes a set and a hash of
+// a million members each way. The reply must come, another client must be answered meanwhile, and
+// the memory must return.
 func TestBigCollectionsGoInTheBackground(t *testing.T) {
 	s := harness.StartBinary(t)
 	c, other := s.Dial(t), s.Dial(t)

@@ -349,7 +349,8 @@ func goRedisPool(t *testing.T, ctx context.Context, c *redis.Client) {
 	group.Wait()
 }
 
-// TestGoRedisOptions: a password, a user name, a database and a client name in the handshake, and a Unix socket.
+// TestGoRedisOptions: a password, a user name, a database and a client name in the handshake, and a
+// Unix socket.
 func TestGoRedisOptions(t *testing.T) {
 	socket := t.TempDir() + "/larder.sock"
 	s := harness.Start(t, "requirepass secret", "unixsocket "+socket)

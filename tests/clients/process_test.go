@@ -15,7 +15,8 @@ import (
 // exits is how long a process may take to end.
 const exits = 20 * time.Second
 
-// TestSignalsDrain: SIGTERM and SIGINT answer what has arrived, close every connection, remove what was laid down and exit with 0.
+// TestSignalsDrain: SIGTERM and SIGINT answer what has arrived, close every connection, remove what
+// was laid down and exit with 0.
 func TestSignalsDrain(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
@@ -51,7 +52,8 @@ func TestSignalsDrain(t *testing.T) {
 	})
 }
 
-// TestSecondSignalStopsAtOnce: a client that does not read its replies holds the drain up; the second signal does not wait for it.
+// TestSecondSignalStopsAtOnce: a client that does not read its replies holds the drain up; the
+// second signal does not wait for it.
 func TestSecondSignalStopsAtOnce(t *testing.T) {
 	s := harness.StartBinary(t)
 	c := s.Dial(t)
@@ -156,7 +158,8 @@ func TestRefusesToStart(t *testing.T) {
 	}
 }
 
-// TestDebianConfiguration starts with the redis.conf that Debian's package installs, overridden only in where to listen and to write.
+// TestDebianConfiguration starts with the redis.conf that Debian's package installs, overridden
+// only in where to listen and to write.
 func TestDebianConfiguration(t *testing.T) {
 	const conf = "/etc/redis/redis.conf"
 	text, err := os.ReadFile(conf)

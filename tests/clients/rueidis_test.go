@@ -14,7 +14,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// TestRueidis: rueidis sends everything through automatic pipelines. Its client-side cache needs CLIENT TRACKING, so it is off.
+// TestRueidis: rueidis sends everything through automatic pipelines. Its client-side cache needs
+// CLIENT TRACKING, so it is off.
 func TestRueidis(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.Start(t, "network-driver "+driver)

@@ -9,7 +9,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// TestWaitaof: a client learns that its writes are on disk, under every policy, and waits in vain for replicas.
+// TestWaitaof: a client learns that its writes are on disk, under every policy, and waits in vain
+// for replicas.
 func TestWaitaof(t *testing.T) {
 	for _, policy := range []string{"always", "everysec", "no"} {
 		t.Run(policy, func(t *testing.T) {

@@ -117,11 +117,13 @@ func (cl *client) expect(o *operation) string {
 	return "+OK\r\n" + queued.String() + "*" + strconv.Itoa(len(o.commands)) + "\r\n" + replies.String()
 }
 
-// found is what a client's keys hold after a restart: the states after first and after last operations (which are equal, mostly because they are
-// the same) are what the server came back with.
+// found is what a client's keys hold after a restart: the states after first and after last
+// operations (which are equal, mostly because they are the same) are what the server came back
+// with.
 type found struct{ first, last int }
 
-// compare looks for the state that a server holds, among those after least and up to all operations sent, and goes on from it.
+// compare looks for the state that a server holds, among those after least and up to all operations
+// sent, and goes on from it.
 func (cl *client) compare(held map[string]harness.Value, least int) (found, error) {
 	s := cl.base.clone()
 	for _, o := range cl.operations[:least] {
@@ -199,7 +201,8 @@ func explain(different map[string]bool, s state, held map[string]harness.Value) 
 	return b.String()
 }
 
-// adopt takes over what only the server knew: when exactly keys expire, and which short-lived ones it still has.
+// adopt takes over what only the server knew: when exactly keys expire, and which short-lived ones
+// it still has.
 func (s state) adopt(held map[string]harness.Value) {
 	for name, r := range s {
 		if fleeting(name) {

@@ -14,7 +14,8 @@ import (
 
 const clients = 4
 
-// ballastKeys of ballastSize bytes give a snapshot and a rewrite something to write, so that kills find them at work.
+// ballastKeys of ballastSize bytes give a snapshot and a rewrite something to write, so that kills
+// find them at work.
 const (
 	ballastDB   = 7
 	ballastKeys = 300
@@ -62,8 +63,8 @@ func (l *load) contents(t *testing.T, s *harness.Server) []map[string]harness.Va
 	return held
 }
 
-// verify holds a restarted server against the models. least is how many operations of each client must be there. It returns how many
-// acknowledged operations are missing.
+// verify holds a restarted server against the models. least is how many operations of each client
+// must be there. It returns how many acknowledged operations are missing.
 func (l *load) verify(t *testing.T, s *harness.Server, least []int) (lost int) {
 	t.Helper()
 	held := l.contents(t, s)
@@ -95,7 +96,8 @@ func (l *load) verify(t *testing.T, s *harness.Server, least []int) (lost int) {
 	return lost
 }
 
-// disturb repeats background work until the server has gone, and notes after each success which operations it must hold.
+// disturb repeats background work until the server has gone, and notes after each success which
+// operations it must hold.
 func disturb(c *harness.Conn, command string, l *load) {
 	do := func(args ...string) (string, bool) {
 		if c.TryWrite(harness.Encode(args...)) != nil {
@@ -124,9 +126,11 @@ func disturb(c *harness.Conn, command string, l *load) {
 	}
 }
 
-// lossWindow: under everysec a write waits while a sync is under way, for up to two seconds, and its reply does not: Redis' flushAppendOnlyFile.
-// What was acknowledged in that time can be missing after a kill. At the cut of a rewrite larder may wait so under no, too: it waits for the sync
-// of the file that it leaves, so that a power failure makes no hole in the middle of the log, but not for longer than 50 ms.
+// lossWindow: under everysec a write waits while a sync is under way, for up to two seconds, and
+// its reply does not: Redis' flushAppendOnlyFile. What was acknowledged in that time can be missing
+// after a kill. At the cut of a rewrite larder may wait so under no, too: it waits for the sync of
+// the file that it leaves, so that a power failure makes no hole in the middle of the log, but not
+// for longer than 50 ms.
 const lossWindow = 3 * time.Second
 
 // oldEnough is how many operations of each client were acknowledged longer than the window ago.
@@ -210,7 +214,8 @@ func variation(rng *rand.Rand) []string {
 	}
 }
 
-// killOnce lets the clients write, and background work run, for a random time, and kills the server.
+// killOnce lets the clients write, and background work run, for a random time, and kills the
+// server.
 func killOnce(t *testing.T, s *harness.Server, l *load, lifetime time.Duration, background string) {
 	t.Helper()
 	l.saved = make([]int, len(l.clients))

@@ -11,7 +11,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// A disk that is full for a while: a limit on the size of files, set from outside on the running process, makes its writes fail with EFBIG.
+// A disk that is full for a while: a limit on the size of files, set from outside on the running
+// process, makes its writes fail with EFBIG.
 
 // patience is for what happens within a second.
 const patience = 20 * time.Second
@@ -34,8 +35,9 @@ func logSize(t *testing.T, s *harness.Server) int64 {
 	return size
 }
 
-// TestFullDiskUnderTheLog: when the log cannot be written, writes are refused and reads go on; when it can, everything resumes. What was
-// acknowledged is in the log in the end, and under always at every moment.
+// TestFullDiskUnderTheLog: when the log cannot be written, writes are refused and reads go on; when
+// it can, everything resumes. What was acknowledged is in the log in the end, and under always at
+// every moment.
 func TestFullDiskUnderTheLog(t *testing.T) {
 	for _, policy := range []string{"always", "everysec", "no"} {
 		t.Run(policy, func(t *testing.T) {
@@ -82,7 +84,8 @@ func TestFullDiskUnderTheLog(t *testing.T) {
 	}
 }
 
-// writeUntilRefused sets numbered keys, alone and in transactions, until the server refuses or closes, and returns how many were acknowledged.
+// writeUntilRefused sets numbered keys, alone and in transactions, until the server refuses or
+// closes, and returns how many were acknowledged.
 func writeUntilRefused(t *testing.T, s *harness.Server) int {
 	t.Helper()
 	c := s.Dial(t)
@@ -119,8 +122,9 @@ func checkAcked(t *testing.T, when string, c *harness.Conn, acked int) {
 	}
 }
 
-// TestFullDiskUnderSnapshots: a snapshot that cannot be written leaves the old file as it is and, with save points, stops writes until one succeeds;
-// a rewrite of the log that fails costs nothing but the rewrite.
+// TestFullDiskUnderSnapshots: a snapshot that cannot be written leaves the old file as it is and,
+// with save points, stops writes until one succeeds; a rewrite of the log that fails costs nothing
+// but the rewrite.
 func TestFullDiskUnderSnapshots(t *testing.T) {
 	s := harness.StartSubject(t, "save 100000 100000", "appendonly yes")
 	c := s.Dial(t)

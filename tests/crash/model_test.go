@@ -20,7 +20,8 @@ type record struct {
 	items map[string]string // of a hash; of a set, with empty values; of a sorted set, its scores
 	list  []string
 
-	// When it expires, in Unix milliseconds: a range, as a relative time counts from a moment that only the server knows; 0 is never.
+	// When it expires, in Unix milliseconds: a range, as a relative time counts from a moment that
+	// only the server knows; 0 is never.
 	earliest, latest int64
 }
 
@@ -95,7 +96,8 @@ func (s state) clone() state {
 	return c
 }
 
-// differs reports whether a server holds something else than the state under a name. Keys of milliseconds may have gone.
+// differs reports whether a server holds something else than the state under a name. Keys of
+// milliseconds may have gone.
 func (s state) differs(name string, held map[string]harness.Value) bool {
 	r, want := s[name]
 	v, found := held[name]
@@ -117,7 +119,8 @@ func (s state) of(name, kind string) *record {
 	return r
 }
 
-// apply executes a command that is sent at a given time and returns the reply that it must get. The commands are those that generate draws.
+// apply executes a command that is sent at a given time and returns the reply that it must get. The
+// commands are those that generate draws.
 func (s state) apply(args []string, sent time.Time) string {
 	name := args[1]
 	integer := func(n int) string { return ":" + strconv.Itoa(n) + "\r\n" }

@@ -13,8 +13,9 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// TestTornTail kills the server, cuts random bytes off the end of its log, as a power failure may, and starts it again: it must hold what the rest
-// of the log says, which is one point in time, and the same as redis-server makes of the same files. Then it goes on.
+// TestTornTail kills the server, cuts random bytes off the end of its log, as a power failure may,
+// and starts it again: it must hold what the rest of the log says, which is one point in time, and
+// the same as redis-server makes of the same files. Then it goes on.
 func TestTornTail(t *testing.T) {
 	seed := randtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 1000))
@@ -26,8 +27,8 @@ func TestTornTail(t *testing.T) {
 	lostAll := 0
 	for cycle := range cycles(t) {
 		if !harness.SubjectIsLarder() {
-			// Redis leaves the beginning of a transaction in the log if it is cut within a command of it; what is appended then
-			// belongs to that transaction.
+			// Redis leaves the beginning of a transaction in the log if it is cut within a command
+			// of it; what is appended then belongs to that transaction.
 			s.Dial(t).BackgroundWork("BGREWRITEAOF")
 		}
 		before := lastFile(t, s)
@@ -85,7 +86,8 @@ func fileSize(t *testing.T, name string) int64 {
 	return info.Size()
 }
 
-// cut shortens a file by a random length, mostly short; not below least bytes, for the models do not reach further back.
+// cut shortens a file by a random length, mostly short; not below least bytes, for the models do
+// not reach further back.
 func cut(t *testing.T, file string, least int64, rng *rand.Rand) {
 	t.Helper()
 	size := fileSize(t, file)

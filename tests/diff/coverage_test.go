@@ -27,7 +27,8 @@ func commandNames(t *testing.T, c *harness.Conn) []string {
 	return names
 }
 
-// TestEveryCommandIsCompared fails when larder has a command that neither the grammar nor a script calls.
+// TestEveryCommandIsCompared fails when larder has a command that neither the grammar nor a script
+// calls.
 func TestEveryCommandIsCompared(t *testing.T) {
 	called := map[string]bool{}
 	note := func(args []string) {
@@ -102,7 +103,8 @@ func checkArity(t *testing.T, d duel, known map[string]bool, info harness.Reply)
 	}
 }
 
-// TestCommandInfo compares the facts of each command: arity, flags, key positions, ACL categories, tips, key specifications.
+// TestCommandInfo compares the facts of each command: arity, flags, key positions, ACL categories,
+// tips, key specifications.
 func TestCommandInfo(t *testing.T) {
 	larder, redis := harness.Start(t).Dial(t), harness.StartRedis(t).Dial(t)
 	want, got := commandInfo(redis), commandInfo(larder)
@@ -140,7 +142,8 @@ func indexInfo(all harness.Reply, into map[string]harness.Reply) {
 
 type infoDifference struct{ field, larder, redis string }
 
-// infoFields are the places in a COMMAND INFO entry; the subcommands, at 9, are compared on their own.
+// infoFields are the places in a COMMAND INFO entry; the subcommands, at 9, are compared on their
+// own.
 var infoFields = []string{"name", "arity", "flags", "first key", "last key", "step", "ACL categories", "tips", "key specifications"}
 
 func infoDifferences(a, b harness.Reply) []infoDifference {

@@ -10,8 +10,9 @@
 //
 // A command that larder has and no test here mentions is a failure (coverage_test.go).
 //
-// Larder speaks Redis 7.4 and the oracle is 7.0, so a few replies differ rightly. They stand in one table with the reason,
-// exceptions_test.go; every other difference is a bug.
+// Larder speaks Redis 7.4 and the oracle is 7.0, so a few replies differ rightly. They stand in one
+// table with the reason, exceptions_test.go; every other difference is a bug.
 //
-// SUBJECT=redis puts a second redis-server in larder's place: the tests must pass then, or they test nothing but their own noise.
+// SUBJECT=redis puts a second redis-server in larder's place: the tests must pass then, or they
+// test nothing but their own noise.
 package diff

@@ -9,8 +9,9 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// payloads are commands that make a key of each encoding and of sizes around the limits between them. Where each is DUMPed alike by both
-// servers, byte for byte, exact is true: not where an order is free.
+// payloads are commands that make a key of each encoding and of sizes around the limits between
+// them. Where each is DUMPed alike by both servers, byte for byte, exact is true: not where an
+// order is free.
 var payloads = []struct {
 	key   string
 	exact bool

@@ -17,8 +17,9 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// TestEffects runs scripts on servers that keep a log and compares, after each call, what it has appended, and how many changes it
-// counts. Scripts are as in script_test.go; "~" makes the arguments of the effects count by their number alone.
+// TestEffects runs scripts on servers that keep a log and compares, after each call, what it has
+// appended, and how many changes it counts. Scripts are as in script_test.go; "~" makes the
+// arguments of the effects count by their number alone.
 func TestEffects(t *testing.T) {
 	files, err := filepath.Glob("testdata/effects/*.txt")
 	if err != nil || len(files) == 0 {
@@ -56,7 +57,8 @@ func compareEffects(t *testing.T, lines []line, larder, redis *harness.Server) {
 	}
 }
 
-// TestFlushallSaves: with save points the snapshot file follows FLUSHALL, or the next start would bring the data back.
+// TestFlushallSaves: with save points the snapshot file follows FLUSHALL, or the next start would
+// bring the data back.
 func TestFlushallSaves(t *testing.T) {
 	for _, s := range []*harness.Server{harness.StartSubject(t, "save 3600 1000"), harness.StartRedis(t, "save 3600 1000")} {
 		c := s.Dial(t)
@@ -74,8 +76,8 @@ func TestFlushallSaves(t *testing.T) {
 	}
 }
 
-// logTail reads the incremental file of a log as it grows. Effects are there before the reply is, since nobody waits for a sync under
-// "appendfsync no".
+// logTail reads the incremental file of a log as it grows. Effects are there before the reply is,
+// since nobody waits for a sync under "appendfsync no".
 type logTail struct{ r *bufio.Reader }
 
 func openLogTail(t *testing.T, s *harness.Server) *logTail {
@@ -107,8 +109,8 @@ func (l *logTail) next(t *testing.T) (commands [][]string) {
 	}
 }
 
-// mergeRemovals joins neighbouring SREMs of the same key: Redis 7.0 logs a member at a time what later versions log together. What
-// was a transaction only for them is none then.
+// mergeRemovals joins neighbouring SREMs of the same key: Redis 7.0 logs a member at a time what
+// later versions log together. What was a transaction only for them is none then.
 func mergeRemovals(commands [][]string) [][]string {
 	var merged [][]string
 	for _, c := range commands {
@@ -146,8 +148,8 @@ func nearTimes(a, b string) bool {
 	return errX == nil && errY == nil && min(x, y) > since2001 && max(x-y, y-x) < 10_000
 }
 
-// TestEffectsReplayed draws calls as TestGenerated does, sends what larder has logged of them to a second redis-server, and compares the
-// data sets.
+// TestEffectsReplayed draws calls as TestGenerated does, sends what larder has logged of them to a
+// second redis-server, and compares the data sets.
 func TestEffectsReplayed(t *testing.T) {
 	seed := randtest.Seed(t)
 	larder := harness.Start(t, "enable-debug-command yes", "appendonly yes", "appendfsync no")

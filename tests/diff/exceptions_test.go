@@ -82,7 +82,8 @@ func staleError(_ []string, larder, redis harness.Reply) bool {
 
 const shortestDigits = "scores are printed with the fewest digits that read back as the same number since 7.2; 7.0 prints 17"
 
-// generatedExceptions hold for generated calls alone, where fields and members are doubled at will; the scripts have no such differences.
+// generatedExceptions hold for generated calls alone, where fields and members are doubled at will;
+// the scripts have no such differences.
 var generatedExceptions = []exception{
 	{"SORT", setOrder, unordered}, {"SORT_RO", setOrder, unordered},
 	{"OBJECT ENCODING", "Redis' SORT turns a sorted set that it reads into a skiplist", func(_ []string, a, b harness.Reply) bool {

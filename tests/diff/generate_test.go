@@ -76,8 +76,8 @@ func (g *generator) step() {
 	}
 }
 
-// livesShortly tells damaged calls that may have got a time of a few milliseconds or seconds: what they touch would go at another moment on
-// the other server.
+// livesShortly tells damaged calls that may have got a time of a few milliseconds or seconds: what
+// they touch would go at another moment on the other server.
 func livesShortly(args []string) bool {
 	switch strings.ToUpper(args[0]) {
 	case "SET", "GETEX", "SETEX", "PSETEX", "EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT":
@@ -92,7 +92,8 @@ func livesShortly(args []string) bool {
 	})
 }
 
-// tooDangerous are damaged calls that would make the oracle itself hang or eat the machine, or that end the comparison.
+// tooDangerous are damaged calls that would make the oracle itself hang or eat the machine, or that
+// end the comparison.
 func tooDangerous(args []string) bool {
 	switch strings.ToUpper(args[0]) {
 	case "SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER": // a huge negative count asks for that many elements, and Redis obliges
@@ -146,7 +147,8 @@ func modeOf(how compare) mode {
 	return exact
 }
 
-// transaction queues a few calls whose replies can be compared exactly, some of them wrong, and ends it.
+// transaction queues a few calls whose replies can be compared exactly, some of them wrong, and
+// ends it.
 func (g *generator) transaction() {
 	g.call([]string{"MULTI"}, same)
 	for range g.d.IntN(5) {
@@ -206,8 +208,8 @@ func (g *generator) population(args []string) map[string]string {
 	return of
 }
 
-// randomCall compares the shapes of two random replies, and checks that larder drew from what is there, without repetition where the
-// command promises that.
+// randomCall compares the shapes of two random replies, and checks that larder drew from what is
+// there, without repetition where the command promises that.
 func (g *generator) randomCall(args []string, remove bool) {
 	from := g.population(args)
 	a, b := g.do(args)
@@ -254,8 +256,9 @@ func drawnFrom(args []string, r harness.Reply, from map[string]string) bool {
 	return true
 }
 
-// scanCall follows a scan that starts at zero to its end on both servers and compares what they found; cursors mean nothing to another
-// server, so from any other cursor only the shape is compared.
+// scanCall follows a scan that starts at zero to its end on both servers and compares what they
+// found; cursors mean nothing to another server, so from any other cursor only the shape is
+// compared.
 func (g *generator) scanCall(args []string) {
 	a, b := g.do(args)
 	at := 2

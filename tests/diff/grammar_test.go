@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
-// The grammar: for each command the shape of its valid calls. UPPER CASE words are sent as they are, lower case words name a
-// generator below, [a] is optional, (a|b) is a choice, {a} is repeated one to four times. Brackets stand alone between spaces.
+// The grammar: for each command the shape of its valid calls. UPPER CASE words are sent as they
+// are, lower case words name a generator below, [a] is optional, (a|b) is a choice, {a} is repeated
+// one to four times. Brackets stand alone between spaces.
 //
-// compare says what of the replies must be equal; see generate_test.go for the modes beyond those of the scripts.
+// compare says what of the replies must be equal; see generate_test.go for the modes beyond those
+// of the scripts.
 var grammar = []struct {
 	call    string
 	compare compare
@@ -164,7 +166,8 @@ var grammar = []struct {
 	{"ZDIFFSTORE key 2 anykey key", same},
 	{"ZSCAN key 0 [ MATCH pattern ] [ COUNT small ]", scan},
 	{"ZSCAN key cursor [ MATCH pattern ] [ COUNT small ]", scan},
-	// sorting: the order of equals is not said by Redis where texts of other keys are compared, nor that of a set without an order
+	// sorting: the order of equals is not said by Redis where texts of other keys are compared, nor
+	// that of a set without an order
 	{"SORT key ALPHA [ ( ASC | DESC ) ] [ LIMIT index index ] [ GET # GET sortpattern ]", same},
 	{"SORT key ALPHA [ LIMIT index index ] [ GET sortpattern ] [ GET # ] STORE key", same},
 	{"SORT key [ BY sortpattern ] [ ( ASC | DESC ) ] [ LIMIT index index ] [ GET sortpattern ]", same},
@@ -250,7 +253,8 @@ const (
 	transaction          // MULTI, a few calls, EXEC
 )
 
-// drawer draws calls. Few keys, so that calls meet; each prefers a type, so that many calls succeed.
+// drawer draws calls. Few keys, so that calls meet; each prefers a type, so that many calls
+// succeed.
 type drawer struct {
 	*rand.Rand
 	now time.Time
@@ -365,8 +369,9 @@ func (d *drawer) score(bound bool) string {
 	return s
 }
 
-// time draws times of expiry: at once, or far away. Nothing may expire between the calls on the two servers. SET with a time in the past
-// leaves an expired key, which DBSIZE counts until somebody removes it: no two servers do that at the same moment.
+// time draws times of expiry: at once, or far away. Nothing may expire between the calls on the two
+// servers. SET with a time in the past leaves an expired key, which DBSIZE counts until somebody
+// removes it: no two servers do that at the same moment.
 func (d *drawer) time(name, command string) string {
 	const soon, far = 1000, 1_000_000 // seconds
 	var unit, base int64 = 1, 0
@@ -463,7 +468,8 @@ func (d *drawer) choice(tokens []string, command string, emit bool) (args, rest 
 	}
 }
 
-// damage makes a call wrong, or at least odd: one argument fewer or more, swapped, doubled, nasty; letters in another case.
+// damage makes a call wrong, or at least odd: one argument fewer or more, swapped, doubled, nasty;
+// letters in another case.
 func (d *drawer) damage(args []string) []string {
 	out := append([]string(nil), args...)
 	if len(out) == 1 {

@@ -11,8 +11,9 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// TestRefusedWithoutMemory calls everything in the grammar at a maxmemory that has long been passed, by itself and inside MULTI, and lets
-// transactions run that were queued before. What is refused is refused by both, and what is not answers the same.
+// TestRefusedWithoutMemory calls everything in the grammar at a maxmemory that has long been
+// passed, by itself and inside MULTI, and lets transactions run that were queued before. What is
+// refused is refused by both, and what is not answers the same.
 func TestRefusedWithoutMemory(t *testing.T) {
 	seed := randtest.Seed(t)
 	for proto := 2; proto <= 3; proto++ {
@@ -66,7 +67,8 @@ func (g *generator) drawn(call string, how compare) {
 	}
 }
 
-// inMulti sends a call of a row inside MULTI. Only its own reply and that of EXEC matter, which are errors.
+// inMulti sends a call of a row inside MULTI. Only its own reply and that of EXEC matter, which are
+// errors.
 func inMulti(g *generator, call string, how compare) {
 	g.t.Helper()
 	args := g.d.draw(call)
@@ -88,8 +90,8 @@ var alone = []string{
 	"bgrewriteaof", "config|set", "config|rewrite", "exec", "discard", "reset", "multi",
 }
 
-// TestWhoIsRefused asks each command of the table, with arguments that fit its arity, whether it is refused for lack of memory: as in
-// Redis, and those with the flag denyoom.
+// TestWhoIsRefused asks each command of the table, with arguments that fit its arity, whether it is
+// refused for lack of memory: as in Redis, and those with the flag denyoom.
 func TestWhoIsRefused(t *testing.T) {
 	larder, redis := harness.Start(t), harness.StartRedis(t)
 	d := duel{larder.Dial(t), redis.Dial(t)}

@@ -32,7 +32,8 @@ var laterMemory = later{
 	"mem_allocator":      {"mem_overhead_db_hashtable_rehashing"},
 }
 
-// laterStats has not the times of event loops (eventloop_cycles and what follows it): larder's read no clock.
+// laterStats has not the times of event loops (eventloop_cycles and what follows it): larder's read
+// no clock.
 var laterStats = later{
 	"sync_partial_err":             {"expired_subkeys"},
 	"evicted_clients":              {"evicted_scripts"},
@@ -155,7 +156,8 @@ func TestResetstat(t *testing.T) {
 	}
 }
 
-// statsFields are the names in a reply of MEMORY STATS with the kinds of the values, and those of the databases' maps below them.
+// statsFields are the names in a reply of MEMORY STATS with the kinds of the values, and those of
+// the databases' maps below them.
 func statsFields(r harness.Reply) []string {
 	var names []string
 	for i := 0; i+1 < len(r.Elems); i += 2 {

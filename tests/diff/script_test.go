@@ -13,7 +13,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// A script is a text file of calls; each is sent to larder and to the oracle and the two replies are compared.
+// A script is a text file of calls; each is sent to larder and to the oracle and the two replies
+// are compared.
 //
 //	SET k v               the replies are equal byte for byte
 //	~ SMEMBERS s          the elements may come in any order
@@ -52,7 +53,8 @@ const (
 	readsOnly
 )
 
-// plainConn is the first connection number that is not switched to RESP3 by the runner: for scripts about the handshake itself.
+// plainConn is the first connection number that is not switched to RESP3 by the runner: for scripts
+// about the handshake itself.
 const plainConn = 7
 
 // mode is how two replies are compared.
@@ -221,7 +223,8 @@ func closingQuote(s string) int {
 	return -1
 }
 
-// expand replaces the words in braces. It is done once per comparison, so that both servers get the same times.
+// expand replaces the words in braces. It is done once per comparison, so that both servers get the
+// same times.
 func expand(t *testing.T, l line) []string {
 	t.Helper()
 	var out []string

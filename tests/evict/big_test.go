@@ -54,8 +54,8 @@ func TestBigValues(t *testing.T) {
 	})
 }
 
-// TestCollectionsGrow: a hash, a set, a list and a sorted set that grow past the cap are evicted as a whole when the policy may evict them, and stop growing when
-// it may not.
+// TestCollectionsGrow: a hash, a set, a list and a sorted set that grow past the cap are evicted as
+// a whole when the policy may evict them, and stop growing when it may not.
 func TestCollectionsGrow(t *testing.T) {
 	const room = 2 << 20
 	for _, policy := range []string{"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "noeviction"} {

@@ -43,7 +43,8 @@ func (c *cache) used() int64 {
 	return field(c.t, c.Do("INFO", "memory").Text, "used_memory")
 }
 
-// counted is how much of the memory in use counts towards the cap, in bytes; not more than there is in use.
+// counted is how much of the memory in use counts towards the cap, in bytes; not more than there is
+// in use.
 func (c *cache) counted() int64 {
 	c.t.Helper()
 	info := c.Do("INFO", "memory").Text
@@ -58,8 +59,8 @@ func (c *cache) room(bytes int64) (limit int64) {
 	return limit
 }
 
-// tighten sets the cap to where keys begin to be evicted. It calls a command that needs memory with numbers from 0 on, and returns the first
-// one that it has not used.
+// tighten sets the cap to where keys begin to be evicted. It calls a command that needs memory with
+// numbers from 0 on, and returns the first one that it has not used.
 func (c *cache) tighten(request func(i int) []string) (next int) {
 	c.t.Helper()
 	const step = 16 << 10
@@ -165,8 +166,8 @@ type load struct {
 	clients sync.WaitGroup
 }
 
-// run has a client send batches that f makes until the load is stopped; f is given the number of the batch. Every reply has to be one that ok
-// accepts.
+// run has a client send batches that f makes until the load is stopped; f is given the number of
+// the batch. Every reply has to be one that ok accepts.
 func (l *load) run(c *harness.Conn, f func(b *batch, round int), ok func(harness.Reply) bool) {
 	l.clients.Go(func() {
 		for round := 0; !l.stopped.Load(); round++ {

@@ -10,7 +10,8 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// TestCapIsLowered lowers the cap and raises it again while clients read and write: nobody is refused, and memory follows.
+// TestCapIsLowered lowers the cap and raises it again while clients read and write: nobody is
+// refused, and memory follows.
 func TestCapIsLowered(t *testing.T) {
 	const room = 24 << 20
 	harness.EachDriver(t, func(t *testing.T, driver string) {
@@ -75,7 +76,8 @@ func TestCapIsLowered(t *testing.T) {
 	})
 }
 
-// TestCapBelowTheEmptyServer: what may be evicted is, every write is refused, and all else works, as in Redis.
+// TestCapBelowTheEmptyServer: what may be evicted is, every write is refused, and all else works,
+// as in Redis.
 func TestCapBelowTheEmptyServer(t *testing.T) {
 	const keys = 500
 	left := map[string]string{"noeviction": ":1000", "allkeys-lru": ":0", "allkeys-lfu": ":0", "volatile-ttl": ":500", "allkeys-random": ":0"}
@@ -108,7 +110,8 @@ func TestCapBelowTheEmptyServer(t *testing.T) {
 	}
 }
 
-// TestOvershoot: while eight clients write as fast as they can, memory in use stays within 4 MB above the cap.
+// TestOvershoot: while eight clients write as fast as they can, memory in use stays within 4 MB
+// above the cap.
 func TestOvershoot(t *testing.T) {
 	const (
 		limit = 32 << 20

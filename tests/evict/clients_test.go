@@ -8,7 +8,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// TestClientsTakeTheRoomOfKeys: buffers of clients count, so keys go for them; with maxmemory-clients the client goes instead.
+// TestClientsTakeTheRoomOfKeys: buffers of clients count, so keys go for them; with
+// maxmemory-clients the client goes instead.
 func TestClientsTakeTheRoomOfKeys(t *testing.T) {
 	const keys = 6000
 	harness.EachDriver(t, func(t *testing.T, driver string) {

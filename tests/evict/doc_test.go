@@ -1,5 +1,6 @@
-// Package evict holds a running server to its memory cap: who is evicted under each policy, what is refused, how the cap is reached
-// when it is lowered, and what files and logs say while keys are evicted.
+// Package evict holds a running server to its memory cap: who is evicted under each policy, what is
+// refused, how the cap is reached when it is lowered, and what files and logs say while keys are
+// evicted.
 //
 //   - policies_test.go: keys with a known past, told by RESTORE and by use; a part of them has to go, and which ones is counted. The bounds are
 //     wide: chance alone fails them less than once in 1e9 runs.

@@ -12,8 +12,9 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// Money moves between accounts that no volatile policy may evict, while keys with a time to live are pressed out around them. Every file is one
-// point in time, so it has every account and the whole sum.
+// Money moves between accounts that no volatile policy may evict, while keys with a time to live
+// are pressed out around them. Every file is one point in time, so it has every account and the
+// whole sum.
 const (
 	accounts = 1000
 	wealth   = 1000 // of each at the beginning
@@ -101,7 +102,8 @@ func press(l *load, s *harness.Server, seed uint64, clients int) {
 	}
 }
 
-// TestSnapshotsWhileEvicting saves and rewrites while keys are evicted. Each file has the bank, in both servers.
+// TestSnapshotsWhileEvicting saves and rewrites while keys are evicted. Each file has the bank, in
+// both servers.
 func TestSnapshotsWhileEvicting(t *testing.T) {
 	seed := randtest.Seed(t)
 	s := harness.StartSubject(t, "appendonly yes", "appendfsync no", "maxmemory-policy volatile-lru", "auto-aof-rewrite-percentage 0")
@@ -156,7 +158,8 @@ func TestSnapshotsWhileEvicting(t *testing.T) {
 	checkBank(t, "in memory", harness.Contents(t, s))
 }
 
-// TestLogOfEvictions kills a server that has evicted while it rewrote its log. What comes back is what was there: no evicted key, and none less.
+// TestLogOfEvictions kills a server that has evicted while it rewrote its log. What comes back is
+// what was there: no evicted key, and none less.
 func TestLogOfEvictions(t *testing.T) {
 	for _, policy := range []string{"volatile-ttl", "allkeys-lru", "allkeys-lfu"} {
 		t.Run(policy, func(t *testing.T) {

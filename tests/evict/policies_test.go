@@ -35,7 +35,8 @@ type trial struct {
 	check  func(t *testing.T, lost map[string]int)
 }
 
-// survives checks that of these groups hardly anybody goes. Chance would take a quarter at least of all that go from them.
+// survives checks that of these groups hardly anybody goes. Chance would take a quarter at least of
+// all that go from them.
 func survives(groups ...string) func(*testing.T, map[string]int) {
 	return func(t *testing.T, lost map[string]int) {
 		t.Helper()
@@ -169,7 +170,8 @@ func TestWhoIsEvicted(t *testing.T) {
 	}
 }
 
-// checkNothingVolatile sees the volatile policies refuse when no key has a time to live, and evict when one has.
+// checkNothingVolatile sees the volatile policies refuse when no key has a time to live, and evict
+// when one has.
 func checkNothingVolatile(c *cache) {
 	c.t.Helper()
 	c.MustOK("FLUSHALL")

@@ -10,7 +10,8 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// listAndZsetCalls adds a command on a random list or sorted set, small or large, that lets it grow, shrink, move or go.
+// listAndZsetCalls adds a command on a random list or sorted set, small or large, that lets it
+// grow, shrink, move or go.
 func listAndZsetCalls(b *batch, rng *rand.Rand) {
 	n := strconv.Itoa(rng.IntN(1000))
 	list, zset := "l:"+n, "z:"+n
@@ -42,8 +43,9 @@ func listAndZsetCalls(b *batch, rng *rand.Rand) {
 	}
 }
 
-// TestListsAndZsetsUnderEveryPolicy: clients change lists and sorted sets of all sizes at the cap. It holds, keys are evicted or commands refused,
-// as the policy has it, and when all keys are gone the data takes not a byte.
+// TestListsAndZsetsUnderEveryPolicy: clients change lists and sorted sets of all sizes at the cap.
+// It holds, keys are evicted or commands refused, as the policy has it, and when all keys are gone
+// the data takes not a byte.
 func TestListsAndZsetsUnderEveryPolicy(t *testing.T) {
 	const room, above = 6 << 20, 4 << 20
 	for _, policy := range []string{

@@ -1,5 +1,5 @@
-// Package examples runs the example programs, in Python and in Go, each against a fresh larder, and compares what they print with
-// expected/NAME.txt. The two languages print the same.
+// Package examples runs the example programs, in Python and in Go, each against a fresh larder, and
+// compares what they print with expected/NAME.txt. The two languages print the same.
 package examples
 
 import (

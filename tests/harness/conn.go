@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
-// replyDeadline is how long one reply may take before the test calls the server hung. It is long because both servers and all the
-// clients share two cores, often under the race detector.
+// replyDeadline is how long one reply may take before the test calls the server hung. It is long
+// because both servers and all the clients share two cores, often under the race detector.
 const replyDeadline = 30 * time.Second
 
-// Conn is a raw client connection: it sends the bytes it is told to and returns the bytes that came. It belongs to one goroutine.
+// Conn is a raw client connection: it sends the bytes it is told to and returns the bytes that
+// came. It belongs to one goroutine.
 type Conn struct {
 	net.Conn
 	t    testing.TB
@@ -115,8 +116,8 @@ func (c *Conn) MustOK(args ...string) {
 	}
 }
 
-// ReadUntilClosed returns everything the server still sends before it closes. A connection that stays open past the deadline fails
-// the test; a reset counts as closed.
+// ReadUntilClosed returns everything the server still sends before it closes. A connection that
+// stays open past the deadline fails the test; a reset counts as closed.
 func (c *Conn) ReadUntilClosed() string {
 	c.t.Helper()
 	if err := c.SetReadDeadline(time.Now().Add(replyDeadline)); err != nil {

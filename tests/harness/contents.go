@@ -124,7 +124,8 @@ func inOrder(texts []string) string {
 	return strings.Join(lines, "\n")
 }
 
-// scoredItems writes one member with its score to a line, in order. Versions of Redis print scores with different digits.
+// scoredItems writes one member with its score to a line, in order. Versions of Redis print scores
+// with different digits.
 func scoredItems(texts []string) string {
 	lines := make([]string, 0, len(texts)/2)
 	for pair := range slices.Chunk(texts, 2) {
@@ -210,7 +211,8 @@ func (c *Conn) BackgroundWork(command string) {
 	c.WaitBackgroundWork()
 }
 
-// WaitBackgroundWork returns when neither a snapshot nor a rewrite of the log runs or waits to, and fails the test if the last one failed.
+// WaitBackgroundWork returns when neither a snapshot nor a rewrite of the log runs or waits to, and
+// fails the test if the last one failed.
 func (c *Conn) WaitBackgroundWork() {
 	c.t.Helper()
 	Eventually(c.t, startDeadline, "the background work ends", func() bool {

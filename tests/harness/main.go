@@ -8,7 +8,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Main is the TestMain of a package that starts servers: after the tests no goroutine may be left, and the built binary is removed.
+// Main is the TestMain of a package that starts servers: after the tests no goroutine may be left,
+// and the built binary is removed.
 func Main(m *testing.M) {
 	code := m.Run()
 	if err := goleak.Find(); err != nil && code == 0 {

@@ -17,8 +17,8 @@ import (
 	"testing"
 )
 
-// StartSubject runs the server under test as a process of its own: the larder binary, or redis-server with SUBJECT=redis. It returns when
-// the server has loaded its data.
+// StartSubject runs the server under test as a process of its own: the larder binary, or
+// redis-server with SUBJECT=redis. It returns when the server has loaded its data.
 func StartSubject(t testing.TB, params ...string) *Server {
 	t.Helper()
 	if !SubjectIsLarder() {
@@ -27,7 +27,8 @@ func StartSubject(t testing.TB, params ...string) *Server {
 	return StartBinary(t, params...)
 }
 
-// StartSubjectLoading is StartSubject without the wait for the data: the server listens, and may still be loading.
+// StartSubjectLoading is StartSubject without the wait for the data: the server listens, and may
+// still be loading.
 func StartSubjectLoading(t testing.TB, params ...string) *Server {
 	t.Helper()
 	if SubjectIsLarder() {
@@ -41,8 +42,8 @@ func StartSubjectLoading(t testing.TB, params ...string) *Server {
 	return s
 }
 
-// SubjectIsLarder is false under SUBJECT=redis, when redis-server stands in larder's place: what tests ask of larder must hold for it as well,
-// but for the few expectations that are larder's own.
+// SubjectIsLarder is false under SUBJECT=redis, when redis-server stands in larder's place: what
+// tests ask of larder must hold for it as well, but for the few expectations that are larder's own.
 func SubjectIsLarder() bool { return os.Getenv("SUBJECT") != "redis" }
 
 // redisParams drops the parameters that only larder has.
@@ -65,7 +66,8 @@ func (s *Server) Kill(t testing.TB) {
 	}
 }
 
-// Restart starts the same program with the same parameters on the same folder; further ones override. The process must have gone.
+// Restart starts the same program with the same parameters on the same folder; further ones
+// override. The process must have gone.
 func (s *Server) Restart(t testing.TB, params ...string) *Server {
 	t.Helper()
 	if s.Running() {
@@ -74,8 +76,8 @@ func (s *Server) Restart(t testing.TB, params ...string) *Server {
 	return s.start(t, slices.Concat(s.params, []string{"dir " + s.Dir}, params)...)
 }
 
-// Refusal runs the server under test where it must not start, and returns what it said. It must end with exit code 1; larder says why
-// in one line on standard error, redis-server in its log.
+// Refusal runs the server under test where it must not start, and returns what it said. It must end
+// with exit code 1; larder says why in one line on standard error, redis-server in its log.
 func Refusal(t testing.TB, params ...string) string {
 	t.Helper()
 	all := withDefaults(t, params)
@@ -108,8 +110,8 @@ func Refusal(t testing.TB, params ...string) string {
 	return said
 }
 
-// FolderState describes every file below a folder by a hash of its content, and every folder by its name: two equal states mean that
-// nothing was touched.
+// FolderState describes every file below a folder by a hash of its content, and every folder by its
+// name: two equal states mean that nothing was touched.
 func FolderState(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	state := map[string]string{}
@@ -147,7 +149,8 @@ func FolderState(t testing.TB, dir string) map[string]string {
 	return state
 }
 
-// CopyFolder copies the files of a folder, so that two servers can load the same ones, and returns the copy.
+// CopyFolder copies the files of a folder, so that two servers can load the same ones, and returns
+// the copy.
 func CopyFolder(t testing.TB, dir string) string {
 	t.Helper()
 	to := t.TempDir()
@@ -157,7 +160,8 @@ func CopyFolder(t testing.TB, dir string) string {
 	return to
 }
 
-// LimitFiles makes writes past the given size of a file fail in the server's process, as on a full disk; negative lifts the limit.
+// LimitFiles makes writes past the given size of a file fail in the server's process, as on a full
+// disk; negative lifts the limit.
 func (s *Server) LimitFiles(t testing.TB, bytes int64) {
 	t.Helper()
 	if err := limitFiles(s.Pid, bytes); err != nil {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Eventually polls until the condition holds. It is the only way in which tests wait: the deadline is for the failure, a passing
-// test waits no longer than it must.
+// Eventually polls until the condition holds. It is the only way in which tests wait: the deadline
+// is for the failure, a passing test waits no longer than it must.
 func Eventually(t testing.TB, within time.Duration, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(within)

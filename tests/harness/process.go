@@ -21,7 +21,8 @@ import (
 	"github.com/larderkv/larder/store/invariants"
 )
 
-// Server is a running server under test: larder in this process, the larder binary, or redis-server as the oracle.
+// Server is a running server under test: larder in this process, the larder binary, or redis-server
+// as the oracle.
 type Server struct {
 	Name   string // "larder" or "redis", for messages
 	Addr   string // host:port; empty when it only listens on a Unix socket
@@ -112,7 +113,8 @@ func Binary(t testing.TB) string {
 	return binary.path
 }
 
-// Tool is the path of a program that the tests need. A missing one fails the test with the line that installs it.
+// Tool is the path of a program that the tests need. A missing one fails the test with the line
+// that installs it.
 func Tool(t testing.TB, name, install string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -125,8 +127,9 @@ func Tool(t testing.TB, name, install string) string {
 // InstallRedis is the line that brings redis-server, redis-cli and redis-benchmark.
 const InstallRedis = "apt-get install redis-server redis-tools"
 
-// StartBinary runs `larder serve` on a free port of the loopback. Each param is a line of redis.conf ("io-threads 2"); a later one
-// overrides an earlier one. The process is ended with the test.
+// StartBinary runs `larder serve` on a free port of the loopback. Each param is a line of
+// redis.conf ("io-threads 2"); a later one overrides an earlier one. The process is ended with the
+// test.
 func StartBinary(t testing.TB, params ...string) *Server {
 	t.Helper()
 	return StartBinaryWith(t, "", params...)
@@ -160,8 +163,9 @@ func serveArgs(file string) []string {
 	return []string{"serve", file}
 }
 
-// withDefaults puts before the given parameters what every server of a test has unless they say otherwise: the loopback, a folder of its
-// own, and no persistence, whose default would write a snapshot at the end of every test.
+// withDefaults puts before the given parameters what every server of a test has unless they say
+// otherwise: the loopback, a folder of its own, and no persistence, whose default would write a
+// snapshot at the end of every test.
 func withDefaults(t testing.TB, params []string) []string {
 	t.Helper()
 	return append([]string{"bind 127.0.0.1", `save ""`, "appendonly no", "dir " + t.TempDir()}, params...)
@@ -178,7 +182,8 @@ func folder(params []string) string {
 	return dir
 }
 
-// flags turns redis.conf lines into command line arguments in redis-server's own manner: --name value ...
+// flags turns redis.conf lines into command line arguments in redis-server's own manner: --name
+// value ...
 func flags(params []string) []string {
 	var args []string
 	for _, p := range params {
@@ -196,7 +201,8 @@ func flags(params []string) []string {
 // StartRedis runs the oracle, redis-server 7.0.15, on a free port.
 func StartRedis(t testing.TB, params ...string) *Server {
 	t.Helper()
-	// redis-server takes port 0 as "no TCP", so a free port is looked for and another one tried if somebody else was faster.
+	// redis-server takes port 0 as "no TCP", so a free port is looked for and another one tried if
+	// somebody else was faster.
 	for range 20 {
 		s := launchRedis(t, params...)
 		if s.Ready(t) {
@@ -220,7 +226,8 @@ func launchRedis(t testing.TB, params ...string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The limit on file sizes, by which a test makes writes fail, must give redis-server an error and not a signal.
+	// The limit on file sizes, by which a test makes writes fail, must give redis-server an error
+	// and not a signal.
 	args := append([]string{"-c", `trap "" XFSZ; exec "$0" "$@"`, path}, flags(append([]string{"port " + port}, all...))...)
 	s.launch(t, exec.Command("sh", args...))
 	return s
@@ -284,7 +291,8 @@ func tail(s string, n int) string {
 	return s
 }
 
-// waitForPort reads the chosen port from the listening socket of the process: the log's wording is not an interface.
+// waitForPort reads the chosen port from the listening socket of the process: the log's wording is
+// not an interface.
 func (s *Server) waitForPort(t testing.TB) string {
 	t.Helper()
 	var addr string
@@ -340,7 +348,8 @@ func (s *Server) kill() {
 	_ = s.cmd.Process.Kill()
 }
 
-// Ready waits until the server answers PING (with -NOAUTH too) and has loaded its data; false when the process has gone.
+// Ready waits until the server answers PING (with -NOAUTH too) and has loaded its data; false when
+// the process has gone.
 func (s *Server) Ready(t testing.TB) bool {
 	t.Helper()
 	gone := false

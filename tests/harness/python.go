@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Python runs a script of this repository, named from its root, with the Python that has the tests' client libraries, and returns what it
-// printed. A script that fails, fails the test.
+// Python runs a script of this repository, named from its root, with the Python that has the tests'
+// client libraries, and returns what it printed. A script that fails, fails the test.
 func Python(t testing.TB, script string, args ...string) string {
 	t.Helper()
 	root := RepoRoot(t)

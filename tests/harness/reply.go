@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// Reply is one RESP2 or RESP3 reply, read without interpretation: Raw holds exactly the bytes that the server sent.
+// Reply is one RESP2 or RESP3 reply, read without interpretation: Raw holds exactly the bytes that
+// the server sent.
 type Reply struct {
 	Kind  byte    // the type byte: + - : $ * _ # , ( = % ~ > ! |
 	Text  string  // the payload of a scalar; the count of an aggregate as it was sent
@@ -18,10 +19,12 @@ type Reply struct {
 	Raw   string  // every byte, nested replies included
 }
 
-// maxReplyDepth bounds nesting, so that a broken server fails a test and does not exhaust the test's stack.
+// maxReplyDepth bounds nesting, so that a broken server fails a test and does not exhaust the
+// test's stack.
 const maxReplyDepth = 32
 
-// ReadReply reads one whole reply. Malformed framing is an error: a test must not resynchronize by luck.
+// ReadReply reads one whole reply. Malformed framing is an error: a test must not resynchronize by
+// luck.
 func ReadReply(r *bufio.Reader) (Reply, error) {
 	return readReply(r, 0)
 }
@@ -118,8 +121,9 @@ func (r Reply) Strings() []string {
 	return out
 }
 
-// Sorted is the reply with the elements of its outermost aggregate in a canonical order, group elements at a time: 1 for a set, 2
-// for the pairs of a map or of its RESP2 form. Two unordered replies are equal when their sorted forms are.
+// Sorted is the reply with the elements of its outermost aggregate in a canonical order, group
+// elements at a time: 1 for a set, 2 for the pairs of a map or of its RESP2 form. Two unordered
+// replies are equal when their sorted forms are.
 func (r Reply) Sorted(group int) string {
 	if len(r.Elems) == 0 || len(r.Elems)%group != 0 {
 		return r.Raw

@@ -30,8 +30,9 @@ var logForms = []struct {
 	{"other names", true, []string{"appenddirname log", "appendfilename history"}},
 }
 
-// TestLogTravels: a log that one server wrote, with a data set and a random history in it, is replayed by the other to the same contents; that
-// one goes on writing, and the first one takes the log back.
+// TestLogTravels: a log that one server wrote, with a data set and a random history in it, is
+// replayed by the other to the same contents; that one goes on writing, and the first one takes the
+// log back.
 func TestLogTravels(t *testing.T) {
 	seed := randtest.Seed(t)
 	for _, d := range directions {
@@ -133,7 +134,8 @@ func checkAOF(t *testing.T, dir string, params []string) {
 	}
 }
 
-// TestLogFormsAreAsAsked: what the settings promise is in the folder: names, the form of the base, timestamps, expiry as absolute times.
+// TestLogFormsAreAsAsked: what the settings promise is in the folder: names, the form of the base,
+// timestamps, expiry as absolute times.
 func TestLogFormsAreAsAsked(t *testing.T) {
 	for _, test := range []struct {
 		params              []string
@@ -182,8 +184,8 @@ func TestLogFormsAreAsAsked(t *testing.T) {
 	}
 }
 
-// TestOldLogIsUpgraded: the single file of Redis before 7, as commands or with an RDB preamble, becomes the base of a new folder, in the same way
-// as Redis does it.
+// TestOldLogIsUpgraded: the single file of Redis before 7, as commands or with an RDB preamble,
+// becomes the base of a new folder, in the same way as Redis does it.
 func TestOldLogIsUpgraded(t *testing.T) {
 	seed := randtest.Seed(t)
 	for _, preamble := range []string{"yes", "no"} {
@@ -240,8 +242,9 @@ func TestOldLogIsUpgraded(t *testing.T) {
 	}
 }
 
-// TestFirstLog: appendonly yes where there is a snapshot and no log. Redis starts with an empty data set, and the snapshot is lost with the next save;
-// larder begins the log with it, which is one of its deliberate differences.
+// TestFirstLog: appendonly yes where there is a snapshot and no log. Redis starts with an empty
+// data set, and the snapshot is lost with the next save; larder begins the log with it, which is
+// one of its deliberate differences.
 func TestFirstLog(t *testing.T) {
 	first := harness.StartSubject(t)
 	c := first.Dial(t)

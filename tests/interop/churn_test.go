@@ -11,16 +11,18 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// A history of random writes by several clients: every command that writes, with every option that changes what has to be logged, over few
-// keys, so that types collide, commands fail, keys expire and are made anew. Wrong types and refused options are part of it: what a
-// command that failed logs is a bug too.
+// A history of random writes by several clients: every command that writes, with every option that
+// changes what has to be logged, over few keys, so that types collide, commands fail, keys expire
+// and are made anew. Wrong types and refused options are part of it: what a command that failed
+// logs is a bug too.
 
 // churnDatabases is how many databases a history uses: the first ones.
 const churnDatabases = 4
 
 type churner struct{ rng *rand.Rand }
 
-// key is one of few names; short-lived ones, whose fate depends on the moment, have names of their own.
+// key is one of few names; short-lived ones, whose fate depends on the moment, have names of their
+// own.
 func (c churner) key() string { return "k" + strconv.Itoa(c.rng.IntN(60)) }
 
 func (c churner) db() string { return strconv.Itoa(c.rng.IntN(churnDatabases)) }
@@ -55,7 +57,8 @@ func (c churner) element() string {
 	return c.pick("a", "b", c.number(), "e"+strconv.Itoa(c.rng.IntN(300)))
 }
 
-// lasting and fleeting are times to live: no time in between, so that a history has a stable end soon after its last command.
+// lasting and fleeting are times to live: no time in between, so that a history has a stable end
+// soon after its last command.
 func (c churner) lasting() int64  { return 3600 + c.rng.Int64N(100_000) }
 func (c churner) fleeting() int64 { return 1 + c.rng.Int64N(40) }
 
@@ -292,7 +295,8 @@ func (c churner) keyCall(k string) []string {
 	return []string{"SCARD", k}
 }
 
-// churn lets clients write n batches each, part of them as transactions, and returns when all replies are there.
+// churn lets clients write n batches each, part of them as transactions, and returns when all
+// replies are there.
 func churn(t *testing.T, s *harness.Server, seed uint64, clients, n int) {
 	t.Helper()
 	var group sync.WaitGroup

@@ -16,9 +16,11 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// Money moves between accounts: strings in two databases and the fields of a hash of thousands. Every transfer takes from one and gives to the
-// other at one point in time, so at any point in time the sum is what it was, and so it must be in every file. Around the accounts, the
-// things that move tables and records under a running snapshot: expiry, FLUSHDB, SWAPDB, RENAME, growing and shrinking collections.
+// Money moves between accounts: strings in two databases and the fields of a hash of thousands.
+// Every transfer takes from one and gives to the other at one point in time, so at any point in
+// time the sum is what it was, and so it must be in every file. Around the accounts, the things
+// that move tables and records under a running snapshot: expiry, FLUSHDB, SWAPDB, RENAME, growing
+// and shrinking collections.
 const (
 	accounts = 4000
 	wealth   = 1000 // of each account at the beginning
@@ -130,7 +132,8 @@ func (r *requests) add(args ...string) {
 	r.n++
 }
 
-// transfer moves money from a random account to another, in one of the ways that are atomic. The connection is in database 0 before and after.
+// transfer moves money from a random account to another, in one of the ways that are atomic. The
+// connection is in database 0 before and after.
 func transfer(r *requests, rng *rand.Rand) {
 	a, b := account(rng.IntN(accounts)), account(rng.IntN(accounts))
 	x := strconv.Itoa(rng.IntN(100))
@@ -299,8 +302,9 @@ func TestSnapshotIsOnePointInTime(t *testing.T) {
 	}
 }
 
-// TestBaseIsOnePointInTime does the same with the base files of rewrites, in both forms; in the end, the whole log, cut off by a kill, must
-// have the sum as well, for a transaction is logged whole.
+// TestBaseIsOnePointInTime does the same with the base files of rewrites, in both forms; in the
+// end, the whole log, cut off by a kill, must have the sum as well, for a transaction is logged
+// whole.
 func TestBaseIsOnePointInTime(t *testing.T) {
 	const rewrites = 3
 	seed := randtest.Seed(t)
@@ -341,7 +345,8 @@ func readFile(t *testing.T, name string) []byte {
 	return content
 }
 
-// loadBank starts both servers on a file that holds the whole data set: a snapshot, or a log as it was before there were folders.
+// loadBank starts both servers on a file that holds the whole data set: a snapshot, or a log as it
+// was before there were folders.
 func loadBank(t *testing.T, what, name string, content []byte, params ...string) {
 	t.Helper()
 	for _, start := range []starter{harness.StartSubject, harness.StartRedis} {

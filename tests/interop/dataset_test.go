@@ -17,7 +17,8 @@ type call struct {
 	args []string
 }
 
-// dataset is a data set as the calls that build it: every type, every encoding, the borders between them.
+// dataset is a data set as the calls that build it: every type, every encoding, the borders between
+// them.
 type dataset struct {
 	rng   *rand.Rand
 	calls []call
@@ -25,10 +26,12 @@ type dataset struct {
 
 func (d *dataset) add(db int, args ...string) { d.calls = append(d.calls, call{db, args}) }
 
-// farFuture is a time of expiry that no test lives to see, in Unix milliseconds; dataset varies it by the millisecond.
+// farFuture is a time of expiry that no test lives to see, in Unix milliseconds; dataset varies it
+// by the millisecond.
 const farFuture = 4_102_444_800_000
 
-// soon is the lifetime of the keys that must be gone after a restart: long enough to be written, and short enough to wait for.
+// soon is the lifetime of the keys that must be gone after a restart: long enough to be written,
+// and short enough to wait for.
 const soon = 700 * time.Millisecond
 
 // newDataset makes the calls of a data set, with values of megabytes if huge.
@@ -49,7 +52,8 @@ func newDataset(rng *rand.Rand, huge bool) *dataset {
 	return d
 }
 
-// integerBorders are where an encoding of integers changes: RDB, listpack, ziplist, intset, and what is no canonical integer any more.
+// integerBorders are where an encoding of integers changes: RDB, listpack, ziplist, intset, and
+// what is no canonical integer any more.
 var integerBorders = []string{
 	"0", "1", "-1", "12", "13", "63", "64", "127", "128", "-128", "-129", "255", "256", "4095", "4096", "-4096", "-4097", "8191", "-8192",
 	"32767", "32768", "-32768", "-32769", "65536", "8388607", "8388608", "-8388608", "-8388609", "2147483647", "2147483648",
@@ -125,7 +129,8 @@ func (d *dataset) sets(db int) {
 	}
 }
 
-// lists have elements of every form that a node of a list has in a file, and nodes that were split and merged.
+// lists have elements of every form that a node of a list has in a file, and nodes that were split
+// and merged.
 func (d *dataset) lists(db int) {
 	for _, n := range []int{1, 2, 127, 128, 129, 600, 3000} {
 		args := []string{"RPUSH", fmt.Sprintf("list:%d", n)}
@@ -296,7 +301,8 @@ func fill(t testing.TB, s *harness.Server, calls []call) {
 	}
 }
 
-// settled is a server's data set once the keys that live for a moment have gone: nothing in it changes by itself.
+// settled is a server's data set once the keys that live for a moment have gone: nothing in it
+// changes by itself.
 func settled(t testing.TB, s *harness.Server) map[harness.Key]harness.Value {
 	t.Helper()
 	all := harness.Contents(t, s)

@@ -14,8 +14,9 @@ import (
 
 const loadingError = "-LOADING Redis is loading the dataset in memory\r\n"
 
-// TestLoading watches a server that loads a large file: what it refuses and what it answers, INFO, and what it holds in the end. Nothing slows the
-// load down, so the file is made larger until the load is seen.
+// TestLoading watches a server that loads a large file: what it refuses and what it answers, INFO,
+// and what it holds in the end. Nothing slows the load down, so the file is made larger until the
+// load is seen.
 func TestLoading(t *testing.T) {
 	for _, log := range []bool{false, true} {
 		t.Run(fmt.Sprintf("appendonly %v", log), func(t *testing.T) {
@@ -162,7 +163,8 @@ func largeFolder(t *testing.T, keys int, log bool) (dir string, params []string)
 	return redis.Dir, []string{"appendonly yes"}
 }
 
-// TestStopWhileLoading: a server that is told to stop while it loads does so at once, with exit code 0, and leaves the file as it is.
+// TestStopWhileLoading: a server that is told to stop while it loads does so at once, with exit
+// code 0, and leaves the file as it is.
 func TestStopWhileLoading(t *testing.T) {
 	dir, _ := largeFolder(t, 2_000_000, false)
 	before := harness.FolderState(t, dir)

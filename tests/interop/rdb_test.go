@@ -20,7 +20,8 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// forms are the settings that change what an RDB file looks like, or what is in memory before it is written.
+// forms are the settings that change what an RDB file looks like, or what is in memory before it is
+// written.
 var forms = []struct {
 	name   string
 	params []string
@@ -58,7 +59,8 @@ func TestSnapshotTravels(t *testing.T) {
 				to := d.to(t, "dir "+dir)
 				harness.SameContents(t, "loaded after the short-lived keys' time", want, harness.Contents(t, to))
 
-				// A file that another server wrote is loaded, changed and saved again; keys that do not expire meanwhile.
+				// A file that another server wrote is loaded, changed and saved again; keys that do
+				// not expire meanwhile.
 				back := to.Dial(t)
 				back.MustOK("SET", "changed", "1")
 				back.BackgroundWork("BGSAVE")
@@ -69,8 +71,8 @@ func TestSnapshotTravels(t *testing.T) {
 	}
 }
 
-// TestExpiredKeysAreNotLoaded: keys that a file holds alive are dropped when their time has come before it is loaded, and the others keep the
-// millisecond they had.
+// TestExpiredKeysAreNotLoaded: keys that a file holds alive are dropped when their time has come
+// before it is loaded, and the others keep the millisecond they had.
 func TestExpiredKeysAreNotLoaded(t *testing.T) {
 	for _, d := range directions {
 		t.Run(d.name, func(t *testing.T) {
@@ -96,8 +98,8 @@ func TestExpiredKeysAreNotLoaded(t *testing.T) {
 	}
 }
 
-// checkRDB holds a server's dump.rdb against redis-check-rdb and against the version that Redis 7.0 still reads; nothing else may be left of
-// the save.
+// checkRDB holds a server's dump.rdb against redis-check-rdb and against the version that Redis 7.0
+// still reads; nothing else may be left of the save.
 func checkRDB(t *testing.T, s *harness.Server) {
 	t.Helper()
 	file := filepath.Join(s.Dir, "dump.rdb")
@@ -117,8 +119,8 @@ func checkRDB(t *testing.T, s *harness.Server) {
 	}
 }
 
-// TestSecondReader: a reader that is neither Redis' nor larder's finds every key in the file, with its database, value and time of expiry, and
-// the auxiliary fields that Redis writes.
+// TestSecondReader: a reader that is neither Redis' nor larder's finds every key in the file, with
+// its database, value and time of expiry, and the auxiliary fields that Redis writes.
 func TestSecondReader(t *testing.T) {
 	for _, form := range forms {
 		t.Run(form.name, func(t *testing.T) {

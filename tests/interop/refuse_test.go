@@ -11,7 +11,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// folders are data folders that a server left: with a snapshot, and with a log of a base and an incremental file.
+// folders are data folders that a server left: with a snapshot, and with a log of a base and an
+// incremental file.
 type folders struct{ snapshot, log string }
 
 const (
@@ -218,8 +219,8 @@ func TestRefusesFolders(t *testing.T) {
 	}
 }
 
-// TestTornTailIsCut: with aof-load-truncated yes, the default, the whole commands are loaded and the rest is cut off the last file; a transaction
-// that is not complete goes as a whole.
+// TestTornTailIsCut: with aof-load-truncated yes, the default, the whole commands are loaded and
+// the rest is cut off the last file; a transaction that is not complete goes as a whole.
 func TestTornTailIsCut(t *testing.T) {
 	made := makeFolders(t)
 	whole, err := os.ReadFile(filepath.Join(made.log, incrName))
@@ -249,8 +250,8 @@ func TestTornTailIsCut(t *testing.T) {
 	}
 }
 
-// TestUnknownTypes: files of Redis with types that larder does not have are refused with the key's name and type, and with
-// rdb-skip-unknown-types yes the rest is loaded.
+// TestUnknownTypes: files of Redis with types that larder does not have are refused with the key's
+// name and type, and with rdb-skip-unknown-types yes the rest is loaded.
 func TestUnknownTypes(t *testing.T) {
 	redis := harness.StartRedis(t, "appendonly yes")
 	fill(t, redis, []call{
@@ -311,7 +312,8 @@ func TestUnknownTypes(t *testing.T) {
 	}
 }
 
-// TestUnknownCommandsInTheLog: a log of Redis with commands that larder does not have is refused, not replayed in part.
+// TestUnknownCommandsInTheLog: a log of Redis with commands that larder does not have is refused,
+// not replayed in part.
 func TestUnknownCommandsInTheLog(t *testing.T) {
 	redis := harness.StartRedis(t, "appendonly yes")
 	fill(t, redis, []call{{0, []string{"SET", "text", "v"}}, {0, []string{"XADD", "the:stream", "1-1", "f", "v"}}, {0, []string{"SET", "more", "v"}}})
@@ -328,8 +330,8 @@ func TestUnknownCommandsInTheLog(t *testing.T) {
 	}
 }
 
-// TestTwoServersOnOneFolder: the second one refuses to start, and the first one is not disturbed. After a kill the folder is free again. Redis has
-// no such lock.
+// TestTwoServersOnOneFolder: the second one refuses to start, and the first one is not disturbed.
+// After a kill the folder is free again. Redis has no such lock.
 func TestTwoServersOnOneFolder(t *testing.T) {
 	if !harness.SubjectIsLarder() {
 		return

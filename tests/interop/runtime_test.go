@@ -14,7 +14,8 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// TestLogSwitchedAtRunTime: CONFIG SET appendonly yes writes what there is into a new log and then everything that follows; no ends the log where it is.
+// TestLogSwitchedAtRunTime: CONFIG SET appendonly yes writes what there is into a new log and then
+// everything that follows; no ends the log where it is.
 func TestLogSwitchedAtRunTime(t *testing.T) {
 	seed := randtest.Seed(t)
 	s := harness.StartSubject(t)
@@ -62,7 +63,8 @@ func TestLogSwitchedAtRunTime(t *testing.T) {
 	harness.SameContents(t, "switched on again, own restart", want, harness.Contents(t, s.Restart(t, "appendonly yes")))
 }
 
-// TestLogSwitchedOnAndKilled: until the first base is complete there is no log, so a kill in between must not leave one that holds only a part.
+// TestLogSwitchedOnAndKilled: until the first base is complete there is no log, so a kill in
+// between must not leave one that holds only a part.
 func TestLogSwitchedOnAndKilled(t *testing.T) {
 	for range 3 {
 		s := harness.StartSubject(t)
@@ -82,7 +84,8 @@ func TestLogSwitchedOnAndKilled(t *testing.T) {
 	}
 }
 
-// TestWaysToStop: what each way to stop leaves in the folder, with and without save points, and with a log.
+// TestWaysToStop: what each way to stop leaves in the folder, with and without save points, and
+// with a log.
 func TestWaysToStop(t *testing.T) {
 	const points = "save 3600 1"
 	command := func(args ...string) func(t *testing.T, s *harness.Server) {
@@ -178,7 +181,8 @@ func TestStopUnderLoad(t *testing.T) {
 	}
 }
 
-// TestShutdownThatCannotSave: the server says so and goes on; FORCE ends it nevertheless, and SIGTERM does not.
+// TestShutdownThatCannotSave: the server says so and goes on; FORCE ends it nevertheless, and
+// SIGTERM does not.
 func TestShutdownThatCannotSave(t *testing.T) {
 	s := harness.StartSubject(t, "save 3600 1")
 	c := s.Dial(t)

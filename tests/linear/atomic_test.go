@@ -42,8 +42,9 @@ func crowd(t *testing.T, s *harness.Server, n int, work func(id int, c *harness.
 	group.Wait()
 }
 
-// TestMSETIsAtomic: writers set all keys, spread over the shards, to one value of their own; a reader must never see two values at once.
-// So for MGET, for GETs in a transaction, and for MSETNX, which sets all or none.
+// TestMSETIsAtomic: writers set all keys, spread over the shards, to one value of their own; a
+// reader must never see two values at once. So for MGET, for GETs in a transaction, and for MSETNX,
+// which sets all or none.
 func TestMSETIsAtomic(t *testing.T) {
 	var keys []string
 	for i := range 12 {
@@ -106,7 +107,8 @@ func TestMSETNXIsAtomic(t *testing.T) {
 	})
 }
 
-// TestSMOVEConserves: members wander between sets; none is lost, none is in two places, at any moment.
+// TestSMOVEConserves: members wander between sets; none is lost, none is in two places, at any
+// moment.
 func TestSMOVEConserves(t *testing.T) {
 	const members = 50
 	sets := []string{"set:a", "set:b", "set:c", "set:d"}
@@ -150,8 +152,8 @@ func TestSMOVEConserves(t *testing.T) {
 	})
 }
 
-// TestWatchTransfers moves money between two accounts by WATCH, GET, MULTI, SET, EXEC with retries: the sum stays, and as many transfers
-// succeeded as were counted inside the transactions.
+// TestWatchTransfers moves money between two accounts by WATCH, GET, MULTI, SET, EXEC with retries:
+// the sum stays, and as many transfers succeeded as were counted inside the transactions.
 func TestWatchTransfers(t *testing.T) {
 	const clients = 4
 	eachServer(t, func(t *testing.T, s *harness.Server) {
@@ -207,7 +209,8 @@ func TestCountersLoseNothing(t *testing.T) {
 	})
 }
 
-// TestRenameAndSwap: a value under one of two names is never missing and never double, in whichever order the locks are wanted.
+// TestRenameAndSwap: a value under one of two names is never missing and never double, in whichever
+// order the locks are wanted.
 func TestRenameAndSwap(t *testing.T) {
 	eachServer(t, func(t *testing.T, s *harness.Server) {
 		s.Dial(t).MustOK("SET", "name:1", "v")
@@ -231,7 +234,8 @@ func TestRenameAndSwap(t *testing.T) {
 	})
 }
 
-// TestQueuesLoseNothing: producers push, one stage of workers moves on what it waits for, another takes it; each job arrives once.
+// TestQueuesLoseNothing: producers push, one stage of workers moves on what it waits for, another
+// takes it; each job arrives once.
 func TestQueuesLoseNothing(t *testing.T) {
 	const producers, movers, takers = 2, 2, 2
 	eachServer(t, func(t *testing.T, s *harness.Server) {
@@ -276,7 +280,8 @@ func TestQueuesLoseNothing(t *testing.T) {
 	})
 }
 
-// TestPointsAreConserved: points wander between the members of a sorted set of either encoding; every reader sees all of them, in order.
+// TestPointsAreConserved: points wander between the members of a sorted set of either encoding;
+// every reader sees all of them, in order.
 func TestPointsAreConserved(t *testing.T) {
 	for _, members := range []int{20, 300} {
 		t.Run(fmt.Sprint(members, " members"), func(t *testing.T) {

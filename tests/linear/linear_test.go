@@ -1,9 +1,11 @@
-// Package linear checks that concurrent clients see one history: every reply could have come from a server that does one command at a
-// time, each somewhere between its request and its reply. porcupine searches for such an order and fails when there is none.
+// Package linear checks that concurrent clients see one history: every reply could have come from a
+// server that does one command at a time, each somewhere between its request and its reply.
+// porcupine searches for such an order and fails when there is none.
 //
-// The models of strings and sorted sets hold one key, because linearizability is local: a history is linearizable when its part for each key is.
-// The one of lists holds all of them, since elements move between lists and clients wait for them. What else spans keys and shards (MSET
-// against MGET, SMOVE, transactions) is tested by invariants that every reader must find intact at any moment.
+// The models of strings and sorted sets hold one key, because linearizability is local: a history
+// is linearizable when its part for each key is. The one of lists holds all of them, since elements
+// move between lists and clients wait for them. What else spans keys and shards (MSET against MGET,
+// SMOVE, transactions) is tested by invariants that every reader must find intact at any moment.
 package linear
 
 import (
@@ -130,8 +132,8 @@ func TestLinearizable(t *testing.T) {
 	})
 }
 
-// checkHistories lets clients make calls at random, so many each, and looks for an order of all of them that the model allows; with each driver
-// and with one and two loops.
+// checkHistories lets clients make calls at random, so many each, and looks for an order of all of
+// them that the model allows; with each driver and with one and two loops.
 func checkHistories[C, R any](t *testing.T, model porcupine.Model, calls int, do func(*harness.Conn, C) R, next func(*rand.Rand) C) {
 	t.Helper()
 	const clients = 6
@@ -158,7 +160,8 @@ func checkHistories[C, R any](t *testing.T, model porcupine.Model, calls int, do
 	})
 }
 
-// TestModelIsStrict: the checker itself must refuse a lost update, or the tests above prove nothing.
+// TestModelIsStrict: the checker itself must refuse a lost update, or the tests above prove
+// nothing.
 func TestModelIsStrict(t *testing.T) {
 	lost := []porcupine.Operation{
 		{ClientId: 0, Input: call{op: "incr", key: "k"}, Output: result{n: 1}, Call: 0, Return: 10},

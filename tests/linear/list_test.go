@@ -86,7 +86,8 @@ func (l lists) move(from, to int) (after lists, element string) {
 	return l.with(to, slices.Insert(l.of(to), 0, element)), element
 }
 
-// doList performs the call. Blocking commands wait for a moment only, so that the clients do not end up waiting for each other.
+// doList performs the call. Blocking commands wait for a moment only, so that the clients do not
+// end up waiting for each other.
 func doList(c *harness.Conn, in listCall) string {
 	const moment = "0.02"
 	key, dst := "l"+strconv.Itoa(in.key), "l"+strconv.Itoa(in.dst)

@@ -15,7 +15,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// fill makes keys of every type and encoding, half of them with a time to live, and returns their names.
+// fill makes keys of every type and encoding, half of them with a time to live, and returns their
+// names.
 func fill(c *harness.Conn) []string {
 	pairs := func(n int) (args []string) {
 		for i := range n {
@@ -60,7 +61,8 @@ func fill(c *harness.Conn) []string {
 	return names
 }
 
-// content is what a database holds: name, value and time to live, to the nearest minute, of each key.
+// content is what a database holds: name, value and time to live, to the nearest minute, of each
+// key.
 func content(t *testing.T, c *harness.Conn) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -243,8 +245,8 @@ func TestInTransaction(t *testing.T) {
 	}
 }
 
-// TestNoIncrementIsLost moves counters while clients increment them. What was counted here before a counter moved is there, what was
-// counted after it is here.
+// TestNoIncrementIsLost moves counters while clients increment them. What was counted here before a
+// counter moved is there, what was counted after it is here.
 func TestNoIncrementIsLost(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		const counters, clients, rounds = 20, 4, 120

@@ -14,7 +14,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// strange is a server that answers requests as a test says, and remembers them without their payloads.
+// strange is a server that answers requests as a test says, and remembers them without their
+// payloads.
 type strange struct {
 	ln     net.Listener
 	answer func(request []string) (reply string, open bool)
@@ -124,7 +125,8 @@ func TestBrokenTargets(t *testing.T) {
 	}
 }
 
-// TestNobodyElseWaits: while the other server thinks, others are served, by the same loop and with the same key.
+// TestNobodyElseWaits: while the other server thinks, others are served, by the same loop and with
+// the same key.
 func TestNobodyElseWaits(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		thinking, goOn := make(chan struct{}), make(chan struct{})
@@ -191,7 +193,8 @@ func TestNeverAtRest(t *testing.T) {
 	}
 }
 
-// TestClientGoes: what the other server has taken over leaves, whether or not somebody waits for the reply.
+// TestClientGoes: what the other server has taken over leaves, whether or not somebody waits for
+// the reply.
 func TestClientGoes(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		thinking, goOn := make(chan struct{}), make(chan struct{})
@@ -218,7 +221,8 @@ func TestClientGoes(t *testing.T) {
 	})
 }
 
-// TestStopMeanwhile: a server that stops does not wait for another one's answer. harness.Start fails the test if Close hangs.
+// TestStopMeanwhile: a server that stops does not wait for another one's answer. harness.Start
+// fails the test if Close hangs.
 func TestStopMeanwhile(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		thinking := make(chan struct{})

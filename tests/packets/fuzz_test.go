@@ -15,7 +15,8 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// fuzzParams make the worst that arguments can ask for small, so that a fuzzer finds bugs and not the size of the machine.
+// fuzzParams make the worst that arguments can ask for small, so that a fuzzer finds bugs and not
+// the size of the machine.
 var fuzzParams = []string{"proto-max-bulk-len 1mb", "enable-debug-command yes"}
 
 // target is a larder and its commands.
@@ -51,8 +52,8 @@ func newTarget(t testing.TB) *target {
 	return tg
 }
 
-// hit sends a call on a connection of its own, in RESP2 or RESP3, reads well-formed replies until the server closes, and looks whether
-// somebody else is still served.
+// hit sends a call on a connection of its own, in RESP2 or RESP3, reads well-formed replies until
+// the server closes, and looks whether somebody else is still served.
 func (tg *target) hit(t *testing.T, resp3 bool, args []string) {
 	t.Helper()
 	if mayStall(args) {
@@ -89,8 +90,9 @@ func mayStall(args []string) bool {
 	return hugeCount(args)
 }
 
-// hugeCount finds calls for some hundred megabytes of random elements with repetition, which would be answered. What is beyond that is
-// refused (Redis obliges until its memory ends), so larger counts are let through.
+// hugeCount finds calls for some hundred megabytes of random elements with repetition, which would
+// be answered. What is beyond that is refused (Redis obliges until its memory ends), so larger
+// counts are let through.
 func hugeCount(args []string) bool {
 	if name := strings.ToLower(args[0]); name != "srandmember" && name != "hrandfield" {
 		return false
@@ -98,7 +100,8 @@ func hugeCount(args []string) bool {
 	return slices.ContainsFunc(args[1:], func(a string) bool { return len(a) > 6 && len(a) < 12 && a[0] == '-' })
 }
 
-// FuzzCommand: the first byte picks the command, the second the protocol, the rest are arguments separated by \xfe.
+// FuzzCommand: the first byte picks the command, the second the protocol, the rest are arguments
+// separated by \xfe.
 func FuzzCommand(f *testing.F) {
 	tg := newTarget(f)
 	for i := range tg.commands {

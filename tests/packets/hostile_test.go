@@ -9,7 +9,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// hostile are packets that announce the impossible, or never end. A server that believes them allocates, spins, recurses or dies.
+// hostile are packets that announce the impossible, or never end. A server that believes them
+// allocates, spins, recurses or dies.
 var hostile = map[string]string{
 	"bulk of 2^63-1":            "*1\r\n$9223372036854775807\r\n",
 	"2^63-1 arguments":          "*9223372036854775807\r\n",
@@ -30,8 +31,9 @@ var hostile = map[string]string{
 	"deep nonsense":             strings.Repeat("*1\r\n", 1000),
 }
 
-// TestHostilePackets sends each packet on many connections that stay open, and looks at the process from outside: it answers others,
-// its memory stays where it was, and the connections are given back.
+// TestHostilePackets sends each packet on many connections that stay open, and looks at the process
+// from outside: it answers others, its memory stays where it was, and the connections are given
+// back.
 func TestHostilePackets(t *testing.T) {
 	const (
 		copies   = 50
@@ -76,8 +78,9 @@ func abort(t *testing.T, c *harness.Conn) {
 	_ = c.Close()
 }
 
-// TestHalfOpen: a client that ends its sending side still gets its answers, then the connection closes; one that vanishes in the middle
-// of a request, of a reply or of a transaction leaves nothing behind.
+// TestHalfOpen: a client that ends its sending side still gets its answers, then the connection
+// closes; one that vanishes in the middle of a request, of a reply or of a transaction leaves
+// nothing behind.
 func TestHalfOpen(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.StartBinary(t, "network-driver "+driver)

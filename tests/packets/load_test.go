@@ -12,8 +12,9 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// TestSlowReader: a client pipelines 20,000 GETs of a megabyte and never reads. The server must stop executing and reading for it, keep its
-// memory, and serve everybody else; when the client begins to read after all, its replies are there and right.
+// TestSlowReader: a client pipelines 20,000 GETs of a megabyte and never reads. The server must
+// stop executing and reading for it, keep its memory, and serve everybody else; when the client
+// begins to read after all, its replies are there and right.
 func TestSlowReader(t *testing.T) {
 	const (
 		requests = 20_000
@@ -54,7 +55,8 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
-// TestIdleConnections opens ten thousand connections that have said PING once and are silent since, or wait for an element besides.
+// TestIdleConnections opens ten thousand connections that have said PING once and are silent since,
+// or wait for an element besides.
 func TestIdleConnections(t *testing.T) {
 	for name, waiting := range map[string]bool{"silent": false, "waiting": true} {
 		t.Run(name, func(t *testing.T) { manyConnections(t, waiting) })
@@ -67,7 +69,8 @@ func manyConnections(t *testing.T, waiting bool) {
 		connections = 1000
 	}
 	allowFiles(t, uint64(connections)+1000)
-	// Bytes of the server's memory per connection. A buffer of 16 KiB for each would show; Redis needs about 2 KiB.
+	// Bytes of the server's memory per connection. A buffer of 16 KiB for each would show; Redis
+	// needs about 2 KiB.
 	most := map[string]int64{"epoll": 4 << 10, "portable": 40 << 10}
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.StartBinary(t, "network-driver "+driver, "maxclients 20000")
@@ -121,7 +124,8 @@ func manyConnections(t *testing.T, waiting bool) {
 	})
 }
 
-// firstIsServed pushes one element to each queue: the connection that has waited for it longest gets it.
+// firstIsServed pushes one element to each queue: the connection that has waited for it longest
+// gets it.
 func firstIsServed(t *testing.T, c *harness.Conn, conns []net.Conn) {
 	t.Helper()
 	for i := range 100 {
@@ -151,7 +155,8 @@ func allowFiles(t *testing.T, n uint64) {
 	}
 }
 
-// TestManyClientsComeAndGo opens and closes connections without end from several sides, and counts descriptors after.
+// TestManyClientsComeAndGo opens and closes connections without end from several sides, and counts
+// descriptors after.
 func TestManyClientsComeAndGo(t *testing.T) {
 	const clients, rounds = 8, 200
 	harness.EachDriver(t, func(t *testing.T, driver string) {

@@ -9,7 +9,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// pipeline mixes arrays and inline commands, empty and binary arguments, an error and a transaction.
+// pipeline mixes arrays and inline commands, empty and binary arguments, an error and a
+// transaction.
 var pipeline = harness.Encode("SET", "k", "v\r\n\x00") + harness.Encode("GET", "k") + "PING\r\n" + "*0\r\n" + harness.Encode("GET") +
 	harness.Encode("HSET", "h", "", "f", "g", "") + "\r\n" + "ECHO \"a b\"\n" + harness.Encode("MULTI") + harness.Encode("INCR", "n") +
 	harness.Encode("EXEC") + "*-1\r\n" + harness.Encode("DEL", "k", "h", "n") + harness.Encode("ECHO", strings.Repeat("x", 40)) + "PING end\r\n"
@@ -25,8 +26,8 @@ func answers(t *testing.T, c *harness.Conn, n int) string {
 	return string(b)
 }
 
-// TestSplitAtEveryByte cuts the pipeline in two at every place. Between the parts another client's round trip lets the server see the
-// first part alone.
+// TestSplitAtEveryByte cuts the pipeline in two at every place. Between the parts another client's
+// round trip lets the server see the first part alone.
 func TestSplitAtEveryByte(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.Start(t, "network-driver "+driver)
@@ -58,7 +59,8 @@ func TestByteByByte(t *testing.T) {
 	})
 }
 
-// TestDeepPipeline sends many thousand commands before reading anything, in pieces whose ends fall anywhere.
+// TestDeepPipeline sends many thousand commands before reading anything, in pieces whose ends fall
+// anywhere.
 func TestDeepPipeline(t *testing.T) {
 	const commands = 100_000
 	one := harness.Encode("INCR", "n")
@@ -89,8 +91,8 @@ func TestDeepPipeline(t *testing.T) {
 	})
 }
 
-// TestBigValueByteByByte sends a value of a megabyte in one-byte writes. A parser that starts over, or recurses, on every read would
-// not end.
+// TestBigValueByteByByte sends a value of a megabyte in one-byte writes. A parser that starts over,
+// or recurses, on every read would not end.
 func TestBigValueByteByByte(t *testing.T) {
 	size := 1 << 20
 	if harness.Race {

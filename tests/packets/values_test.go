@@ -16,7 +16,8 @@ const (
 	manyZeros = "00000000000000000000000000000000000000000000000001"
 )
 
-// filled makes what the commands below are tried on: a list and a sorted set of either encoding, before each try, because many of them change them.
+// filled makes what the commands below are tried on: a list and a sorted set of either encoding,
+// before each try, because many of them change them.
 func filled() string {
 	var raw strings.Builder
 	add := func(args ...string) { raw.WriteString(harness.Encode(args...)) }
@@ -37,8 +38,8 @@ func filled() string {
 	return raw.String()
 }
 
-// overstated are commands with counts, ranks, offsets, scores and waits at the end of what numbers can say. KEY becomes a small and a big
-// value's name.
+// overstated are commands with counts, ranks, offsets, scores and waits at the end of what numbers
+// can say. KEY becomes a small and a big value's name.
 var overstated = []string{
 	"LRANGE KEY " + least + " " + most + " | list",
 	"LRANGE KEY " + most + " " + most + " | list",
@@ -188,10 +189,11 @@ var overstatedLater = []string{
 	"ZADD KEY 0x1p-1074 a | zset",
 }
 
-// TestOverstatedNumbers sends them to larder and redis-server, alone and inside a transaction, where nothing blocks. What was done to the
-// values must be the same too.
+// TestOverstatedNumbers sends them to larder and redis-server, alone and inside a transaction,
+// where nothing blocks. What was done to the values must be the same too.
 func TestOverstatedNumbers(t *testing.T) {
-	// What comes first of equals is not said by Redis, so nothing is sorted by what all elements lack.
+	// What comes first of equals is not said by Redis, so nothing is sorted by what all elements
+	// lack.
 	names := map[string][]string{"list": {"l", "L", "z", "str"}, "zset": {"z", "Z", "l", "s"}}
 	fresh := filled()
 	state := ""

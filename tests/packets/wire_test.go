@@ -9,7 +9,8 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// exchange sends bytes, ends the client's side and returns everything that came back until the server closed.
+// exchange sends bytes, ends the client's side and returns everything that came back until the
+// server closed.
 func exchange(t *testing.T, s *harness.Server, raw string) string {
 	t.Helper()
 	c := s.Dial(t)
@@ -212,7 +213,8 @@ func maskHello(s string) string {
 	return before + "HELLO..." + rest
 }
 
-// samePrefix is the number of bytes that two answers have in common, up to a line that is left whole.
+// samePrefix is the number of bytes that two answers have in common, up to a line that is left
+// whole.
 func samePrefix(a, b string) int {
 	n := 0
 	for n < min(len(a), len(b)) && a[n] == b[n] {
@@ -229,7 +231,8 @@ func shorten(s string) string {
 	return strconv.Quote(s)
 }
 
-// unauthenticated are packets to a server that wants a password first: the limits are narrow until it has come.
+// unauthenticated are packets to a server that wants a password first: the limits are narrow until
+// it has come.
 var unauthenticated = []string{
 	ping,
 	"PING\r\n",
@@ -271,7 +274,8 @@ func TestUnauthenticated(t *testing.T) {
 	})
 }
 
-// TestHTTPIsLogged: a browser tricked into talking to the server is cut off, and somebody should hear of it.
+// TestHTTPIsLogged: a browser tricked into talking to the server is cut off, and somebody should
+// hear of it.
 func TestHTTPIsLogged(t *testing.T) {
 	s := harness.Start(t)
 	if got := exchange(t, s, "POST / HTTP/1.1\r\nHost: x\r\n\r\n"); got != "" {

@@ -1,5 +1,5 @@
-// Package randtest gives tests random numbers that can be had again: each test prints its seed, and SEED=n in the
-// environment repeats the run.
+// Package randtest gives tests random numbers that can be had again: each test prints its seed, and
+// SEED=n in the environment repeats the run.
 package randtest
 
 import (

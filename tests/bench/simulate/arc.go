@@ -1,7 +1,8 @@
 package main
 
-// arc is ARC (Megiddo and Modha, "ARC: A Self-Tuning, Low Overhead Replacement Cache", 2003) with bytes in place of pages: the lists, the
-// target p and its steps are measured in costs. With equal costs it is the paper's algorithm, step by step.
+// arc is ARC (Megiddo and Modha, "ARC: A Self-Tuning, Low Overhead Replacement Cache", 2003) with
+// bytes in place of pages: the lists, the target p and its steps are measured in costs. With equal
+// costs it is the paper's algorithm, step by step.
 type arc struct {
 	t        *trace
 	capacity int64
@@ -65,7 +66,8 @@ func (c *arc) access(_ int, id uint32) bool {
 	return false
 }
 
-// forget bounds t1 and its ghosts to the capacity, and everything to twice that, before a new object comes.
+// forget bounds t1 and its ghosts to the capacity, and everything to twice that, before a new
+// object comes.
 func (c *arc) forget(cost int64) {
 	for c.lists[t1].bytes+c.lists[b1].bytes+cost > c.capacity {
 		if c.lists[b1].n > 0 {

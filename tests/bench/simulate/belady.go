@@ -5,9 +5,10 @@ import (
 	"math/rand/v2"
 )
 
-// belady is Belady's MIN: the victim is the entry whose next use is farthest away, and what just came may be its own victim, for a bound
-// that holds for policies with admission too. What has no next use before it expires is dropped at once. With sizes it is
-// not optimal: finding the optimum is NP-hard, and a big entry used soon may cost more hits than it brings.
+// belady is Belady's MIN: the victim is the entry whose next use is farthest away, and what just
+// came may be its own victim, for a bound that holds for policies with admission too. What has no
+// next use before it expires is dropped at once. With sizes it is not optimal: finding the optimum
+// is NP-hard, and a big entry used soon may cost more hits than it brings.
 type belady struct {
 	t        *trace
 	capacity int64
@@ -60,7 +61,8 @@ func (c *belady) remove(id uint32) {
 	c.bytes -= int64(c.t.cost[id])
 }
 
-// bitset is a set of numbers below a limit that knows its largest one: each level says which words of the level below are not zero.
+// bitset is a set of numbers below a limit that knows its largest one: each level says which words
+// of the level below are not zero.
 type bitset struct{ levels [][]uint64 }
 
 func newBitset(limit int) *bitset {
@@ -105,8 +107,9 @@ func (b *bitset) last() int {
 	return i
 }
 
-// beladySize looks at the bytes an entry holds until its next use: of some entries drawn at random the one with the largest size x time is
-// the victim. Big objects are hardly worth their room when hits are counted.
+// beladySize looks at the bytes an entry holds until its next use: of some entries drawn at random
+// the one with the largest size x time is the victim. Big objects are hardly worth their room when
+// hits are counted.
 type beladySize struct {
 	t        *trace
 	capacity int64

@@ -1,7 +1,7 @@
 package main
 
-// dict is a hash table of objects, for policies that draw their candidates from buckets. Objects of one bucket are chained through next,
-// which tables share: an object is in one of them at most.
+// dict is a hash table of objects, for policies that draw their candidates from buckets. Objects of
+// one bucket are chained through next, which tables share: an object is in one of them at most.
 type dict struct {
 	buckets []uint32 // the first object of each, none for an empty one
 	next    []uint32 // by object

@@ -1,6 +1,7 @@
 package main
 
-// s3fifo is S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", 2023), sized in bytes.
+// s3fifo is S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", 2023), sized
+// in bytes.
 type s3fifo struct {
 	t        *trace
 	capacity int64
@@ -44,7 +45,8 @@ func (c *s3fifo) access(_ int, id uint32) bool {
 			c.evictMain()
 		}
 	}
-	// The ghost may have been forgotten meanwhile: what counts is that it was there when it was asked for.
+	// The ghost may have been forgotten meanwhile: what counts is that it was there when it was
+	// asked for.
 	if in == ghostQueue+1 {
 		c.move(id, mainQueue)
 	} else {

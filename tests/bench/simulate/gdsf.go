@@ -1,8 +1,8 @@
 package main
 
-// gdsf is GreedyDual-Size-Frequency with a cost of one per miss (Cherkasova, "Improving WWW Proxies Performance with
-// Greedy-Dual-Size-Frequency Caching Policy", 1998): the victim has the lowest age + frequency / size, where age is the priority of the
-// last victim when the entry was last used.
+// gdsf is GreedyDual-Size-Frequency with a cost of one per miss (Cherkasova, "Improving WWW Proxies
+// Performance with Greedy-Dual-Size-Frequency Caching Policy", 1998): the victim has the lowest age
+// + frequency / size, where age is the priority of the last victim when the entry was last used.
 type gdsf struct {
 	t        *trace
 	capacity int64

@@ -6,8 +6,8 @@ const none = never
 // links are the neighbours of an object in the one list it is in.
 type links struct{ prev, next uint32 }
 
-// list is a doubly linked list of objects, newest first. Lists that share their links exclude each other: an object is in one of them at
-// most.
+// list is a doubly linked list of objects, newest first. Lists that share their links exclude each
+// other: an object is in one of them at most.
 type list struct {
 	links      []links
 	cost       []uint32

@@ -1,11 +1,11 @@
-// Simulate replays traces through cache policies and says what share of the requests, and of their bytes, each of them answers at equal
-// bytes.
+// Simulate replays traces through cache policies and says what share of the requests, and of their
+// bytes, each of them answers at equal bytes.
 //
 //	go run ./tests/bench/simulate [flags] [trace files]
 //
-// The traces are generated, or read from files: libCacheSim's csv, and the text formats of the ARC and LIRS papers. The policies are exact
-// ones from the literature, Belady's optimum, models of Redis' LRU and LFU, and larder's own: package eviction, driven as the store drives
-// it.
+// The traces are generated, or read from files: libCacheSim's csv, and the text formats of the ARC
+// and LIRS papers. The policies are exact ones from the literature, Belady's optimum, models of
+// Redis' LRU and LFU, and larder's own: package eviction, driven as the store drives it.
 //
 //	policy.go    the table of policies          workload.go  the table of generated traces
 //	lru.go arc.go fifo.go tinylfu.go gdsf.go belady.go    exact policies
@@ -15,14 +15,17 @@
 //
 // # What is compared
 //
-// A client reads, and writes what was missing. Every read counts, also the first one of an object. A cache may hold a share of the bytes
-// of all objects in the trace; each entry costs its key, its value, and the same overhead (-overhead) whatever the policy: the comparison
-// is one of choices, not of how many entries fit into a gigabyte, in which larder has another advantage that is not shown here. Ghost
-// entries and sketches are free.
+// A client reads, and writes what was missing. Every read counts, also the first one of an object.
+// A cache may hold a share of the bytes of all objects in the trace; each entry costs its key, its
+// value, and the same overhead (-overhead) whatever the policy: the comparison is one of choices,
+// not of how many entries fit into a gigabyte, in which larder has another advantage that is not
+// shown here. Ghost entries and sketches are free.
 //
-// Redis' clock has seconds and its counter decays by minutes, so that time matters: -rate says how many requests a second there are. The
-// caches here have some hundredths of the entries of a real one, whose entries therefore stay a hundred times as long at the same rate;
-// so 1000 requests per second here stand for 100,000 there, and the higher rates show what becomes of a clock that is too coarse.
+// Redis' clock has seconds and its counter decays by minutes, so that time matters: -rate says how
+// many requests a second there are. The caches here have some hundredths of the entries of a real
+// one, whose entries therefore stay a hundred times as long at the same rate; so 1000 requests per
+// second here stand for 100,000 there, and the higher rates show what becomes of a clock that is
+// too coarse.
 package main
 
 import (
@@ -105,7 +108,8 @@ func run() error {
 	return s.runAll(sources, *out)
 }
 
-// runAll simulates one trace after the other, prints their tables as they come, and writes the report unless out is empty.
+// runAll simulates one trace after the other, prints their tables as they come, and writes the
+// report unless out is empty.
 func (s *settings) runAll(sources []func() (*trace, error), out string) error {
 	began := time.Now()
 	rep := report{settings: s}

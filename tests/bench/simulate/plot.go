@@ -55,7 +55,8 @@ const (
 	gridColor, axisColor    = "#e4e4e4", "#888888"
 )
 
-// plotWorkloads draws a panel for each trace: hit ratio over the size of the cache, on a logarithmic axis.
+// plotWorkloads draws a panel for each trace: hit ratio over the size of the cache, on a
+// logarithmic axis.
 func (r *report) plotWorkloads() string {
 	columns := min(panelColumns, len(r.tables))
 	s := &svg{}
@@ -75,7 +76,8 @@ func (r *report) plotWorkloads() string {
 	return s.document()
 }
 
-// panel draws a trace with its top left corner at x and y. Its vertical axis ends at the next tenth above all hit ratios.
+// panel draws a trace with its top left corner at x and y. Its vertical axis ends at the next tenth
+// above all hit ratios.
 func (r *report) panel(s *svg, t table, x, y float64) {
 	top := 0.1
 	for _, row := range t.results[0] {

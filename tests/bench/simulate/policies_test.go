@@ -11,7 +11,8 @@ import (
 	"github.com/larderkv/larder/tests/randtest"
 )
 
-// unit is the cost of every object of a plain trace: a capacity of n*unit is one of n objects. A power of two leaves fractions exact.
+// unit is the cost of every object of a plain trace: a capacity of n*unit is one of n objects. A
+// power of two leaves fractions exact.
 const unit = 8
 
 // plain makes a trace of objects of one size, without overhead.
@@ -58,7 +59,8 @@ func someIDs(rng *rand.Rand, n, objects int) []uint32 {
 	return ids
 }
 
-// TestTextbookSequence is the reference string by which operating systems are taught: 12 faults with three frames under LRU.
+// TestTextbookSequence is the reference string by which operating systems are taught: 12 faults
+// with three frames under LRU.
 func TestTextbookSequence(t *testing.T) {
 	tr := plain(7, 0, 1, 2, 0, 3, 0, 4, 2, 3, 0, 3, 2, 1, 2, 0, 1, 7, 0, 1)
 	if got, want := hits(tr, open(t, "lru", tr, 3*unit)), "mmmmhmhmmmmhhmhmhmhh"; got != want {
@@ -79,7 +81,8 @@ func TestBeladyIsTheOptimum(t *testing.T) {
 	}
 }
 
-// mostHits finds the most hits that n places can give, by what they may hold after each request: sets of up to 8 objects as bits.
+// mostHits finds the most hits that n places can give, by what they may hold after each request:
+// sets of up to 8 objects as bits.
 func mostHits(ids []uint32, n int) int {
 	const impossible = -1
 	best := make([]int, 1<<8)
@@ -131,7 +134,8 @@ func TestNothingBeatsBelady(t *testing.T) {
 	}
 }
 
-// TestCachesStayWithinTheirCapacity is with sizes, TTLs and objects larger than the cache; what is hit must have come before.
+// TestCachesStayWithinTheirCapacity is with sizes, TTLs and objects larger than the cache; what is
+// hit must have come before.
 func TestCachesStayWithinTheirCapacity(t *testing.T) {
 	rng := randtest.New(t)
 	for range 10 {

@@ -8,7 +8,8 @@ import (
 
 // cache is a policy at work on one trace.
 type cache interface {
-	// access is request i, for an object; true is a hit. A miss writes the object, unless it is larger than the cache.
+	// access is request i, for an object; true is a hit. A miss writes the object, unless it is
+	// larger than the cache.
 	access(i int, id uint32) bool
 	// remove drops an object that has expired, if it is there.
 	remove(id uint32)
@@ -82,7 +83,8 @@ func policies() []policy {
 	}, candidates()...)
 }
 
-// meterOf opens larder's store under a policy of package eviction. It draws as many candidates as -samples says, or at least so many.
+// meterOf opens larder's store under a policy of package eviction. It draws as many candidates as
+// -samples says, or at least so many.
 func meterOf(name string, samples int) func(setup) cache {
 	return func(s setup) cache {
 		p, _ := eviction.ParsePolicy(name)

@@ -5,9 +5,10 @@ import (
 	"math/rand/v2"
 )
 
-// redis is what redis-server 7.0 does under allkeys-lru and allkeys-lfu, after src/evict.c, src/dict.c (dictGetSomeKeys) and src/server.h:
-// a clock of 24 bits in seconds, or 16 bits of minutes above a Morris counter; for each victim some neighbours in the hash table are
-// offered to a pool of 16 that lasts from one victim to the next, and the best of the pool is evicted.
+// redis is what redis-server 7.0 does under allkeys-lru and allkeys-lfu, after src/evict.c,
+// src/dict.c (dictGetSomeKeys) and src/server.h: a clock of 24 bits in seconds, or 16 bits of
+// minutes above a Morris counter; for each victim some neighbours in the hash table are offered to
+// a pool of 16 that lasts from one victim to the next, and the best of the pool is evicted.
 //
 // The table is resized at once instead of step by step; memory is the cost of the entries alone.
 type redis struct {
@@ -121,7 +122,8 @@ func (c *redis) evict(now int64) {
 	}
 }
 
-// populate is dictGetSomeKeys: neighbouring buckets from a random one on, and elsewhere after too many empty ones.
+// populate is dictGetSomeKeys: neighbouring buckets from a random one on, and elsewhere after too
+// many empty ones.
 func (c *redis) populate(now int64) {
 	mask := 1<<bits.Len(uint(len(c.keys.buckets)-1)) - 1
 	want := min(c.samples, c.keys.n)
@@ -146,7 +148,8 @@ func (c *redis) populate(now int64) {
 // randomBucket is one of mask+1 buckets, their number being a power of two.
 func randomBucket(rng *rand.Rand, mask int) int { return int(rng.Uint64()>>32) & mask }
 
-// offer is evictionPoolPopulate's insertion: candidates stand in rising order of their idle time, empty places last.
+// offer is evictionPoolPopulate's insertion: candidates stand in rising order of their idle time,
+// empty places last.
 func (c *redis) offer(id uint32, idle uint64) {
 	k := 0
 	for k < redisPool && c.pool[k].set && c.pool[k].idle < idle {

@@ -12,8 +12,8 @@ type ratios struct {
 	bytes float64 // share of the bytes asked for, keys and values
 }
 
-// replay runs a trace through a cache. Every read counts, the first one of each object too. What expires is dropped within expiryStep
-// requests, and is a miss from its time on.
+// replay runs a trace through a cache. Every read counts, the first one of each object too. What
+// expires is dropped within expiryStep requests, and is a miss from its time on.
 func replay(t *trace, c cache) ratios {
 	var hits int
 	var hitBytes, bytes uint64

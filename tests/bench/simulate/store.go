@@ -26,17 +26,21 @@ const (
 	candidateBytes  = 256     // a victim of this many bytes is chosen from two candidates at least, and so on
 	fewCandidates   = 64      // up to these
 
-	// Buckets of the store's tables have 10 slots, are 68 to 85 per cent full, and grow by steps of about a sixth.
+	// Buckets of the store's tables have 10 slots, are 68 to 85 per cent full, and grow by steps of
+	// about a sixth.
 	bucketFull   = 8.5
 	bucketGrowth = 1.2
 
-	// shardEntries is how many entries a shard of the simulated cache has at least. A cache of the size that is simulated would leave a
-	// few dozen to each of the store's shards, where a cache of a size worth having has tens of thousands.
+	// shardEntries is how many entries a shard of the simulated cache has at least. A cache of the
+	// size that is simulated would leave a few dozen to each of the store's shards, where a cache
+	// of a size worth having has tens of thousands.
 	shardEntries = 512
 )
 
-// store is larder's store as far as eviction goes: shards with tables of buckets; when an entry needs room, whole buckets of one shard are
-// candidates, some for each victim, and the best of them (eviction.Choice) are evicted in one burst. Where a shard has too few, the next one gives the rest.
+// store is larder's store as far as eviction goes: shards with tables of buckets; when an entry
+// needs room, whole buckets of one shard are candidates, some for each victim, and the best of them
+// (eviction.Choice) are evicted in one burst. Where a shard has too few, the next one gives the
+// rest.
 type store struct {
 	s       setup
 	m       words

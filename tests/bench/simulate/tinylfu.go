@@ -2,9 +2,10 @@ package main
 
 import "math/bits"
 
-// tinyLFU is W-TinyLFU (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", 2017), sized in bytes: a
-// window of 1 % that admits everything, and behind it a segmented LRU, which a candidate from the window enters only if the sketch has
-// seen it more often than the victim it would replace; a big candidate has to win against one victim after the other.
+// tinyLFU is W-TinyLFU (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission
+// Policy", 2017), sized in bytes: a window of 1 % that admits everything, and behind it a segmented
+// LRU, which a candidate from the window enters only if the sketch has seen it more often than the
+// victim it would replace; a big candidate has to win against one victim after the other.
 type tinyLFU struct {
 	t                      *trace
 	capacity               int64
@@ -55,7 +56,8 @@ func (c *tinyLFU) access(_ int, id uint32) bool {
 		return false
 	}
 	c.move(id, window)
-	// A cache that is not full yet takes everything from the window, where one entry may always stay.
+	// A cache that is not full yet takes everything from the window, where one entry may always
+	// stay.
 	for c.lists[window].bytes > c.windowSize && c.lists[window].n > 1 || c.used() > c.capacity {
 		candidate := c.lists[window].tail
 		c.move(candidate, probation)
@@ -95,8 +97,8 @@ func (c *tinyLFU) remove(id uint32) {
 	}
 }
 
-// sketch is a count-min sketch of four rows of 4-bit counters, one to a byte here; all of them are halved when it has counted ten times as
-// much as the cache has entries.
+// sketch is a count-min sketch of four rows of 4-bit counters, one to a byte here; all of them are
+// halved when it has counted ten times as much as the cache has entries.
 type sketch struct {
 	rows  [4][]uint8
 	shift uint

@@ -5,8 +5,9 @@ import "math"
 // never is the next use of what is not asked for again.
 const never = math.MaxUint32
 
-// trace is a sequence of reads of a cache-aside client: what is missing is written at once. Objects are numbered from 0, and an object
-// has one size; where a trace in a file changes it, the first one stays.
+// trace is a sequence of reads of a cache-aside client: what is missing is written at once. Objects
+// are numbered from 0, and an object has one size; where a trace in a file changes it, the first
+// one stays.
 type trace struct {
 	name  string
 	about string
@@ -44,7 +45,8 @@ func (t *trace) finish(overhead uint32) {
 	}
 }
 
-// lifetime is the request from which an object written at request i has expired, never for one without a TTL.
+// lifetime is the request from which an object written at request i has expired, never for one
+// without a TTL.
 func (t *trace) lifetime(i int, id uint32) uint32 {
 	if t.ttl == nil || t.ttl[id] == 0 {
 		return never

@@ -28,19 +28,22 @@ const perObject = 8
 
 const fixedBytes = 16 + 64
 
-// What Yang, Yue and Rashmi published of Twitter's clusters ("A large scale analysis of hundreds of in-memory cache clusters at Twitter",
-// OSDI 2020): medians of 36 B for keys and 224 B for values, with long tails. The paper gives no formula; the sizes here are log-normal
-// around the medians, up to the largest ones.
+// What Yang, Yue and Rashmi published of Twitter's clusters ("A large scale analysis of hundreds of
+// in-memory cache clusters at Twitter", OSDI 2020): medians of 36 B for keys and 224 B for values,
+// with long tails. The paper gives no formula; the sizes here are log-normal around the medians, up
+// to the largest ones.
 const (
 	keyMedian, keySpread, keyMax       = 36, 0.5, 250
 	valueMedian, valueSpread, valueMax = 224, 1.5, 64 << 10
 )
 
-// week is how long the published traces are, in seconds: TTLs are shares of it, so that a short trace sees as many of them as a long one.
+// week is how long the published traces are, in seconds: TTLs are shares of it, so that a short
+// trace sees as many of them as a long one.
 const week = 7 * 24 * 3600
 
-// ttlMix follows the paper's section on TTLs: a quarter of the workloads has means below 20 minutes, a quarter above two days. Within a
-// row TTLs are spread evenly over the orders of magnitude, in seconds.
+// ttlMix follows the paper's section on TTLs: a quarter of the workloads has means below 20
+// minutes, a quarter above two days. Within a row TTLs are spread evenly over the orders of
+// magnitude, in seconds.
 var ttlMix = []struct {
 	share    float64
 	from, to float64
@@ -179,7 +182,8 @@ func shiftRequests(n int, rng *rand.Rand) []uint32 {
 	return ids
 }
 
-// onceRequests: some of the requests ask for a new key; popular keys get fewer, so that each is asked for as often as elsewhere.
+// onceRequests: some of the requests ask for a new key; popular keys get fewer, so that each is
+// asked for as often as elsewhere.
 func onceRequests(n int, share float64, rng *rand.Rand) []uint32 {
 	objects := max(1, int(float64(n)*(1-share))/perObject)
 	z := newZipf(objects, 0.9)
@@ -196,8 +200,8 @@ func onceRequests(n int, share float64, rng *rand.Rand) []uint32 {
 	return ids
 }
 
-// zipf draws k of 0..n-1 with a probability proportional to 1/(k+1)^s, in constant time after Walker and Vose: column k holds the share
-// keep of its own number and gives the rest to other.
+// zipf draws k of 0..n-1 with a probability proportional to 1/(k+1)^s, in constant time after
+// Walker and Vose: column k holds the share keep of its own number and gives the rest to other.
 type zipf struct {
 	keep  []float64
 	other []uint32

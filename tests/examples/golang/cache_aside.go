@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// cacheAside: the application asks the cache first, fills it on a miss, and drops the entry when the row changes. For data that is read far
-// more often than written.
+// cacheAside: the application asks the cache first, fills it on a miss, and drops the entry when
+// the row changes. For data that is read far more often than written.
 func cacheAside(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	type user struct{ Name string }
 	db := &database[user]{rows: map[string]user{"user:1": {"Ada"}}}

@@ -5,7 +5,8 @@ import (
 	"io"
 )
 
-// database stands in for the slow database behind the cache: a map that counts how often it is asked.
+// database stands in for the slow database behind the cache: a map that counts how often it is
+// asked.
 type database[T any] struct {
 	rows          map[string]T
 	reads, writes int

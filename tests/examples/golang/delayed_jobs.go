@@ -10,8 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// delayedJobs: jobs for later in a sorted set by the time when they are due. Whoever removes a job runs it: ZREM says 1 to one of the workers that
-// saw it. A job that is planned anew is moved, not doubled.
+// delayedJobs: jobs for later in a sorted set by the time when they are due. Whoever removes a job
+// runs it: ZREM says 1 to one of the workers that saw it. A job that is planned anew is moved, not
+// doubled.
 func delayedJobs(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	for _, plan := range []redis.Z{
 		{Score: 100, Member: "send mail"}, {Score: 50, Member: "renew cache"}, {Score: 200, Member: "close session"}, {Score: 120, Member: "renew cache"},

@@ -10,8 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// eventInvalidation: whoever changes data announces it, and subscribers drop what depended on it, related entries too. More exact than
-// lifetimes; every writer must announce, or readers see old data.
+// eventInvalidation: whoever changes data announces it, and subscribers drop what depended on it,
+// related entries too. More exact than lifetimes; every writer must announce, or readers see old
+// data.
 func eventInvalidation(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	type article struct{ id, category string }
 	type handler func(article) (dropped int64, err error)

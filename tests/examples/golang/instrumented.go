@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// cacheMetrics counts hits and misses by prefix in a hook of the client, and prints them as Prometheus reads them. A hit ratio that nobody
-// watches falls unnoticed.
+// cacheMetrics counts hits and misses by prefix in a hook of the client, and prints them as
+// Prometheus reads them. A hit ratio that nobody watches falls unnoticed.
 type cacheMetrics struct {
 	prefixes []string
 	results  map[string]int // "prefix result" to count

@@ -12,8 +12,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// jobQueue: producers push, workers wait. BLMOVE hands a job to one worker and keeps it in a list of that worker until it is done, in one
-// step: the jobs of a worker that died are still there, and go back to the queue.
+// jobQueue: producers push, workers wait. BLMOVE hands a job to one worker and keeps it in a list
+// of that worker until it is done, in one step: the jobs of a worker that died are still there, and
+// go back to the queue.
 func jobQueue(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	q := queue{cache}
 	const workers, jobs = 3, 20

@@ -10,8 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// leaderboard: a sorted set of players by points. ZINCRBY counts, and the set is always in order: the best, a player's place and who is around
-// him are one question each, however many players there are.
+// leaderboard: a sorted set of players by points. ZINCRBY counts, and the set is always in order:
+// the best, a player's place and who is around him are one question each, however many players
+// there are.
 func leaderboard(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	_, err := cache.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i := range 10_000 {

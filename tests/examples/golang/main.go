@@ -1,4 +1,5 @@
-// Command golang runs small programs that use larder for the usual caching patterns, through go-redis.
+// Command golang runs small programs that use larder for the usual caching patterns, through
+// go-redis.
 //
 //	go run ./tests/examples/golang -addr 127.0.0.1:6379 cache_aside
 //

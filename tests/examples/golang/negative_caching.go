@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// negativeCaching remembers for a short while that a row does not exist. It keeps made-up or mistyped ids from reaching the database each time
-// they are asked for.
+// negativeCaching remembers for a short while that a row does not exist. It keeps made-up or
+// mistyped ids from reaching the database each time they are asked for.
 func negativeCaching(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	const nothing = "\x00nothing" // no value looks like this
 	db := &database[string]{rows: map[string]string{"item:1": "a thing"}}

@@ -11,8 +11,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// patternInvalidation drops all pages of a feed at once. KEYS walks the whole keyspace, which is fine for thousands of keys and rare events;
-// SCAN does so in small steps, where others must not wait.
+// patternInvalidation drops all pages of a feed at once. KEYS walks the whole keyspace, which is
+// fine for thousands of keys and rare events; SCAN does so in small steps, where others must not
+// wait.
 func patternInvalidation(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	fill := func() error {
 		_, err := cache.Pipelined(ctx, func(p redis.Pipeliner) error {

@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// rateLimiter: a counter per client and window that expires with the window. INCR is atomic, so that many web servers can share the count;
-// EXPIRE cleans up after them.
+// rateLimiter: a counter per client and window that expires with the window. INCR is atomic, so
+// that many web servers can share the count; EXPIRE cleans up after them.
 func rateLimiter(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	var failure error
 	allow := func(client string, limit int64, window time.Duration) bool {

@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// readThroughCache knows how to load what it misses; the application talks to nothing else. It keeps caching out of the business logic: one
-// place decides about keys, loading and lifetimes.
+// readThroughCache knows how to load what it misses; the application talks to nothing else. It
+// keeps caching out of the business logic: one place decides about keys, loading and lifetimes.
 type readThroughCache[T any] struct {
 	client *redis.Client
 	load   func(key string) (T, bool)

@@ -10,8 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// recentItems: the latest items of a user in a list that never grows beyond what is shown. LPUSH puts the newest first and LTRIM cuts off the
-// oldest; both in one transaction, so that nobody sees a list that is too long.
+// recentItems: the latest items of a user in a list that never grows beyond what is shown. LPUSH
+// puts the newest first and LTRIM cuts off the oldest; both in one transaction, so that nobody sees
+// a list that is too long.
 func recentItems(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	const kept = 10
 	viewed := func(article string) error {

@@ -15,8 +15,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// responseCache keeps the responses of a web application: HMSET, EXPIRE and HGETALL under a hash of the full path. The view is not called at
-// all while the response is fresh; the query string makes entries of their own.
+// responseCache keeps the responses of a web application: HMSET, EXPIRE and HGETALL under a hash of
+// the full path. The view is not called at all while the response is fresh; the query string makes
+// entries of their own.
 func responseCache(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	const lifetime = 5 * time.Second
 	calls := 0

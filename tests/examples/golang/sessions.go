@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// sessions have a sliding lifetime: each visit moves the end of the session away; who stays away is logged out. A hash per session keeps its
-// fields apart; nobody has to clean up.
+// sessions have a sliding lifetime: each visit moves the end of the session away; who stays away is
+// logged out. A hash per session keeps its fields apart; nobody has to clean up.
 func sessions(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	const lifetime = time.Minute
 	logIn := func(user string) (key string, err error) {

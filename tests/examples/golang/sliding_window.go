@@ -10,8 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// slidingWindow: a rate limiter, a sorted set per client of its requests by time. Unlike a counter per window it never lets twice the limit pass
-// around the end of a window. What is older than the window goes, the rest is counted and the new request noted in one transaction.
+// slidingWindow: a rate limiter, a sorted set per client of its requests by time. Unlike a counter
+// per window it never lets twice the limit pass around the end of a window. What is older than the
+// window goes, the rest is counted and the new request noted in one transaction.
 func slidingWindow(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	l := &limiter{ctx: ctx, cache: cache}
 	tries := func(n int, client string, limit int64, window time.Duration) (allowed int) {

@@ -11,8 +11,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// stampedeLock: when a hot entry is missing, one client takes a lock by SET NX EX and rebuilds it; the others wait for it. The lock expires by
-// itself if its owner dies, and only its owner removes it (WATCH makes the check and the removal one step).
+// stampedeLock: when a hot entry is missing, one client takes a lock by SET NX EX and rebuilds it;
+// the others wait for it. The lock expires by itself if its owner dies, and only its owner removes
+// it (WATCH makes the check and the removal one step).
 func stampedeLock(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	var rebuilt atomic.Int32
 	get := func() error {

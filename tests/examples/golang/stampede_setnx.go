@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// stampedeSetNX is the older form of the lock, SETNX and then EXPIRE, as much code still has it. Between the two calls a crash would leave a
-// lock for ever; SET NX EX has no such gap.
+// stampedeSetNX is the older form of the lock, SETNX and then EXPIRE, as much code still has it.
+// Between the two calls a crash would leave a lock for ever; SET NX EX has no such gap.
 func stampedeSetNX(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	var rebuilt atomic.Int32
 	get := func() error {

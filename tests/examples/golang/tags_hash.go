@@ -11,8 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// tagsHash: each tag is a hash from a role ("profile", "avatar") to the key that plays it. Where a group has named parts: one part can be
-// found, or replaced, without reading the others.
+// tagsHash: each tag is a hash from a role ("profile", "avatar") to the key that plays it. Where a
+// group has named parts: one part can be found, or replaced, without reading the others.
 func tagsHash(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	put := func(tag, role, key, value string) error {
 		return errors.Join(cache.Set(ctx, key, value, 5*time.Minute).Err(), cache.HSet(ctx, "tags:"+tag, role, key).Err())

@@ -11,7 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// tagsSet: each tag is a set of the keys that carry it; dropping a tag drops them all. For groups that no key pattern describes.
+// tagsSet: each tag is a set of the keys that carry it; dropping a tag drops them all. For groups
+// that no key pattern describes.
 func tagsSet(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	put := func(key, value string, tags ...string) error {
 		_, err := cache.TxPipelined(ctx, func(p redis.Pipeliner) error {

@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ttlPerType gives each type of content a lifetime: as long as a stale copy may be shown. The simplest invalidation there is: nobody has to
-// remember to do it.
+// ttlPerType gives each type of content a lifetime: as long as a stale copy may be shown. The
+// simplest invalidation there is: nobody has to remember to do it.
 func ttlPerType(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	lifetimes := []struct {
 		kind string

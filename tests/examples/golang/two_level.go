@@ -9,8 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// twoLevelCache puts a small cache in the process before the shared one. The hottest entries cost no network at all; the price is that a process
-// may show an old value for as long as its own copy lives.
+// twoLevelCache puts a small cache in the process before the shared one. The hottest entries cost
+// no network at all; the price is that a process may show an old value for as long as its own copy
+// lives.
 type twoLevelCache struct {
 	local  map[string]string
 	shared *redis.Client

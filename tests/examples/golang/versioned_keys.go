@@ -11,8 +11,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// versionedKeys: the key contains a version; raising it makes all older entries unreachable, and they expire in their own time. Invalidation in
-// one INCR, however many entries there are, and never a race between dropping and filling.
+// versionedKeys: the key contains a version; raising it makes all older entries unreachable, and
+// they expire in their own time. Invalidation in one INCR, however many entries there are, and
+// never a race between dropping and filling.
 func versionedKeys(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	const user = "user:1"
 	db := &database[string]{rows: map[string]string{user: "v1 of the profile"}}

@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// writeBehind: counters are incremented in the cache and flushed to the database in batches. A thousand increments become one write; what was
-// not flushed yet is lost with the cache.
+// writeBehind: counters are incremented in the cache and flushed to the database in batches. A
+// thousand increments become one write; what was not flushed yet is lost with the cache.
 func writeBehind(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	db := &database[int]{rows: map[string]int{}}
 	viewed := func(article string) error {

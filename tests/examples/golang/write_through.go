@@ -10,8 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// writeThrough: each write goes to the database and the cache together, so that a read always finds the latest value. For profiles and
-// settings, where a stale answer right after saving would be noticed.
+// writeThrough: each write goes to the database and the cache together, so that a read always finds
+// the latest value. For profiles and settings, where a stale answer right after saving would be
+// noticed.
 func writeThrough(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	const key = "profile:7"
 	type profile struct{ Name, City string }
