@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -236,12 +237,13 @@ func (m *Manager) isRDB(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var magic [len(rdb.Magic)]byte
+	var magic [len(rdb.ValkeyMagic)]byte
 	n, err := f.ReadAt(magic[:], 0)
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return string(magic[:n]) == rdb.Magic, errors.Join(err, f.Close())
+	is := bytes.HasPrefix(magic[:n], []byte(rdb.Magic)) || string(magic[:n]) == rdb.ValkeyMagic
+	return is, errors.Join(err, f.Close())
 }
 
 // loadFile loads an RDB file and returns where its RDB part ends. now is as in
@@ -262,7 +264,7 @@ func (m *Manager) loadFile(ctx context.Context, path string, now int64, v *confi
 	if err = errors.Join(err, f.Close()); err != nil {
 		var unknown *rdb.UnknownTypeError
 		if errors.As(err, &unknown) {
-			err = fmt.Errorf("%w; rdb-skip-unknown-types yes leaves such keys out", err)
+			err = fmt.Errorf("%w; rdb-skip-unknown-types yes leaves out what is not supported", err)
 		}
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
@@ -273,7 +275,7 @@ func (m *Manager) loadFile(ctx context.Context, path string, now int64, v *confi
 		m.load.memory.Store(mem)
 	}
 	if sum.Skipped > 0 {
-		m.log.Warn("keys of types that larder does not have were left out", "file", path, "keys", sum.Skipped)
+		m.log.Warn("keys and functions of kinds that larder does not have were left out", "file", path, "count", sum.Skipped)
 	}
 	return sum.Bytes, nil
 }

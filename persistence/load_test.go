@@ -147,6 +147,8 @@ func TestBadFiles(t *testing.T) {
 			func(err error) bool { return errors.As(err, new(*rdb.CorruptError)) }, base},
 		{"truncated base", func(r *rig) { r.cut(base, 3) }, nil,
 			func(err error) bool { return errors.As(err, new(*rdb.CorruptError)) }, base},
+		{"base of Valkey's", func(r *rig) { r.write(base, "VALKEY080\xfa") }, nil,
+			func(err error) bool { return errors.As(err, new(*rdb.CorruptError)) }, "an RDB file of Valkey 9 or later"},
 		{"corrupt log", func(r *rig) { r.spoil(incr, 2) }, nil,
 			func(err error) bool { return errors.As(err, new(*aof.CorruptError)) }, "appendonly.aof.2.incr.aof"},
 		{"bad manifest", func(r *rig) { r.write(manifest, "file x seq 1\n") }, nil,

@@ -130,8 +130,11 @@ func (c *checker) files(path string) (*Manifest, error) {
 	return &Manifest{Base: File{Name: filepath.Base(path)}, dir: filepath.Dir(path)}, nil
 }
 
-// rdbMagic is what a file in RDB form begins with.
-const rdbMagic = "REDIS"
+// What a file in RDB form begins with: one of Redis', and one of Valkey's, which the reader of that form refuses.
+const (
+	rdbMagic    = "REDIS"
+	valkeyMagic = "VALKEY"
+)
 
 // file checks one file, and cuts it if it has to be.
 func (c *checker) file(path string, tail bool, r *FileReport) (err error) {
@@ -172,12 +175,13 @@ func (c *checker) file(path string, tail bool, r *FileReport) (err error) {
 
 // rdbPart checks the beginning of a file that is in RDB form; Valid is where that ends.
 func (c *checker) rdbPart(f vfs.File, r *FileReport) error {
-	var magic [len(rdbMagic)]byte
-	if n, err := f.ReadAt(magic[:], 0); err != nil && err != io.EOF || string(magic[:n]) != rdbMagic {
-		if err == io.EOF {
-			err = nil
-		}
+	var magic [len(valkeyMagic)]byte
+	n, err := f.ReadAt(magic[:], 0)
+	if err != nil && err != io.EOF {
 		return err
+	}
+	if !bytes.HasPrefix(magic[:n], []byte(rdbMagic)) && string(magic[:n]) != valkeyMagic {
+		return nil
 	}
 	r.RDB = true
 	before := c.read

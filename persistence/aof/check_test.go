@@ -21,11 +21,13 @@ func checkFolder(t *testing.T, base, first, second string) *vfs.Mem {
 
 const fakeRDB = "REDIS-four"
 
+var errBadRDB = errors.New("bad rdb")
+
 // checkRDB takes what begins with fakeRDB for an RDB file.
 func checkRDB(r io.Reader, _ int64) (int64, error) {
 	text, err := io.ReadAll(r)
 	if err == nil && !strings.HasPrefix(string(text), fakeRDB) {
-		err = errors.New("bad rdb")
+		err = errBadRDB
 	}
 	return int64(len(fakeRDB)), err
 }
@@ -80,6 +82,7 @@ func TestCheckBad(t *testing.T) {
 		"torn before an empty":  {first: set + "*3\r\n", fix: true},
 		"corrupt in the middle": {first: "x", second: set, want: &CorruptError{}, left: set},
 		"torn base":             {base: fakeRDB + "*", second: set, fix: true, want: ErrNotLast, left: set},
+		"base of Valkey's":      {base: "VALKEY080", second: set, fix: true, want: errBadRDB, left: set},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mem := checkFolder(t, tc.base, tc.first, tc.second)

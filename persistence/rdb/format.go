@@ -12,8 +12,11 @@ const (
 	maxVersion = 12
 )
 
-// Magic is what an RDB file begins with.
-const Magic = "REDIS"
+// What an RDB file begins with.
+const (
+	Magic       = "REDIS"
+	ValkeyMagic = "VALKEY" // of Valkey 9 and later, which have versions and types of their own
+)
 
 const (
 	headSize   = len(Magic) + 4 // four digits of version

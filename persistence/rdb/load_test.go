@@ -258,6 +258,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"nothing", nil, "unexpected end of file"},
 		{"another kind of file", []byte("#!/bin/sh\necho hello"), "not an RDB file: wrong signature"},
+		{"a file of Valkey's", []byte("VALKEY080\xfa\x0avalkey-ver\x059.1.2"), "an RDB file of Valkey 9 or later"},
 		{"no version", []byte("REDISxxxx................"), "not an RDB file: the version is no number"},
 		{"too old", file(5), "Can't handle RDB format version 5"},
 		{"too new", file(13), "Can't handle RDB format version 13"},

@@ -1,6 +1,7 @@
 package rdb
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -92,6 +93,9 @@ func (s *splitter) head() bool {
 	b, ok := s.take(headSize)
 	if !ok {
 		return false
+	}
+	if bytes.HasPrefix(b, []byte(ValkeyMagic)) {
+		return s.fail(0, "an RDB file of Valkey 9 or later, which only Valkey can read")
 	}
 	if string(b[:len(Magic)]) != Magic {
 		return s.fail(0, "not an RDB file: wrong signature")
