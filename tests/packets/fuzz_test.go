@@ -22,7 +22,8 @@ var fuzzParams = []string{"proto-max-bulk-len 1mb", "enable-debug-command yes"}
 // target is a larder and its commands.
 type target struct {
 	server   *harness.Server
-	commands [][]string // name, or container and subcommand
+	commands [][]string      // name, or container and subcommand
+	waits    map[string]bool // by name: the command waits for keys
 }
 
 // endsOrStalls are commands whose very job is to end the process or to hold it up.
@@ -34,7 +35,7 @@ func newTarget(t testing.TB) *target {
 	socket := filepath.Join(t.TempDir(), "larder.sock")
 	s := harness.Start(t, append(fuzzParams, "unixsocket "+socket)...)
 	s.Addr, s.Socket = "", socket
-	tg := &target{server: s}
+	tg := &target{server: s, waits: map[string]bool{}}
 	add := func(name string) {
 		if !slices.Contains(endsOrStalls, name) {
 			tg.commands = append(tg.commands, strings.Split(name, "|"))
@@ -42,6 +43,8 @@ func newTarget(t testing.TB) *target {
 	}
 	for _, info := range s.Dial(t).Do("COMMAND").Elems {
 		add(info.Elems[0].Text)
+		flags := info.Elems[2].Strings()
+		tg.waits[info.Elems[0].Text] = slices.Contains(flags, "write") && slices.Contains(flags, "blocking")
 		for _, sub := range info.Elems[9].Elems {
 			add(sub.Elems[0].Text)
 		}
@@ -59,6 +62,7 @@ func (tg *target) hit(t *testing.T, resp3 bool, args []string) {
 	if mayStall(args) {
 		return
 	}
+	tg.hurry(args)
 	raw := ""
 	if resp3 {
 		raw = "HELLO 3\r\n"
@@ -76,6 +80,18 @@ func (tg *target) hit(t *testing.T, resp3 bool, args []string) {
 	}
 	if r := tg.server.Dial(t).Do("PING"); r.Raw != "+PONG\r\n" {
 		t.Fatalf("after %q another client got %v", args, r)
+	}
+}
+
+// hurry gives a call that waits for keys a time limit that the test can wait for. It stands last, or
+// first where the number of keys is given.
+func (tg *target) hurry(args []string) {
+	if name := strings.ToLower(args[0]); !tg.waits[name] || len(args) < 2 {
+		return
+	} else if strings.HasSuffix(name, "mpop") {
+		args[1] = "0.001"
+	} else {
+		args[len(args)-1] = "0.001"
 	}
 }
 
