@@ -55,17 +55,21 @@ func (v *View) Changed(k Key, ev Event) {
 }
 
 func (v *View) publish(sh *shard, k Key, ev Event) {
-	fn := v.Listener
-	if fn == nil {
-		fn = v.Store.listener
-	}
-	if fn != nil && v.Store.classes&ev.Class() != 0 {
-		fn(v.DB, k.Name, ev)
-	}
+	v.Store.announce(v.Listener, v.DB, k.Name, ev)
 	if len(sh.watched) > 0 {
 		sh.touchWatched(watchKey{v.DB, string(k.Name)}, v.table(k), k)
 	}
 	if len(sh.waiting) > 0 && waitClasses&ev.Class() != 0 {
 		v.signalKey(sh, k)
+	}
+}
+
+// announce passes an event on to fn, or to the store's own Listener if that is nil.
+func (s *Store) announce(fn Listener, db int, name []byte, ev Event) {
+	if fn == nil {
+		fn = s.listener
+	}
+	if fn != nil && s.classes&ev.Class() != 0 {
+		fn(db, name, ev)
 	}
 }

@@ -119,8 +119,11 @@ func (sh *shard) sweep(s *Store, db int, t *table, sub uint32, now int64) {
 // record, which is no longer in its table. raw is what its slot referred to.
 func (sh *shard) removed(db int, t *table, r *record, raw arena.Ref, ev Event) {
 	if sh.interest&ev.Class() != 0 {
-		v := View{Store: sh.s, DB: db}
-		v.publish(sh, sh.s.Key(t.mem[r.key:r.key+uint64(r.klen):r.key+uint64(r.klen)]), ev)
+		name := t.mem[r.key : r.key+uint64(r.klen) : r.key+uint64(r.klen)]
+		sh.s.announce(nil, db, name, ev)
+		if len(sh.watched) > 0 { // a key that goes wakes nobody, so those who wait are not asked
+			sh.touchWatched(watchKey{db, string(name)}, t, sh.s.Key(name))
+		}
 	}
 	sh.releaseRecord(t, r, raw&^parityBit, raw&parityBit)
 }
