@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// The word under LHD, from the highest bit down: the tick of the last access,
+// The word under LHD, below its kind, from the highest bit down: the tick of the last access,
 // the scale of the clock in which that tick is told, and the number of ticks
 // in which the entry was accessed again.
 //
@@ -18,7 +18,7 @@ import (
 const (
 	countBits = 3
 	scaleBits = 3
-	stampBits = WordBits - scaleBits - countBits
+	stampBits = 22 - scaleBits - countBits
 
 	countMax   = 1<<countBits - 1
 	scaleMask  = 1<<scaleBits - 1
@@ -145,20 +145,45 @@ func lowest(b int) float64 {
 
 // stamp is a word without its count for an access at this clock.
 func stamp(clock uint64, scale uint32) uint32 {
-	return uint32(clock>>(2*scale))&stampMask<<stampShift | scale&scaleMask<<countBits
+	return lhdKind | uint32(clock>>(2*scale))&stampMask<<stampShift | scale&scaleMask<<countBits
 }
 
-// age is the number of insertions since the access that word records.
+// age is the number of insertions since the access that a word of LHD records.
 func age(word uint32, clock uint64, scale uint32) uint64 {
 	at := int(scale+scaleAhead) - int((scale+scaleAhead-word>>countBits)&scaleMask)
 	if at < 0 {
 		at += 1 << scaleBits
 	}
-	ticks := (clock>>(2*at) - uint64(word>>stampShift)) & stampMask
+	ticks := (clock>>(2*at) - uint64(word>>stampShift)) & stampMask // the kind falls off
 	return min(ticks<<(2*at), clock)
 }
 
-func (l *lhd) age(word uint32) uint64 { return age(word, l.clock.Load(), l.scale.Load()) }
+// life is the count and the age of an entry, as a word of LHD tells them.
+func (l *lhd) life(word uint32) (count uint32, old uint64) {
+	return word & countMax, age(word, l.clock.Load(), l.scale.Load())
+}
+
+// since is the number of insertions since ms, a moment before nowMs: between two marks they are taken to be
+// evenly spread, and before the first, of which nothing is known, to come one a second, so
+// that entries keep the order of their idle times.
+func (l *lhd) since(ms, nowMs int64) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clock := l.clock.Load()
+	if len(l.marks) == 0 {
+		return clock + uint64(nowMs-ms)/1000
+	}
+	i := sort.Search(len(l.marks), func(i int) bool { return l.marks[i].ms > ms })
+	if i == 0 {
+		return clock - l.marks[0].clock + uint64(l.marks[0].ms-ms)/1000
+	}
+	from, to := l.marks[i-1], mark{clock, max(nowMs, ms+1)}
+	if i < len(l.marks) {
+		to = l.marks[i]
+	}
+	part := float64(ms-from.ms) / float64(to.ms-from.ms)
+	return clock - from.clock - uint64(part*float64(to.clock-from.clock))
+}
 
 // insert returns the word of a new entry. random is a draw of 32 bits.
 func (l *lhd) insert(nowMs int64, random uint32) uint32 {
@@ -179,10 +204,8 @@ func (l *lhd) current(word uint32, nowMs int64) bool {
 
 // access returns the word after an access of an entry whose word is not
 // current. random is a draw of 32 bits.
-func (l *lhd) access(word, random uint32) uint32 {
+func (l *lhd) access(count uint32, age uint64, random uint32) uint32 {
 	clock, scale := l.clock.Load(), l.scale.Load()
-	age := age(word, clock, scale)
-	count := word & countMax
 	if random%hitEvery == 0 {
 		l.hits[count][bucket(age)].Add(1)
 		l.learnt(hitEvery)
@@ -195,14 +218,14 @@ func (l *lhd) access(word, random uint32) uint32 {
 }
 
 // rank is the size of an entry over its hit density.
-func (l *lhd) rank(word uint32, size int64) uint64 {
-	cost := math.Float32frombits(l.cost[word&countMax][bucket(l.age(word))].Load())
+func (l *lhd) rank(count uint32, age uint64, size int64) uint64 {
+	cost := math.Float32frombits(l.cost[count][bucket(age)].Load())
 	return math.Float64bits(float64(max(size, 1)) * float64(cost))
 }
 
-func (l *lhd) evicted(word uint32) {
-	b := bucket(l.age(word))
-	l.evictions[word&countMax][b].Add(1)
+func (l *lhd) evicted(count uint32, age uint64) {
+	b := bucket(age)
+	l.evictions[count][b].Add(1)
 	l.learnt(evictionUnits | 1<<victimShift | uint64(b)<<ageShift)
 }
 
@@ -332,7 +355,7 @@ func (l *lhd) mark(nowMs int64) {
 	l.marks = append(l.marks, mark{clock, nowMs})
 }
 
-// idle is the time in seconds since the access that word records, as the marks
+// idle is the time in seconds since the access that a word of LHD records, as the marks
 // around it tell: it may be too long by the distance of two marks, which is a
 // minute or a sixteenth of an entry's life for what was used lately.
 func (l *lhd) idle(word uint32, nowMs int64) int64 {

@@ -17,23 +17,26 @@ type Params struct {
 
 // Meter keeps the words of a cache's entries and ranks them by its policy.
 // It is safe from many goroutines; each word belongs to one at a time. A
-// change of the policy or of its parameters needs a new Meter: words of the
-// old one are read as if they were its own, so that the choice of victims is
-// poor until the entries in use have been read again, as in Redis.
+// change of the policy or of its parameters needs a new Meter, which Next makes:
+// it takes the words of the old one, and those of the ones before, for what they are.
 type Meter struct {
 	policy Policy
 	lfu    Counter
-	lhd    *lhd // under LHD
+	lhd    *lhd // nil until there was LHD; it has words, and what it has learnt, for good
 	random *rand.Rand
 }
 
-// NewMeter returns a Meter that has learnt nothing yet.
-func NewMeter(p Policy, o Params) *Meter {
-	m := &Meter{policy: p, lfu: Counter{o.LogFactor, o.DecayTime}, random: o.Random}
-	if p.Rule == LHD {
-		m.lhd = newLHD()
+// NewMeter returns a Meter that has learnt nothing yet, for entries that are new to it.
+func NewMeter(p Policy, o Params) *Meter { return new(Meter).Next(p, o) }
+
+// Next returns a Meter of another policy, or of other parameters, for the same entries. Both
+// may be in use at the same time.
+func (m *Meter) Next(p Policy, o Params) *Meter {
+	next := &Meter{policy: p, lfu: Counter{o.LogFactor, o.DecayTime}, lhd: m.lhd, random: o.Random}
+	if p.Rule == LHD && next.lhd == nil {
+		next.lhd = newLHD()
 	}
-	return m
+	return next
 }
 
 // Policy is the policy the Meter was made for.
@@ -47,7 +50,7 @@ func (m *Meter) New(nowMs int64) uint32 {
 	case LHD:
 		return m.lhd.insert(nowMs, m.draw())
 	}
-	return Clock(nowMs)
+	return clock(nowMs)
 }
 
 // Read is the word after a read of an entry of size bytes. It is word itself
@@ -55,22 +58,23 @@ func (m *Meter) New(nowMs int64) uint32 {
 func (m *Meter) Read(word uint32, size, nowMs int64) uint32 {
 	switch m.policy.Rule {
 	case LFU:
-		return m.lfu.Touch(word, nowMs, float64(m.draw())/(1<<32))
+		return m.lfu.Touch(m.counter(word, nowMs), nowMs, float64(m.draw())/(1<<32))
 	case LHD:
 		if m.lhd.current(word, nowMs) {
 			return word
 		}
-		return m.lhd.access(word, m.draw())
+		count, age := m.life(word, nowMs)
+		return m.lhd.access(count, age, m.draw())
 	case LRM:
 		return word
 	}
-	return Clock(nowMs)
+	return clock(nowMs)
 }
 
 // Write is the word after a change of an entry that now has size bytes.
 func (m *Meter) Write(word uint32, size, nowMs int64) uint32 {
 	if m.policy.Rule == LRM {
-		return Clock(nowMs)
+		return clock(nowMs)
 	}
 	return m.Read(word, size, nowMs)
 }
@@ -80,11 +84,12 @@ func (m *Meter) Write(word uint32, size, nowMs int64) uint32 {
 func (m *Meter) Rank(word uint32, size, expireMs, nowMs int64) uint64 {
 	switch m.policy.Rule {
 	case LRU, LRM:
-		return uint64(Idle(word, nowMs))
+		return uint64(m.Idle(word, nowMs))
 	case LHD:
-		return m.lhd.rank(word, size)
+		count, age := m.life(word, nowMs)
+		return m.lhd.rank(count, age, size)
 	case LFU:
-		return uint64(lfuMax - m.lfu.Frequency(word, nowMs))
+		return uint64(lfuMax - m.counter(word, nowMs))
 	case TTL:
 		if expireMs == 0 {
 			return 0
@@ -97,21 +102,39 @@ func (m *Meter) Rank(word uint32, size, expireMs, nowMs int64) uint64 {
 // Evicted tells the Meter that an entry of size bytes was evicted. Entries
 // that expired or were deleted are none of its business.
 func (m *Meter) Evicted(word uint32, size, nowMs int64) {
-	if m.lhd != nil {
-		m.lhd.evicted(word)
+	if m.policy.Rule == LHD {
+		m.lhd.evicted(m.life(word, nowMs))
 	}
 }
 
 // Idle is the number of seconds since the last access, as exactly as the word
-// tells: to the minute under LFU, since the last change under LRM.
+// tells: to the minute if it was noted under LFU, since the last change under LRM.
 func (m *Meter) Idle(word uint32, nowMs int64) int64 {
-	switch m.policy.Rule {
-	case LFU:
+	switch {
+	case isLFU(word):
 		return int64(sinceMinutes(word, nowMs)) * 60
-	case LHD:
+	case isLHD(word) && m.lhd != nil:
 		return m.lhd.idle(word, nowMs)
+	case isLHD(word):
+		return 0 // nobody here has noted it
 	}
-	return Idle(word, nowMs)
+	return sinceClock(word, nowMs)
+}
+
+// counter is the access counter under LFU.
+func (m *Meter) counter(word uint32, nowMs int64) uint32 {
+	if isLFU(word) {
+		return m.lfu.Frequency(word, nowMs)
+	}
+	return m.lfu.decayed(lfuInitial, m.Idle(word, nowMs)/60)
+}
+
+// life is the count and the age under LHD.
+func (m *Meter) life(word uint32, nowMs int64) (count uint32, age uint64) {
+	if isLHD(word) {
+		return m.lhd.life(word)
+	}
+	return 0, m.lhd.since(nowMs-m.Idle(word, nowMs)*1000, nowMs)
 }
 
 // Frequency is the access counter in 0..255, 0 where the policy keeps none.
@@ -119,16 +142,16 @@ func (m *Meter) Frequency(word uint32, nowMs int64) uint32 {
 	if m.policy.Rule != LFU {
 		return 0
 	}
-	return m.lfu.Frequency(word, nowMs)
+	return m.counter(word, nowMs)
 }
 
 // WithIdle is the word of an entry that was last used some seconds ago, 0 <=
-// seconds; ok is false where the policy keeps another kind of word.
+// seconds; ok is false under LFU, which has no use for it, as in Redis.
 func (m *Meter) WithIdle(seconds, nowMs int64) (word uint32, ok bool) {
-	if m.policy.Rule == LFU || m.policy.Rule == LHD {
+	if m.policy.Rule == LFU {
 		return 0, false
 	}
-	return Clock(nowMs - min(seconds, maxIdle)*1000), true
+	return (clock(nowMs) + clockPeriod - uint32(min(seconds, maxIdle))) % clockPeriod, true
 }
 
 // WithFrequency is the word of an entry with the access counter f, 0 <= f <

@@ -106,7 +106,7 @@ func TestClocksWrapAround(t *testing.T) {
 	for _, c := range []struct {
 		rule         Rule
 		period, step int64 // milliseconds
-	}{{LRU, second << WordBits, 100 * second}, {LRM, second << WordBits, 100 * second}, {LFU, minute << 16, 10 * minute}} {
+	}{{LRU, second * clockPeriod, 100 * second}, {LRM, second * clockPeriod, 100 * second}, {LFU, minute << 16, 10 * minute}} {
 		m := NewMeter(Policy{Rule: c.rule}, Params{LogFactor: 10, DecayTime: 10})
 		wrap := (now/c.period + 1) * c.period
 		var words []uint32
@@ -167,7 +167,7 @@ func TestAnyWordIsSafe(t *testing.T) {
 		clock := now
 		for range 50_000 {
 			clock += rng.Int64N(1<<20) - 1<<18 // it is set back as well
-			word := rng.Uint32() & wordMask
+			word := rng.Uint32N(1 << WordBits)
 			if rng.IntN(2) == 0 {
 				word = m.New(clock)
 			}

@@ -1,17 +1,33 @@
-// Package eviction is the arithmetic of cache policies on the 24 bits that
+// Package eviction is the arithmetic of cache policies on the 25 bits that
 // every entry carries. It knows no table and takes no lock of one, so that a
 // trace simulator can drive it as well as the store does.
 //
 // # Words
 //
 // Under LRU, and LRM which notes changes only, the word is a clock: unix
-// seconds modulo 2^24 (194 days). Under LFU it is Redis' layout, 16 bits of
+// seconds modulo 3 * 2^22 (145 days). Under LFU it is Redis' layout, 16 bits of
 // minutes (the last time the counter was decayed) above an 8-bit logarithmic
 // counter after Morris ("Counting large numbers of events in small registers",
 // 1978): an access raises the counter with probability
 // 1/((counter-5)*factor+1), and every lfu-decay-time minutes take one off.
-// Under LHD it is 18 bits of a clock of insertions, 3 bits that tell the length
-// of its ticks, and a count of ticks with an access, 0 to 7.
+// Under LHD it is 16 bits of a clock of insertions, 3 bits that tell the length
+// of its ticks, and a count of ticks with an access, 0 to 7. Policies that look at
+// no word (random, volatile-ttl, noeviction) keep the clock.
+//
+// A word says itself of which of these kinds it is:
+//
+//	1 mmmmmmmmmmmmmmmm cccccccc     minutes and counter
+//	0 11 tttttttttttttttt sss ccc   tick, scale and count
+//	0 otherwise                     seconds
+//
+// So maxmemory-policy can change at any time, and a word is read by the rules under
+// which it was noted until its entry is accessed again. Of a word of another kind only
+// the idle time counts: under a clock it is what matters, the counter of LFU is that of a
+// new entry less what has decayed since, and LHD takes the age in insertions since that
+// moment and the count 0. Redis reads the old bits by the new rules, and evicts the
+// entries in use first. Walking over all entries after a change, in slices, would need
+// to know which words are converted when the policy changes again on the way; it
+// costs what this does not. The price is a bit, and a clock of 145 days where Redis has 194.
 //
 // # LHD
 //
@@ -50,10 +66,14 @@
 package eviction
 
 // WordBits is the width of an entry's word.
-const WordBits = 24
+const WordBits = 25
 
 const (
-	wordMask = 1<<WordBits - 1
+	lfuKind = 1 << 24 // set in words of LFU
+	lhdKind = 3 << 22 // in words of LHD both bits are set, and lfuKind is not
+
+	// clockPeriod is where the clock of seconds begins anew.
+	clockPeriod = lhdKind
 
 	// lfuInitial is the counter of a new entry: high enough not to be the
 	// next victim before it had a chance.
@@ -64,20 +84,29 @@ const (
 	// one just now: a goroutine may rank with a moment that it took before
 	// another one's access, and clocks are set back. Without it the keys in
 	// use would look the oldest.
-	future        = 1 << 20
+	future        = 1 << 18
 	futureMinutes = 1 << 12
 
 	// maxIdle is the longest idle time that a clock tells, in seconds.
-	maxIdle = wordMask - future
+	maxIdle = clockPeriod - 1 - future
 )
 
-// Clock is the LRU word for a time in unix milliseconds.
-func Clock(nowMs int64) uint32 { return uint32(nowMs/1000) & wordMask }
+// isLFU reports whether a word was noted under LFU.
+func isLFU(word uint32) bool { return word&lfuKind != 0 }
 
-// Idle is the number of seconds since the access that word records, up to
-// maxIdle.
-func Idle(word uint32, nowMs int64) int64 {
-	idle := int64((Clock(nowMs) - word) & wordMask)
+// isLHD reports whether a word was noted under LHD.
+func isLHD(word uint32) bool { return word >= lhdKind && word < lfuKind }
+
+// clock is the word of seconds for a time in unix milliseconds, 0 <= nowMs.
+func clock(nowMs int64) uint32 { return uint32(uint64(nowMs/1000) % clockPeriod) }
+
+// sinceClock is the number of seconds since the access that a word of seconds
+// records, up to maxIdle.
+func sinceClock(word uint32, nowMs int64) int64 {
+	idle := int64(clock(nowMs)) - int64(word)
+	if idle < 0 {
+		idle += clockPeriod
+	}
 	if idle > maxIdle {
 		return 0
 	}
@@ -93,19 +122,22 @@ type Counter struct {
 // New is the word of a new entry.
 func (Counter) New(nowMs int64) uint32 { return lfuWord(lfuInitial, nowMs) }
 
-// Frequency is the counter after the decay that is due.
+// Frequency is the counter of a word of LFU after the decay that is due.
 func (c Counter) Frequency(word uint32, nowMs int64) uint32 {
-	counter := word & lfuMax
+	return c.decayed(word&lfuMax, int64(sinceMinutes(word, nowMs)))
+}
+
+// decayed is what some minutes leave of a counter.
+func (c Counter) decayed(counter uint32, minutes int64) uint32 {
 	if c.DecayTime <= 0 {
 		return counter
 	}
-	steps := int64(sinceMinutes(word, nowMs)) / c.DecayTime
-	return uint32(max(int64(counter)-steps, 0))
+	return uint32(max(int64(counter)-minutes/c.DecayTime, 0))
 }
 
-// Touch is the word after an access. random is uniform in [0, 1).
-func (c Counter) Touch(word uint32, nowMs int64, random float64) uint32 {
-	counter := c.Frequency(word, nowMs)
+// Touch is the word after an access of an entry whose counter has come down to counter.
+// random is uniform in [0, 1).
+func (c Counter) Touch(counter uint32, nowMs int64, random float64) uint32 {
 	if counter < lfuMax {
 		above := max(int64(counter)-lfuInitial, 0)
 		if random < 1/float64(above*c.LogFactor+1) {
@@ -115,11 +147,11 @@ func (c Counter) Touch(word uint32, nowMs int64, random float64) uint32 {
 	return lfuWord(counter, nowMs)
 }
 
-func lfuWord(counter uint32, nowMs int64) uint32 { return minutes(nowMs)<<8 | counter }
+func lfuWord(counter uint32, nowMs int64) uint32 { return lfuKind | minutes(nowMs)<<8 | counter }
 
-// sinceMinutes is the time since the access that an LFU word records.
+// sinceMinutes is the time since the access that a word of LFU records.
 func sinceMinutes(word uint32, nowMs int64) uint32 {
-	since := (minutes(nowMs) - word>>8) & 0xFFFF
+	since := (minutes(nowMs) - word>>8) & 0xFFFF // lfuKind falls off, too
 	if since > 0xFFFF-futureMinutes {
 		return 0
 	}

@@ -10,23 +10,23 @@ const now = int64(1_700_000_000_000)
 
 func TestIdle(t *testing.T) {
 	for _, seconds := range []int64{0, 1, 59, 100_000, maxIdle} {
-		if got := Idle(Clock(now), now+seconds*1000); got != seconds {
+		if got := sinceClock(clock(now), now+seconds*1000); got != seconds {
 			t.Errorf("idle for %d seconds reads as %d", seconds, got)
 		}
 	}
 	for _, seconds := range []int64{1, 60, 86_400} {
-		if got := Idle(Clock(now), now-seconds*1000); got != 0 {
+		if got := sinceClock(clock(now), now-seconds*1000); got != 0 {
 			t.Errorf("an access %d seconds ahead of the clock reads as idle for %d", seconds, got)
 		}
 	}
-	if w := Clock(math.MaxInt64); w >= 1<<WordBits {
+	if w := clock(math.MaxInt64); isLHD(w) || isLFU(w) {
 		t.Errorf("the clock %x does not fit the word", w)
 	}
 }
 
 func TestLFUDecay(t *testing.T) {
 	l := Counter{LogFactor: 10, DecayTime: 2}
-	word := minutes(now)<<8 | 100
+	word := lfuWord(100, now)
 	for _, step := range []struct {
 		minutes int64
 		want    uint32
@@ -51,7 +51,7 @@ func TestLFUGrowth(t *testing.T) {
 		for range rounds {
 			word := l.New(now)
 			for range hits {
-				word = l.Touch(word, now, rng.Float64())
+				word = l.Touch(l.Frequency(word, now), now, rng.Float64())
 			}
 			sum += float64(l.Frequency(word, now))
 		}
@@ -59,8 +59,8 @@ func TestLFUGrowth(t *testing.T) {
 			t.Errorf("%d accesses count as %.1f, expected about %.0f", hits, mean, want)
 		}
 	}
-	word := minutes(now)<<8 | lfuMax
-	if l.Touch(word, now, 0) != word {
+	word := lfuWord(lfuMax, now)
+	if l.Touch(lfuMax, now, 0) != word {
 		t.Error("the counter passed its maximum")
 	}
 }

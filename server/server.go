@@ -139,11 +139,11 @@ func followConfig(cfg *config.Config, st *store.Store) {
 		enc.ZsetMaxValue.Store(v.ZsetMaxListpackValue)
 	}
 	var made eviction.Params
-	policy := func(v *config.Values) { // a new Meter has learnt nothing: make one only when something changes
+	policy := func(v *config.Values) { // who evicts begins anew with a new Meter: make one only when something changes
 		p := eviction.Params{LogFactor: v.LFULogFactor, DecayTime: v.LFUDecayTime}
 		if p != made || st.Meter().Policy() != v.Policy() {
 			made = p
-			st.SetMeter(eviction.NewMeter(v.Policy(), p))
+			st.SetMeter(st.Meter().Next(v.Policy(), p))
 		}
 	}
 	samples := func(v *config.Values) { st.SetSamples(int(v.MaxMemorySamples)) }

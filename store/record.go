@@ -3,12 +3,13 @@ package store
 import (
 	"encoding/binary"
 
+	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/store/arena"
 )
 
 // A record is one allocation in the arena:
 //
-//	word   4 bytes   type, encoding, flags, and 24 bits for LRU or LFU
+//	word   4 bytes   type, encoding, flags, and 25 bits for package eviction
 //	klen   uvarint
 //	vlen   uvarint
 //	expire 8 bytes   unix milliseconds, only when flagExpire is set
@@ -18,7 +19,7 @@ import (
 // A key of 16 bytes with a value of 64 has a header of six bytes. Elements of
 // big hashes and sets are records too: the key is the field or member.
 //
-// The word, from the low end: 4 bits type, 3 bits encoding, 1 bit expire, 24
+// The word, from the low end: 3 bits type, 3 bits encoding, 1 bit expire, 25
 // bits for package eviction.
 
 // Type is a value's data type.
@@ -32,7 +33,8 @@ const (
 	TypeList
 	TypeZset
 
-	// NumTypes is the number of data types: tables by type have as many rows.
+	// NumTypes is the number of data types: tables by type have as many rows. A record
+	// has room for 8.
 	NumTypes
 )
 
@@ -50,11 +52,11 @@ const (
 )
 
 const (
-	typeMask   = 0xF
-	encShift   = 4
+	typeMask   = 0x7
+	encShift   = 3
 	encMask    = 0x7 << encShift
-	flagExpire = 1 << 7
-	wordShift  = 8 // the eviction word lies above
+	flagExpire = 1 << 6
+	wordShift  = 32 - eviction.WordBits // the eviction word lies above
 
 	maxHeader = 4 + 5 + 5 + 8
 )
@@ -189,7 +191,7 @@ func keyEquals(mem []byte, ref arena.Ref, key []byte) bool {
 		if int(b[4]) != len(key) {
 			return false
 		}
-		p := off + 6 + uint64(binary.LittleEndian.Uint32(b)&flagExpire)>>4
+		p := off + 6 + uint64(binary.LittleEndian.Uint32(b)&flagExpire)>>3
 		return string(mem[p:p+uint64(len(key))]) == string(key)
 	}
 	return string(recordKey(mem, ref)) == string(key)

@@ -168,7 +168,7 @@ func (sn *Snapshot) writeKey(it *item, mem []byte) error {
 	if word := r.meta >> wordShift; sn.meter.Policy().Rule == eviction.LFU {
 		k.Idle, k.Freq = -1, int(sn.meter.Frequency(word, sn.now))
 	} else {
-		k.Idle, k.Freq = eviction.Idle(word, sn.now), -1 // 0 for an access after the cut
+		k.Idle, k.Freq = sn.meter.Idle(word, sn.now), -1 // 0 for an access after the cut
 	}
 	if it.body != nil {
 		return sn.sink.Begin(k, it.n)

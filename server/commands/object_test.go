@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,8 @@ func (c *testClient) policy(name string) {
 	if err := c.kernel.Config.Set([]config.Setting{{Name: "maxmemory-policy", Value: name}}, true); err != nil {
 		c.t.Fatal(err)
 	}
-	c.kernel.Store.SetMeter(eviction.NewMeter(c.kernel.Config.Values().Policy(), eviction.Params{LogFactor: 10, DecayTime: 1}))
+	st := c.kernel.Store
+	st.SetMeter(st.Meter().Next(c.kernel.Config.Values().Policy(), eviction.Params{LogFactor: 10, DecayTime: 1}))
 }
 
 // TestWhatAccessesAreNoted asks, under each policy, for idle time and frequency after reads and
@@ -80,5 +82,48 @@ func TestWhatAccessesAreNoted(t *testing.T) {
 			c.expect("SADD s b", ":1")
 			idle("s", ":0")
 		})
+	}
+}
+
+// TestWhatIsNotedOutlivesThePolicy changes the policy, for every pair, and asks at once for what
+// the old one has noted: a key that was used counts as a new one, one that was not has decayed.
+func TestWhatIsNotedOutlivesThePolicy(t *testing.T) {
+	for _, from := range eviction.Names() {
+		for _, to := range eviction.Names() {
+			t.Run(from+" to "+to, func(t *testing.T) { changePolicy(t, from, to) })
+		}
+	}
+}
+
+func changePolicy(t *testing.T, from, to string) {
+	const steps, step = 4, 61 // seconds
+	c := newTestClient(t)
+	c.policy(from)
+	c.expect("SET unused v", "+OK")
+	c.expect("SET used v", "+OK")
+	for range steps {
+		c.now = c.now.Add(step * time.Second)
+		c.expect("SETRANGE used 0 w", ":1")
+	}
+	c.policy(to)
+	counts := strings.HasSuffix(to, "lfu")
+	ask := func(key string) (n int) {
+		t.Helper()
+		what := "IDLETIME"
+		if counts {
+			what = "FREQ"
+		}
+		reply := c.do("OBJECT", what, key)
+		if _, err := fmt.Sscanf(reply, ":%d", &n); err != nil {
+			t.Fatalf("%s of the %s key: %s", what, key, reply)
+		}
+		return n
+	}
+	// LFU tells the time to the minute, LHD from one to the next that it has marked.
+	switch unused, used := ask("unused"), ask("used"); {
+	case counts && (unused < 1 || unused > 2 || used < 4 || used > 5):
+		t.Errorf("the counters are %d and %d, want 1 and 5", unused, used)
+	case !counts && (unused < (steps-1)*step-3 || unused > steps*step || used > step):
+		t.Errorf("idle for %d and %d seconds, want %d and 0", unused, used, steps*step)
 	}
 }
