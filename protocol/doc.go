@@ -9,11 +9,12 @@
 // are passed over; and a line that holds a NUL byte never ends, because Redis searches with strchr.
 // It was all checked with a real server.
 //
-// One thing is sharper than in Redis. There, whether a line is too long depends on how its bytes
-// arrive: fed byte by byte it may have 64 KiB, end included; sent at once, up to 80 KiB pass, as
-// the limit is applied only when a whole read has not brought the end. Here a line may have 64 KiB
-// and its end, always. This makes the parser a function of the bytes: however they are cut, the
-// same requests and the same error come out, and a fuzzer can hold it to that.
+// Whether a line is too long depends on how its bytes arrive, as in Redis: its limit of 64 KiB is
+// applied when a read has not brought the end, and since its first two reads take 80 KiB, a line of
+// as much passes if it is sent at once. Here, too, a line without its end may have 64 KiB, and one
+// that is complete when the parser sees it 80 KiB. Lines that have their end within 64 KiB make the
+// parser a function of the bytes: however they are cut, the same requests and the same error come
+// out, and a fuzzer can hold it to that.
 //
 // Invariants:
 //

@@ -9,7 +9,8 @@ import (
 
 // The bounds that Redis puts on a request before it looks at the command.
 const (
-	maxLine          = 64<<10 + 2       // bytes without a line's end: PROTO_INLINE_MAX_SIZE and the end itself, see the package's comment
+	maxPart          = 64 << 10         // bytes of a line whose end has not come: PROTO_INLINE_MAX_SIZE
+	maxLine          = 80 << 10         // bytes of a line that arrives with its end, see the package's comment
 	maxCount         = 1<<31 - 1        // arguments of one request: INT_MAX
 	maxUnauthArgs    = 10               // arguments before the client has logged in
 	maxUnauthBulk    = 16 << 10         // bytes per argument before the client has logged in
@@ -267,7 +268,7 @@ func (p *Parser) bulkHeader(b []byte, lim *Limits) (bool, error) {
 // there too: Redis does not look whether that is a \n. It returns -1 while the line is incomplete,
 // with tooBig if it has become too long.
 func (p *Parser) lineEnd(b []byte, tooBig *Error) (int, error) {
-	stop := min(len(b), p.pos+maxLine+1)
+	stop := min(len(b), p.pos+maxLine)
 	for p.scan < stop && b[p.scan] != '\r' && b[p.scan] != 0 {
 		p.scan++
 	}
@@ -278,7 +279,7 @@ func (p *Parser) lineEnd(b []byte, tooBig *Error) (int, error) {
 		}
 		return p.scan, nil
 	}
-	if len(b)-p.pos > maxLine {
+	if len(b)-p.pos > maxPart {
 		return -1, tooBig
 	}
 	return -1, nil
@@ -304,7 +305,7 @@ func (p *Parser) resolve(b []byte) {
 func (p *Parser) inline(b []byte) (int, error) {
 	end := p.newline(b)
 	if end < 0 {
-		if len(b) > maxLine {
+		if len(b) > maxPart {
 			return 0, errBigInline
 		}
 		return 0, nil
@@ -325,7 +326,7 @@ func (p *Parser) inline(b []byte) (int, error) {
 // newline returns the offset of the \n that ends the line at the start of b, or -1. Redis searches
 // with strchr: a line that holds a NUL byte never ends.
 func (p *Parser) newline(b []byte) int {
-	stop := min(len(b), maxLine+1)
+	stop := min(len(b), maxLine)
 	if p.scan >= stop || b[p.scan] == 0 {
 		return -1
 	}

@@ -63,7 +63,8 @@ func every(n int) (ends []int) {
 }
 
 func TestRequests(t *testing.T) {
-	long := strings.Repeat("a", maxLine)
+	long := strings.Repeat("a", maxPart)
+	longest := strings.Repeat("a", maxLine-1)
 	for _, c := range []struct {
 		in   string
 		want string // requests separated by |, arguments by blanks
@@ -96,7 +97,9 @@ func TestRequests(t *testing.T) {
 		{in: "ECHO \"a\\\"\r\n", err: "Protocol error: unbalanced quotes in request"},
 		{in: "ECHO '\r\n", err: "Protocol error: unbalanced quotes in request"},
 		{in: long[5:] + "PING \n", want: long[5:] + "PING"},
-		{in: long, left: maxLine},
+		{in: long, left: maxPart},
+		{in: longest + "\n", want: longest},
+		{in: longest + "a\n", err: "Protocol error: too big inline request"},
 		{in: long + "a", err: "Protocol error: too big inline request"},
 		{in: "\x00" + long, err: "Protocol error: too big inline request"},
 
@@ -113,7 +116,10 @@ func TestRequests(t *testing.T) {
 		{in: "* 1\r\n", err: "Protocol error: invalid multibulk length"},
 		{in: "*1\n$4\nPING\r\n", err: "Protocol error: invalid multibulk length"},
 		{in: "*-10", left: 4},
-		{in: "*" + long[1:], left: maxLine},
+		{in: "*" + long[1:], left: maxPart},
+		{in: "*" + longest[1:] + "\r\n", err: "Protocol error: invalid multibulk length"},
+		{in: "*" + longest + "\r\n", err: "Protocol error: too big mbulk count string"},
+		{in: "*1\r\n$" + longest[1:] + "\r\n", err: "Protocol error: invalid bulk length"},
 		{in: "*" + long, err: "Protocol error: too big mbulk count string"},
 		{in: "*1\r\n$9223372036854775807\r\n", err: "Protocol error: invalid bulk length"},
 		{in: "*1\r\n$-2\r\n", err: "Protocol error: invalid bulk length"},
@@ -163,6 +169,28 @@ func TestUnauthenticated(t *testing.T) {
 	} {
 		if got := feed(c.in, lim, nil); got.err != c.err {
 			t.Errorf("%.60q: error %q, want %q", c.in, got.err, c.err)
+		}
+	}
+}
+
+// TestLongLinesInPieces: a line may have 64 KiB while its end has not come, wherever it is cut.
+func TestLongLinesInPieces(t *testing.T) {
+	for _, c := range []struct {
+		first, end string
+		err        string // if the line has one byte more
+	}{
+		{"", "\n", "Protocol error: too big inline request"},
+		{"*", "\r\n", "Protocol error: too big mbulk count string"},
+		{"*1\r\n$", "\r\n", "Protocol error: too big bulk count string"},
+	} {
+		lim := Limits{MaxBulk: DefaultMaxBulk, Authenticated: true}
+		head := len(c.first) - strings.LastIndexByte(c.first, '\n') - 1
+		part := c.first + strings.Repeat("1", maxPart-head)
+		if got := feed([]byte(part+c.end), lim, []int{len(part)}); got.err == c.err {
+			t.Errorf("%q: %s", c.first, got.err)
+		}
+		if got := feed([]byte(part+"1"+c.end), lim, []int{len(part) + 1}); got.err != c.err {
+			t.Errorf("%q: error %q, want %q", c.first, got.err, c.err)
 		}
 	}
 }
