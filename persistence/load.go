@@ -1,7 +1,6 @@
 package persistence
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -237,13 +236,12 @@ func (m *Manager) isRDB(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var magic [len(rdb.ValkeyMagic)]byte
-	n, err := f.ReadAt(magic[:], 0)
+	var head [rdb.SignatureSize]byte
+	n, err := f.ReadAt(head[:], 0)
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	is := bytes.HasPrefix(magic[:n], []byte(rdb.Magic)) || string(magic[:n]) == rdb.ValkeyMagic
-	return is, errors.Join(err, f.Close())
+	return rdb.IsFile(head[:n]), errors.Join(err, f.Close())
 }
 
 // loadFile loads an RDB file and returns where its RDB part ends. now is as in

@@ -76,7 +76,7 @@ func inKey(rep *rdb.Report, bad error) error {
 // rdbReport is everything that was found, as text; size is that of the file.
 func rdbReport(rep *rdb.Report, size int64, bad error) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "RDB version %d\n", rep.Version)
+	fmt.Fprintf(&b, "written by %s\n", rep.Origin)
 	for _, a := range rep.Aux {
 		fmt.Fprintf(&b, "  %s: %s\n", printable(a.Name), printable(a.Value))
 	}
@@ -86,6 +86,9 @@ func rdbReport(rep *rdb.Report, size int64, bad error) string {
 	fmt.Fprintf(&b, "%s, %d with an expiry time (%d of them in the past)\n", plural(rep.Keys, "key"), rep.Expires, rep.AlreadyExpired)
 	if rep.Functions > 0 {
 		fmt.Fprintf(&b, "%s of scripts or modules beside the keys, which larder cannot load\n", plural(rep.Functions, "piece"))
+	}
+	if rep.Unfit > 0 {
+		fmt.Fprintf(&b, "%s with members that expire one by one, which larder cannot load\n", plural(rep.Unfit, "key"))
 	}
 	b.WriteString(typeTable(rep.Types))
 	b.WriteString(keyTable("largest keys in bytes", rep.LargestBytes))

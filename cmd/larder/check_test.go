@@ -19,7 +19,7 @@ func TestCheckRefusals(t *testing.T) {
 	valkey := filepath.Join(dir, "valkey.rdb")
 	for name, content := range map[string]string{
 		text: "root:x:0:0:root:/root:/bin/bash\n", empty: "", missing: "file none.aof seq 1 type i\n",
-		valkey: "VALKEY080\xfa\x0avalkey-ver\x059.1.2",
+		valkey: "VALKEY099\xfa\x0avalkey-ver\x0510.0.2",
 	} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -28,7 +28,7 @@ func TestCheckRefusals(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"rdb " + text, text + " is not good: not an RDB file"},
 		{"rdb " + empty, empty + " is not good: unexpected end of file"},
-		{"rdb " + valkey, valkey + " is not good: an RDB file of Valkey 9 or later"},
+		{"rdb " + valkey, valkey + " is not good: Can't handle RDB format version 99 of Valkey"},
 		{"rdb " + dir, "cannot read " + dir + ": not a regular file"},
 		{"rdb " + filepath.Join(dir, "none"), "no such file or directory"},
 		{"rdb", "one file is to be named, not 0"},

@@ -130,7 +130,7 @@ func (c *checker) files(path string) (*Manifest, error) {
 	return &Manifest{Base: File{Name: filepath.Base(path)}, dir: filepath.Dir(path)}, nil
 }
 
-// What a file in RDB form begins with: one of Redis', and one of Valkey's, which the reader of that form refuses.
+// What a file in RDB form begins with: one of Redis', and one of Valkey 9 and later.
 const (
 	rdbMagic    = "REDIS"
 	valkeyMagic = "VALKEY"

@@ -55,6 +55,9 @@ type handler interface {
 	announced(db, keys int)
 	// unknown is called for what larder has no type for. An error ends the file.
 	unknown(f *foreign) error
+	// unfit is called for a key that has been handed over and turns out to have what larder has
+	// not. An error ends the file.
+	unfit(f *foreign) error
 	// expired is called for a key that is left out because it has expired.
 	expired()
 	// stopped reports that the rest of the file is of no use.

@@ -22,11 +22,13 @@ type CheckOptions struct {
 // Report is what Check found, up to the end of the file or to the failure.
 type Report struct {
 	Version        int
+	Origin         string // who wrote the file: family and version of the server, version of the format
 	Aux            []Aux
 	Keys           int64
 	Expires        int64 // keys with an expiry time
 	AlreadyExpired int64
 	Functions      int64 // functions, and what modules keep beside the keys
+	Unfit          int64 // keys counted as known that larder cannot load: their members expire one by one
 	Bytes          int64 // length of the RDB part; commands may follow it
 	Checksum       bool  // there is a checksum, and it is right
 	Types          []TypeReport
@@ -71,7 +73,10 @@ func Check(r io.Reader, size int64, o CheckOptions) (Report, error) {
 	sp := splitter{window: window{r: r, size: size}, h: c}
 	c.sp = &sp
 	checked, err := sp.run()
-	c.report.Version, c.report.Bytes, c.report.Checksum = sp.version, sp.offset(), checked == sumGood
+	c.report.Version, c.report.Bytes, c.report.Checksum = sp.origin.version, sp.offset(), checked == sumGood
+	if sp.origin.dialect != nil {
+		c.report.Origin = sp.origin.String()
+	}
 	if c.failure != nil {
 		err = c.failure
 	} else if err != nil {
@@ -95,7 +100,7 @@ func formOf(typ byte, key []byte) string {
 		return ""
 	}
 	row := &typeRows[typ]
-	return fmt.Sprintf("%d (%s, %s)", typ, row.name, row.form)
+	return fmt.Sprintf("%d (%s, %s)", numberOf(typ), row.name, row.form)
 }
 
 // checker is a handler that decodes and counts. All of it happens in the
@@ -153,6 +158,11 @@ func (c *checker) exchange(b *batch) *batch {
 	b.entries, b.pieces = b.entries[:0], b.pieces[:0]
 	b.fit(c.sp.size)
 	return b
+}
+
+func (c *checker) unfit(*foreign) error {
+	c.report.Unfit++
+	return nil
 }
 
 func (c *checker) unknown(f *foreign) error {

@@ -194,15 +194,15 @@ func TestRestoreOfDamagedPayloads(t *testing.T) {
 		}
 	}
 	for _, p := range [][]byte{nil, {0}, []byte("0123456789"), footer(Version, typeList, 0), footer(Version, typeHash, 0),
-		footer(Version, typeModule2, 0), footer(Version, numTypes), footer(Version, 255)} {
+		footer(Version, typeModule2, 0), footer(Version, numTypes), footer(80, valkeyHashTTL), footer(Version, 255)} {
 		if err := restorePayload(v, k, p); !errors.Is(err, ErrBadFormat) {
 			t.Errorf("%q: %v", p, err)
 		}
 	}
-	if err := CheckPayload(footer(maxVersion, typeString, 1, 'x')); err != nil {
+	if err := CheckPayload(footer(dialects[redisDialect].max, typeString, 1, 'x')); err != nil {
 		t.Error(err)
 	}
-	if err := CheckPayload(footer(maxVersion+1, typeString, 1, 'x')); !errors.Is(err, ErrPayload) {
+	if err := CheckPayload(footer(dialects[redisDialect].max+1, typeString, 1, 'x')); !errors.Is(err, ErrPayload) {
 		t.Error(err)
 	}
 }

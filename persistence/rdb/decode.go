@@ -137,12 +137,30 @@ func (d *decoder) field(c *cursor) {
 func (d *decoder) ttlField(c *cursor) {
 	at := fieldExpiry(c.number(), d.firstTTL)
 	field, value := c.str(&d.items), c.str(&d.items)
+	if at > math.MaxInt64 {
+		c.bad = "a field has an expiry time out of range"
+		return
+	}
+	d.fieldUntil(field, value, at != 0, at)
+}
+
+// valkeyField: Valkey has the time behind the value, -1 for none.
+func (d *decoder) valkeyField(c *cursor) {
+	field, value := c.str(&d.items), c.str(&d.items)
+	at := int64(c.uint64())
+	if at < -1 {
+		c.bad = "a field has an expiry time out of range"
+		return
+	}
+	d.fieldUntil(field, value, at != -1, uint64(at))
+}
+
+// fieldUntil keeps a field that does not expire, and notes which kind of others there is.
+func (d *decoder) fieldUntil(field, value []byte, expires bool, at uint64) {
 	switch {
-	case at == 0:
+	case !expires:
 		d.add(field)
 		d.add(value)
-	case at > math.MaxInt64:
-		c.bad = "a field has an expiry time out of range"
 	case d.now != 0 && at <= d.now:
 		d.left = true
 	default:

@@ -57,7 +57,7 @@ func NewEncoder(w io.Writer, o Options) *Encoder {
 		buf: make([]byte, 0, chunkSize), blobs: newBlobs(),
 	}
 	e.putElement = e.addElement
-	e.buf = fmt.Appendf(e.buf, "%s%04d", Magic, Version)
+	e.buf = fmt.Appendf(e.buf, "%s%04d", magic, Version)
 	for _, a := range o.Aux {
 		e.op(opAux)
 		e.str([]byte(a.Name))

@@ -1,30 +1,79 @@
 package rdb
 
-import "github.com/larderkv/larder/store"
+import (
+	"bytes"
+
+	"github.com/larderkv/larder/store"
+)
 
 // Version is the format's version that larder writes: that of Redis 7.0, since
 // nothing that larder keeps needs a newer one.
 const Version = 10
 
-// Versions that can be read: from Redis 2.6 to 7.4.
-const (
-	minVersion = 6
-	maxVersion = 12
-)
-
-// What an RDB file begins with.
-const (
-	Magic       = "REDIS"
-	ValkeyMagic = "VALKEY" // of Valkey 9 and later, which have versions and types of their own
-)
+// magic is what larder's files begin with, as those of Redis, of KeyDB and of Valkey up to 8 do.
+const magic = "REDIS"
 
 const (
-	headSize   = len(Magic) + 4 // four digits of version
+	headSize   = len(magic) + 4 // four digits of version
 	footerSize = 2 + 8          // of a DUMP payload: version, checksum
 )
 
+// dialect is a form of the format, with versions and numbers of types of its own: Valkey went its
+// own way with version 9. Types up to 21 are the same in both.
+type dialect struct {
+	name     string // of the servers that write it
+	magic    string // what files begin with; the rest of headSize is the version
+	min, max int    // versions that can be read
+}
+
+var dialects = [...]dialect{
+	redisDialect:  {"Redis", magic, 6, 12}, // from Redis 2.6 to 8.2
+	valkeyDialect: {"Valkey", "VALKEY", 80, 80},
+}
+
+const (
+	redisDialect = iota
+	valkeyDialect
+)
+
+// dialectOf finds out in which dialect a file is that begins with head; nil: it is no RDB file.
+func dialectOf(head []byte) *dialect {
+	for i := range dialects {
+		if bytes.HasPrefix(head, []byte(dialects[i].magic)) {
+			return &dialects[i]
+		}
+	}
+	return nil
+}
+
+// SignatureSize is how many bytes IsFile wants at most.
+const SignatureSize = len("VALKEY")
+
+// IsFile reports whether a file that begins with head is in the RDB format.
+func IsFile(head []byte) bool { return dialectOf(head) != nil }
+
+// reads reports whether larder can read a version of the dialect.
+func (d *dialect) reads(version int) bool { return version >= d.min && version <= d.max }
+
+// typeOf is the row of typeRows for a number of the dialect, false if there is no such type.
+func (d *dialect) typeOf(number byte) (typ byte, ok bool) {
+	if d == &dialects[valkeyDialect] && number > lastCommonType {
+		return typeHashTTLValkey, number == valkeyHashTTL
+	}
+	return number, number < numTypes && typeRows[number].shape != shapeNone
+}
+
+// numberOf is the reverse of typeOf.
+func numberOf(typ byte) byte {
+	if typ == typeHashTTLValkey {
+		return valkeyHashTTL
+	}
+	return typ
+}
+
 // Opcodes: what stands where the type of a key would.
 const (
+	opSlotImport    = 243 // Valkey's alone
 	opSlotInfo      = 244
 	opFunction      = 245
 	opFunctionPreGA = 246
@@ -66,23 +115,30 @@ const (
 	typeHashPackTTLPreGA = 23
 	typeHashTTL          = 24
 	typeHashPackTTL      = 25
-	numTypes             = 26
+	numTypes             = 26 // in Redis' files
+	typeHashTTLValkey    = 26 // 22 in Valkey's files
+)
+
+const (
+	lastCommonType = typeStream3
+	valkeyHashTTL  = 22
 )
 
 // shape is how a value's bytes are divided: all that is needed to find its end.
 type shape uint8
 
 const (
-	shapeNone     shape = iota // not a type
-	shapeString                // one string: a string, or a collection in one blob
-	shapeTTLPack               // 8 bytes and a string
-	shapeStrings               // a count, and as many strings
-	shapePairs                 // a count, and twice as many strings
-	shapeZset                  // a count; strings with scores in text
-	shapeZset2                 // a count; strings with scores of 8 bytes
-	shapeNodes                 // a count; numbers with strings
-	shapeTTL                   // a count; numbers with two strings
-	shapeFirstTTL              // 8 bytes, then the same
+	shapeNone      shape = iota // not a type
+	shapeString                 // one string: a string, or a collection in one blob
+	shapeTTLPack                // 8 bytes and a string
+	shapeStrings                // a count, and as many strings
+	shapePairs                  // a count, and twice as many strings
+	shapeZset                   // a count; strings with scores in text
+	shapeZset2                  // a count; strings with scores of 8 bytes
+	shapeNodes                  // a count; numbers with strings
+	shapeTTL                    // a count; numbers with two strings
+	shapeFirstTTL               // 8 bytes, then the same
+	shapeValkeyTTL              // a count; two strings with 8 bytes
 	shapeStream
 	shapeModule
 )
@@ -95,14 +151,15 @@ type layout struct {
 }
 
 var layouts = [...]layout{
-	shapeStrings:  {size: 1, skip: (*window).skipString},
-	shapePairs:    {size: 2, skip: (*window).skipPair},
-	shapeZset:     {size: 2, skip: func(w *window) bool { return w.skipString() && w.skipScore() }},
-	shapeZset2:    {size: 9, skip: func(w *window) bool { return w.skipString() && w.skip(8) }},
-	shapeNodes:    {size: 2, skip: func(w *window) bool { return w.skipNumber() && w.skipString() }},
-	shapeTTL:      {size: 3, skip: (*window).skipTTLField},
-	shapeFirstTTL: {lead: 8, size: 3, skip: (*window).skipTTLField},
-	shapeModule:   {},
+	shapeStrings:   {size: 1, skip: (*window).skipString},
+	shapePairs:     {size: 2, skip: (*window).skipPair},
+	shapeZset:      {size: 2, skip: func(w *window) bool { return w.skipString() && w.skipScore() }},
+	shapeZset2:     {size: 9, skip: func(w *window) bool { return w.skipString() && w.skip(8) }},
+	shapeNodes:     {size: 2, skip: func(w *window) bool { return w.skipNumber() && w.skipString() }},
+	shapeTTL:       {size: 3, skip: (*window).skipTTLField},
+	shapeFirstTTL:  {lead: 8, size: 3, skip: (*window).skipTTLField},
+	shapeValkeyTTL: {size: 10, skip: func(w *window) bool { return w.skipPair() && w.skip(8) }},
+	shapeModule:    {},
 }
 
 // typeRow is what there is to know about a type of the format: how to skip it, how to talk of it,
@@ -124,7 +181,7 @@ type typeRow struct {
 func (r *typeRow) known() bool { return r.blob != nil || r.element != nil }
 
 // typeRows has a hole where there is no such type: shapeNone.
-var typeRows = [numTypes]typeRow{
+var typeRows = [numTypes + 1]typeRow{
 	typeString:           {"string", "string", shapeString, store.TypeString, (*decoder).text, nil},
 	typeList:             {"list", "linked list", shapeStrings, store.TypeList, nil, (*decoder).member},
 	typeSet:              {"set", "hashtable", shapeStrings, store.TypeSet, nil, (*decoder).member},
@@ -149,4 +206,5 @@ var typeRows = [numTypes]typeRow{
 	typeHashPackTTLPreGA: {"hash", "listpack with field TTLs, preview", shapeString, store.TypeHash, (*decoder).hashTTLPack, nil},
 	typeHashTTL:          {"hash", "hashtable with field TTLs", shapeFirstTTL, store.TypeHash, nil, (*decoder).ttlField},
 	typeHashPackTTL:      {"hash", "listpack with field TTLs", shapeTTLPack, store.TypeHash, (*decoder).hashTTLPack, nil},
+	typeHashTTLValkey:    {"hash", "hashtable with field TTLs, Valkey", shapeValkeyTTL, store.TypeHash, nil, (*decoder).valkeyField},
 }

@@ -142,7 +142,7 @@ func (in *inserter) countOutcome(err error, e *entry, name []byte, offset int64)
 		in.l.expiredFields.Add(1)
 	case errors.Is(err, errFieldTTL):
 		f := &foreign{UnknownTypeError: UnknownTypeError{
-			Key: append([]byte(nil), name...), Type: typeNameTTLHash, DB: int(e.db), Offset: offset,
+			Key: append([]byte(nil), name...), Type: typeNameTTLHash, Number: numberOf(e.typ), DB: int(e.db), Offset: offset,
 		}}
 		if err := in.l.unknown(f); err != nil {
 			in.fail(offset, err)

@@ -36,7 +36,8 @@ type Summary struct {
 	Empty   int64 // keys left out because there was nothing in them
 	Skipped int64 // keys and functions of types that larder does not have
 	// Types counts what was skipped, by type as TYPE names it: "stream",
-	// the name of a module's type, "hash with field TTLs", "function".
+	// the name of a module's type, "hash with field TTLs",
+	// "set with member TTLs", "function".
 	Types    map[string]int64
 	Version  int
 	Aux      map[string]string
@@ -77,11 +78,16 @@ func Load(r io.Reader, size int64, st *store.Store, o LoadOptions) (Summary, err
 	for db := range l.reserved {
 		st.EndReserve(db)
 	}
-	l.sum.Version, l.sum.Bytes, l.sum.Checksum = sp.version, sp.offset(), checked == sumGood
+	l.sum.Version, l.sum.Bytes, l.sum.Checksum = sp.origin.version, sp.offset(), checked == sumGood
+	l.removeUnfit()
 	l.sum.Keys, l.sum.Empty = l.keys.Load(), l.empty.Load()
 	l.sum.Expired += l.expiredFields.Load()
 	if err != nil && !errors.Is(err, errStopped) {
 		l.fail(sp.offset(), err)
+	}
+	var u *UnknownTypeError
+	if errors.As(l.failure, &u) {
+		u.Origin = sp.origin.String() // here, since auxiliary fields may come at any time
 	}
 	l.report()
 	return l.sum, l.failure
@@ -97,6 +103,7 @@ type loader struct {
 	read func() int64
 
 	reserved map[int]bool // databases whose tables were made; the splitter's
+	unfits   []*foreign   // keys to be removed when all are there; the splitter's
 
 	keys, empty, expiredFields atomic.Int64
 	failed                     atomic.Bool
@@ -169,6 +176,28 @@ func (l *loader) unknown(f *foreign) error {
 	l.sum.Types[f.Type]++
 	l.mu.Unlock()
 	return nil
+}
+
+func (l *loader) unfit(f *foreign) error {
+	if err := l.unknown(f); err != nil {
+		return err
+	}
+	l.unfits = append(l.unfits, f)
+	return nil
+}
+
+// removeUnfit takes out again what should not have been inserted. Nobody else uses the store.
+func (l *loader) removeUnfit() {
+	v := store.View{Store: l.st, Now: l.o.Clock, Loading: true}
+	for _, f := range l.unfits {
+		k := l.st.Key(f.Key)
+		l.st.Lock(k.Shard())
+		v.DB = f.DB
+		if v.Delete(k) {
+			l.keys.Add(-1)
+		}
+		l.st.Unlock(k.Shard())
+	}
 }
 
 // duplicate is the error for a name that comes twice.

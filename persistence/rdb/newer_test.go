@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// The files in testdata/newer were written by redis-server 7.4.1 and 8.2.3, with the same data in
+// The files in testdata/newer were written by Redis 7.4.1 and 8.2.3 and Valkey 9.1.2, with the same data in
 // databases 0 and 3: every type and encoding that those have. contents.jsonl is what the servers
 // said that database 0 holds, but for streams and hashes with field TTLs: name, type, time of
 // expiry (-1: none), value. Bytes are characters of the same number.
@@ -99,16 +99,26 @@ func TestFilesOfNewerServers(t *testing.T) {
 	}
 	want["3/after-rewrite"] = `string "yes" until 0`
 	skipped := map[string]int64{"function": 1, "stream": 4, typeNameTTLHash: 4}
-	for _, version := range []string{"7.4.1", "8.2.3"} {
-		b, err := os.ReadFile("testdata/newer/redis-" + version + ".rdb")
+	for _, by := range []struct {
+		server, version string
+		format          int
+	}{{"redis", "7.4.1", 12}, {"redis", "8.2.3", 12}, {"valkey", "9.1.2", 80}} {
+		b, err := os.ReadFile("testdata/newer/" + by.server + "-" + by.version + ".rdb")
 		if err != nil {
 			t.Fatal(err)
 		}
 		s := open(t)
 		sum, err := load(b, s, LoadOptions{Now: 1, SkipUnknownTypes: true})
-		if err != nil || !sum.Checksum || sum.Version != 12 || sum.Aux["redis-ver"] != version || !maps.Equal(sum.Types, skipped) {
-			t.Fatalf("%+v, %v", sum, err)
+		if err != nil || !sum.Checksum || sum.Version != by.format || sum.Aux[by.server+"-ver"] != by.version || !maps.Equal(sum.Types, skipped) {
+			t.Fatalf("%s %s: %+v, %v", by.server, by.version, sum, err)
 		}
 		compare(t, contents(t, s), want)
+		rep, err := check(b)
+		if err != nil || !strings.EqualFold(rep.Origin, fmt.Sprintf("%s %s, RDB version %d", by.server, by.version, by.format)) {
+			t.Errorf("check: %q, %v", rep.Origin, err)
+		}
+		if _, err := load(b, open(t), LoadOptions{Now: 1}); !strings.Contains(fmt.Sprint(err), "in a file of "+rep.Origin) {
+			t.Errorf("%v should name %s", err, rep.Origin)
+		}
 	}
 }

@@ -49,6 +49,7 @@ func (s *splitter) elements(e *entry, l *layout) (whole, ok bool) {
 	}
 	if s.cut != nil {
 		s.cutPiece(start, held, true)
+		s.last = lastKey{lastNamed, s.cut.name, s.cut.typ, s.cut.db}
 		s.cut, s.name = nil, nil
 		return false, true
 	}

@@ -2,7 +2,7 @@
 //
 // # The format
 //
-// A file is "REDIS" and four digits of version, then records, then an end mark
+// A file is "REDIS" and four digits of version (since Valkey 9 "VALKEY" and three), then records, then an end mark
 // and a checksum of everything in front of it (8 bytes, little-endian, 0 for
 // none). A record is an opcode with its operands, or a type with a key's name and
 // value; format.go lists both. What stands before a key in opcodes (expiry time,
@@ -17,9 +17,9 @@
 // element by element. Strings are integers or compressed under the conditions that Redis
 // has, listpacks have the integers where Redis has them, and LZF takes the same decisions
 // as the code in Redis: a payload of DUMP is the same to the byte, unless it is of a list
-// that is too long for one node. Read are versions 6 (Redis 2.6) to 12 (7.4), every form
-// of strings, hashes, sets, lists and sorted sets. Other types are skipped by their
-// grammar (skip.go) when asked.
+// that is too long for one node. Read are versions 6 (Redis 2.6) to 12 (7.4 to 8.2), Valkey's own 80
+// and what KeyDB adds (keydb.go), every form of strings, hashes, sets, lists and sorted sets.
+// Other types are skipped by their grammar (skip.go) when asked.
 //
 // # Writing
 //

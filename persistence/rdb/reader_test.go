@@ -93,17 +93,17 @@ func TestOldFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.HasPrefix(b, []byte(Magic)) {
+			if !bytes.HasPrefix(b, []byte(magic)) {
 				t.Skip("not a file of Redis'")
 			}
 			want := parsed(t, b)
-			switch version := string(b[len(Magic):headSize]); {
+			switch version := string(b[len(magic):headSize]); {
 			case version < "0005":
 				b = binary.LittleEndian.AppendUint64(b, 0)
 				fallthrough
 			case version < "0006":
 				clear(b[len(b)-8:])
-				copy(b[len(Magic):], "0006")
+				copy(b[len(magic):], "0006")
 			}
 			s := open(t)
 			sum, err := load(b, s, LoadOptions{Clock: 1, SkipUnknownTypes: true})

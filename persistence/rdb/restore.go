@@ -14,12 +14,25 @@ func CheckPayload(payload []byte) error {
 		return ErrPayload
 	}
 	body := payload[:len(payload)-8]
-	if binary.LittleEndian.Uint16(body[len(body)-2:]) > maxVersion {
+	if payloadDialect(body) == nil {
 		return ErrPayload
 	}
 	// A sum of 0 is a sum like any other here, not one that is switched off.
 	if updateCRC(0, body) != binary.LittleEndian.Uint64(payload[len(body):]) {
 		return ErrPayload
+	}
+	return nil
+}
+
+// payloadDialect is the dialect of a payload by the version at its end; nil: a newer one. Redis'
+// has no first version: payloads are as old as the servers that made them.
+func payloadDialect(body []byte) *dialect {
+	version := int(binary.LittleEndian.Uint16(body[len(body)-2:]))
+	if d := &dialects[valkeyDialect]; d.reads(version) {
+		return d
+	}
+	if d := &dialects[redisDialect]; version <= d.max {
+		return d
 	}
 	return nil
 }
@@ -31,11 +44,19 @@ type Decoded struct{ d decoder }
 // other bytes do no harm. The error is ErrBadFormat. now, in unix milliseconds: the
 // fields of a hash that have expired by then are left out.
 func Decode(payload []byte, now int64) (*Decoded, error) {
-	if len(payload) <= footerSize || payload[0] >= numTypes {
+	if len(payload) <= footerSize {
+		return nil, ErrBadFormat
+	}
+	d := payloadDialect(payload[:len(payload)-8])
+	if d == nil {
+		return nil, ErrBadFormat
+	}
+	typ, ok := d.typeOf(payload[0])
+	if !ok {
 		return nil, ErrBadFormat
 	}
 	v := new(Decoded)
-	if err := v.d.value(payload[0], payload[1:len(payload)-footerSize], now); err != nil || v.d.repeats() {
+	if err := v.d.value(typ, payload[1:len(payload)-footerSize], now); err != nil || v.d.repeats() {
 		return nil, ErrBadFormat
 	}
 	return v, nil

@@ -1,7 +1,6 @@
 package rdb
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -44,9 +43,10 @@ type splitter struct {
 	databases int   // 0: any number
 	dropUntil int64 // keys that expire until then are left out; 0: none
 
-	version int
-	batch   *batch
-	cut     *bigKey // the collection of which pieces were cut off
+	origin origin
+	batch  *batch
+	cut    *bigKey // the collection of which pieces were cut off
+	last   lastKey
 
 	db  int
 	key entry // what opcodes said of the next key
@@ -94,20 +94,18 @@ func (s *splitter) head() bool {
 	if !ok {
 		return false
 	}
-	if bytes.HasPrefix(b, []byte(ValkeyMagic)) {
-		return s.fail(0, "an RDB file of Valkey 9 or later, which only Valkey can read")
-	}
-	if string(b[:len(Magic)]) != Magic {
+	d := dialectOf(b)
+	if d == nil {
 		return s.fail(0, "not an RDB file: wrong signature")
 	}
-	v, err := strconv.ParseUint(string(b[len(Magic):]), 10, 16)
+	v, err := strconv.ParseUint(string(b[len(d.magic):]), 10, 16)
 	if err != nil {
 		return s.fail(0, "not an RDB file: the version is no number")
 	}
-	if v < minVersion || v > maxVersion {
-		return s.fail(0, fmt.Sprintf("Can't handle RDB format version %d", v))
+	if !d.reads(int(v)) {
+		return s.fail(0, fmt.Sprintf("Can't handle RDB format version %d of %s", v, d.name))
 	}
-	s.version = int(v)
+	s.origin.dialect, s.origin.version = d, int(v)
 	return true
 }
 
@@ -138,6 +136,8 @@ func (s *splitter) record() bool {
 		return s.resizeDB()
 	case opSlotInfo:
 		return s.skipNumbers(3)
+	case opSlotImport:
+		return s.slotImport()
 	case opAux:
 		return s.auxField()
 	case opModuleAux, opFunction, opFunctionPreGA:
@@ -145,7 +145,20 @@ func (s *splitter) record() bool {
 	case opEOF:
 		return false
 	}
-	return s.fail(s.offset()-1, fmt.Sprintf("unknown RDB encoding type %d", op))
+	return s.unknownNumber(op)
+}
+
+// slotImport passes over what a node of a Valkey cluster notes of slots that were on their way to
+// it: the name of the job, and ranges of slots after a count.
+func (s *splitter) slotImport() bool {
+	if s.origin.dialect != &dialects[valkeyDialect] {
+		return s.unknownNumber(opSlotImport)
+	}
+	if !s.skipString() {
+		return false
+	}
+	_, ok := s.skipElements(2, func() bool { return s.skipNumbers(2) })
+	return ok
 }
 
 func (s *splitter) expiry(op byte) bool {
@@ -211,13 +224,17 @@ func (s *splitter) auxField() bool {
 	if err1 != nil || err2 != nil {
 		return s.fail(s.base+int64(s.keep), "malformed string in an auxiliary field")
 	}
+	if is, ok := s.keydbAux(string(name)); is {
+		return ok
+	}
+	s.origin.aux(string(name), string(text))
 	s.h.aux(string(name), string(text))
 	return true
 }
 
 // foreign passes over functions and over what modules keep beside the keys.
 func (s *splitter) foreign(op byte) bool {
-	f := &foreign{UnknownTypeError: UnknownTypeError{Type: typeNameFunction, DB: s.db, Offset: s.offset() - 1}}
+	f := &foreign{UnknownTypeError: UnknownTypeError{Type: typeNameFunction, Number: op, DB: s.db, Offset: s.offset() - 1}}
 	s.dropping, s.doing = true, doingFunctions
 	defer func() { s.dropping = false }()
 	ok := false
@@ -257,14 +274,15 @@ func (s *splitter) unknown(f *foreign) bool {
 }
 
 // entry reads a key and its value.
-func (s *splitter) entry(typ byte) bool {
+func (s *splitter) entry(number byte) bool {
+	typ, ok := s.origin.dialect.typeOf(number)
+	if !ok {
+		return s.unknownNumber(number)
+	}
 	e := s.key
-	s.key = entry{}
+	s.key, s.last.place = entry{}, lastNone
 	e.typ, e.db = typ, int32(s.db)
 	row := &typeRows[typ]
-	if row.shape == shapeNone {
-		return s.fail(s.offset()-1, fmt.Sprintf("unknown RDB encoding type %d", typ))
-	}
 	s.doing, s.typ = doingKey, typ
 	if !s.skipString() {
 		return false
@@ -289,6 +307,7 @@ func (s *splitter) entry(typ byte) bool {
 	}
 	e.at, e.value, e.end = s.keep+1, s.keep+e.value, s.pos
 	s.batch.entries = append(s.batch.entries, e)
+	s.last.place = lastOfBatch
 	return true
 }
 
@@ -303,7 +322,7 @@ func (s *splitter) drop(e *entry, row *typeRow) (elements uint64, ok bool) {
 // unknownKey passes over the value of a type that larder does not have.
 func (s *splitter) unknownKey(e *entry, row *typeRow) bool {
 	f := &foreign{form: row.form, expire: e.expire}
-	f.Type, f.DB, f.Offset = row.name, s.db, s.base+int64(s.keep)
+	f.Type, f.Number, f.DB, f.Offset = row.name, numberOf(e.typ), s.db, s.base+int64(s.keep)
 	var ok bool
 	if f.Key, ok = s.keyName(); !ok {
 		return false
@@ -344,6 +363,7 @@ func (s *splitter) renewBlock(size int) bool {
 }
 
 func (s *splitter) dispatch() {
+	s.nameLast()
 	s.batch.block, s.batch.base = s.buf, s.base
 	s.batch = s.h.exchange(s.batch)
 	if s.h.stopped() && s.err == nil {
