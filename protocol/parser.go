@@ -19,7 +19,7 @@ const (
 	keepArgs         = 128              // arguments whose room an idle parser keeps (24 bytes each)
 	unknown          = -1               // Parser.bulk: the length line is not complete yet
 	DefaultMaxBulk   = int64(512 << 20) // Redis' default proto-max-bulk-len, in bytes
-	maxQuickDigits   = 9                // digits of a length that Parser.quick reads itself
+	maxQuickDigits   = 9                // digits of a length that quick reads itself
 	shortestArgument = len("$0\r\n\r\n")
 )
 
@@ -63,7 +63,7 @@ func (p *Parser) Next(buf []byte, lim *Limits) (args [][]byte, n int, err error)
 				p.letGo()
 				return nil, n, nil
 			}
-			if size := p.quick(b, lim); size > 0 {
+			if size := p.plain(b, lim); size > 0 {
 				return p.args, n + size, nil
 			}
 		}
@@ -93,8 +93,22 @@ func (p *Parser) Ahead(buf []byte, lim *Limits) (args [][]byte, n int) {
 	if len(buf) == 0 || p.left > 0 || p.scan > 0 {
 		return nil, 0
 	}
-	n = p.quick(buf, lim)
+	n = p.plain(buf, lim)
 	return p.args, n
+}
+
+// AppendAhead is Ahead for arguments that are to outlive the next call: it appends them to dst. It
+// returns dst as it is if n is 0.
+func (p *Parser) AppendAhead(dst [][]byte, buf []byte, lim *Limits) (args [][]byte, n int) {
+	if len(buf) == 0 || p.left > 0 || p.scan > 0 {
+		return dst, 0
+	}
+	args, n = quick(dst, buf, lim)
+	if n == 0 {
+		clear(args[len(dst):]) // else they would keep buf from being freed
+		return dst, 0
+	}
+	return args, n
 }
 
 // Want returns how many bytes buf (as last given to Next, without what Next had consumed) lacks at
@@ -144,44 +158,62 @@ func (p *Parser) letGo() {
 	}
 }
 
-// quick parses a request that is complete and plain, which nearly every one is, and returns its
-// size. 0 means nothing but that the careful way has to look at it: incomplete, inline, empty,
-// wrong or past a limit.
-func (p *Parser) quick(b []byte, lim *Limits) int {
+// plain is quick with the arguments in p.args.
+func (p *Parser) plain(b []byte, lim *Limits) (size int) {
+	p.args, size = quick(p.args[:0], b, lim)
+	p.dirty = max(p.dirty, len(p.args))
+	return size
+}
+
+// quick parses a request that is complete and plain, which nearly every one is, appends its
+// arguments to args and returns its size. 0 means nothing but that the careful way has to look at
+// it: incomplete, inline, empty, wrong or past a limit. Some arguments may have been appended then.
+func quick(args [][]byte, b []byte, lim *Limits) (_ [][]byte, size int) {
 	if b[0] != '*' {
-		return 0
+		return args, 0
 	}
 	count, i := length(b, 1)
 	if i == 0 || count == 0 || count > len(b)/shortestArgument || count > maxUnauthArgs && !lim.Authenticated {
-		return 0
+		return args, 0
 	}
 	most := uint64(lim.MaxBulk)
 	if !lim.Authenticated {
 		most = min(most, maxUnauthBulk)
 	}
-	args := p.args[:0]
 	for range count {
 		if i >= len(b) || b[i] != '$' {
-			i = 0
-			break
+			return args, 0
 		}
 		n, start := length(b, i+1)
 		if start == 0 || uint64(n) > most || start+n+2 > len(b) {
-			i = 0
-			break
+			return args, 0
 		}
 		args = append(args, b[start:start+n:start+n])
 		i = start + n + 2
 	}
-	p.args = args
-	p.dirty = max(p.dirty, len(args))
-	return i
+	return args, i
 }
 
 // length reads the digits at b[i:] and the two bytes that end the line. It returns the offset
 // behind them, or 0 if the line is not complete or anything but up to nine digits without a leading
-// zero and a \r.
+// zero and a \r. Nearly all lengths have one digit or two.
 func length(b []byte, i int) (n, next int) {
+	if line := b[i:]; len(line) >= len("00\r\n") {
+		d, e := line[0]-'0', line[1]-'0'
+		switch {
+		case d > 9:
+			return 0, 0
+		case line[1] == '\r':
+			return int(d), i + len("0\r\n")
+		case line[2] == '\r' && e <= 9 && d > 0:
+			return int(d)*10 + int(e), i + len("00\r\n")
+		}
+	}
+	return anyLength(b, i)
+}
+
+// anyLength is length for any number of digits.
+func anyLength(b []byte, i int) (n, next int) {
 	line := b[i:]
 	if len(line) < len("0\r\n") || line[0] < '0' || line[0] > '9' {
 		return 0, 0

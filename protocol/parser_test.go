@@ -194,3 +194,33 @@ func TestLongLinesInPieces(t *testing.T) {
 		}
 	}
 }
+
+// TestAhead: what is looked at ahead is what Next returns afterwards, for lengths of all numbers of
+// digits; a request that is not complete leaves nothing behind.
+func TestAhead(t *testing.T) {
+	lim := Limits{MaxBulk: DefaultMaxBulk, Authenticated: true}
+	for _, size := range []int{0, 1, 9, 10, 64, 99, 100, 12_345} {
+		in := request("ECHO", strings.Repeat("x", size))
+		var p Parser
+		kept := [][]byte{[]byte("kept")}
+		args, n := p.AppendAhead(kept, in, &lim)
+		if n != len(in) || len(args) != 3 || string(args[0]) != "kept" || string(args[1]) != "ECHO" || len(args[2]) != size {
+			t.Fatalf("size %d: %d bytes of %d, %.60q", size, n, len(in), args)
+		}
+		next, n, err := p.Next(in, &lim)
+		if err != nil || n != len(in) || len(next) != 2 || !bytes.Equal(next[1], args[2]) {
+			t.Fatalf("size %d: %d bytes of %d, %.60q, %v", size, n, len(in), next, err)
+		}
+		for end := range min(len(in), 200) {
+			room := make([][]byte, 1, 4)
+			if args, n := p.AppendAhead(room, in[:end], &lim); n != 0 || len(args) != 1 {
+				t.Fatalf("size %d, %d bytes of it: %d bytes, %q", size, end, n, args)
+			}
+			for i, a := range room[:4] {
+				if a != nil {
+					t.Fatalf("size %d, %d bytes of it: argument %d is still %q", size, end, i, a)
+				}
+			}
+		}
+	}
+}

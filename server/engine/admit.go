@@ -25,7 +25,10 @@ import (
 // The row is nil when there is none. later means that nothing is to be said yet.
 func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	k := s.kernel
-	spec := c.row
+	var spec *Spec
+	if c.looked != nil {
+		spec = c.looked.row
+	}
 	if spec == nil {
 		spec = k.Table.Resolve(c.Args)
 	}

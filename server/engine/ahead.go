@@ -33,8 +33,7 @@ type lookahead struct {
 	n, next  int
 	args     [][]byte // the requests' arguments, one behind the other
 	keys     []store.Key
-	elements [][]byte // by key: the field or member that the request is about, or nil
-	nested   bool     // some element is not nil
+	elements [][]byte // see nested
 
 	most, mostArgs int // requests and arguments of the batch's longest look
 }
@@ -71,13 +70,12 @@ func (s *Session) nextRequest(c *Ctx, buf []byte) (size int, err error) {
 	if l.next < l.n {
 		return c.use(&l.requests[l.next]), nil
 	}
-	if s.preview.size > 0 {
-		r := s.preview
-		s.preview = request{}
-		c.Args, c.row, c.key, c.keyed, size = r.args, r.row, r.key, r.keyed, r.size
+	if size = s.preview.size; size > 0 {
+		c.Args, c.looked = s.preview.args, &s.preview
+		s.preview.args, s.preview.size = nil, 0
 	} else {
 		s.limits.Authenticated = !s.authRequired()
-		c.row, c.keyed = nil, false
+		c.looked = nil
 		c.Args, size, err = s.parser.Next(buf, &s.limits)
 	}
 	if err != nil || c.Args == nil || size == len(buf) || !s.limits.Authenticated || len(c.Args) > lookArgs {
@@ -98,7 +96,7 @@ func (s *Session) Preview(in []byte) {
 	if size == 0 {
 		return
 	}
-	s.preview = s.look(args, size)
+	s.look(&s.preview, args, size)
 	if s.preview.keyed {
 		s.kernel.Store.PrefetchBucket(s.db, &s.preview.key)
 	}
@@ -106,24 +104,25 @@ func (s *Session) Preview(in []byte) {
 
 // Warm goes on where Preview began.
 func (s *Session) Warm() {
-	if s.preview.keyed {
+	if s.preview.size > 0 && s.preview.keyed {
 		s.kernel.Store.PrefetchRecord(s.db, &s.preview.key)
 	}
 }
 
-// look finds out what can be known of a request before it runs.
-func (s *Session) look(args [][]byte, size int) request {
-	r := request{args: args, size: size, row: s.kernel.Table.Resolve(args)}
-	if r.row != nil && r.row.lockKind == lockOne && r.row.keyPos < len(args) {
-		r.key, r.keyed = s.kernel.Store.Key(args[r.row.keyPos]), true
+// look finds out what can be known of a request before it runs, and notes it in r.
+func (s *Session) look(r *request, args [][]byte, size int) {
+	row := s.kernel.Table.Resolve(args)
+	r.args, r.size, r.row = args, size, row
+	r.keyed = row != nil && row.lockKind == lockOne && row.keyPos < len(args)
+	if r.keyed {
+		r.key = s.kernel.Store.Key(args[row.keyPos])
 	}
-	return r
 }
 
 // use makes a request that was parsed ahead the one that runs.
 func (c *Ctx) use(r *request) (size int) {
 	c.ahead.next++
-	c.Args, c.row, c.key, c.keyed = r.args, r.row, r.key, r.keyed
+	c.Args, c.looked = r.args, r
 	return r.size
 }
 
@@ -132,47 +131,59 @@ func (c *Ctx) use(r *request) (size int) {
 func (s *Session) lookAhead(c *Ctx, buf []byte, size int) {
 	l := &c.ahead
 	l.drop()
-	l.args, l.keys, l.elements, l.nested = l.args[:0], l.keys[:0], l.elements[:0], false
-	r := request{args: c.Args, size: size, row: c.row, key: c.key, keyed: c.keyed}
-	if r.row == nil { // no Preview has looked at it
-		r = s.look(c.Args, size)
-	}
-	for {
-		l.remember(&r)
-		buf = buf[r.size:]
-		if l.n == lookWindow {
+	l.args, l.keys = append(l.args[:0], c.Args...), l.keys[:0] // the parser's arguments, until its next
+	s.lookAt(l, 0, size, c.looked)
+	for l.n < lookWindow {
+		buf = buf[size:]
+		start := len(l.args)
+		l.args, size = s.parser.AppendAhead(l.args, buf, &s.limits)
+		l.mostArgs = max(l.mostArgs, len(l.args))
+		if size == 0 || len(l.args)-start > lookArgs {
 			break
 		}
-		args, size := s.parser.Ahead(buf, &s.limits)
-		if size == 0 || len(args) > lookArgs {
-			break
-		}
-		r = s.look(args, size)
+		s.lookAt(l, start, size, nil)
 	}
 	l.most, l.mostArgs = max(l.most, l.n), max(l.mostArgs, len(l.args))
 	if l.n > 1 {
-		elements := l.elements
-		if !l.nested {
-			elements = nil
-		}
-		s.kernel.Store.Prefetch(s.db, l.keys, elements)
+		s.kernel.Store.Prefetch(s.db, l.keys, l.nested())
 	}
 }
 
-// remember keeps a request whose arguments are the parser's until its next.
-func (l *lookahead) remember(from *request) {
-	start := len(l.args)
-	l.args = append(l.args, from.args...)
-	r := &l.requests[l.n]
-	*r = *from
-	r.args = l.args[start:len(l.args):len(l.args)]
+// lookAt looks at the request whose arguments are l.args[start:]. preview is nil or what is known of
+// it already.
+func (s *Session) lookAt(l *lookahead, start, size int, preview *request) {
+	r, args := &l.requests[l.n], l.args[start:len(l.args):len(l.args)]
 	l.n++
+	if preview != nil {
+		*r = *preview
+		r.args, r.size = args, size
+	} else {
+		s.look(r, args, size)
+	}
 	if r.keyed {
 		l.keys = append(l.keys, r.key)
-		var element []byte
-		if i := r.row.Element; i > 0 && i < len(r.args) {
-			element, l.nested = r.args[i], true
-		}
-		l.elements = append(l.elements, element)
 	}
+}
+
+// nested returns by key the field or member that the request is about, or nil. It returns nil if no
+// request is about any.
+func (l *lookahead) nested() [][]byte {
+	some := false
+	for i := range l.requests[:l.n] {
+		some = some || l.requests[i].keyed && l.requests[i].row.Element > 0
+	}
+	if !some {
+		return nil
+	}
+	l.elements = l.elements[:0]
+	for i := range l.requests[:l.n] {
+		if r := &l.requests[i]; r.keyed {
+			var element []byte
+			if at := r.row.Element; at > 0 && at < len(r.args) {
+				element = r.args[at]
+			}
+			l.elements = append(l.elements, element)
+		}
+	}
+	return l.elements
 }

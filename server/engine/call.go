@@ -80,7 +80,7 @@ func (k *kept) size() int64 {
 // perform runs a call that was kept.
 func (c *Ctx) perform(k *kept) {
 	c.Args, c.Loan = k.args, k.loan
-	c.wire, c.keyed = nil, false
+	c.wire, c.looked = nil, nil
 	c.call(k.spec)
 	c.Loan = nil
 }

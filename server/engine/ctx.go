@@ -31,10 +31,8 @@ type Ctx struct {
 	meter  meter
 	frame  frame
 	ahead  lookahead
-	row    *Spec     // the request's row, if looking ahead has found it already
-	key    store.Key // and its key, if keyed
-	keyed  bool
-	most   int // the largest len(Keys) of the batch
+	looked *request // what looking ahead has found out about the request, nil: nothing
+	most   int      // the largest len(Keys) of the batch
 
 	evictor  *store.Evictor // nil until it is needed
 	evicting time.Duration  // spent by the batch on eviction, beyond first steps
@@ -42,10 +40,8 @@ type Ctx struct {
 	effects journal.Effects // collected, not appended yet
 	logging bool            // effects of what runs now are wanted
 	said    bool            // the handler has said Effect
-	report  store.Listener  // removed, bound once
 
-	ready  []*wait             // whom to tell that a key of theirs may have something, see waitkeys.go
-	signal func(*store.Waiter) // madeReady
+	ready []*wait // whom to tell that a key of theirs may have something, see waitkeys.go
 }
 
 // Parse returns the argument parser, positioned at Args[from]. There is one per
@@ -59,16 +55,18 @@ func (c *Ctx) Parse(from int) *Args {
 // connection holds none.
 type ctxPool struct{ pool sync.Pool }
 
-func (p *ctxPool) get() *Ctx {
+func (p *ctxPool) get(k *Kernel) *Ctx {
 	if c, ok := p.pool.Get().(*Ctx); ok {
 		return c
 	}
-	return newCtx()
+	return newCtx(k)
 }
 
-func newCtx() *Ctx {
-	c := &Ctx{}
-	c.Out, c.report, c.signal = &c.writer, c.removed, c.madeReady
+// newCtx makes what all batches have in common; a batch begins with what differs (Session.begin).
+func newCtx(k *Kernel) *Ctx {
+	c := &Ctx{Kernel: k}
+	c.Out = &c.writer
+	c.View = store.View{Store: k.Store, Listener: c.removed, Ready: c.madeReady}
 	return c
 }
 
@@ -78,7 +76,7 @@ func newCtx() *Ctx {
 func (p *ctxPool) put(c *Ctx) {
 	c.writer.Reset(nil, false)
 	c.Args, c.wire, c.Session, c.Spec, c.parser = nil, nil, nil, nil, Args{}
-	c.row, c.key, c.keyed = nil, store.Key{}, false
+	c.looked = nil
 	c.ahead.letGo()
 	clear(c.Keys[:c.most])
 	c.Keys, c.most = c.Keys[:0], 0
@@ -88,8 +86,8 @@ func (p *ctxPool) put(c *Ctx) {
 // resolve fills c.Keys for the row and the arguments in c.
 func (c *Ctx) resolve(s *Spec) {
 	switch {
-	case c.keyed:
-		c.Keys = append(c.Keys[:0], c.key)
+	case c.looked != nil && c.looked.keyed:
+		c.Keys = append(c.Keys[:0], c.looked.key)
 	case s.lockKind == lockOne:
 		c.Keys = append(c.Keys[:0], c.Store.Key(c.Args[s.keyPos]))
 	default:

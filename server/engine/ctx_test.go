@@ -61,7 +61,7 @@ func TestPooledContextKeepsNothing(t *testing.T) {
 			t.Errorf("ahead, request %d is still %q", i, r.args)
 		}
 	}
-	if c0.Args != nil || c0.wire != nil || c0.key.Name != nil || c0.Session != nil || c0.Loan != nil {
+	if c0.Args != nil || c0.wire != nil || c0.looked != nil || c0.Session != nil || c0.Loan != nil {
 		t.Errorf("still %q of session %v", c0.Args, c0.Session)
 	}
 }

@@ -26,6 +26,7 @@ type Replayer struct {
 	session Session // what SELECT works on
 	rows    [lookWindow]*Spec
 	keys    [lookWindow]store.Key // of rows with one key
+	looked  request               // of the command that runs: its key, if its row has one
 	refused bool                  // a command got an error reply, which has been logged
 }
 
@@ -46,8 +47,8 @@ func (e *ReplayError) Error() string {
 
 // NewReplayer makes a replayer, which begins in database 0.
 func (k *Kernel) NewReplayer() *Replayer {
-	r := &Replayer{c: newCtx(), session: Session{kernel: k}}
-	r.c.Kernel, r.c.Session = k, &r.session
+	r := &Replayer{c: newCtx(k), session: Session{kernel: k}}
+	r.c.Session = &r.session
 	r.c.frame = frame{locked: true, kept: true} // inside no call, but likewise: and nothing is appended
 	return r
 }
@@ -110,7 +111,8 @@ func (r *Replayer) one(cmd *aof.Command, row *Spec, key store.Key) error {
 	}
 	c := r.c
 	c.Spec, c.Args = row, cmd.Args
-	c.key, c.keyed = key, row.lockKind == lockOne
+	r.looked.key, r.looked.keyed = key, row.lockKind == lockOne
+	c.looked = &r.looked
 	c.writer.Truncate(0)
 	if err := c.invoke(row); err != nil && !r.refused {
 		r.refused = true

@@ -281,7 +281,7 @@ func (s *Session) callHeld(c *Ctx, spec *Spec) {
 	defer s.kernel.room.moving.Add(-held)
 	if s.loan != nil {
 		c.Args, c.Loan = copyArgs(c.Args, s.loan), s.loan
-		c.wire, c.keyed = nil, false
+		c.wire, c.looked = nil, nil
 	}
 	c.call(spec)
 	c.Loan = nil

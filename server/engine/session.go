@@ -142,10 +142,10 @@ func (s *Session) begin(out []byte) *Ctx {
 	k := s.kernel
 	s.logged = false
 	s.limits.MaxBulk = k.Config.Values().ProtoMaxBulkLen
-	c := k.ctxs.get()
+	c := k.ctxs.get(k)
 	c.meter, c.evicting = meter{since: k.clock()}, 0
-	c.View = store.View{Store: k.Store, DB: s.db, Now: c.meter.since.UnixMilli(), NoTouch: s.noTouch, Listener: c.report, Ready: c.signal}
-	c.Kernel, c.Session = k, s
+	c.DB, c.Now, c.NoTouch, c.Hits, c.Misses = s.db, c.meter.since.UnixMilli(), s.noTouch, 0, 0
+	c.Session = s
 	c.ahead.drop()
 	c.writer.Reset(out, s.resp3)
 	return c

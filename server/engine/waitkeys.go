@@ -100,7 +100,7 @@ func (s *Session) tryAgain(w *wait, out []byte) ([]byte, netloop.Action) {
 		return s.finish(c), s.next
 	}
 	start := c.Out.Len()
-	c.Args, c.row, c.keyed, c.wire = w.call.args, w.call.spec, false, nil
+	c.Args, c.looked, c.wire = w.call.args, nil, nil
 	spec, refused := s.admit(c)
 	switch {
 	case refused == later: // there is no room yet: in another round

@@ -255,7 +255,9 @@ func (c *conn) execute(in []byte, inQuery bool) {
 			c.keepRest(in[taken:], taken, inQuery)
 		}
 		l.endTurn(c, out, next)
-		l.runNext(c)
+		if !l.next.empty() {
+			l.runNext(c)
+		}
 		if next != Again || c.closed { // by sendTurns, and the input is gone
 			return
 		}

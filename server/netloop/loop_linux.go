@@ -263,8 +263,10 @@ func (q *resumed) add(c *conn, first bool) {
 	}
 }
 
+func (q *resumed) empty() bool { return q.at == len(q.conns) }
+
 func (q *resumed) take() *conn {
-	if q.at == len(q.conns) {
+	if q.empty() {
 		q.conns, q.at = q.conns[:0], 0
 		return nil
 	}
