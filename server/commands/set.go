@@ -182,6 +182,7 @@ func popMembers(c *engine.Ctx) error {
 	c.Out.Set(n)
 	switch {
 	case n == s.Len():
+		c.Hits++ // Redis reads the whole set as SUNION would
 		c.Effect([]byte("DEL"), c.Args[1])
 		s.Pop(n, c.Out.Bulk)
 	case c.Logged():

@@ -219,6 +219,7 @@ func (s *sorting) load() (from, to int, err error) {
 		s.items = make([]sortItem, 0, z.Len())
 		z.Each(0, z.Len(), false, s.takeMember)
 	default:
+		c.Read(k) // counts as a hit
 		return 0, 0, engine.ErrWrongType
 	}
 	if err := s.sort(); err != nil {

@@ -81,7 +81,8 @@ func (s *sorting) weighText() {
 }
 
 // weighNumbers finds the numbers that the items are sorted by. What has none counts as 0.
-func (s *sorting) weighNumbers() error {
+// Redis looks all of them up even if the first is none.
+func (s *sorting) weighNumbers() (err error) {
 	for i := range s.items {
 		it := &s.items[i]
 		text, number := it.element, 0.0
@@ -91,12 +92,12 @@ func (s *sorting) weighNumbers() error {
 		}
 		if ok {
 			if number, ok = sortNumber(text); !ok {
-				return engine.ErrSortNumber
+				err = engine.ErrSortNumber
 			}
 		}
 		it.weight = inOrder(number)
 	}
-	return nil
+	return err
 }
 
 // inOrder maps numbers to integers in the same order.

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/store"
 	"github.com/larderkv/larder/store/lex"
 )
 
@@ -40,8 +41,17 @@ func cmdSetrange(c *engine.Ctx) error {
 	if offset < 0 {
 		return engine.ErrOffsetRange
 	}
-	if len(patch) == 0 { // changes nothing and creates nothing
-		return cmdStrlen(c)
+	if len(patch) == 0 { // changes nothing and creates nothing, and is no read that INFO counts
+		e, ok := c.Write(c.Keys[0])
+		switch {
+		case !ok:
+			c.Out.Int(0)
+		case e.Type() != store.TypeString:
+			return store.ErrWrongType
+		default:
+			c.Out.Int(int64(len(e.Bytes())))
+		}
+		return nil
 	}
 	n, err := c.SetRange(c.Keys[0], offset, patch, c.Kernel.Config.Values().ProtoMaxBulkLen)
 	if err != nil {

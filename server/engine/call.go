@@ -107,13 +107,22 @@ func (c *Ctx) call(spec *Spec) {
 	m.last = spec
 	c.Spec = spec
 	if spec.lockKind == lockNone || spec.lockKind == lockAll {
-		c.CountChanges() // it may look at the count: INFO, BGSAVE
+		c.CountChanges() // it may look at the counts: INFO, BGSAVE
+		c.countLookups()
 	}
 	start := c.Out.Len()
 	if err := c.invoke(spec); err != nil {
 		c.fail(spec, start, err)
 	} else if invariants.Enabled {
 		c.checkReply(spec, start)
+	}
+}
+
+// countLookups adds the view's hits and misses to those that INFO shows.
+func (c *Ctx) countLookups() {
+	if c.Hits|c.Misses != 0 {
+		c.Kernel.Stats.Lookups(int(c.Session.slot), c.Hits, c.Misses)
+		c.Hits, c.Misses = 0, 0
 	}
 }
 

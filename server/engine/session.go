@@ -155,9 +155,7 @@ func (s *Session) begin(out []byte) *Ctx {
 func (s *Session) finish(c *Ctx) []byte {
 	now := s.kernel.clock()
 	s.countRun(c, now)
-	if c.Hits|c.Misses != 0 {
-		s.kernel.Stats.Lookups(int(s.slot), c.Hits, c.Misses)
-	}
+	c.countLookups()
 	c.CountChanges()
 	s.publish(c.meter.last, now)
 	out := c.Out.Bytes()

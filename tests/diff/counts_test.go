@@ -1,0 +1,118 @@
+package diff
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/larderkv/larder/tests/harness"
+	"github.com/larderkv/larder/tests/randtest"
+)
+
+// counted are the fields of INFO that say what a call has done.
+var counted = []string{"keyspace_hits", "keyspace_misses", "total_error_replies", "rdb_changes_since_last_save"}
+
+// fixture is what is there before each call whose counts are compared: keys of all types, small and
+// big. The fourth of the strings is missing, and so is the last of each other type; the third has
+// expired, and waits for somebody to find out.
+var fixture = [][]string{
+	{"SELECT", "0"}, {"FLUSHALL"},
+	{"SET", "s1", "42"}, {"SET", "s2", "hello world"}, {"SET", "s3", "gone", "PXAT", "1"},
+	{"HSET", "h1", "a", "1", "b", "v", "1", "2"}, {"HSET", "h2", "member", "x"},
+	{"SADD", "t1", "a", "b", "c", "1", "2"}, {"SADD", "t2", "1", "2", "3"},
+	{"RPUSH", "l1", "a", "b", "a", "1"}, {"RPUSH", "l2", "3", "1", "2"},
+	{"ZADD", "z1", "1", "a", "2", "b", "3", "c"}, {"ZADD", "z2", "5", "1", "6", "d"}, {"ZADD", "n1", "0", "a", "0", "b"},
+	{"PEXPIRE", "s2", "100000000"}, {"PEXPIRE", "l2", "100000000"},
+}
+
+// alsoCounted are calls that the grammar does not have, whose replies cannot be compared or are
+// always errors.
+var alsoCounted = []string{
+	"DUMP key", "RESTORE key 0 value [ REPLACE ]", "FLUSHALL", "FLUSHDB", "SET key value EX 0", "EXPIRE key 0",
+	"NOSUCH key", "GET", "SELECT 99", "AUTH a b", "HELLO 9", "OBJECT NOSUCH key", "CLIENT KILL ID 1000000", "EXEC", "DISCARD",
+}
+
+// TestCounts draws calls of every row of the grammar, some of them damaged, and compares what INFO
+// counts of each.
+func TestCounts(t *testing.T) {
+	const draws = 24
+	seed := randtest.Seed(t)
+	larder, redis := harness.Start(t, "enable-debug-command yes"), harness.StartRedis(t)
+	d := duel{larder.Dial(t), redis.Dial(t)}
+	for _, c := range []*harness.Conn{d.larder, d.redis} {
+		c.MustOK("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+	}
+	drawer := &drawer{rand.New(rand.NewPCG(seed, 0)), time.Now()}
+	calls := alsoCounted
+	for _, row := range grammar {
+		if name, _, _ := strings.Cut(row.call, " "); !slices.Contains([]string{"SWAPDB", "CONFIG", "MULTI", "EXEC", "CLIENT"}, name) {
+			calls = append(calls, row.call)
+		}
+	}
+	for _, call := range calls {
+		for i := range draws {
+			args := drawer.draw(call)
+			if i%6 == 5 {
+				args = drawer.damage(args)
+			}
+			if tooDangerous(args) || notCountable(args) {
+				continue
+			}
+			a, larder := countsOf(t, d.larder, args)
+			b, redis := countsOf(t, d.redis, args)
+			if larder != redis && !(a.Raw != b.Raw && excused(exceptions, args, a, b)) {
+				t.Errorf("SEED=%d: %s\n  larder %v %v\n  redis  %v %v", seed, show(args), larder, a, redis, b)
+			}
+		}
+	}
+}
+
+// notCountable are calls of which Redis counts what happens by the way: SCAN with TYPE looks up every
+// key that it passes, the number of which is its table's; and a command that stores its result over
+// an expired key deletes that as if it were there.
+func notCountable(args []string) bool {
+	name, has := strings.ToUpper(args[0]), func(word string) bool {
+		return slices.ContainsFunc(args, func(a string) bool { return strings.EqualFold(a, word) })
+	}
+	return name == "SCAN" && has("TYPE") || (strings.Contains(name, "STORE") || has("STORE")) && has("s3")
+}
+
+// countsOf sends a call to a server with nothing but the fixture, and returns by how much the counts
+// have grown.
+func countsOf(t *testing.T, c *harness.Conn, args []string) (reply harness.Reply, grown string) {
+	t.Helper()
+	ask := harness.Encode("INFO", "stats") + harness.Encode("INFO", "persistence")
+	var all strings.Builder
+	for _, setup := range fixture {
+		all.WriteString(harness.Encode(setup...))
+	}
+	// Redis' reads remove an expired key, larder's leave that to the next writer, which is APPEND.
+	c.WriteRaw(all.String() + ask + harness.Encode(args...) + ask + harness.Encode("APPEND", "s3", "x") + harness.Encode("INFO", "stats"))
+	for _, setup := range fixture {
+		if r := c.Read(); r.IsError() {
+			t.Fatalf("%s: %v", show(setup), r)
+		}
+	}
+	before := c.Read().Text + c.Read().Text
+	reply = c.Read()
+	after := c.Read().Text + c.Read().Text
+	c.Read()
+	end := c.Read().Text
+	for _, field := range counted {
+		grown += fmt.Sprintf("%s %+d, ", field, infoNumber(t, after, field)-infoNumber(t, before, field))
+	}
+	const expired = "expired_keys"
+	return reply, grown + fmt.Sprintf("%s %+d", expired, infoNumber(t, end, expired)-infoNumber(t, before, expired))
+}
+
+func infoNumber(t *testing.T, info, field string) (n int) {
+	t.Helper()
+	_, rest, ok := strings.Cut(info, "\r\n"+field+":")
+	if _, err := fmt.Sscan(rest, &n); !ok || err != nil {
+		t.Fatalf("INFO has no %s", field)
+	}
+	return n
+}
