@@ -20,6 +20,7 @@ func (t *tree) insertLeaf(p *path, left, right entry) {
 	for l := t.height - 1; l >= 0; l-- {
 		i := p.at[l]
 		x := t.inner(p.ref[l])
+		t.dropSieve(x)
 		x.set(i, left)
 		if int(x.n) < t.fanout {
 			t.roomy(p, l).insert(i+1, right)
@@ -48,7 +49,7 @@ func (t *tree) roomy(p *path, l int) inner {
 	n := int(x.n)
 	grown, y := t.newInner(min(n+1+n/8, t.fanout))
 	y.appendFrom(x, 0, n)
-	t.drop(ref)
+	t.dropInner(ref)
 	t.link(p, l, grown)
 	return y
 }
@@ -79,7 +80,7 @@ func (t *tree) splitInner(p *path, l int, e entry) (left, right entry) {
 	} else {
 		z.insert(i-cut, e)
 	}
-	t.drop(p.ref[l])
+	t.dropInner(p.ref[l])
 	return t.summary(a), t.summary(b)
 }
 
@@ -93,7 +94,7 @@ func (t *tree) removeLeaf(p *path) {
 		if x.n > 1 {
 			break
 		}
-		t.drop(p.ref[l])
+		t.dropInner(p.ref[l])
 	}
 	if l < 0 {
 		t.root, t.height = 0, 0
@@ -105,6 +106,7 @@ func (t *tree) removeLeaf(p *path) {
 // removeChild takes the path's child at level l out of its node, which has others.
 func (t *tree) removeChild(p *path, l int) {
 	x := t.inner(p.ref[l])
+	t.dropSieve(x)
 	x.remove(p.at[l])
 	if p.at[l] == 0 && x.hasKeys() {
 		t.refence(p, l, x.keys()[0], arena.Ref(x.fences()[0]))
@@ -132,7 +134,7 @@ func (t *tree) thin(p *path, l int) {
 		old := t.root
 		t.root = t.inner(old).kid(0)
 		t.height--
-		t.drop(old)
+		t.dropInner(old)
 	}
 }
 
@@ -147,6 +149,6 @@ func (t *tree) joinInner(up inner, i int) {
 	e.kid, e.count = ref, e.count+up.counts()[i+1]
 	up.set(i, e)
 	up.remove(i + 1)
-	t.drop(a)
-	t.drop(b)
+	t.dropInner(a)
+	t.dropInner(b)
 }

@@ -39,7 +39,7 @@ func (l *List) appendLeaf(r Run, n int) {
 	}
 	var p path
 	l.seekLast(&p)
-	l.own(&p)
+	l.change(&p)
 	l.add(&p, n)
 	last := p.ref[l.height]
 	l.insertLeaf(&p, entry{kid: last, count: uint64(l.leaf(last).n)}, entry{kid: ref, count: uint64(n)})

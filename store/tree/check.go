@@ -2,6 +2,7 @@ package tree
 
 import (
 	"fmt"
+	"hash/maphash"
 
 	"github.com/larderkv/larder/store/arena"
 )
@@ -11,6 +12,7 @@ type checker struct {
 	t      *tree
 	leaf   func(ref arena.Ref) (entry, error) // checks a leaf
 	leaves int
+	sieves int
 	bytes  int64
 }
 
@@ -32,8 +34,9 @@ func (t *tree) check(leaf func(ref arena.Ref) (entry, error)) error {
 			c.bytes += int64(t.ar.Footprint(ref))
 		}
 	}
-	if c.bytes != t.bytes || c.leaves != t.leaves {
-		return fmt.Errorf("%d bytes and %d leaves, accounts say %d and %d", c.bytes, c.leaves, t.bytes, t.leaves)
+	if c.bytes != t.bytes || c.leaves != t.leaves || c.sieves != t.sieves.n {
+		return fmt.Errorf("%d bytes, %d leaves and %d sieves, accounts say %d, %d and %d",
+			c.bytes, c.leaves, c.sieves, t.bytes, t.leaves, t.sieves.n)
 	}
 	return nil
 }
@@ -50,8 +53,12 @@ func (c *checker) visit(ref arena.Ref, level int) (e entry, err error) {
 	if x.n == 0 || x.n > x.cap || int(x.cap) > t.fanout || level == 0 && x.n < 2 {
 		return e, fmt.Errorf("a node of level %d has %d children and room for %d", level, x.n, x.cap)
 	}
-	if size := headSize + int(x.cap)*t.arrays*wordSize; size > t.ar.Cap(ref) {
+	if size := innerHeadSize + int(x.cap)*t.arrays*wordSize; size > t.ar.Cap(ref) {
 		return e, fmt.Errorf("a node of %d bytes in a block of %d", size, t.ar.Cap(ref))
+	}
+	if x.sieve != 0 {
+		c.sieves++
+		c.bytes += int64(t.ar.Footprint(x.sieve))
 	}
 	for i := range int(x.n) {
 		said := x.entry(i)
@@ -91,7 +98,30 @@ func (l *List) Check() error {
 	if err == nil && data != l.data {
 		return fmt.Errorf("%d bytes of entries, accounts say %d", data, l.data)
 	}
+	if err == nil && l.sieves.n > 0 {
+		err = l.checkSieves()
+	}
 	return err
+}
+
+// checkSieves verifies that sieves know of every element of the leaves that they know.
+func (l *List) checkSieves() error {
+	var p path
+	l.seekFirst(&p)
+	for more := true; more; more = l.next(&p) {
+		x, i := l.inner(p.ref[l.height-1]), p.at[l.height-1]
+		if x.sieve == 0 {
+			continue
+		}
+		r := l.leaf(p.ref[l.height]).run()
+		for off := 0; off < len(r.b); {
+			var s []byte
+			if s, off = r.Next(off); l.sieve(x).likely(maphash.Bytes(l.sieves.seed, s))>>i&1 == 0 {
+				return fmt.Errorf("leaf %d of a node holds %q, its sieve says it does not", i, s)
+			}
+		}
+	}
+	return nil
 }
 
 // Check verifies the order's structure and accounts.

@@ -1,5 +1,7 @@
 package tree
 
+import "github.com/larderkv/larder/store/arena"
+
 // Compaction (arena.BeginCompaction): the tree's part is to visit its blocks and to move those
 // that lie in spans which are being emptied.
 
@@ -33,6 +35,9 @@ func (t *tree) Evacuate(c *Cursor, budget int64) (moved int64, blocks, left int,
 		}
 		c.pos += n - p.at[t.height]
 		for l := t.height; l >= 0; l-- {
+			if l < t.height {
+				t.evacuateSieve(p.ref[l])
+			}
 			if t.ar.Evacuating(p.ref[l]) {
 				moved += int64(t.relocate(&p, l))
 				blocks++
@@ -45,6 +50,14 @@ func (t *tree) Evacuate(c *Cursor, budget int64) (moved int64, blocks, left int,
 		}
 	}
 	return moved, blocks, left, false
+}
+
+// evacuateSieve takes the sieve of a node away if the arena wants its span emptied: the next search
+// makes it anew.
+func (t *tree) evacuateSieve(ref arena.Ref) {
+	if x := t.inner(ref); x.sieve != 0 && t.ar.Evacuating(x.sieve) {
+		t.dropSieve(x)
+	}
 }
 
 // relocate moves the block of the path at a level, and returns its size.

@@ -9,7 +9,8 @@ import "github.com/larderkv/larder/store/arena"
 // but copied, from the root down to where the change is, and the old block is retired instead
 // of freed. So the frozen version is a tree of its own that shares with the present one what
 // has not been changed since. A push costs copies of one path once, some 10 KiB, and
-// nothing from then on; the snapshot reads leaves without the lock.
+// nothing from then on; the snapshot reads leaves without the lock. Only the sieve of a node
+// (sieve.go), which the snapshot does not look at, comes and goes in frozen nodes too.
 //
 // Rejected: handing over elements that change, as tables do for theirs (store/snapshot.go):
 // an element has no identity in a list, only a position, which each push to the front
@@ -90,7 +91,7 @@ func (t *tree) ownFrozen(p *path) {
 		x := t.inner(old)
 		ref, y := t.newInner(int(x.n))
 		y.appendFrom(x, 0, int(x.n))
-		t.retire(old)
+		t.dropInner(old)
 		t.link(p, l, ref)
 	}
 }

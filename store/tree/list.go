@@ -10,6 +10,14 @@ type List struct {
 	room    int   // longest run of a leaf, in bytes
 	entries int   // most elements of a leaf
 	data    int64 // bytes of all elements as entries
+	near    near
+}
+
+// near is the leaf that At came to last, until the list is changed or a leaf is moved: who asks for
+// one position asks for the next, or for the same again.
+type near struct {
+	from, n int // its elements; n is 0 if there is no such leaf
+	ref     arena.Ref
 }
 
 // DefaultLeaf is the size of a full leaf, in bytes.
@@ -42,12 +50,27 @@ func (l *List) DataBytes() int64 { return l.data }
 
 // At returns an element.
 func (l *List) At(i int) []byte {
+	if uint(i-l.near.from) >= uint(l.near.n) {
+		l.approach(i)
+	}
+	x := l.leaf(l.near.ref)
+	r := x.run()
+	s, _ := r.Next(r.seek(int(x.n), i-l.near.from))
+	return s
+}
+
+// approach makes the leaf of element i the near one.
+func (l *List) approach(i int) {
 	var p path
 	l.seek(&p, i)
-	x := l.leaf(p.ref[l.height])
-	r := x.run()
-	s, _ := r.Next(r.seek(int(x.n), p.at[l.height]))
-	return s
+	ref := p.ref[l.height]
+	l.near = near{from: i - p.at[l.height], n: int(l.leaf(ref).n), ref: ref}
+}
+
+// Evacuate is that of trees; the near leaf may be among what moves.
+func (l *List) Evacuate(c *Cursor, budget int64) (moved int64, blocks, left int, done bool) {
+	l.near.n = 0
+	return l.tree.Evacuate(c, budget)
 }
 
 // PushFront adds an element before the first one.
@@ -67,7 +90,7 @@ func (l *List) push(s []byte, front bool) {
 	} else {
 		l.seekLast(&p)
 	}
-	l.own(&p)
+	l.change(&p)
 	l.add(&p, 1)
 	l.data += int64(EntrySize(len(s)))
 	if l.pushEven(p.ref[l.height], s, front) {
@@ -109,6 +132,13 @@ func (l *List) pushEven(ref arena.Ref, s []byte, front bool) bool {
 	}
 	x.n++
 	return true
+}
+
+// change makes a path ready for a change of its leaf, but for the leaf itself.
+func (l *List) change(p *path) {
+	l.near.n = 0
+	l.own(p)
+	l.forget(p)
 }
 
 // first makes the first leaf.
@@ -183,7 +213,7 @@ func (l *List) Insert(i int, s []byte) {
 	for {
 		var p path
 		l.seek(&p, i)
-		l.own(&p)
+		l.change(&p)
 		x, at := l.leaf(p.ref[l.height]), p.at[l.height]
 		if l.fits(x, len(s)) {
 			l.insertAt(&p, at, s)
@@ -220,6 +250,7 @@ func (l *List) insertBefore(p *path, s []byte) {
 		if x := l.leaf(before); l.fits(x, len(s)) {
 			p.at[h-1]--
 			p.ref[h] = before
+			l.forget(p)
 			l.insertAt(p, int(x.n), s)
 			return
 		}
@@ -243,7 +274,7 @@ func (l *List) Set(i int, s []byte) {
 		l.Insert(i, s)
 		return
 	}
-	l.own(&p)
+	l.change(&p)
 	l.data += int64(EntrySize(is) - EntrySize(was))
 	if !r.takes(is) && x.n == 1 {
 		ref := p.ref[l.height]
@@ -265,7 +296,7 @@ func (l *List) Delete(i, n int) {
 	for n > 0 {
 		var p path
 		l.seek(&p, i)
-		l.own(&p)
+		l.change(&p)
 		x, at := l.leaf(p.ref[l.height]), p.at[l.height]
 		k := min(n, int(x.n)-at)
 		n -= k

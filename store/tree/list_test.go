@@ -37,6 +37,7 @@ type listModel struct {
 	large  int // one element in so many is long
 	even   int // one element in so many does not have the length that the others have; 0: they all differ
 	walk   Cursor
+	sieves int // most nodes that had one
 }
 
 func (m *listModel) element() []byte {
@@ -108,9 +109,10 @@ func (m *listModel) step() {
 		l.Set(i, s)
 		m.is[i] = s
 	case op == 16:
-		i := rng.IntN(n)
-		if got := l.At(i); !bytes.Equal(got, m.is[i]) {
-			m.t.Fatalf("element %d is %q, not %q", i, got, m.is[i])
+		for i := rng.IntN(n); i < n; i += 1 + rng.IntN(1+rng.IntN(n)) {
+			if got := l.At(i); !bytes.Equal(got, m.is[i]) {
+				m.t.Fatalf("element %d is %q, not %q", i, got, m.is[i])
+			}
 		}
 	case op == 17 && rng.IntN(8) == 0:
 		m.removeEqual()
@@ -161,6 +163,7 @@ func (m *listModel) find() {
 	if got := m.l.Find(s, i, back); got != want {
 		m.t.Fatalf("Find from %d, back %v: %d, not %d", i, back, got, want)
 	}
+	m.sieves = max(m.sieves, m.l.sieves.n)
 }
 
 func (m *listModel) freeze() {
@@ -240,23 +243,25 @@ func TestListAgainstSlice(t *testing.T) {
 		name           string
 		limit, entries int
 		large, even    int
-		most           int
+		most, fanout   int
 	}{
-		{"small leaves", 256, 1000, 0, 0, 6000},
-		{"two elements", 8192, 2, 0, 0, 1500},
-		{"one element", 8192, 1, 50, 0, 400},
-		{"default", DefaultLeaf, 1 << 16, 100, 0, 20000},
-		{"large leaves", 64 << 10, 1 << 16, 40, 0, 20000},
-		{"many long", 1000, 128, 4, 0, 3000},
-		{"one length, small leaves", 256, 1000, 0, 200, 6000},
-		{"one length, default", DefaultLeaf, 1 << 16, 3000, 1000, 20000},
-		{"nearly one length", 1000, 100, 1000, 10, 6000},
+		{"small leaves", 256, 1000, 0, 0, 6000, 9},
+		{"two elements", 8192, 2, 0, 0, 1500, 9},
+		{"one element", 8192, 1, 50, 0, 400, 9},
+		{"default", DefaultLeaf, 1 << 16, 100, 0, 20000, 9},
+		{"large leaves", 64 << 10, 1 << 16, 40, 0, 20000, 9},
+		{"many long", 1000, 128, 4, 0, 3000, 9},
+		{"one length, small leaves", 256, 1000, 0, 200, 6000, 9},
+		{"one length, default", DefaultLeaf, 1 << 16, 3000, 1000, 20000, 9},
+		{"nearly one length", 1000, 100, 1000, 10, 6000, 9},
+		{"wide nodes", 4096, 1 << 16, 300, 0, 40000, listFanout},
+		{"one length, wide nodes", 4096, 1 << 16, 3000, 1000, 40000, listFanout},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ar := testArena(t)
 			m := &listModel{t: t, rng: randtest.New(t), ar: ar, l: NewList(ar), large: c.large, even: c.even}
 			m.l.SetLimit(c.limit, c.entries)
-			m.l.fanout = 9 // for more levels
+			m.l.fanout = c.fanout // few for more levels, many for sieves
 			for step := range 12_000 {
 				m.step()
 				if len(m.is) > c.most {
@@ -270,6 +275,9 @@ func TestListAgainstSlice(t *testing.T) {
 				}
 			}
 			m.check()
+			if c.fanout > sieveLeaves && m.sieves == 0 {
+				t.Error("no search has made a sieve")
+			}
 			if m.l.Frozen() {
 				for !m.l.Thaw(3) {
 				}
@@ -414,6 +422,7 @@ func TestFrozenListIsReadMeanwhile(t *testing.T) {
 		l.Set(i, []byte("changed"))
 		l.Delete(i, 1)
 		l.Insert(i, []byte("inserted"))
+		l.Find([]byte("not here"), i, false)
 		select {
 		case n := <-read:
 			if done = true; n != l.FrozenLen() {

@@ -223,6 +223,7 @@ func (l *List) thinLeaf(p *path) {
 	}
 	a, b := up.kid(i), up.kid(i+1)
 	ref, joined := l.join(l.leaf(a), l.leaf(b))
+	l.dropSieve(up)
 	up.set(i, entry{kid: ref, count: uint64(joined.n)})
 	up.remove(i + 1)
 	l.leaves--

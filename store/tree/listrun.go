@@ -167,10 +167,28 @@ func (r Run) findBack(d *needle, off int) (at, skipped int) {
 	if r.width != len(d.s) {
 		return -1, off / r.width
 	}
-	for ; off > 0; skipped++ {
-		if off -= r.width; string(r.b[off:off+r.width]) == string(d.s) {
-			return off, skipped
+	if r.width >= wordSize {
+		at = r.findWordBack(d.s, off)
+	} else {
+		for at = off - r.width; at >= 0 && string(r.b[at:at+r.width]) != string(d.s); {
+			at -= r.width
 		}
 	}
-	return -1, skipped
+	return max(at, -1), (off-at)/r.width - 1
+}
+
+// findWordBack is findWord for the last string before off, below 0 if there is none.
+func (r Run) findWordBack(s []byte, off int) (at int) {
+	at = off - r.width
+	head := differ(r.b[at:off], s)
+	if head < 0 {
+		return at
+	}
+	word := binary.NativeEndian.Uint64(s[head:])
+	for at -= r.width; at >= 0; at -= r.width {
+		if binary.NativeEndian.Uint64(r.b[at+head:]) == word && string(r.b[at:at+r.width]) == string(s) {
+			break
+		}
+	}
+	return at
 }

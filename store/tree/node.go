@@ -32,6 +32,8 @@ const (
 
 	headSize = 8
 	wordSize = 8
+
+	innerHeadSize = headSize + wordSize
 )
 
 // A node of fewer children than sparse is joined with a neighbour if both together have joined
@@ -40,16 +42,23 @@ func (t *tree) sparse() int { return t.fanout / 3 }
 func (t *tree) joined() int { return t.fanout * 3 / 4 }
 
 // head begins every block of a tree, inner node or leaf, with the number of the freeze
-// after which it was made. What follows differs: this is the head of inner nodes.
+// after which it was made. What follows differs: this is the head of inner nodes, and of the
+// leaves of an order.
 type head struct {
 	epoch uint32
 	n     uint16 // children
 	cap   uint16
 }
 
+// innerHead is the whole head of an inner node.
+type innerHead struct {
+	head
+	sieve arena.Ref // what searches know of its leaves (sieve.go); 0: nothing
+}
+
 // inner is an inner node, seen through its block.
 type inner struct {
-	*head
+	*innerHead
 	words []uint64
 }
 
@@ -66,8 +75,8 @@ func (t *tree) at(ref arena.Ref) unsafe.Pointer { return unsafe.Pointer(&t.mem[r
 
 func (t *tree) inner(ref arena.Ref) inner {
 	p := t.at(ref)
-	h := (*head)(p)
-	return inner{h, (*[maxWords]uint64)(unsafe.Add(p, headSize))[:int(h.cap)*t.arrays]}
+	h := (*innerHead)(p)
+	return inner{h, (*[maxWords]uint64)(unsafe.Add(p, innerHeadSize))[:int(h.cap)*t.arrays]}
 }
 
 func (x inner) keys() []uint64   { return x.words[:x.n] }
@@ -152,10 +161,10 @@ func (x inner) find(pos, total uint64) (i int, rest uint64) {
 
 // newInner allocates a node for n children, which has none yet.
 func (t *tree) newInner(n int) (arena.Ref, inner) {
-	ref := t.alloc(headSize + n*t.arrays*wordSize)
-	h := (*head)(t.at(ref))
-	room := (t.ar.Cap(ref) - headSize) / (t.arrays * wordSize)
-	*h = head{epoch: t.epoch, cap: uint16(min(room, t.fanout))}
+	ref := t.alloc(innerHeadSize + n*t.arrays*wordSize)
+	h := (*innerHead)(t.at(ref))
+	room := (t.ar.Cap(ref) - innerHeadSize) / (t.arrays * wordSize)
+	*h = innerHead{head: head{epoch: t.epoch, cap: uint16(min(room, t.fanout))}}
 	return ref, t.inner(ref)
 }
 

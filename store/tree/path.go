@@ -72,6 +72,23 @@ func (t *tree) previous(p *path) bool {
 	return false
 }
 
+// toLeaf makes child i of the path's lowest node, x, the path's leaf, at its first element.
+func (t *tree) toLeaf(p *path, x inner, i int) {
+	h := t.height
+	p.at[h-1], p.ref[h], p.at[h] = i, x.kid(i), 0
+}
+
+// position is the position of the path's element.
+func (t *tree) position(p *path) int {
+	pos := uint64(p.at[t.height])
+	for l := range t.height {
+		for _, c := range t.inner(p.ref[l]).counts()[:p.at[l]] {
+			pos += c
+		}
+	}
+	return int(pos)
+}
+
 // atFirst reports whether the path down to level l keeps to the left end, atLast to the
 // right end.
 func (t *tree) atFirst(p *path, l int) bool {

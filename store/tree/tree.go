@@ -21,6 +21,9 @@
 // (evacuate.go), or copied, for a frozen version (frozen.go), by changing one reference. The
 // price is that an operation remembers its path from the root, a few words on the stack.
 //
+// A list is searched for a value leaf by leaf, but for those of which sieves say that they do not
+// hold it (sieve.go).
+//
 // # Fill
 //
 // The bytes per element decide what a cache holds, so a node's block has the size that
@@ -87,6 +90,8 @@ type tree struct {
 
 	frozen  *version // nil if no version is frozen
 	retired *batch   // blocks that only the frozen version had, or still has
+
+	sieves sieves
 }
 
 // Len is the number of elements.
@@ -124,6 +129,12 @@ func (t *tree) drop(ref arena.Ref) {
 	t.free(ref)
 }
 
+// dropInner is drop for an inner node.
+func (t *tree) dropInner(ref arena.Ref) {
+	t.dropSieve(t.inner(ref))
+	t.drop(ref)
+}
+
 // Release frees about max blocks and returns done when none is left. From the first call on
 // only Release and Bytes may be called. No version is frozen.
 func (t *tree) Release(max int) (done bool) {
@@ -150,7 +161,7 @@ func (t *tree) releaseLast() {
 			x.n--
 			return
 		}
-		t.free(p.ref[l])
+		t.dropInner(p.ref[l])
 	}
 	t.root = 0
 }
