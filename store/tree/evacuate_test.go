@@ -50,19 +50,19 @@ func TestEvacuate(t *testing.T) {
 	rng := randtest.New(t)
 	ar := testArena(t)
 	l := NewList(ar)
-	for range 100_000 {
+	for range 300_000 { // far more than the half-open spans of all size classes hold
 		l.PushBack(make([]byte, rng.IntN(40)))
 	}
-	for l.Len() > 20_000 {
+	for l.Len() > 60_000 {
 		l.Delete(rng.IntN(l.Len()), 1)
 	}
 	compact(t, ar, l)
 	ar = testArena(t)
 	o := NewOrder(ar, nil)
-	for n := range 100_000 {
+	for n := range 200_000 {
 		o.Insert(rng.Float64(), arena.Ref(n+1))
 	}
-	for o.Len() > 20_000 {
+	for o.Len() > 40_000 {
 		o.DeleteRange(rng.IntN(o.Len()), 1, nil)
 	}
 	compact(t, ar, o)
@@ -73,10 +73,10 @@ func TestNothingFrozenMoves(t *testing.T) {
 	rng := randtest.New(t)
 	ar := testArena(t)
 	l := NewList(ar)
-	for range 50_000 {
+	for range 200_000 {
 		l.PushBack(make([]byte, 20))
 	}
-	for l.Len() > 10_000 {
+	for l.Len() > 40_000 {
 		l.Delete(rng.IntN(l.Len()), 1)
 	}
 	l.Freeze(1)
