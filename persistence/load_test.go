@@ -149,6 +149,8 @@ func TestBadFiles(t *testing.T) {
 			func(err error) bool { return errors.As(err, new(*rdb.CorruptError)) }, base},
 		{"a piece of a base of Valkey's", func(r *rig) { r.write(base, "VALKEY080\xfa") }, nil,
 			func(err error) bool { return errors.As(err, new(*rdb.CorruptError)) }, "unexpected end of file"},
+		{"torn base of commands before an empty file", func(r *rig) { r.write(base, "*1\r\n$4\r\nPI"); r.write(incr, "") }, nil,
+			func(err error) bool { return err != nil }, "and other files of the log follow"},
 		{"corrupt log", func(r *rig) { r.spoil(incr, 2) }, nil,
 			func(err error) bool { return errors.As(err, new(*aof.CorruptError)) }, "appendonly.aof.2.incr.aof"},
 		{"bad manifest", func(r *rig) { r.write(manifest, "file x seq 1\n") }, nil,

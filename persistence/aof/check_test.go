@@ -82,6 +82,7 @@ func TestCheckBad(t *testing.T) {
 		"torn before an empty":  {first: set + "*3\r\n", fix: true},
 		"corrupt in the middle": {first: "x", second: set, want: &CorruptError{}, left: set},
 		"torn base":             {base: fakeRDB + "*", second: set, fix: true, want: ErrNotLast, left: set},
+		"torn base, empty next": {base: "*3\r\n", fix: true, want: ErrNotLast, left: ""},
 		"base of Valkey's":      {base: "VALKEY080", second: set, fix: true, want: errBadRDB, left: set},
 	} {
 		t.Run(name, func(t *testing.T) {

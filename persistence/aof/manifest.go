@@ -87,11 +87,16 @@ func (m *Manifest) Size(fsys vfs.FS) (total int64, err error) {
 }
 
 // Tail is the index, in Files and Paths, of the file that may have a torn end: the last one that is
-// not empty, as a rewrite names its new file before anything is written there. It is -1 if all are
-// empty.
+// not empty, as a rewrite names its new file before anything is written there. A base with files
+// behind it is never that: it was synced before the manifest named it, so a torn one is damage. It
+// is -1 if there is none.
 func (m *Manifest) Tail(fsys vfs.FS) (int, error) {
 	paths := m.Paths()
-	for i := len(paths) - 1; i >= 0; i-- {
+	first := 0
+	if m.Base.Name != "" && len(paths) > 1 {
+		first = 1
+	}
+	for i := len(paths) - 1; i >= first; i-- {
 		info, err := fsys.Stat(paths[i])
 		if err != nil {
 			return 0, err
@@ -192,7 +197,13 @@ func (m *Manifest) parseLine(line []byte) (reason string) {
 	if line[len(line)-1] != '\n' || bytes.IndexByte(line, 0) >= 0 {
 		return "The AOF manifest file contains too long line"
 	}
-	pairs, ok := words.Split(nil, bytes.Trim(bytes.Clone(line), " \t\r\n"))
+	trimmed := bytes.Trim(line, " \t\r\n")
+	pairs, ok := words.Split(nil, bytes.Clone(trimmed))
+	if !ok && bytes.IndexByte(trimmed, '"') < 0 {
+		// Redis quotes names with many a character, but not those with an apostrophe, which it cannot
+		// read back itself. Without a double quote there is no quoted name: words end at spaces.
+		pairs, ok = bytes.Fields(trimmed), true
+	}
 	if !ok || len(pairs) < 6 || len(pairs)%2 != 0 {
 		return badFormat // more than three pairs are left to later versions
 	}

@@ -46,7 +46,6 @@ func TestBadManifests(t *testing.T) {
 		"file \"\" seq 1 type b\n":             badFormat,
 		"file a seq 1 type \"\"\n":             badFormat,
 		"file \"a seq 1 type b\n":              badFormat,
-		"file a'b seq 1 type b\n":              badFormat,
 		"name a seq 1 type b\n":                badFormat,
 		"file ../a seq 1 type b\n":             "File can't be a path, just a filename",
 		"file \"a\\\\b\" seq 1 type b\n":       "File can't be a path, just a filename",
@@ -90,8 +89,24 @@ func TestManifestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestManifestUnquoted: Redis quotes no apostrophes.
+func TestManifestUnquoted(t *testing.T) {
+	for _, name := range []string{"it's.aof", "'it's'.aof", "'quoted'.aof"} {
+		m, err := parseManifest([]byte("file " + name + ".2.base.rdb seq 2 type b\nfile " + name + ".2.incr.aof seq 2 type i\n"))
+		if err != nil || m.Base.Name != name+".2.base.rdb" || len(m.Incremental) != 1 || m.Incremental[0].Name != name+".2.incr.aof" {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
+	}
+	for _, line := range []string{`file "it's seq 1 type b`, `file it's"x" seq 1 type b`, "file it's seq 1"} {
+		if m, err := parseManifest([]byte(line + "\n")); err == nil {
+			t.Errorf("%s: %+v", line, m)
+		}
+	}
+}
+
 func FuzzManifest(f *testing.F) {
 	f.Add([]byte("file a.1.base.rdb seq 1 type b\nfile \"a \\x41\" seq 1 type i\n"))
+	f.Add([]byte("file it's seq 1 type b\n"))
 	f.Add([]byte("# x\nfile 'a' seq -1 type h\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		m, err := parseManifest(text)

@@ -1,6 +1,9 @@
 package rdb
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // origin is who wrote a file, as far as it says so. Numbers of types mean nothing without it: the
 // families of servers give the same numbers to different types.
@@ -13,11 +16,15 @@ type origin struct {
 
 // aux takes what an auxiliary field says of the server.
 func (o *origin) aux(name, value string) {
-	switch name {
-	case "redis-ver", "valkey-ver":
-		if isVersion(value) {
-			o.server = value
-		}
+	if (name != "redis-ver" && name != "valkey-ver") || !isVersion(value) {
+		return
+	}
+	o.server = value
+	switch {
+	case name == "valkey-ver": // also in what Valkey 8 writes, in Redis' dialect
+		o.family = "Valkey"
+	case strings.HasPrefix(value, "6.3."): // Redis went from 6.2 to 7.0
+		o.family = "KeyDB"
 	}
 }
 

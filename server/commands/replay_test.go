@@ -158,10 +158,13 @@ func TestReplayRefuses(t *testing.T) {
 		return aof.Command{Args: bytes.Fields([]byte(line)), Offset: 77}
 	}
 	for line, want := range map[string]string{
-		"NOPE a":          "Unknown command 'NOPE' reading the append only file (offset 77)",
-		"CONFIG NOPE":     "Unknown command 'CONFIG' reading the append only file (offset 77)",
-		"SET k":           "Wrong number of arguments for command 'set' reading the append only file (offset 77)",
-		"OBJECT ENCODING": "Wrong number of arguments for command 'object|encoding' reading the append only file (offset 77)",
+		"NOPE a":                        "Unknown command 'NOPE' reading the append only file (offset 77)",
+		"CONFIG NOPE":                   "Unknown command 'CONFIG' reading the append only file (offset 77)",
+		"SET k":                         "Wrong number of arguments for command 'set' reading the append only file (offset 77)",
+		"HSETEX h EX 9 FIELDS 1 f v":    "Unknown command 'HSETEX' reading the append only file (offset 77)",
+		"HSETEX h KEEPTTL FIELDS 2 f v": "Unknown command 'HSETEX' reading the append only file (offset 77)",
+		"HSETEX h KEEPTTL FIELDS 1 f":   "Unknown command 'HSETEX' reading the append only file (offset 77)",
+		"OBJECT ENCODING":               "Wrong number of arguments for command 'object|encoding' reading the append only file (offset 77)",
 	} {
 		c := newTestClient(t)
 		err := c.kernel.NewReplayer().Replay([]aof.Command{command("SET a 1"), command(line), command("SET b 1")})
@@ -183,6 +186,7 @@ func TestReplayTakesForeignLogs(t *testing.T) {
 		"SELECT 1", "SET a 1", "MULTI", "SET b 2", "INCR b", "EXEC", "GET a", "PING", "CONFIG GET dir", "INCR b", "SELECT 0",
 		"SET text x", "INCR text", "SETEX relative 100 v", "SET k v", "EXPIRE k 100", "SHUTDOWN NOSAVE",
 		"SET gone v", "PEXPIREAT gone 1000", "COPY gone copy", "PERSIST copy",
+		"HSETEX h KEEPTTL FIELDS 2 f v g w",
 	} {
 		batch = append(batch, aof.Command{Args: bytes.Fields([]byte(line))})
 	}
@@ -193,6 +197,7 @@ func TestReplayTakesForeignLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.expect("GET text", `"x"`)
+	c.expect("HGET h g", `"w"`)
 	c.expect("TTL relative", ":100")
 	c.expect("TTL k", ":100")
 	c.expect("GET gone", "nil")

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/store"
@@ -89,14 +91,29 @@ func (r *Replayer) replay(commands []aof.Command) error {
 func (r *Replayer) look(window []aof.Command) {
 	table, st := r.c.Kernel.Table, r.c.Store
 	for i := range window {
+		row := table.Resolve(window[i].Args)
+		if row == nil {
+			window[i].Args = withoutFieldTTL(window[i].Args)
+			row = table.Resolve(window[i].Args)
+		}
 		args := window[i].Args
-		row := table.Resolve(args)
 		r.rows[i], r.keys[i] = row, store.Key{}
 		if row != nil && row.lockKind == lockOne && row.keyPos < len(args) {
 			r.keys[i] = st.Key(args[row.keyPos])
 		}
 	}
 	st.PrefetchLocked(r.c.DB, r.keys[:len(window)])
+}
+
+// withoutFieldTTL makes HSET of an HSETEX that leaves times to live as they are: so Redis 8 logs
+// HINCRBYFLOAT. Anything else is returned as it is.
+func withoutFieldTTL(args [][]byte) [][]byte {
+	const head = 5 // HSETEX key KEEPTTL FIELDS number
+	if len(args) < head || !bytes.EqualFold(args[0], []byte("HSETEX")) || !bytes.EqualFold(args[2], []byte("KEEPTTL")) ||
+		!bytes.EqualFold(args[3], []byte("FIELDS")) || string(args[4]) != strconv.Itoa((len(args)-head)/2) {
+		return args
+	}
+	return append([][]byte{[]byte("HSET"), args[1]}, args[head:]...)
 }
 
 // one runs a command if it matters to the data.

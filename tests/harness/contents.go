@@ -96,22 +96,31 @@ func readKeys(t testing.TB, c *Conn, db int, names []string, all map[Key]Value) 
 	for i, name := range names {
 		r := c.Read()
 		v := values[i]
-		switch v.Type {
-		case "string":
+		if v.Type == "string" {
 			v.Data = r.Text
-		case "hash":
-			v.Data = sortedItems(r.Strings(), 2)
-		case "set":
-			v.Data = sortedItems(r.Strings(), 1)
-		case "list":
-			v.Data = inOrder(r.Strings())
-		case "zset":
-			v.Data = scoredItems(r.Strings())
+		} else {
+			v.Hold(r.Strings())
 		}
 		if v.Type == "none" || r.IsNull() || v.Type != "string" && len(r.Elems) == 0 {
 			continue
 		}
 		all[Key{db, name}] = v
+	}
+}
+
+// Hold gives a value what it holds, in texts as the command that reads its type replies them.
+func (v *Value) Hold(texts []string) {
+	switch v.Type {
+	case "string":
+		v.Data = texts[0]
+	case "hash":
+		v.Data = sortedItems(texts, 2)
+	case "set":
+		v.Data = sortedItems(texts, 1)
+	case "list":
+		v.Data = inOrder(texts)
+	case "zset":
+		v.Data = scoredItems(texts)
 	}
 }
 
