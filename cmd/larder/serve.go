@@ -116,6 +116,9 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 	defer removePID(pid, log)
 	announce(cfg, log, srv.Addrs())
 	defer obey(signals, srv, log, func() { removePID(pid, log) })()
+	if err := releaseImage(); err != nil {
+		log.Debug("the pages that starting has touched stay", "error", err)
+	}
 	err = srv.Serve(context.Background())
 	log.Info("larder stops")
 	return err

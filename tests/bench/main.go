@@ -208,6 +208,7 @@ func (b *bench) findPrograms(larderPath, redisPath string) error {
 	}
 	b.larder = filepath.Join(b.dir, "larder")
 	build := exec.CommandContext(b.ctx, "go", "build", "-o", b.larder, "github.com/larderkv/larder/cmd/larder")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
 	if out, err := build.CombinedOutput(); err != nil {
 		return errors.Join(fmt.Errorf("building larder: %w", err), errors.New(strings.TrimSpace(string(out))))
 	}
