@@ -123,8 +123,9 @@ func (l *Log) Pending() bool { return l.reader.Pending() }
 // what is pending: under Always it also syncs it, or waits for another Commit's sync that covers
 // it; under EverySec it leaves the bytes for later, two seconds at most, while a sync is under way.
 //
-// It fails under Always alone, when anything appended before the call is not durable: the caller
-// must not let replies leave that promise it. What failed stays pending, in order, and is tried
+// It fails when anything appended before the call could not be written or, under Always, is not
+// durable: the caller must not let replies leave that promise it. (Redis lets them leave under the
+// other policies, and what they promise is lost if the process is killed.) What failed stays pending, in order, and is tried
 // again by the next Commit that has more and by Tick; Err returns it meanwhile, under all policies.
 func (l *Log) Commit() error {
 	if !l.Pending() {
@@ -136,7 +137,8 @@ func (l *Log) Commit() error {
 	if l.io.committed < need && l.io.failedAt < need {
 		l.flush(false)
 	}
-	if Policy(l.policy.Load()) != Always || l.io.committed >= need && !l.io.lost {
+	written := l.io.committed >= need
+	if Policy(l.policy.Load()) != Always && (written || l.io.writeErr == nil) || written && !l.io.lost {
 		return nil
 	}
 	if err := l.Err(); err != nil {
