@@ -297,6 +297,21 @@ func inertTable() string {
 	return b.String()
 }
 
+// TestReadmeListsForeignDirectives keeps the list of other servers' parameters true.
+func TestReadmeListsForeignDirectives(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for _, group := range config.Foreign() {
+		want.WriteString("- " + group.Why + ": `" + strings.Join(group.Names, "`, `") + "`\n")
+	}
+	if !strings.Contains(string(content), want.String()) {
+		t.Errorf("README.md should have this list of other servers' parameters:\n%s", &want)
+	}
+}
+
 // TestSecondSignal: with a client that does not read its replies, the first signal waits and the
 // second one does not.
 func TestSecondSignal(t *testing.T) {

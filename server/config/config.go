@@ -32,6 +32,7 @@ import (
 type Config struct {
 	table    *table
 	defaults []string     // canonical texts of the defaults, by row
+	foreign  []string     // directives of other servers that were accepted, as they came
 	file     string       // absolute name of the configuration file; "" if there is none that could be rewritten
 	machine  func() int64 // machineMemory of this system
 	now      atomic.Pointer[Values]
@@ -298,7 +299,8 @@ func (c *Config) Cautions() []string {
 	return lines
 }
 
-// Ignored names the parameters that differ from their defaults without any effect.
+// Ignored names the parameters that differ from their defaults without any effect, and those of
+// other servers.
 func (c *Config) Ignored() []string {
 	v := c.Values()
 	var names []string
@@ -307,7 +309,7 @@ func (c *Config) Ignored() []string {
 			names = append(names, row.Name)
 		}
 	}
-	return names
+	return append(names, c.foreign...)
 }
 
 // splitSpaces cuts at every single space, as Redis does with the lists of CONFIG SET; "" has no

@@ -69,6 +69,9 @@ func load(file string, stdin io.Reader, args []string) (*Config, error) {
 	if err := l.flags(args); err != nil {
 		return nil, err
 	}
+	if err := l.checkUser(); err != nil {
+		return nil, err
+	}
 	c.now.Store(l.values)
 	return c, nil
 }
@@ -79,6 +82,9 @@ type loader struct {
 	values *Values
 	seen   map[int]bool // rows that a directive has set
 	depth  int          // of includes
+
+	where, line string  // of the directive that is being executed
+	user        *userAt // the last line about the default user that has a password
 }
 
 func (l *loader) file(name string) error {
@@ -95,6 +101,7 @@ func (l *loader) text(name, text string) error {
 		if raw == "" || raw[0] == '#' {
 			continue
 		}
+		l.where, l.line = fmt.Sprintf("%s:%d", name, i+1), raw
 		words, err := splitWords(raw)
 		if err == nil && len(words) > 0 {
 			err = l.directive(words)
@@ -128,7 +135,7 @@ func (l *loader) directive(words []string) error {
 	}
 	row, _, ok := l.config.table.find(name)
 	if !ok {
-		return &LoadError{Problem: unknown(name)}
+		return l.foreign(name, args)
 	}
 	kind := l.config.table.rows[row].Kind
 	switch {
@@ -144,10 +151,38 @@ func (l *loader) directive(words []string) error {
 	return nil
 }
 
+// foreign executes a directive that is no parameter of larder's.
+func (l *loader) foreign(name string, args []string) error {
+	f, ok := findForeign(name)
+	switch {
+	case name == "user":
+		hash, err := defaultUser(args, l.values.RequirePass)
+		l.user = &userAt{hash, l.where, l.line}
+		return err
+	case !ok:
+		return &LoadError{Problem: unknown(name)}
+	case len(args) == 0:
+		return &LoadError{Problem: "wrong number of arguments"}
+	}
+	l.config.foreign = append(l.config.foreign, name)
+	return f.accept(args)
+}
+
+// userAt is a line about the default user that says its password.
+type userAt struct{ hash, where, line string }
+
+// checkUser compares that password with requirepass, which may stand in a later line.
+func (l *loader) checkUser() error {
+	if l.user == nil || l.user.hash == "" || l.user.hash == hashed(l.values.RequirePass) {
+		return nil
+	}
+	return &LoadError{Where: l.user.where, Line: l.user.line, Problem: "the user default has a password here, and requirepass gives it another or none"}
+}
+
 // unknown says why a directive cannot be accepted.
 func unknown(name string) string {
 	switch name {
-	case "rename-command", "user":
+	case "rename-command":
 		return "larder does not have " + name + "; it would be unsafe to go on without it"
 	case "loadmodule":
 		return "larder cannot load modules"
@@ -189,6 +224,7 @@ func (l *loader) flags(args []string) error {
 		if words == nil {
 			return nil
 		}
+		l.where, l.line = "command line", "--"+strings.Join(words, " ")
 		err := l.directive(words)
 		if err != nil {
 			return located(err, "command line", "--"+strings.Join(words, " "))
