@@ -35,9 +35,9 @@ func TestWriter(t *testing.T) {
 		{"verbatim", func(w *Writer) { w.Verbatim("txt", "hello") }, "$5\r\nhello\r\n", "=9\r\ntxt:hello\r\n"},
 		{"raw", func(w *Writer) { w.Raw([]byte("+x\r\n")) }, "+x\r\n", ""},
 	} {
-		var w Writer
-		w.Reset([]byte("before"), false)
-		c.write(&w)
+		w := NewWriter()
+		w.Write([]byte("before"))
+		c.write(w)
 		if got := string(w.Bytes()); got != "before"+c.resp2 {
 			t.Errorf("%s: %q, want %q", c.name, got, c.resp2)
 		}
@@ -46,13 +46,13 @@ func TestWriter(t *testing.T) {
 		}
 		w.SetRESP3(true)
 		w.Truncate(0)
-		c.write(&w)
+		c.write(w)
 		if got := string(w.Bytes()); got != c.resp3 || w.Len() != len(got) || !w.RESP3() {
 			t.Errorf("%s in RESP3: %q, want %q", c.name, got, c.resp3)
 		}
 	}
-	var w Writer
-	w.Reset(nil, true)
+	w := NewWriter()
+	w.SetRESP3(true)
 	w.Attribute(1)
 	if got := string(w.Bytes()); got != "|1\r\n" {
 		t.Errorf("attribute: %q", got)

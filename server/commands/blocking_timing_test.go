@@ -3,6 +3,7 @@ package commands
 import (
 	"testing"
 
+	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/server/netloop"
 )
 
@@ -13,13 +14,16 @@ func BenchmarkHandOver(b *testing.B) {
 	defer pusher.Closed(netloop.ClientClosed)
 	wait, push := encode([]string{"BLPOP", "queue", "0"}), encode([]string{"LPUSH", "queue", "an element"})
 	out := make([]byte, 0, 1<<10)
+	var reply chain.Buffer
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, next := worker.session.Data(wait, out); next != netloop.Block {
+		if _, _, next := worker.data(wait, out); next != netloop.Block {
 			b.Fatalf("BLPOP: next is %d", next)
 		}
-		pusher.Data(push, out)
-		if reply, _ := worker.session.Resumed(out); len(reply) == 0 {
+		reply.Lend(out, nil, nil)
+		pusher.Data(push, &reply)
+		reply.Lend(out, nil, nil)
+		if worker.session.Resumed(&reply); reply.Len() == 0 {
 			b.Fatal("no reply")
 		}
 	}

@@ -85,5 +85,5 @@ func (s *collectionScan) end(next uint64) {
 	var digits [20]byte
 	s.out.Bulk(strconv.AppendUint(digits[:0], next, 10))
 	s.out.Array(s.written)
-	moveToFront(s.out, s.body, head)
+	s.out.MoveToFront(s.body, head)
 }

@@ -60,7 +60,7 @@ func testHotBatch(t *testing.T, c *testClient, words []string) {
 		in := hot(depth, words...)
 		out := make([]byte, 0, 1<<20)
 		n := testing.AllocsPerRun(200, func() {
-			taken, _, next := c.session.Data(in, out)
+			taken, _, next := c.data(in, out)
 			if taken != len(in) || next != netloop.Wait {
 				t.Fatalf("%s: took %d of %d bytes, then %d", words[0], taken, len(in), next)
 			}
@@ -85,12 +85,12 @@ func testEvictingPath(t *testing.T, c *testClient, policy string) {
 	f := newFull(t, c, policy, 50_000)
 	out := make([]byte, 0, 1<<20)
 	for range 2000 { // tables and scratch memory grow to their size
-		c.session.Data(f.next(), out)
+		c.data(f.next(), out)
 	}
 	before := c.kernel.Store.Evicted()
 	n := testing.AllocsPerRun(2000, func() {
 		in := f.next()
-		taken, reply, next := c.session.Data(in, out)
+		taken, reply, next := c.data(in, out)
 		if taken != len(in) || next != netloop.Wait || string(reply) != "+OK\r\n" {
 			t.Fatalf("took %d of %d bytes, answered %q, then %d", taken, len(in), reply, next)
 		}
@@ -186,7 +186,7 @@ func benchmarkSession(b *testing.B, open func(b *testing.B) (c *testClient, comm
 				out := make([]byte, 0, 1<<20)
 				b.ReportAllocs()
 				for b.Loop() {
-					c.session.Data(in, out)
+					c.data(in, out)
 					commit()
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*depth), "ns/command")
@@ -221,7 +221,7 @@ func BenchmarkRoom(b *testing.B) {
 				if !test.fresh {
 					f.n = rng.IntN(keys)
 				}
-				c.session.Data(f.next(), out)
+				c.data(f.next(), out)
 			}
 			b.ReportMetric(float64(c.kernel.Store.Evicted())/float64(b.N), "evicted/op")
 		})

@@ -52,7 +52,7 @@ func cmdKeys(c *engine.Ctx) error {
 	s.step(c)
 	head := c.Out.Len()
 	c.Out.Array(s.written)
-	moveToFront(c.Out, s.body, head)
+	c.Out.MoveToFront(s.body, head)
 	return nil
 }
 

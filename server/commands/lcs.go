@@ -215,7 +215,7 @@ func (l *lcs) replyIndexes(c *engine.Ctx, o *lcsOptions) {
 	emit(run)
 	head := c.Out.Len()
 	c.Out.Array(count)
-	moveToFront(c.Out, body, head)
+	c.Out.MoveToFront(body, head)
 	c.Out.BulkString("len")
 	c.Out.Int(int64(l.length))
 }

@@ -250,7 +250,7 @@ func cmdLpos(c *engine.Ctx) error {
 	switch head := out.Len(); {
 	case o.counted:
 		out.Array(int(found))
-		moveToFront(out, body, head)
+		out.MoveToFront(body, head)
 	case found == 0:
 		out.Null()
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/netloop"
@@ -102,16 +103,17 @@ func TestReplayedLogEqualsTheData(t *testing.T) {
 			session := live.connect()
 			defer session.Closed(netloop.ClientClosed)
 			s := script{rand.New(rand.NewPCG(seed, uint64(n))), &live.now}
-			var out []byte
+			var out chain.Buffer
 			for range batches {
 				in := s.batch()
 				for len(in) > 0 {
-					taken, o, next := session.Data(in, out[:0])
+					out.Lend(nil, nil, nil)
+					taken, next := session.Data(in, &out)
 					if taken == 0 && next == netloop.Wait {
 						t.Errorf("incomplete: %q", in)
 						return
 					}
-					in, out = in[taken:], o
+					in = in[taken:]
 				}
 				live.now.Add(int64(s.IntN(3)))
 			}

@@ -87,7 +87,7 @@ func cmdSinter(c *engine.Ctx) error {
 	})
 	head := out.Len()
 	out.Set(n)
-	moveToFront(out, body, head)
+	out.MoveToFront(body, head)
 	return nil
 }
 

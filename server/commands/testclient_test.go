@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/netloop"
@@ -22,11 +23,19 @@ type testClient struct {
 	session netloop.Session
 	now     time.Time // the kernel's clock
 	out     []byte
+	buffer  chain.Buffer
+}
+
+// data is a call of Data of the session whose output goes behind out.
+func (c *testClient) data(in, out []byte) (taken int, newOut []byte, next netloop.Action) {
+	c.buffer.Lend(out[len(out):], nil, nil)
+	taken, next = c.session.Data(in, &c.buffer)
+	return taken, append(out, c.buffer.Bytes()...), next
 }
 
 func newTestClient(t testing.TB) *testClient {
 	t.Helper()
-	c := &testClient{t: t, now: time.UnixMilli(1_700_000_000_000)}
+	c := &testClient{t: t, now: time.UnixMilli(1_700_000_000_000), out: make([]byte, 0, 64<<10)}
 	st, err := store.Open(store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +75,7 @@ func newTestClient(t testing.TB) *testClient {
 func (c *testClient) send(requests []byte) []byte {
 	c.out = c.out[:0]
 	for len(requests) > 0 {
-		taken, out, next := c.session.Data(requests, c.out)
+		taken, out, next := c.data(requests, c.out)
 		c.out = out
 		if taken == 0 && next == netloop.Wait {
 			c.t.Fatalf("incomplete: %q", requests)

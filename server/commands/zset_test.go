@@ -47,7 +47,7 @@ func testSortedSets(t *testing.T, c *testClient) {
 				in = append(in, encode(strings.Fields(request))...)
 			}
 			allocs := testing.AllocsPerRun(200, func() {
-				taken, reply, next := c.session.Data(in, out)
+				taken, reply, next := c.data(in, out)
 				if taken != len(in) || next != netloop.Wait || reply[0] == '-' {
 					t.Fatalf("%s: took %d of %d bytes, then %d, %.50q", line, taken, len(in), next, reply)
 				}

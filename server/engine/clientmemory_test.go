@@ -75,7 +75,7 @@ func TestClientMemory(t *testing.T) {
 	grows("watching", 2000, 3000, func() { c.expect("watch "+long+" "+long+"2", "+OK") })
 	grows("its end", -3000, -2000, func() { c.expect("unwatch", "+OK") })
 	grows("half a request of many arguments", 16000, 40000, func() {
-		if taken, _, _ := c.Data([]byte("*2000\r\n"+strings.Repeat("$1\r\nx\r\n", 1000)), nil); taken != 0 {
+		if taken, _, _ := c.data([]byte("*2000\r\n"+strings.Repeat("$1\r\nx\r\n", 1000)), nil); taken != 0 {
 			t.Errorf("took %d bytes", taken)
 		}
 	})

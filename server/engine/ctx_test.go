@@ -24,7 +24,7 @@ func TestPooledContextKeepsNothing(t *testing.T) {
 	}
 	var c0 *Ctx
 	for range 100 { // under the race detector a pool drops some of what it is given
-		if taken, out, _ := c.Data(in, nil); taken != len(in) || bytes.Contains(out, []byte("-ERR")) {
+		if taken, out, _ := c.data(in, nil); taken != len(in) || bytes.Contains(out, []byte("-ERR")) {
 			t.Fatalf("%d bytes of %d, %q", taken, len(in), out)
 		}
 		var ok bool

@@ -68,7 +68,7 @@ func (r *receiver) receive(in []byte, leave int) (out string) {
 				continue
 			}
 		}
-		taken, o, next := r.Data(r.buf, b)
+		taken, o, next := r.data(r.buf, b)
 		b, r.next = o, next
 		switch {
 		case r.lent && taken > 0 && taken != len(r.buf):

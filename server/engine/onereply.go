@@ -13,6 +13,9 @@ import (
 // (package invariants). No reply is right where the client is not to get one now: it waits, it
 // turns replies off, or it is closed.
 func (c *Ctx) checkReply(spec *Spec, start int) {
+	if c.Out.Counting() {
+		return
+	}
 	s := c.Session
 	out := c.Out.Bytes()[start:]
 	if len(out) == 0 && (s.wait.Load() != nil || s.reply != replyOn || s.next != netloop.Wait) {

@@ -35,7 +35,7 @@ func TestOneReply(t *testing.T) {
 		"half": func(c *Ctx) error { c.Out.Array(2); c.Out.OK(); return nil },
 	} {
 		c := r.connect()
-		ctx := c.begin(nil)
+		ctx := c.begin(&c.out)
 		func() {
 			defer func() {
 				if panicked := recover() != nil; panicked != invariants.Enabled {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/store"
 )
@@ -30,6 +31,7 @@ type Replayer struct {
 	keys    [lookWindow]store.Key // of rows with one key
 	looked  request               // of the command that runs: its key, if its row has one
 	refused bool                  // a command got an error reply, which has been logged
+	replies chain.Buffer          // which nobody reads
 }
 
 // replayAtOnce is how many commands run before the locks are given back: locking
@@ -51,6 +53,7 @@ func (e *ReplayError) Error() string {
 func (k *Kernel) NewReplayer() *Replayer {
 	r := &Replayer{c: newCtx(k), session: Session{kernel: k}}
 	r.c.Session = &r.session
+	r.c.writer.Reset(&r.replies, false)
 	r.c.frame = frame{locked: true, kept: true} // inside no call, but likewise: and nothing is appended
 	return r
 }

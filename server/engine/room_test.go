@@ -65,7 +65,7 @@ func (c *client) send(in []byte) (out string, turns int) {
 	c.t.Helper()
 	var b []byte
 	for turns = 1; ; turns++ {
-		taken, o, next := c.Data(in, b)
+		taken, o, next := c.data(in, b)
 		in, b, c.next = in[taken:], o, next
 		if next != netloop.Yield || len(in) == 0 {
 			return string(b), turns
@@ -186,7 +186,7 @@ func TestYield(t *testing.T) {
 		return r.kernel.Stats.Row(r.kernel.Table.Lookup([]byte("set")).Index()).Calls
 	}
 	before := calls()
-	taken, out, next := c.Data(in, nil)
+	taken, out, next := c.data(in, nil)
 	if next != netloop.Yield || taken != len(wire("incr", "n")) || string(out) != ":1\r\n" {
 		t.Fatalf("took %d bytes and wrote %q, then %d", taken, out, next)
 	}

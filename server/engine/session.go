@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/protocol"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/server/stats"
@@ -78,9 +79,9 @@ func newSession(k *Kernel, conn netloop.Conn, authenticated bool) *Session {
 }
 
 // Data executes the requests at the front of in. See netloop.Session.
-func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.Action) {
+func (s *Session) Data(in []byte, out *chain.Buffer) (taken int, next netloop.Action) {
 	if s.killed.Load() {
-		return len(in), out, netloop.CloseNow
+		return len(in), netloop.CloseNow
 	}
 	c := s.begin(out)
 	if s.loan != nil {
@@ -126,8 +127,8 @@ func (s *Session) Data(in, out []byte) (taken int, newOut []byte, next netloop.A
 			break
 		}
 	}
-	newOut = s.finish(c)
-	return taken, newOut, s.next
+	s.finish(c)
+	return taken, s.next
 }
 
 // Want is how many bytes the request at the front of the input still lacks at least,
@@ -138,7 +139,7 @@ func (s *Session) Want() (n int, exact bool) { return s.want, s.wantExact }
 func (s *Session) Changed() bool { return s.logged }
 
 // begin borrows the scratch memory of a batch.
-func (s *Session) begin(out []byte) *Ctx {
+func (s *Session) begin(out *chain.Buffer) *Ctx {
 	k := s.kernel
 	s.logged = false
 	s.limits.MaxBulk = k.Config.Values().ProtoMaxBulkLen
@@ -152,15 +153,13 @@ func (s *Session) begin(out []byte) *Ctx {
 }
 
 // finish gives it back, with the batch's statistics counted and its state published.
-func (s *Session) finish(c *Ctx) []byte {
+func (s *Session) finish(c *Ctx) {
 	now := s.kernel.clock()
 	s.countRun(c, now)
 	c.countLookups()
 	c.CountChanges()
 	s.publish(c.meter.last, now)
-	out := c.Out.Bytes()
 	s.kernel.ctxs.put(c)
-	return out
 }
 
 // request deals with one request: refuse, queue or run it. It returns false if there

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/persistence/vfs"
@@ -267,6 +268,14 @@ type client struct {
 	t    testing.TB
 	conn *fakeConn
 	next netloop.Action // of the last batch
+	out  chain.Buffer
+}
+
+// data is a call of Data whose output goes behind out.
+func (c *client) data(in, out []byte) (taken int, newOut []byte, next netloop.Action) {
+	c.out.Lend(out[len(out):], nil, nil)
+	taken, next = c.Data(in, &c.out)
+	return taken, append(out, c.out.Bytes()...), next
 }
 
 func (r *rig) connect() *client {
@@ -285,7 +294,7 @@ func (c *client) do(lines string) string {
 	c.t.Helper()
 	in, out := []byte(strings.ReplaceAll(lines, "\n", "\r\n")+"\r\n"), []byte(nil)
 	for {
-		taken, o, next := c.Data(in, out)
+		taken, o, next := c.data(in, out)
 		in, out, c.next = in[taken:], o, next
 		if next != netloop.Yield {
 			return strings.TrimSuffix(strings.ReplaceAll(string(out), "\r\n", " "), " ")
@@ -400,16 +409,16 @@ func TestErrorsReplaceTheReply(t *testing.T) {
 func TestBatchBounds(t *testing.T) {
 	c := newRig(t).connect()
 	in := []byte(strings.Repeat("size\r\n", batchBound+1))
-	taken, _, next := c.Data(in, nil)
+	taken, _, next := c.data(in, nil)
 	if next != netloop.Yield || taken != batchBound*len("size\r\n") {
 		t.Errorf("long batch: took %d bytes, then %d", taken, next)
 	}
 	in = []byte(strings.Repeat("big\r\n", 100))
-	taken, out, next := c.Data(in, nil)
+	taken, out, next := c.data(in, nil)
 	if next != netloop.Yield || len(out) > 2*outputBound || taken != 2*len("big\r\n") {
 		t.Errorf("much output: took %d bytes, wrote %d, then %d", taken, len(out), next)
 	}
-	taken, _, next = c.Data([]byte("size\r\nget"), nil)
+	taken, _, next = c.data([]byte("size\r\nget"), nil)
 	if next != netloop.Wait || taken != len("size\r\n") {
 		t.Errorf("incomplete request: took %d bytes, then %d", taken, next)
 	}

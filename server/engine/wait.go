@@ -25,6 +25,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/store"
 )
@@ -127,16 +128,16 @@ func (w *wait) memory() int64 {
 }
 
 // Resumed goes on where the client waited. See netloop.Session.
-func (s *Session) Resumed(out []byte) ([]byte, netloop.Action) {
+func (s *Session) Resumed(out *chain.Buffer) netloop.Action {
 	s.logged = false
 	w := s.wait.Load()
 	switch {
 	case w == nil || s.killed.Load():
-		return out, netloop.Wait
+		return netloop.Wait
 	case w.ready.Swap(false) && w.state.CompareAndSwap(waiting, trying):
 		return s.tryAgain(w, out)
 	case w.state.Load() == waiting:
-		return out, netloop.Block
+		return netloop.Block
 	}
 	s.next = netloop.Wait
 	c := s.begin(out)
@@ -155,7 +156,8 @@ func (s *Session) Resumed(out []byte) ([]byte, netloop.Action) {
 	if s.reply != replyOn && s.wait.Load() == nil { // it may wait again
 		s.suppress(c, start)
 	}
-	return s.finish(c), s.next
+	s.finish(c)
+	return s.next
 }
 
 // endWait forgets the wait, if there is one. Whoever waits behind it is told, by c if there is one.

@@ -12,7 +12,9 @@ import (
 // resume plays the loop after Conn.Resume.
 func (c *client) resume() string {
 	var out []byte
-	out, c.next = c.Resumed(nil)
+	c.out.Lend(nil, nil, nil)
+	c.next = c.Resumed(&c.out)
+	out = c.out.Bytes()
 	return string(out)
 }
 

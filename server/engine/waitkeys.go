@@ -29,6 +29,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/store"
 )
@@ -92,12 +93,13 @@ func (s *Session) handOn(c *Ctx, first bool) (here bool) {
 }
 
 // tryAgain runs the request of a wait.
-func (s *Session) tryAgain(w *wait, out []byte) ([]byte, netloop.Action) {
+func (s *Session) tryAgain(w *wait, out *chain.Buffer) netloop.Action {
 	s.next = netloop.Wait
 	c := s.begin(out)
 	if !c.StillReady(&w.waiter) {
 		s.goOnWaiting(c, w)
-		return s.finish(c), s.next
+		s.finish(c)
+		return s.next
 	}
 	start := c.Out.Len()
 	c.Args, c.looked, c.wire = w.call.args, nil, nil
@@ -107,7 +109,8 @@ func (s *Session) tryAgain(w *wait, out []byte) ([]byte, netloop.Action) {
 		s.next = netloop.Block
 		w.state.Store(waiting)
 		w.Ready()
-		return s.finish(c), s.next
+		s.finish(c)
+		return s.next
 	case refused != "":
 		s.reject(c, spec, refused)
 	default:
@@ -116,14 +119,16 @@ func (s *Session) tryAgain(w *wait, out []byte) ([]byte, netloop.Action) {
 	s.handOn(c, false)
 	if w.again {
 		s.goOnWaiting(c, w)
-		return s.finish(c), s.next
+		s.finish(c)
+		return s.next
 	}
 	s.endWait(c)
 	s.handOn(c, true)
 	if s.reply != replyOn {
 		s.suppress(c, start)
 	}
-	return s.finish(c), s.next
+	s.finish(c)
+	return s.next
 }
 
 // goOnWaiting keeps a client waiting that has tried in vain.

@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/larderkv/larder/chain"
 )
 
 // connMemory is what a connection takes besides buffers, in bytes: itself and its place in the
@@ -25,8 +27,11 @@ type conn struct {
 	query  []byte // query[taken:] is input that the session has not taken yet
 	lent   bool   // query is the session's memory
 	taken  int
-	output []byte // output[sent:] is what the kernel has not taken yet
+	output []byte // output[sent:] is what the kernel has not taken yet, and in front of
 	sent   int
+	chain  chain.Chain // the rest of it
+	making int         // bytes of the blocks of the output that is being made
+	made   int         // and of that output
 
 	active    int64         // loop time of the last byte in either direction, unix nanoseconds
 	softSince int64         // loop time since when the output is past the soft limit, or held back; 0: it is not
@@ -34,6 +39,7 @@ type conn struct {
 	notices   notice        // under loop.notices.mu: what others want of the connection
 	reason    CloseReason   // why closing
 	roomAsked bool          // there is unsent output, and the kernel reports when it can take some
+	writable  bool          // there is unsent output, and the kernel has not said yet that it takes no more
 	readable  bool          // there may be input in the socket
 	ended     bool          // the client has ended its side; what it sent before may not be read yet
 	inAgain   bool          // in loop.again
@@ -84,7 +90,7 @@ func (c *conn) heed(what notice, pushed []byte) {
 	if what&noticeKill != 0 {
 		c.close(CloseReason(c.killed.Load() - 1))
 	}
-	if len(pushed) > 0 && !c.closed && !c.closing && c.send(pushed, false) {
+	if len(pushed) > 0 && !c.closed && !c.closing && c.send(pushed, &chain.Chain{}) {
 		c.watch()
 	}
 	if what&noticeResume != 0 && !c.closed {
@@ -95,11 +101,11 @@ func (c *conn) heed(what notice, pushed []byte) {
 func (c *conn) Sizes() Sizes { return c.sizesWith(connMemory) }
 
 func (c *conn) rest() []byte { return c.query[c.taken:] }
-func (c *conn) unsent() int  { return len(c.output) - c.sent }
+func (c *conn) unsent() int  { return len(c.output) - c.sent + c.chain.Len() }
 
 // due says whether the connection is to have a turn without a new event.
 func (c *conn) due() bool {
-	return !c.closed && !c.closing && !c.blocked && !c.paused && (c.leftover || c.readable)
+	return !c.closed && (c.writable || !c.closing && !c.blocked && !c.paused && (c.leftover || c.readable))
 }
 
 // ready handles what the kernel has to say about the connection. Events are edge-triggered: what
@@ -126,6 +132,9 @@ func (c *conn) ready(events uint32) {
 
 // turn gives a connection that is due its turn.
 func (c *conn) turn() {
+	if c.writable && (!c.flush() || c.writable || !c.due()) {
+		return
+	}
 	if c.leftover {
 		c.execute(c.rest(), true)
 		return
@@ -247,14 +256,14 @@ func (c *conn) replaceQuery(b []byte) {
 func (c *conn) execute(in []byte, inQuery bool) {
 	l := c.loop
 	for taken := 0; ; {
-		n, out, next := c.session.Data(in[taken:], l.room())
+		n, next := c.session.Data(in[taken:], l.lend(c))
 		if taken += n; next == Again && taken == len(in) {
 			next = Wait
 		}
 		if next != Again {
 			c.keepRest(in[taken:], taken, inQuery)
 		}
-		l.endTurn(c, out, next)
+		l.endTurn(c, next)
 		if !l.next.empty() {
 			l.runNext(c)
 		}
@@ -277,11 +286,11 @@ func (c *conn) answer() {
 		return
 	}
 	c.blocked = false
-	out, next := c.session.Resumed(c.loop.room())
+	next := c.session.Resumed(c.loop.lend(c))
 	if next == Wait {
 		next = Yield // to what came in meanwhile
 	}
-	c.loop.endTurn(c, out, next)
+	c.loop.endTurn(c, next)
 }
 
 // keepRest keeps the input that the session has not taken.
@@ -298,14 +307,15 @@ func (c *conn) keepRest(rest []byte, taken int, inQuery bool) {
 	c.replaceQuery(b)
 }
 
-// afterTurn ends a turn: it sends the output and does what the session wants next. own: out may be
-// kept.
-func (c *conn) afterTurn(out []byte, own bool, next Action) {
+// afterTurn ends a turn: it sends the output, out and then more, and does what the session wants
+// next. out lies in the loop's memory. What is left in more is the caller's to free.
+func (c *conn) afterTurn(out []byte, more *chain.Chain, next Action) {
 	if next == CloseNow {
 		c.close(Quit)
 		return
 	}
-	if !c.send(out, own) || next == Again {
+	c.making, c.made = 0, 0
+	if !c.send(out, more) || next == Again {
 		return
 	}
 	c.leftover = next == Yield && len(c.rest()) > 0
@@ -331,36 +341,49 @@ func (c *conn) afterTurn(out []byte, own bool, next Action) {
 	c.watch()
 }
 
-// send writes out once; what the kernel does not take waits behind what it has not taken before.
-// own: out may be kept. It returns false if the connection is closed.
-func (c *conn) send(out []byte, own bool) bool {
-	n := 0
-	if len(out) > 0 && c.unsent() == 0 {
-		if n = c.write(out); n < 0 {
+// send writes out and more once; what the kernel does not take waits behind what it has not taken
+// before. It returns false if the connection is closed.
+func (c *conn) send(out []byte, more *chain.Chain) bool {
+	n, all := 0, len(out)+more.Len()
+	if all > 0 && c.unsent() == 0 {
+		if n = c.write(out, more); n < 0 {
 			return false
 		}
 	}
-	if n == len(out) {
+	if n < len(out) {
+		c.hold(out[n:])
+	}
+	more.Drop(max(0, n-len(out)))
+	c.chain.Join(more)
+	if n == all {
 		return true
 	}
-	c.hold(out, n, own)
 	lim := c.limits()
 	return c.checkOutput(&lim)
 }
 
-// write hands b to the kernel, once. It returns how much of it was taken, or -1: the connection is
-// closed.
-func (c *conn) write(b []byte) int {
-	n, errno := send(c.fd, b)
+// write hands the beginning of out and more to the kernel, once, and notes whether it would have
+// taken more. It returns how much was taken, or -1: the connection is closed.
+func (c *conn) write(out []byte, more *chain.Chain) int {
+	var n int
+	var errno syscall.Errno
+	l := c.loop
+	offered := len(out)
+	if more.Len() == 0 {
+		n, errno = send(c.fd, out)
+	} else {
+		n, offered, errno = l.vector.send(c.fd, out, more)
+	}
 	switch errno {
 	case 0:
 	case syscall.EAGAIN:
+		c.writable = false
 		return 0
 	default:
 		c.close(WriteError)
 		return -1
 	}
-	l := c.loop
+	c.writable = n == offered && n < len(out)+more.Len()
 	l.count.out += int64(n)
 	l.count.writes++
 	c.sizes.written.Add(int64(n))
@@ -368,19 +391,19 @@ func (c *conn) write(b []byte) int {
 	return n
 }
 
-// hold keeps out[n:] until the kernel takes it.
-func (c *conn) hold(out []byte, n int, own bool) {
+// hold copies b behind the unsent output: to a small buffer while it is short, then to blocks.
+func (c *conn) hold(b []byte) {
+	l := c.loop
+	unsent := len(c.output) - c.sent
 	switch {
-	case c.unsent() > 0:
-		if c.sent > 0 && cap(c.output)-len(c.output) < len(out)-n {
-			c.output = c.output[:copy(c.output, c.output[c.sent:])]
-			c.sent = 0
-		}
-		c.output = append(c.output, out[n:]...)
-	case own:
-		c.output, c.sent = out, n
+	case c.chain.Len() > 0 || unsent > 0 && unsent+len(b) > smallOutput || len(b) > outSize:
+		c.chain.Write(l.server.blocks, b)
+	case len(b) <= cap(c.output)-len(c.output):
+		c.output = append(c.output, b...)
 	default:
-		c.output, c.sent = append(c.loop.buffers.get(len(out)-n), out[n:]...), 0
+		grown := append(append(l.buffers.get(unsent+len(b)), c.output[c.sent:]...), b...)
+		c.dropOutput()
+		c.output = grown
 	}
 }
 
@@ -411,13 +434,17 @@ func (c *conn) checkOutput(lim *Limits) bool {
 // flush sends what has been waiting for room in the kernel. It returns false if the connection is
 // closed.
 func (c *conn) flush() bool {
-	n := c.write(c.output[c.sent:])
+	first := c.output[c.sent:]
+	n := c.write(first, &c.chain)
 	if n < 0 {
 		return false
 	}
-	c.sent += n
-	if c.unsent() == 0 {
+	c.sent += min(n, len(first))
+	c.chain.Drop(n - min(n, len(first)))
+	if c.sent == len(c.output) {
 		c.dropOutput()
+	}
+	if c.unsent() == 0 {
 		if c.closing {
 			c.close(c.reason)
 			return false
@@ -431,6 +458,31 @@ func (c *conn) flush() bool {
 func (c *conn) dropOutput() {
 	c.loop.buffers.put(c.output)
 	c.output, c.sent = nil, 0
+}
+
+// Grow is told that the output that is being made takes another block. See chain.Owner.
+func (c *conn) Grow(n, written int) bool {
+	if c.killed.Load() != 0 {
+		return false
+	}
+	if lim := c.limits(); lim.OutputHard > 0 && int64(c.unsent()+written) > lim.OutputHard {
+		c.Kill(OutputHardLimit)
+		return false
+	}
+	c.making += n
+	c.made = written
+	c.account()
+	if c.killed.Load() != 0 { // all clients together take too much, and this one most
+		c.making -= n
+		return false
+	}
+	return true
+}
+
+// Shrink is told that so much was given back. See chain.Owner.
+func (c *conn) Shrink(n int) {
+	c.making -= n
+	c.account()
 }
 
 // watch makes sure that the connection is heard of again: by a turn in the next round if one is
@@ -461,7 +513,8 @@ func (c *conn) watch() {
 // account publishes the sizes of the connection's buffers.
 func (c *conn) account() {
 	query := memoryOf(c.query, c.lent)
-	c.setSizes(c.session, len(c.query)-c.taken, query, c.unsent(), connMemory+query+cap(c.output))
+	output := cap(c.output) + c.chain.Held() + c.making
+	c.setSizes(c.session, len(c.query)-c.taken, query, c.unsent()+c.made, connMemory+query+output)
 }
 
 // closeAfterFlush closes as soon as there is nothing left to send.
@@ -500,6 +553,8 @@ func (c *conn) close(reason CloseReason) {
 	l.server.close(c.session, reason)
 	c.loop.load.Add(-1)
 	c.dropOutput()
+	c.chain.Free()
+	c.writable = false
 	c.clearSizes()
 	if c.closing {
 		c.report(farewell(c.fd))

@@ -27,7 +27,8 @@
 //	         turns, rather than within each, wakes the clients together, and they answer together: more events per round,
 //	         and more turns that one Commit covers.
 //	notices  What other goroutines want (Resume, Kill, Push, new connections); an eventfd announces it.
-//	again    A turn for each connection with leftovers: complete requests that the session has put off, or unread input.
+//	again    A turn for each connection with leftovers: complete requests that the session has put off, unread input, or
+//	         more output than one call offers.
 //
 // So a busy connection costs one recv and one send per round, and a share of an epoll_wait. recv,
 // send and the first poll are raw system calls: they do not block, or not for long, and telling the
@@ -79,7 +80,15 @@
 // (Sizer): before that a round appends 8 MiB to query buffers at most, so that whoever bounds the
 // memory of all connections is late by no more.
 //
-// Output that the kernel does not take stays with the connection, and EPOLLOUT says when to go on.
+// Output begins in the loop's shared buffer, and what does not fit there goes to blocks of memory
+// outside the Go heap (package chain), which count as the connection's from the moment on at which
+// they are taken, in the middle of a command if need be. Such a turn is sent at once, a megabyte per
+// call and round, so that one client's 400 MB do not hold the loop; blocks that the kernel has taken
+// go back. A reply that passes the hard limit while it is being made, or whose client is evicted
+// meanwhile, ends there: the rest is only counted, and the connection closed instead of answered.
+//
+// Output that the kernel does not take stays with the connection, a short one copied from the
+// shared buffer, and EPOLLOUT says when to go on.
 // A connection that owes more than Limits.OutputPause, or has put requests off and owes anything,
 // is paused: neither read nor executed until all of it has gone out. A client that pipelines 20 GB
 // worth of GETs and never reads costs one pause's output and the kernel's buffers, and nobody else

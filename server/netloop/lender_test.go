@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/larderkv/larder/chain"
 )
 
 // lendingSession is a lineSession that lends memory for requests that lack much. What it has lent
@@ -47,16 +49,16 @@ func (s *lendingSession) GiveBack() {
 	s.backs.Add(1)
 }
 
-func (s *lendingSession) Data(in, out []byte) (int, []byte, Action) {
+func (s *lendingSession) Data(in []byte, out *chain.Buffer) (int, Action) {
 	if s.lent != nil && &in[0] != &s.lent[0] {
 		panic("BUG: the input is not in the memory that was lent")
 	}
 	lent := s.lent != nil
-	taken, out, next := s.lineSession.Data(in, out)
+	taken, next := s.lineSession.Data(in, out)
 	if lent && taken > 0 && taken != len(in) {
 		s.strangers.Add(1)
 	}
-	return taken, out, next
+	return taken, next
 }
 
 // lending runs a test on each driver with sessions that lend, and one client of it.

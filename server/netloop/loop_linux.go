@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/larderkv/larder/chain"
 )
 
 const (
@@ -15,11 +17,13 @@ const (
 	directSize   = 256 << 10 // most that one read appends to a query buffer
 	minRoom      = 16 << 10  // least room worth reading into behind a query buffer
 	smallRest    = 4 << 10   // leftover that is copied in front of the next read rather than read behind
-	outSize      = 64 << 10  // a loop's shared output buffer, at first
-	keepOut      = 2 << 20   // and at most, between turns
-	lastReads    = 64        // reads of input that nobody will look at, before closing
-	maxEvents    = 512       // per round
-	roundDirect  = 8 << 20   // bytes that a round appends to query buffers, before their sizes are looked at
+	outSize      = 64 << 10  // a loop's shared output buffer
+	sendMost     = 1 << 20   // most that one call offers the kernel of a long output
+	smallOutput  = 16 << 10  // unsent output that is kept in a buffer of its size
+	sendPieces   = 2 + sendMost/(64<<10)
+	lastReads    = 64      // reads of input that nobody will look at, before closing
+	maxEvents    = 512     // per round
+	roundDirect  = 8 << 20 // bytes that a round appends to query buffers, before their sizes are looked at
 	holdFor      = 20 * time.Millisecond
 	clockRounds  = 8 // rounds between two looks at the clock, each of which may have waited for holdFor
 	tickInterval = time.Second
@@ -46,12 +50,15 @@ type loop struct {
 	next  resumed // connections to be resumed before anything else is executed
 	spare []*conn // the last again, to swap with
 
-	in      []byte // shared read buffer
-	inUsed  int    // in[:inUsed] is the input in reads
-	direct  int    // bytes read into query buffers this round
-	reads   []read // this round's, not executed yet
-	out     []byte // shared output buffer: the replies of turns, until sendTurns
-	turns   []turn // this round's, not settled yet
+	in      []byte       // shared read buffer
+	inUsed  int          // in[:inUsed] is the input in reads
+	direct  int          // bytes read into query buffers this round
+	reads   []read       // this round's, not executed yet
+	out     []byte       // shared output buffer: the replies of turns, until sendTurns
+	reply   chain.Buffer // lent to the session that has its turn; begins in out
+	turns   []turn       // this round's, not settled yet
+	more    chain.Chain  // blocks behind the output of the last turn, until it is sent
+	vector  vector
 	buffers buffers
 	events  []unix.EpollEvent
 
@@ -214,34 +221,29 @@ func (l *loop) runReads() {
 type turn struct {
 	c    *conn
 	out  []byte
-	own  bool // out is a buffer of its own, which the connection may keep
 	next Action
 
 	changed bool // the turn must not be answered if Commit fails
+	cut     bool // its output is not whole
 }
 
-// room returns the place for a turn's output: the rest of the shared buffer, as an empty slice.
-func (l *loop) room() []byte {
+// lend returns the place for the output of c's turn. It begins in the rest of the shared buffer.
+func (l *loop) lend(c *conn) *chain.Buffer {
 	if len(l.out) > cap(l.out)/2 {
 		l.sendTurns()
 	}
-	return l.out[len(l.out):]
+	l.reply.Lend(l.out[len(l.out):], l.server.blocks, c)
+	return &l.reply
 }
 
-// endTurn takes the output of a turn. One that has outgrown the room is sent at once: then the
-// session has made a new buffer, which becomes the shared one unless it is very large.
-func (l *loop) endTurn(c *conn, out []byte, next Action) {
-	used := len(l.out)
-	if len(out) == 0 || used < cap(l.out) && &out[0] == &l.out[:used+1][used] {
-		l.out = l.out[:used+len(out)]
-		l.turns = append(l.turns, turn{c: c, out: out, next: next, changed: changed(c.session)})
-		return
-	}
-	own := cap(out) > keepOut
-	l.turns = append(l.turns, turn{c, out, own, next, changed(c.session)})
-	l.sendTurns()
-	if !own {
-		l.out = out[:0]
+// endTurn takes the output of a turn. One that has outgrown the room is sent at once.
+func (l *loop) endTurn(c *conn, next Action) {
+	out, more, whole := l.reply.Take()
+	l.out = l.out[:len(l.out)+len(out)]
+	l.turns = append(l.turns, turn{c: c, out: out, next: next, changed: changed(c.session), cut: !whole})
+	if more.Len() > 0 || !whole {
+		l.more = more
+		l.sendTurns()
 	}
 }
 
@@ -306,8 +308,17 @@ func (l *loop) sendTurns() {
 			t.c.close(NotDurable)
 			continue
 		}
-		t.c.afterTurn(t.out, t.own, t.next)
+		if t.cut {
+			t.c.close(OutputHardLimit)
+			continue
+		}
+		if i < len(l.turns)-1 {
+			t.c.afterTurn(t.out, &chain.Chain{}, t.next)
+		} else {
+			t.c.afterTurn(t.out, &l.more, t.next)
+		}
 	}
+	l.more.Free() // of a connection that was closed
 	l.turns = l.turns[:0]
 	l.out = l.out[:0]
 }
@@ -347,9 +358,6 @@ func (l *loop) heed() {
 // for too long or owes output: with thousands of idle ones that would be a pause for all others.
 func (l *loop) tick() {
 	l.nextTick = l.now.Add(tickInterval)
-	if cap(l.out) > outSize { // a large reply has passed; the next one will have to grow it again
-		l.out = l.buffers.get(outSize)
-	}
 	class := Class(0)
 	lim := l.server.opts.Limits(class)
 	if lim.IdleTimeout <= 0 && l.owing == 0 {

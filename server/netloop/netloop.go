@@ -3,6 +3,8 @@ package netloop
 import (
 	"log/slog"
 	"time"
+
+	"github.com/larderkv/larder/chain"
 )
 
 // Action is what a session wants done with its connection next.
@@ -29,14 +31,14 @@ const (
 // Session is one client's state machine. All methods are called on the goroutine that owns the
 // connection, one at a time.
 type Session interface {
-	// Data executes the requests at the front of in and appends their replies to out, which may be
-	// a buffer that the loop lends to all of its connections. It returns how many bytes of in it is
-	// done with, and out as append left it. It must not keep in, out or parts of them. in is never
-	// empty, and begins with what the last call left over.
-	Data(in, out []byte) (taken int, newOut []byte, next Action)
+	// Data executes the requests at the front of in and appends their replies to out, which is lent
+	// for the call. It returns how many bytes of in it is done with. It must not keep in, out or
+	// parts of them. in is never empty, and begins with what the last call left over. If out has
+	// only counted something at the end, the connection is closed.
+	Data(in []byte, out *chain.Buffer) (taken int, next Action)
 	// Resumed is called after Conn.Resume has ended a Block: it appends the reply that the client
 	// waited for. Requests that came in meanwhile go to Data after it.
-	Resumed(out []byte) (newOut []byte, next Action)
+	Resumed(out *chain.Buffer) (next Action)
 	// Closed is the last call, made exactly once.
 	Closed(reason CloseReason)
 }

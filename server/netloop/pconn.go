@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/larderkv/larder/chain"
 )
 
 // pconnMemory is what a connection takes besides buffers, in bytes: itself, and the rest of what
@@ -40,7 +42,9 @@ type pconn struct {
 	small    [smallRead]byte
 
 	active   atomic.Int64 // last byte in either direction, unix nanoseconds
-	held     int          // bytes of the output buffer while a write is under way
+	held     int          // bytes of memory that the output takes while a write is under way
+	making   int          // bytes of the blocks of the output that is being made
+	made     int          // and of that output
 	writing  atomic.Int64 // start of the write under way, unix nanoseconds; 0: none
 	borrowed atomic.Bool  // a read waits with a borrowed buffer
 	halted   atomic.Bool  // requests wait until that write is through
@@ -141,7 +145,7 @@ func (c *pconn) run() {
 	session, refusal := s.open(c)
 	if session == nil {
 		c.polite = true
-		c.write(refusal)
+		c.write(refusal, &chain.Chain{})
 		c.finish()
 		return
 	}
@@ -206,7 +210,7 @@ func (c *pconn) heed() bool {
 		c.closing = true
 		return true
 	}
-	if what&pnoticePush != 0 && !c.write(pushed) {
+	if what&pnoticePush != 0 && !c.write(pushed, &chain.Chain{}) {
 		return true
 	}
 	if what&pnoticeCalm != 0 {
@@ -279,8 +283,8 @@ func (c *pconn) read() {
 		buf = c.makeRoom()
 	case c.busy:
 		big := c.borrow()
-		defer c.giveBack(big, *big)
-		buf = *big
+		defer c.driver.big.Put(big)
+		buf = big.mem
 		c.borrowed.Store(true)
 		defer c.borrowed.Store(false)
 	default:
@@ -353,26 +357,19 @@ func (c *pconn) replaceQuery(b []byte) {
 	}
 }
 
-func (c *pconn) borrow() *[]byte {
-	b, ok := c.driver.big.Get().(*[]byte)
+func (c *pconn) borrow() *bigBuffer {
+	b, ok := c.driver.big.Get().(*bigBuffer)
 	if !ok {
 		panic("BUG: something else in the pool of buffers")
 	}
 	return b
 }
 
-// giveBack returns a borrowed buffer, which may have grown into now.
-func (c *pconn) giveBack(b *[]byte, now []byte) {
-	if cap(now) <= keepBig {
-		*b = now[:cap(now)]
-		c.driver.big.Put(b)
-	}
-}
-
 // execute gives the session the input, which is the whole of query or lies in another buffer.
 func (c *pconn) execute(in []byte) {
 	big := c.borrow()
-	taken, out, next := c.session.Data(in, (*big)[:0])
+	big.out.Lend(big.mem, c.driver.server.blocks, c)
+	taken, next := c.session.Data(in, &big.out)
 	switch rest := in[taken:]; {
 	case c.lent && taken == 0:
 	case len(rest) == 0:
@@ -382,8 +379,8 @@ func (c *pconn) execute(in []byte) {
 	default:
 		c.replaceQuery(append([]byte(nil), rest...))
 	}
-	c.afterTurn(out, next)
-	c.giveBack(big, out)
+	c.afterTurn(&big.out, next)
+	c.driver.big.Put(big)
 }
 
 // resume ends a Block.
@@ -394,19 +391,27 @@ func (c *pconn) resume() {
 	c.blocked = false
 	c.touch()
 	big := c.borrow()
-	out, next := c.session.Resumed((*big)[:0])
+	big.out.Lend(big.mem, c.driver.server.blocks, c)
+	next := c.session.Resumed(&big.out)
 	if next == Wait {
 		next = Yield // to what came in meanwhile
 	}
-	c.afterTurn(out, next)
-	c.giveBack(big, out)
+	c.afterTurn(&big.out, next)
+	c.driver.big.Put(big)
 }
 
 // afterTurn ends a turn: it commits it, sends the output and does what the session wants next.
-func (c *pconn) afterTurn(out []byte, next Action) {
+func (c *pconn) afterTurn(made *chain.Buffer, next Action) {
+	out, more, whole := made.Take()
+	defer more.Free() // what was not sent
+	c.making, c.made = 0, 0
 	if err := c.driver.server.commit(); err != nil && changed(c.session) {
 		c.driver.server.notDurable(c, err)
 		c.end(NotDurable)
+		return
+	}
+	if !whole {
+		c.end(OutputHardLimit)
 		return
 	}
 	if next == CloseNow {
@@ -414,7 +419,7 @@ func (c *pconn) afterTurn(out []byte, next Action) {
 		return
 	}
 	c.halted.Store(next == Yield)
-	if !c.write(out) {
+	if !c.write(out, &more) {
 		return
 	}
 	c.leftover = next == Yield && len(c.query) > 0
@@ -442,26 +447,36 @@ func (c *pconn) account(unsent int) {
 	if c.busy {
 		query += bigRead
 	}
-	c.setSizes(c.session, len(c.query), query, unsent, pconnMemory+query+c.held)
+	c.setSizes(c.session, len(c.query), query, unsent+c.made, pconnMemory+query+c.held+c.making)
 }
 
-// write sends b, however long the client takes to read it. It returns false if the connection is to
-// be closed.
-func (c *pconn) write(b []byte) bool {
-	if len(b) > uncounted {
-		if lim := c.limits(); lim.OutputHard > 0 && int64(len(b)) > lim.OutputHard {
+// write sends out and more, however long the client takes to read them. It returns false if the
+// connection is to be closed.
+func (c *pconn) write(out []byte, more *chain.Chain) bool {
+	if n := len(out) + more.Len(); n > uncounted {
+		if lim := c.limits(); lim.OutputHard > 0 && int64(n) > lim.OutputHard {
 			c.end(OutputHardLimit)
 			return false
 		}
 	}
-	c.held = cap(b)
-	for len(b) > 0 {
+	room := cap(out)
+	var first [1][]byte
+	for len(out)+more.Len() > 0 {
+		b := out
+		if len(b) == 0 {
+			b = more.Pieces(first[:0], writePiece)[0]
+		}
 		if c.writing.Load() == 0 {
 			c.writing.Store(time.Now().UnixNano())
 		}
-		c.account(len(b))
+		c.held = room + more.Held()
+		c.account(len(out) + more.Len())
 		n, err := c.nc.Write(b[:min(len(b), writePiece)])
-		b = b[n:]
+		if len(out) > 0 {
+			out = out[n:]
+		} else {
+			more.Drop(n)
+		}
 		c.driver.traffic.out.Add(int64(n))
 		c.driver.traffic.writes.Add(1)
 		c.sizes.written.Add(int64(n))
@@ -475,6 +490,37 @@ func (c *pconn) write(b []byte) bool {
 	c.writing.Store(0)
 	c.account(0)
 	return true
+}
+
+// Grow is conn.Grow.
+func (c *pconn) Grow(n, written int) bool {
+	if c.isKilled() {
+		return false
+	}
+	if lim := c.limits(); lim.OutputHard > 0 && int64(written) > lim.OutputHard {
+		c.Kill(OutputHardLimit)
+		return false
+	}
+	c.making += n
+	c.made = written
+	c.account(0)
+	if c.isKilled() {
+		c.making -= n
+		return false
+	}
+	return true
+}
+
+// Shrink is conn.Shrink.
+func (c *pconn) Shrink(n int) {
+	c.making -= n
+	c.account(0)
+}
+
+func (c *pconn) isKilled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.killed
 }
 
 // drainTime bounds how long a client that keeps sending is answered after Shutdown.

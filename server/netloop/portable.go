@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/larderkv/larder/chain"
 )
 
 // portable is the driver of a goroutine per connection: for systems without epoll, for connections
@@ -13,7 +15,7 @@ import (
 type portable struct {
 	server  *Server
 	traffic traffic
-	big     sync.Pool // *[]byte of bigRead bytes: output, and reads of those who send much
+	big     sync.Pool // *bigBuffer: output, and reads of those who send much
 
 	mu       sync.Mutex
 	conns    map[*pconn]struct{} // under mu
@@ -25,18 +27,20 @@ type portable struct {
 const (
 	smallRead  = 512       // an idle connection's read buffer
 	bigRead    = 64 << 10  // a busy connection's, and the output buffer while a batch is executed
-	keepBig    = 1 << 20   // largest output buffer that goes back to the pool
 	uncounted  = 16 << 10  // output that OutputHard does not look at: Redis' fixed reply buffer
 	writePiece = 256 << 10 // most that one write hands over, so that a slow client is seen to be alive
 	readAhead  = 64 << 10  // input taken in while the session is blocked, to notice the client's leaving
 )
 
+// bigBuffer is memory that a busy connection borrows, and what a session writes into there.
+type bigBuffer struct {
+	mem []byte
+	out chain.Buffer
+}
+
 func newPortable(s *Server) driver {
 	d := &portable{server: s, conns: make(map[*pconn]struct{}), ended: make(chan struct{})}
-	d.big.New = func() any {
-		b := make([]byte, bigRead)
-		return &b
-	}
+	d.big.New = func() any { return &bigBuffer{mem: make([]byte, bigRead)} }
 	return d
 }
 

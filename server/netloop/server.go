@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"github.com/larderkv/larder/chain"
 )
 
 // driver owns connections: the event loops, or the goroutines of the portable driver.
@@ -32,7 +34,8 @@ var errNotMine = errors.New("netloop: no descriptor")
 type Server struct {
 	opts     Options
 	log      *slog.Logger
-	loops    driver // nil: portable only
+	blocks   *chain.Pool // of all output
+	loops    driver      // nil: portable only
 	portable driver
 
 	accepting sync.WaitGroup // Serve calls, and connections in redcon's hands
@@ -53,7 +56,7 @@ func New(opts Options) (*Server, error) {
 	if opts.NewSession == nil || opts.Limits == nil {
 		return nil, errors.New("netloop: NewSession and Limits are required")
 	}
-	s := &Server{opts: opts, log: opts.Log, listeners: make(map[*listener]struct{})}
+	s := &Server{opts: opts, log: opts.Log, blocks: chain.NewPool(), listeners: make(map[*listener]struct{})}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -184,7 +187,7 @@ func (s *Server) Close() error {
 	err := s.stopAccepting()
 	s.eachDriver(driver.stop)
 	s.eachDriver(func(d driver) { <-d.done() })
-	return err
+	return errors.Join(err, s.blocks.Close())
 }
 
 func (s *Server) eachDriver(f func(driver)) {

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/larderkv/larder/chain"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -45,6 +47,7 @@ type lineSession struct {
 	changed  bool // by the last turn
 	want     int
 	told     atomic.Int64 // by Sized
+	most     atomic.Int64 // what told has been
 	closed   chan CloseReason
 }
 
@@ -58,11 +61,15 @@ func (s *lineSession) leave() { s.inData.Store(false) }
 
 func (s *lineSession) Want() (int, bool) { return s.want, s.want > 0 }
 
-func (s *lineSession) Sized(delta int64) { s.told.Add(delta) }
+func (s *lineSession) Sized(delta int64) {
+	if told := s.told.Add(delta); told > s.most.Load() {
+		s.most.Store(told)
+	}
+}
 
 func (s *lineSession) Changed() bool { return s.changed }
 
-func (s *lineSession) Data(in, out []byte) (taken int, newOut []byte, next Action) {
+func (s *lineSession) Data(in []byte, to *chain.Buffer) (taken int, next Action) {
 	s.enter()
 	defer s.leave()
 	if len(in) == 0 {
@@ -70,24 +77,26 @@ func (s *lineSession) Data(in, out []byte) (taken int, newOut []byte, next Actio
 	}
 	s.want, s.changed = 0, false
 	for {
-		if len(out) > pause {
-			return taken, out, Yield
+		if to.Len() > pause {
+			return taken, Yield
 		}
 		rest := in[taken:]
 		end := bytes.IndexByte(rest, '\n')
 		if end < 0 {
-			return taken, out, Wait
+			return taken, Wait
 		}
+		var out []byte
 		verb, arg, _ := bytes.Cut(rest[:end], []byte{' '})
 		size := end + 1
 		if string(verb) == "len" {
 			n, err := strconv.Atoi(string(arg))
 			if err != nil {
-				return taken, append(out, "bad length\n"...), CloseAfterFlush
+				to.WriteString("bad length\n")
+				return taken, CloseAfterFlush
 			}
 			if size+n > len(rest) {
 				s.want = size + n - len(rest)
-				return taken, out, Wait
+				return taken, Wait
 			}
 			out = fmt.Appendf(out, "%d\n", bytes.Count(rest[size:size+n], []byte{'x'}))
 			size += n
@@ -100,8 +109,9 @@ func (s *lineSession) Data(in, out []byte) (taken int, newOut []byte, next Actio
 		} else {
 			out, next = s.simple(string(verb), arg, out)
 		}
+		to.Write(out)
 		if next != Wait {
-			return taken, out, next
+			return taken, next
 		}
 	}
 }
@@ -149,12 +159,13 @@ func (s *lineSession) simple(verb string, arg, out []byte) ([]byte, Action) {
 	return out, Wait
 }
 
-func (s *lineSession) Resumed(out []byte) ([]byte, Action) {
+func (s *lineSession) Resumed(out *chain.Buffer) Action {
 	s.enter()
 	defer s.leave()
 	s.changed = true
 	s.server.note("resumed " + s.name)
-	return append(out, "resumed\n"...), Wait
+	out.WriteString("resumed\n")
+	return Wait
 }
 
 func (s *lineSession) Closed(reason CloseReason) {

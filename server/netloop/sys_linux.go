@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/larderkv/larder/chain"
 )
 
 // The calls of the hot path go to the kernel without telling the scheduler (RawSyscall): they do
@@ -32,6 +34,37 @@ func send(fd int, b []byte) (int, syscall.Errno) {
 			unix.MSG_NOSIGNAL, 0, 0)
 		if errno != syscall.EINTR {
 			return int(n), errno
+		}
+	}
+}
+
+// vector is the scratch memory of a loop's sends of several pieces.
+type vector struct {
+	pieces [sendPieces][]byte
+	iov    [sendPieces]unix.Iovec
+	msg    unix.Msghdr
+}
+
+// send writes the beginning of out, which may be empty, and of more to a socket. offered is how
+// much of them that was.
+func (v *vector) send(fd int, out []byte, more *chain.Chain) (n, offered int, errno syscall.Errno) {
+	list := v.pieces[:0]
+	if len(out) > 0 {
+		list = append(list, out)
+	}
+	list = more.Pieces(list, sendMost)
+	for i, p := range list {
+		v.iov[i].Base = &p[0]
+		v.iov[i].SetLen(len(p))
+		offered += len(p)
+	}
+	v.msg.Iov = &v.iov[0]
+	v.msg.SetIovlen(len(list))
+	defer clear(v.pieces[:len(list)])
+	for {
+		sent, _, errno := syscall.RawSyscall(syscall.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&v.msg)), unix.MSG_NOSIGNAL)
+		if errno != syscall.EINTR {
+			return int(sent), offered, errno
 		}
 	}
 }
