@@ -3,9 +3,9 @@ package store
 import "encoding/binary"
 
 // Bodies. A small value is bytes inside its key's record. A big one has a body: blocks of its own
-// in the arena of the key's shard, so that one element can be found, changed or removed without
-// touching the others. The key's record then has a handle of four bytes, an index into the
-// shard's list of bodies.
+// in an arena, that of the key's shard unless it has just come from another one (bodymove.go), so
+// that one element can be found, changed or removed without touching the others. The key's record
+// then has a handle of four bytes, an index into the shard's list of bodies.
 //
 // The keyspace knows of a body what stands in the interface below, and no more: which kinds there
 // are is the affair of the types. A table is the body of hashes and sets.
@@ -28,6 +28,9 @@ type body interface {
 
 	// clone copies the body into the arena of another shard, or the same.
 	clone(sh *shard, now int64) body
+	// moveTo makes the body, as it is, one of another shard (bodymove.go). No snapshot has yet to
+	// write it.
+	moveTo(sh *shard)
 	// release frees some blocks of a body that is no longer in use. It is done when none is left.
 	release() (done bool)
 	// evacuate moves blocks that lie in spans marked for compaction, from the walk's place on. It
@@ -59,9 +62,18 @@ func (sh *shard) newHandle(b body) (handle [handleSize]byte) {
 	return handle
 }
 
+func handleIndex(handle []byte) uint32 { return binary.LittleEndian.Uint32(handle) }
+
 // body resolves a handle.
-func (sh *shard) body(handle []byte) body {
-	return sh.bodies[binary.LittleEndian.Uint32(handle)]
+func (sh *shard) body(handle []byte) body { return sh.bodies[handleIndex(handle)] }
+
+// takeHandle takes a body out of the shard's list.
+func (sh *shard) takeHandle(handle []byte) body {
+	i := handleIndex(handle)
+	b := sh.bodies[i]
+	sh.bodies[i] = nil
+	sh.freeHandles = append(sh.freeHandles, i)
+	return b
 }
 
 // bodyOf is the body of a record, nil if it has none.
@@ -79,10 +91,7 @@ func (sh *shard) dropBody(r *record) {
 	if r.encoding() != encBody {
 		return
 	}
-	i := binary.LittleEndian.Uint32(sh.ar.Mem()[r.value():])
-	b := sh.bodies[i]
-	sh.bodies[i] = nil
-	sh.freeHandles = append(sh.freeHandles, i)
+	b := sh.takeHandle(sh.ar.Mem()[r.value():])
 	if sh.unfinished(b.mark()) {
 		sh.makeOrphan(b)
 		return

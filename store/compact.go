@@ -276,6 +276,7 @@ func (t *table) evacuateSub(sub, from uint32, c *compaction) (next uint32, done 
 		for slot := uint8(0); slot < b.count(); slot++ {
 			ref := b.ref(slot)
 			if !t.ar.Evacuating(ref) {
+				t.ar.Adopt(ref)
 				c.keptRecords++
 				continue
 			}

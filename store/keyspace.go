@@ -68,24 +68,27 @@ func (v *View) Move(k Key, to *View) bool {
 	return true
 }
 
-// transfer moves an entry's value to another key. Within a shard a big value
-// keeps its body; into another shard it is copied, since its blocks lie in the
-// shard's arena.
+// transfer moves an entry's value to another key. A big value keeps its body; where the body cannot
+// be given to the other key's shard (bodymove.go), it is copied.
 func (v *View) transfer(e *Entry, to *View, k Key) {
 	dst := v.shard(k)
-	value := e.value()
+	value, meta := e.value(), e.rec.meta
 	if e.rec.encoding() == encBody {
-		if dst == e.sh {
-			// The handle moves on; only the old record must not free it.
-			e.rec.meta = e.rec.meta&^encMask | uint32(encPack)<<encShift
-			to.put(k, e.rec.meta&^encMask|uint32(encBody)<<encShift, value, e.rec.expire)
-			v.unlinkAgain(e)
-			return
+		moves := dst == e.sh || e.movable()
+		if dst != e.sh {
+			var h [handleSize]byte
+			if moves {
+				h = e.sh.giveBody(value, dst)
+			} else {
+				h = dst.newHandle(e.body().clone(dst, v.Now))
+			}
+			value = h[:]
 		}
-		h := dst.newHandle(e.body().clone(dst, v.Now))
-		value = h[:]
+		if moves { // only the old record must not free the body
+			e.rec.meta = meta&^encMask | uint32(encPack)<<encShift
+		}
 	}
-	to.put(k, e.rec.meta, value, e.rec.expire)
+	to.put(k, meta, value, e.rec.expire)
 	v.unlinkAgain(e)
 }
 

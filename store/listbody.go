@@ -127,6 +127,11 @@ func (b *listBody) clone(sh *shard, _ int64) body {
 	return &listBody{cutMark: cutMark{epoch: sh.cut.epoch}, sh: sh, tree: b.tree.Clone(sh.ar), quick: b.quick, exact: b.exact}
 }
 
+func (b *listBody) moveTo(sh *shard) {
+	b.sh = sh
+	b.tree.SetArena(sh.ar)
+}
+
 func (b *listBody) release() (done bool) { return b.tree.Release(listBlocks) }
 
 func (b *listBody) evacuate(c *compaction) (done bool) {

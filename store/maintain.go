@@ -79,8 +79,10 @@ func (sh *shard) maintain(s *Store, at *expireCursor, now int64) Work {
 	switch {
 	case s.activeExpire.Load() && sh.expireStep(s, at, now):
 		return Expiring
-	case sh.collectGarbage():
+	case sh.collectGarbage(), sh.ar.Collect(returnedBatch):
 		return Freeing
+	case sh.settle():
+		return Compacting
 	case sh.compactStep(s, now):
 		return Compacting
 	}

@@ -85,7 +85,7 @@ func (e *Evictor) Relieve(now, want, limit int64) (progress bool) {
 			return true
 		}
 	}
-	return e.compactInTime(now, limit) || e.burst(now, want) ||
+	return s.collectReturned() || e.compactInTime(now, limit) || e.burst(now, want) ||
 		s.Fragmented() > s.fragmentAllowance(limit) && s.compactUnit(now)
 }
 

@@ -4,7 +4,8 @@
 // # Shards
 //
 // A key belongs to the shard that xxhash of its name picks; the shard is the
-// unit of locking and owns an arena. All databases of a shard share its lock
+// unit of locking and owns an arena, which others only touch to give blocks back
+// (bodymove.go). All databases of a shard share its lock
 // and its arena, so that COPY, MOVE and SWAPDB of one key stay inside it.
 // Inside the shard a hash with a random seed places the key, so that nobody
 // can choose names which collide.
@@ -102,6 +103,7 @@ type Store struct {
 	debt     atomic.Int64
 	orphans  atomic.Int64 // bytes of removed tables that only the snapshot waits for
 	littered shardBits    // shards that have garbage
+	mingled  atomic.Bool  // blocks of one shard may lie in the arena of another, see bodymove.go
 	stuck    atomic.Int64 // bytes of fragmentation when compaction found nothing to gain, see relief.go
 	classes  EventClass   // that the listener is told of, see feed.go
 	listener Listener
@@ -129,6 +131,7 @@ type shard struct {
 
 	bodies      []body // of big values, by handle
 	freeHandles []uint32
+	moved       []movedBody
 	garbage     []garbage // what is being freed in the background
 	freed       int64     // objects that were garbage
 
@@ -140,7 +143,7 @@ type shard struct {
 
 	digits [20]byte // an integer member of a set, printed for its reader
 
-	_ [60]byte // shards begin on cache lines, and neighbours share none
+	_ [36]byte // shards begin on cache lines, and neighbours share none
 }
 
 // Open makes an empty store.
@@ -389,7 +392,8 @@ func (s *Store) dbStats(db int, held bool) (st DBStats) {
 
 // FlushLocked empties a database and returns the number of keys it had. All
 // locks are held. The memory is freed in the background, or at once where a
-// shard holds nothing else; a running snapshot writes it first.
+// shard holds nothing else; a running snapshot writes it first. Shards whose blocks
+// are mingled are emptied at once only together.
 func (s *Store) FlushLocked(db int, now int64) (removed int) {
 	for i := range s.shards {
 		sh := &s.shards[i]
@@ -403,13 +407,29 @@ func (s *Store) FlushLocked(db int, now int64) (removed int) {
 		switch {
 		case sh.unfinished(t.mark()):
 			sh.makeOrphan(t)
-		case sh.cut.sn == nil && sh.emptyLocked():
+		case sh.cut.sn == nil && sh.emptyLocked() && !s.mingled.Load():
 			sh.resetLocked(s, now)
 		case t.n > 0:
 			sh.discardKeyspace(t)
 		}
 	}
+	if s.mingled.Load() && s.emptyLocked() {
+		for i := range s.shards {
+			s.shards[i].resetLocked(s, now)
+		}
+		s.mingled.Store(false)
+	}
 	return removed
+}
+
+// emptyLocked reports whether no shard has a key, nor anything that a snapshot has yet to write.
+func (s *Store) emptyLocked() bool {
+	for i := range s.shards {
+		if sh := &s.shards[i]; sh.cut.sn != nil || !sh.emptyLocked() {
+			return false
+		}
+	}
+	return true
 }
 
 func (sh *shard) emptyLocked() bool {
@@ -432,7 +452,7 @@ func (sh *shard) resetLocked(s *Store, now int64) {
 	}
 	sh.ar.Reset()
 	clear(sh.dbs)
-	sh.bodies, sh.freeHandles, sh.garbage = nil, nil, nil
+	sh.bodies, sh.freeHandles, sh.moved, sh.garbage = nil, nil, nil, nil
 	sh.s.littered.clear(sh.id)
 }
 

@@ -32,6 +32,8 @@ func (t *table) clone(sh *shard, now int64) body {
 	return c
 }
 
+func (t *table) moveTo(sh *shard) { t.ar, t.cut = sh.ar, &sh.cut }
+
 // release frees one sub-table.
 func (t *table) release() (done bool) {
 	last := len(t.subs) - 1

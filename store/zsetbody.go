@@ -91,6 +91,11 @@ func (b *zsetBody) clone(sh *shard, _ int64) body {
 	return c
 }
 
+func (b *zsetBody) moveTo(sh *shard) {
+	b.table.moveTo(sh)
+	b.order.SetArena(sh.ar)
+}
+
 func (b *zsetBody) release() (done bool) {
 	return b.order.Release(orderUnit) && b.table.release()
 }

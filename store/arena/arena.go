@@ -12,10 +12,12 @@ import (
 // Arena allocates blocks for one shard. The shard's lock covers every method.
 type Arena struct {
 	h     *Heap
+	id    uint16
 	mem   []byte
 	desc  []desc
 	spans []list // by class
 
+	// What is kept in the arena of another one's (cede.go) counts in both.
 	used int64 // bytes of slots and large blocks in use
 	held int64 // bytes of spans and large blocks taken from the heap
 	told int64 // what the heap knows of used
@@ -28,7 +30,10 @@ type Arena struct {
 	slack atomic.Int64 // bytes of free slots, to the same precision
 
 	guard guard
-	large []uint32 // first pages of large blocks, so that Reset finds them
+	large []uint32 // first pages of large blocks, so that Reset finds them; under the heap's lock
+
+	returned atomic.Uint64 // the last of the blocks that others have given back, see cede.go
+	back     Ref           // those that are being freed
 }
 
 // list is an arena's spans of one class that have room, and counts of all.
@@ -167,7 +172,7 @@ func (a *Arena) grow(c uint8) uint32 {
 		panic(err)
 	}
 	l := &a.spans[c]
-	a.desc[page] = desc{class: c, index: uint32(len(l.all))}
+	a.desc[page] = desc{class: c, owner: a.id, index: uint32(len(l.all))}
 	a.held += 1 << spanShift[cl.kind]
 	l.all = append(l.all, page)
 	a.listFirst(l, page)
@@ -184,11 +189,15 @@ func (a *Arena) Free(r Ref) {
 	off := r.Off()
 	kind := a.kindOf(off)
 	if kind == kinds {
-		a.freeLarge(uint32(off >> descShift))
+		a.freeLarge(r, uint32(off>>descShift))
 		return
 	}
 	page := uint32(off >> spanShift[kind] << (spanShift[kind] - descShift))
 	d := &a.desc[page]
+	if d.owner != a.id {
+		a.giveBack(r, d.owner)
+		return
+	}
 	cl := &sizeClasses.class[d.class]
 	l := &a.spans[d.class]
 	if d.live == 0 {
@@ -281,10 +290,24 @@ func (a *Arena) allocLarge(n, size int) Ref {
 		panic(err)
 	}
 	d := &a.desc[page]
-	d.next, d.prev, d.index = pages, uint32(used), uint32(len(a.large))
+	d.next, d.prev = pages, uint32(used)
 	a.charge(int64(used) << 12)
-	a.large = append(a.large, page)
+	a.enlist(page)
 	return Ref(uint64(page) << descShift >> unitShift)
+}
+
+// enlist makes a large block one of the arena's.
+func (a *Arena) enlist(page uint32) {
+	a.h.mu.Lock()
+	a.enlistLocked(page)
+	a.h.mu.Unlock()
+}
+
+// enlistLocked is enlist with the heap's lock held.
+func (a *Arena) enlistLocked(page uint32) {
+	d := &a.desc[page]
+	d.owner, d.index = a.id, uint32(len(a.large))
+	a.large = append(a.large, page)
 }
 
 func (a *Arena) charge(bytes int64) {
@@ -315,17 +338,24 @@ func (a *Arena) Resize(r Ref, n int) {
 	d.prev = used
 }
 
-func (a *Arena) freeLarge(page uint32) {
+func (a *Arena) freeLarge(r Ref, page uint32) {
 	d := &a.desc[page]
+	if d.owner != a.id {
+		a.giveBack(r, d.owner)
+		return
+	}
 	used := int64(d.prev) << 12
 	a.used -= used
 	a.held -= used
+	a.h.mu.Lock()
 	a.drop(&a.large, d.index)
+	a.h.mu.Unlock()
 	a.h.giveLarge(page, d.next, used)
 	a.tell()
 }
 
-// Reset frees every block at once, in time proportional to the spans.
+// Reset frees every block at once, in time proportional to the spans. No other arena keeps a block
+// of this one's, nor this one a block of theirs, or all are reset together.
 func (a *Arena) Reset() {
 	a.guard.check()
 	for c := range a.spans {
@@ -346,6 +376,9 @@ func (a *Arena) Reset() {
 		a.h.giveLarge(page, a.desc[page].next, int64(a.desc[page].prev)<<12)
 	}
 	a.large = nil
+	a.back = 0
+	a.returned.Store(0)
+	a.h.uncollected.Store(0) // all arenas that have any are reset
 	a.used, a.held = 0, 0
 	a.tell()
 }

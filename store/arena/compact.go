@@ -108,14 +108,16 @@ func (a *Arena) markEmptiest(c int, room, spare int64) (spans, blocks int64) {
 	return spans, blocks
 }
 
-// Evacuating reports whether the block r should be moved.
+// Evacuating reports whether the block r should be moved: because its span is being emptied, or is
+// another arena's.
 func (a *Arena) Evacuating(r Ref) bool {
 	off := r.Off()
 	kind := a.kindOf(off)
 	if kind == kinds {
 		return false
 	}
-	return a.desc[off>>spanShift[kind]<<(spanShift[kind]-descShift)].flags&flagEvacuating != 0
+	d := &a.desc[off>>spanShift[kind]<<(spanShift[kind]-descShift)]
+	return d.owner != a.id || d.flags&flagEvacuating != 0
 }
 
 // EndCompaction lifts the marks of the spans that did not empty. What is free now

@@ -70,8 +70,8 @@ func (a *Arena) Accept(l *Loan, at int) Ref {
 	}
 	a.h.lent.Add(-int64(l.pages) * largePage)
 	d := &a.desc[l.page]
-	d.next, d.prev, d.index = l.pages, l.filled, uint32(len(a.large))
-	a.large = append(a.large, l.page)
+	d.next, d.prev = l.pages, l.filled
+	a.enlist(l.page)
 	bytes := int64(l.filled) << 12
 	a.used += bytes
 	a.held += bytes

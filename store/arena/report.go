@@ -47,6 +47,8 @@ func (a *Arena) AddTo(r *Report) {
 		sum.Slots += int64(len(l.all)) * int64(sizeClasses.class[c].slots)
 		sum.Live += int64(l.live)
 	}
+	a.h.mu.Lock()
+	defer a.h.mu.Unlock()
 	r.Large += int64(len(a.large))
 	for _, page := range a.large {
 		r.LargeUsed += int64(a.desc[page].prev) << 12

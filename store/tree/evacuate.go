@@ -42,6 +42,7 @@ func (t *tree) Evacuate(c *Cursor, budget int64) (moved int64, blocks, left int,
 				moved += int64(t.relocate(&p, l))
 				blocks++
 			} else {
+				t.ar.Adopt(p.ref[l])
 				left++
 			}
 			if l > 0 && p.at[l-1] > 0 {

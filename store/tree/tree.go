@@ -104,6 +104,10 @@ func (t *tree) Bytes() int64 { return t.bytes }
 // Leaves is the number of leaves.
 func (t *tree) Leaves() int { return t.leaves }
 
+// SetArena has new blocks come from another arena, which keeps the present ones from now on
+// (arena.Cede). No version is frozen.
+func (t *tree) SetArena(ar *arena.Arena) { t.ar = ar }
+
 // Every block is taken and given up by the following methods, so that bytes is their sum.
 // What the arena counts in whole slots is read from the arena's own count.
 
