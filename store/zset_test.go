@@ -367,9 +367,19 @@ func TestInsertZset(t *testing.T) {
 			if !v.InsertZset(a, pairs) || v.InsertZset(a, pairs) {
 				t.Fatal("inserted twice, or not at all")
 			}
-			if added, err := v.AddScored(b, pairs); added != n || err != nil {
-				t.Fatal(added, err)
+			half := (n + 1) / 2 * 2
+			first, err1 := v.AddScored(b, pairs[:half])
+			var rest int
+			var err2 error
+			if half < len(pairs) {
+				rest, err2 = v.AddScored(b, pairs[half:])
 			}
+			again, err3 := v.AddScored(b, pairs[:min(half, 20)])
+			if first+rest != n || again != 0 || err1 != nil || err2 != nil || err3 != nil {
+				t.Fatal(first, rest, again, err1, err2, err3)
+			}
+			v.Arrange(b)
+			checkAccounts(t, s)
 			one, _, _ := v.ReadZset(a)
 			if two, _, _ := v.ReadZset(b); !slices.Equal(one.list(0, n, false), two.list(0, n, false)) {
 				t.Errorf("%d pairs make different sorted sets", n)

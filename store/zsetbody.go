@@ -23,6 +23,8 @@ import (
 type zsetBody struct {
 	table
 	order *tree.Order
+
+	unordered bool // all members are in the table, and none in the tree: see View.AddScored
 }
 
 // orderUnit is how many blocks of the tree a step of release frees.
@@ -43,7 +45,9 @@ func (b *zsetBody) setOrder(sh *shard) {
 
 // relocated is told that compaction has moved a member's record.
 func (b *zsetBody) relocated(old, ref arena.Ref) {
-	b.order.Moved(b.scoreAt(ref), recordKey(b.mem, ref), old, ref)
+	if !b.unordered {
+		b.order.Moved(b.scoreAt(ref), recordKey(b.mem, ref), old, ref)
+	}
 }
 
 // scoreAt reads the score of the member whose record is at ref.

@@ -22,6 +22,8 @@ type codec struct {
 	// add adds the items of a piece to a key, which it makes if need be, and returns the number of
 	// elements that were not there.
 	add func(v *store.View, k store.Key, list [][]byte) (n int, err error)
+	// complete, if not nil, is called when the key has all pieces.
+	complete func(v *store.View, k store.Key)
 }
 
 // elementWriter takes the parts of elements: a file (Encoder) or a payload (Dumper).
@@ -47,6 +49,7 @@ var codecs = [store.NumTypes]codec{
 	store.TypeZset: {
 		inline: (*blobs).zset, big: typeZset2, write: writeScored,
 		stride: 2, repeated: "member in sorted set", insert: insertZset, add: (*store.View).AddScored,
+		complete: (*store.View).Arrange,
 	},
 }
 

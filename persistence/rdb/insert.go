@@ -245,6 +245,9 @@ func (in *inserter) finish(k store.Key, big *bigKey) {
 	case err != nil && big.begun:
 		in.view.Delete(k)
 	case err == nil:
+		if complete := codecs[typeRows[big.typ].typ].complete; complete != nil {
+			complete(&in.view, k)
+		}
 		expiring(&in.view, k, big.expire, true)
 		in.attributes(k, &big.entry)
 	}
