@@ -18,7 +18,7 @@ import (
 type collectionScan struct {
 	cursor   uint64
 	count    int
-	pattern  []byte // nil: everything
+	pattern  *lex.Pattern // nil: everything
 	noValues bool
 
 	out     *protocol.Writer
@@ -71,7 +71,7 @@ func (s *collectionScan) begin(c *engine.Ctx) {
 }
 
 func (s *collectionScan) match(name []byte) bool {
-	return s.pattern == nil || lex.Match(s.pattern, name, false)
+	return s.pattern == nil || s.pattern.Match(name)
 }
 
 func (s *collectionScan) emit(b []byte) {

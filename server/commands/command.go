@@ -232,8 +232,8 @@ func parseListFilter(c *engine.Ctx) (keep func(*engine.Spec) bool, err error) {
 		cat, ok := engine.ParseCategory(string(a.Next()))
 		keep = func(s *engine.Spec) bool { return ok && s.ACL()&cat != 0 }
 	case a.Match("PATTERN"):
-		pattern := a.Next()
-		keep = func(s *engine.Spec) bool { return lex.Match(pattern, []byte(s.FullName()), true) }
+		pattern := lex.Compile(a.Next(), true)
+		keep = func(s *engine.Spec) bool { return pattern.Match([]byte(s.FullName())) }
 	default:
 		return nil, engine.ErrSyntax
 	}

@@ -46,8 +46,9 @@ func cmdConfigGet(c *engine.Ctx) error {
 	for _, arg := range c.Args[2:] {
 		patterns = append(patterns, string(arg))
 	}
-	pairs := c.Kernel.Config.Get(patterns, func(pattern, name string) bool {
-		return lex.Match([]byte(pattern), []byte(name), true)
+	pairs := c.Kernel.Config.Get(patterns, func(pattern string) func(string) bool {
+		p := lex.Compile([]byte(pattern), true)
+		return func(name string) bool { return p.Match([]byte(name)) }
 	})
 	c.Out.Map(len(pairs))
 	for _, pair := range pairs {

@@ -56,13 +56,12 @@ func cmdKeys(c *engine.Ctx) error {
 	return nil
 }
 
-// narrowing is the pattern, or nil if it matches everything: the bare star
-// does, the empty name included.
-func narrowing(pattern []byte) []byte {
-	if string(pattern) == "*" {
-		return nil
+// narrowing compiles a pattern. It is nil if everything matches.
+func narrowing(text []byte) *lex.Pattern {
+	if p := lex.Compile(text, false); !p.All() {
+		return p
 	}
-	return pattern
+	return nil
 }
 
 func cmdScan(c *engine.Ctx) error {
@@ -92,6 +91,8 @@ func (s *keyScan) parse(a *engine.Args) error {
 			s.pattern = narrowing(a.Next())
 		case a.MatchValue("TYPE"):
 			s.typed, s.typeName = true, string(a.Next())
+		case a.Match("NOVALUES"):
+			a.Fail(engine.ErrNoValues)
 		default:
 			a.Syntax()
 		}

@@ -130,9 +130,9 @@ func (c *Config) mustFind(name string) (row int) {
 }
 
 // Get returns names and values of the parameters that patterns name, each name once. A pattern
-// without any of [*? is a name, case aside, and comes back as it was written; others are matched by
-// match against all names in lower case.
-func (c *Config) Get(patterns []string, match func(pattern, name string) bool) [][2]string {
+// without any of [*? is a name, case aside, and comes back as it was written; others are compiled,
+// and matched against all names in lower case.
+func (c *Config) Get(patterns []string, compile func(pattern string) (match func(name string) bool)) [][2]string {
 	v := c.Values()
 	var found [][2]string
 	seen := make(map[string]bool)
@@ -149,9 +149,10 @@ func (c *Config) Get(patterns []string, match func(pattern, name string) bool) [
 			}
 			continue
 		}
+		match := compile(pattern)
 		for i, row := range c.table.rows {
 			for _, name := range row.names() {
-				if match(pattern, name) {
+				if match(name) {
 					add(name, i)
 				}
 			}

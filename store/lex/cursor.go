@@ -2,16 +2,26 @@ package lex
 
 import "math"
 
-// ParseCursor reads the cursor of SCAN and its kin, by the rules of C's strtoul
-// as Redis calls it: a sign and leading zeros are allowed, nothing at all is 0,
-// and a negative number is taken modulo 2^64. No client that passes cursors
+// ParseCursor reads the cursor of SCAN and its kin as Redis 7.4 does: by its strict rules for
+// integers, which allow no negative one, and what these do not take by C's strtoull, which passes
+// over leading space, allows a sign and leading zeros, and takes a negative number modulo 2^64. Both
+// stop at a zero byte. So "-1" is refused, "-01" and " -1" are not. No client that passes cursors
 // back as it got them ever notices.
 func ParseCursor(b []byte) (uint64, bool) {
-	if len(b) == 0 {
-		return 0, true
+	for i, c := range b {
+		if c == 0 {
+			b = b[:i]
+			break
+		}
 	}
-	negative := b[0] == '-'
-	if negative || b[0] == '+' {
+	if n, ok := ParseInt(b); ok {
+		return uint64(n), n >= 0
+	}
+	for len(b) > 0 && (b[0] == ' ' || '\t' <= b[0] && b[0] <= '\r') {
+		b = b[1:]
+	}
+	negative := len(b) > 0 && b[0] == '-'
+	if len(b) > 0 && (negative || b[0] == '+') {
 		b = b[1:]
 	}
 	if len(b) == 0 {
