@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/tests/randtest"
 )
 
 // Replies are compared with Redis' in tests/diff; here is what cannot be seen from there.
@@ -78,6 +79,42 @@ func TestSortStoresOverItsSource(t *testing.T) {
 		c.expect("SORT l ALPHA STORE l", fmt.Sprint(":", n))
 		if got := c.do("LRANGE", "l", "0", "-1"); got != "["+strings.Join(want, " ")+"]" {
 			t.Errorf("%d elements: %.200s", n, got)
+		}
+	}
+}
+
+// What LIMIT asks for is what a full sort has there, whatever the data and the window.
+func TestSortWindow(t *testing.T) {
+	rng := randtest.New(t)
+	for range 2000 {
+		n := rng.IntN(200)
+		s := sorting{offset: int64(rng.IntN(n+10) - 5), count: int64(rng.IntN(n+10) - 5), desc: rng.IntN(2) == 0}
+		different := 1 + rng.IntN(1+rng.IntN(2*n+1))
+		for i := range n {
+			v := i
+			if rng.IntN(2) == 0 {
+				v = rng.IntN(different)
+			}
+			s.items = append(s.items, sortItem{fmt.Append(nil, v%different), uint64(rng.IntN(different) / 2)})
+		}
+		want := slices.Clone(s.items)
+		slices.SortFunc(want, compareNumbers)
+		if s.desc {
+			slices.Reverse(want)
+		}
+		s.sortBy(compareNumbers)
+		from, to := s.window(n)
+		for i := from; i < to; i++ {
+			if compareNumbers(s.items[i], want[i]) != 0 {
+				t.Fatalf("item %d of %d, %d to %d: %q, not %q", i, n, from, to, s.items[i].element, want[i].element)
+			}
+		}
+		slices.SortFunc(s.items, compareNumbers)
+		slices.SortFunc(want, compareNumbers)
+		for i := range want {
+			if compareNumbers(s.items[i], want[i]) != 0 {
+				t.Fatalf("an item is lost: %q", want[i].element)
+			}
 		}
 	}
 }

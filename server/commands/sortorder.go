@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"math"
+	"math/bits"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/larderkv/larder/server/engine"
@@ -18,7 +20,8 @@ type sortItem struct {
 	weight uint64
 }
 
-// sort brings the items into the order that was asked for.
+// sort brings those items that LIMIT asks for into the order that was asked for, and to their
+// places.
 func (s *sorting) sort() error {
 	switch {
 	case s.alpha && !s.hasBy:
@@ -35,13 +38,58 @@ func (s *sorting) sort() error {
 	return nil
 }
 
-// sortBy sorts in O(n log n) whatever the order was.
+// sortBy sorts in O(n + m log m) for m items of n, in O(n log n) at worst.
 func (s *sorting) sortBy(compare func(a, b sortItem) int) {
 	if s.desc {
-		slices.SortFunc(s.items, func(a, b sortItem) int { return compare(b, a) })
-	} else {
-		slices.SortFunc(s.items, compare)
+		up := compare
+		compare = func(a, b sortItem) int { return up(b, a) }
 	}
+	from, to := s.window(len(s.items))
+	if from == to {
+		return
+	}
+	selectFirst(s.items, to, compare)
+	selectFirst(s.items[:to], from, compare)
+	slices.SortFunc(s.items[from:to], compare)
+}
+
+// selectFirst brings the k items that come first in the order to the front, in any order among
+// themselves. It is Hoare's FIND: the items are divided by one of them, and then the part with the
+// k-th. Chance picks it, so that no data makes the parts uneven; if they are all the same, it sorts.
+func selectFirst(items []sortItem, k int, compare func(a, b sortItem) int) {
+	for rounds := 4 * bits.Len(uint(len(items))); k > 0 && k < len(items); rounds-- {
+		if rounds == 0 {
+			slices.SortFunc(items, compare)
+			return
+		}
+		i, j := divide(items, items[rand.IntN(len(items))], compare)
+		switch {
+		case k <= j:
+			items = items[:j+1]
+		case k >= i:
+			items, k = items[i:], k-i
+		default: // what lies between is equal
+			return
+		}
+	}
+}
+
+// divide brings what comes before the middle to items[:j+1] and what comes after it to items[i:];
+// what equals it may be anywhere. i > j.
+func divide(items []sortItem, middle sortItem, compare func(a, b sortItem) int) (i, j int) {
+	for j = len(items) - 1; i <= j; {
+		for compare(items[i], middle) < 0 {
+			i++
+		}
+		for compare(items[j], middle) > 0 {
+			j--
+		}
+		if i <= j {
+			items[i], items[j] = items[j], items[i]
+			i, j = i+1, j-1
+		}
+	}
+	return i, j
 }
 
 func compareElements(a, b sortItem) int { return bytes.Compare(a.element, b.element) }
