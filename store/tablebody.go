@@ -1,6 +1,10 @@
 package store
 
-import "github.com/larderkv/larder/store/arena"
+import (
+	"slices"
+
+	"github.com/larderkv/larder/store/arena"
+)
 
 // A table as a body: the elements of a big hash or set are records whose key is the field or
 // member.
@@ -19,17 +23,37 @@ func (t *table) each(fn func(item, value []byte) bool) {
 	})
 }
 
-func (t *table) clone(sh *shard, now int64) body {
+// clone copies buckets as they are: the seed is that of all tables, so that everything has the same
+// place in the copy, and no name is hashed or looked up.
+func (t *table) clone(sh *shard, _ int64) body {
 	c := newTable(sh, t.seed)
-	t.eachRef(func(ref arena.Ref) bool {
-		r := readRecord(t.mem, ref)
-		key := t.mem[r.key : r.key+uint64(r.klen)]
-		v := r.value()
-		nr := c.newRecord(r.meta, key, t.mem[v:v+uint64(r.vlen)], r.expire)
-		c.insert(c.hash(key), nr, r.expire, now)
-		return true
-	})
+	c.depth, c.dir, c.subs = t.depth, slices.Clone(t.dir), slices.Clone(t.subs)
+	c.n, c.ttls, c.widest = t.n, t.ttls, t.widest
+	for i := range c.subs {
+		s := &c.subs[i]
+		s.base = c.newArray(int(s.buckets))
+		if s.buckets > 0 {
+			size := int(s.buckets) * bucketSize
+			copy(c.ar.Bytes(arena.Ref(s.base>>3), size), t.ar.Bytes(arena.Ref(t.subs[i].base>>3), size))
+		}
+		for at := range uint32(s.buckets) {
+			t.prefetchRecords(&t.subs[i], at+prefetchAhead)
+			b := c.bucket(s, at)
+			for slot := range b.count() {
+				b.setRaw(slot, c.cut.parity|c.copyRecord(b.ref(slot)))
+			}
+		}
+	}
 	return c
+}
+
+// copyRecord copies the record of another table.
+func (t *table) copyRecord(ref arena.Ref) arena.Ref {
+	r := readRecord(t.mem, ref)
+	size := r.size()
+	copied := t.alloc(size)
+	copy(t.ar.Bytes(copied, size), t.mem[r.off:r.off+uint64(size)])
+	return copied
 }
 
 func (t *table) moveTo(sh *shard) { t.ar, t.cut = sh.ar, &sh.cut }

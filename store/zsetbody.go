@@ -83,16 +83,35 @@ func (b *zsetBody) each(fn func(item, value []byte) bool) {
 	})
 }
 
-func (b *zsetBody) clone(sh *shard, _ int64) body {
-	c := &zsetBody{table: *newTable(sh, b.seed)}
+func (b *zsetBody) clone(sh *shard, now int64) body {
+	c := &zsetBody{table: *b.table.clone(sh, now).(*table)}
 	c.setOrder(sh)
-	c.reserve(b.n)
-	b.order.Each(0, func(_ int, score float64, ref arena.Ref) bool {
-		member := recordKey(b.mem, ref)
-		c.order.Append(score, c.addMember(c.hash(member), member, score))
+	var s stretch
+	b.order.Each(0, func(i int, score float64, ref arena.Ref) bool {
+		if !s.add(b, score, ref) || i == b.n-1 {
+			c.appendSame(&s)
+			s.n = 0
+		}
 		return true
 	})
 	return c
+}
+
+// appendSame adds to the order what the body has of the same names as the records of a stretch, which
+// are another body's.
+func (b *zsetBody) appendSame(s *stretch) {
+	var hashes [stretchSize]uint64
+	for i, el := range s.list[:s.n] {
+		hashes[i] = b.hash(recordKey(b.mem, el.ref))
+		b.prefetchBucket(hashes[i])
+	}
+	for i := range s.n {
+		b.prefetchRecord(hashes[i])
+	}
+	for i, el := range s.list[:s.n] {
+		_, ref, _ := b.find(hashes[i], recordKey(b.mem, el.ref))
+		b.order.Append(el.score, ref)
+	}
 }
 
 func (b *zsetBody) moveTo(sh *shard) {
