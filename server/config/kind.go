@@ -56,7 +56,7 @@ func one(expects string, parse func(word string) (string, error), assign func(*V
 
 func yesNo(to func(*Values) *bool) Kind {
 	parse := func(word string) (string, error) {
-		switch text := strings.ToLower(word); text {
+		switch text := strings.ToLower(untilNUL(word)); text {
 		case "yes", "no":
 			return text, nil
 		}
@@ -120,7 +120,7 @@ func octal(hi int64, to func(*Values) *int64) Kind {
 // either.
 func memory(lo, hi uint64, to func(*Values) *int64) Kind {
 	parse := func(word string) (string, error) {
-		n, ok := parseMemory(word)
+		n, ok := parseMemory(untilNUL(word))
 		if !ok {
 			return "", problem("argument must be a memory value")
 		}
@@ -142,7 +142,7 @@ func memoryOrPercent(to func(*Values) *int64) Kind {
 	k.Expects = "bytes, an amount such as 100mb, or a share of maxmemory such as 5%"
 	k.parse = func(in input) (string, error) {
 		digits, ok := strings.CutSuffix(in.args[0], "%")
-		if _, amount := parseMemory(in.args[0]); amount {
+		if _, amount := parseMemory(untilNUL(in.args[0])); amount {
 			return bytes(in)
 		}
 		n, err := strictInt(digits)
@@ -220,7 +220,7 @@ func memoryLines(name, text, byDefault string) []line {
 func enum(to func(*Values) *string, words ...string) Kind {
 	parse := func(word string) (string, error) {
 		for _, w := range words {
-			if strings.EqualFold(w, word) {
+			if strings.EqualFold(w, untilNUL(word)) {
 				return w, nil
 			}
 		}
@@ -229,9 +229,39 @@ func enum(to func(*Values) *string, words ...string) Kind {
 	return one(strings.Join(words, " | "), parse, assignString(to))
 }
 
+// raised is memory of which CONFIG SET makes at least least when it changes it. Redis does not look
+// at what is in force already, and neither at files.
+func raised(least uint64) Kind {
+	k := memory(1, math.MaxInt64, nil)
+	checked := k.parse
+	k.parse = func(in input) (string, error) {
+		text, err := checked(in)
+		if n := uint64(saturated(text)); err == nil && !in.start && n < least && text != in.prev {
+			text = strconv.FormatUint(least, 10)
+		}
+		return text, err
+	}
+	return k
+}
+
 // text is any string. CONFIG REWRITE drops it when it is empty and was so by default.
 func text(expects string, to func(*Values) *string) Kind {
-	k := one(expects, func(word string) (string, error) { return word, nil }, assignString(to))
+	return anyText(expects, to, untilNUL)
+}
+
+// password is a text that may have a NUL in it, as in Redis only passwords may.
+func password(to func(*Values) *string) Kind {
+	return anyText("a password", to, func(word string) string { return word })
+}
+
+// untilNUL is what a C program sees of a word.
+func untilNUL(word string) string {
+	word, _, _ = strings.Cut(word, "\x00")
+	return word
+}
+
+func anyText(expects string, to func(*Values) *string, seen func(word string) string) Kind {
+	k := one(expects, func(word string) (string, error) { return seen(word), nil }, assignString(to))
 	k.lines = stringLines
 	return k
 }
@@ -241,13 +271,14 @@ func text(expects string, to func(*Values) *string) Kind {
 func baseName(parameter, what string, mayBeEmpty bool, to func(*Values) *string) Kind {
 	k := text("a name without a folder before it", to)
 	k.parse = func(in input) (string, error) {
-		switch name := in.args[0]; {
+		name := untilNUL(in.args[0])
+		switch {
 		case name == "" && !mayBeEmpty:
 			return "", problemf("%s can't be empty", parameter)
 		case strings.ContainsAny(name, `/\`):
 			return "", problemf("%s can't be a path, just a %s", parameter, what)
 		}
-		return in.args[0], nil
+		return name, nil
 	}
 	return k
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,21 +137,72 @@ func percentiles() Kind {
 			if len(words) == 1 && words[0] == "" {
 				words = nil
 			}
-			for _, w := range words {
-				p, err := strconv.ParseFloat(w, 64)
-				if err != nil {
+			said := make([]string, len(words))
+			for i, w := range words {
+				p, ok := cNumber(w)
+				if !ok {
 					return "", problem("Invalid latency-tracking-info-percentiles parameters")
 				}
-				if !(p >= 0 && p <= 100) {
+				if p < 0 || p > 100 {
 					return "", problem("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
 				}
+				said[i] = strings.TrimSuffix(strings.TrimRight(strconv.FormatFloat(p, 'f', 6, 64), "0"), ".")
 			}
-			return strings.Join(words, " "), nil
+			return strings.Join(said, " "), nil
 		},
 		lines: func(name, text, byDefault string) []line {
 			return []line{{name + " " + orQuotes(text), text != byDefault}}
 		},
 	}
+}
+
+// cNumber reads a number as C's strtod does: hexadecimal ones need no exponent. NaN is none.
+func cNumber(word string) (n float64, ok bool) {
+	if lower := strings.ToLower(word); strings.HasPrefix(strings.TrimLeft(lower, "+-"), "0x") && !strings.Contains(lower, "p") {
+		word += "p0"
+	}
+	n, err := strconv.ParseFloat(word, 64)
+	return n, (err == nil || errors.Is(err, strconv.ErrRange)) && !math.IsNaN(n)
+}
+
+// titleTemplate is the value of proc-title-template: text with variables in braces, {{ being a
+// brace. One of which nothing is left in an ordinary server is refused.
+func titleTemplate() Kind {
+	k := text("a template", nil)
+	k.parse = func(in input) (string, error) {
+		template := untilNUL(in.args[0])
+		if !validTemplate(template) {
+			return "", problem("template format is invalid or contains unknown variables")
+		}
+		return template, nil
+	}
+	return k
+}
+
+func validTemplate(template string) bool {
+	shown := ""
+	for template != "" {
+		text, rest, open := strings.Cut(template, "{")
+		shown += text
+		if !open {
+			break
+		}
+		if after, brace := strings.CutPrefix(rest, "{"); brace {
+			shown, template = shown+"{", after
+			continue
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		switch {
+		case !closed:
+			return false
+		case name == "listen-addr" || name == "port" || name == "tls-port" || name == "unixsocket" || name == "config-file":
+			shown += name
+		case name != "title" && name != "server-mode":
+			return false
+		}
+		template = after
+	}
+	return strings.Trim(shown, " ") != ""
 }
 
 // folder is an existing folder, kept as an absolute name. Like Redis, a rewritten file always names
@@ -159,7 +211,10 @@ func folder(to func(*Values) *string) Kind {
 	return Kind{
 		Expects: "an existing folder",
 		parse: func(in input) (string, error) {
-			name := in.args[0]
+			name := untilNUL(in.args[0])
+			if name == "" {
+				return "", problem(reason(syscall.ENOENT))
+			}
 			if !filepath.IsAbs(name) {
 				name = filepath.Join(in.dir, name)
 			}

@@ -17,6 +17,9 @@ func savePoints(to func(*Values) *[]SavePoint) Kind {
 		multi:   true,
 		parse: func(in input) (string, error) {
 			words := in.args
+			for i := range words {
+				words[i] = untilNUL(words[i])
+			}
 			if len(words) == 1 && words[0] == "" {
 				words = nil
 			}
@@ -51,12 +54,12 @@ func parseSavePoints(words []string) ([]SavePoint, error) {
 	}
 	var points []SavePoint
 	for pair := range slices.Chunk(words, 2) {
-		seconds, err := strconv.ParseInt(pair[0], 10, 64)
+		seconds, err := strconv.ParseInt(strings.TrimLeft(pair[0], "\t\n\v\f\r"), 10, 64)
 		if err != nil || seconds < 1 {
 			return nil, invalid
 		}
-		changes, err := strconv.ParseInt(pair[1], 10, 64)
-		if err != nil || changes < 0 {
+		changes, err := strconv.ParseInt(strings.TrimLeft(pair[1], "\t\n\v\f\r"), 10, 64)
+		if err != nil && pair[1] != "" || changes < 0 { // C reads 0 where there is nothing
 			return nil, invalid
 		}
 		points = append(points, SavePoint{seconds, changes})

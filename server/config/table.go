@@ -34,7 +34,7 @@ func networkParams() []Param {
 			Meaning: "without a password, refuse clients from other machines",
 		}, {
 			Name: "requirepass", Default: "",
-			Kind:    text("a password", func(v *Values) *string { return &v.RequirePass }),
+			Kind:    password(func(v *Values) *string { return &v.RequirePass }),
 			Meaning: "password that clients have to give by AUTH",
 		}, {
 			Name: "timeout", Default: "0",
@@ -143,7 +143,7 @@ func dataParams() []Param {
 			Meaning: "members up to which a set is packed",
 		}, {
 			Name: "set-max-listpack-value", Default: "64",
-			Kind:    memory(0, math.MaxInt64, func(v *Values) *int64 { return &v.SetMaxListpackValue }),
+			Kind:    integer(0, math.MaxInt64, func(v *Values) *int64 { return &v.SetMaxListpackValue }),
 			Meaning: "longest member of a packed set",
 		}, {
 			Name: "zset-max-listpack-entries", Aliases: []string{"zset-max-ziplist-entries"}, Default: "128",

@@ -20,7 +20,7 @@ func memoryParams() []Param {
 			Meaning: "which keys go first: of all, or of those with a time to live; and what is noted of each access",
 		}, {
 			Name: "maxmemory-samples", Default: "5",
-			Kind:    integer(1, math.MaxInt32, func(v *Values) *int64 { return &v.MaxMemorySamples }),
+			Kind:    integer(1, 64, func(v *Values) *int64 { return &v.MaxMemorySamples }),
 			Meaning: "keys to compare for each that is evicted",
 		}, {
 			Name: "maxmemory-eviction-tenacity", Default: "10",
