@@ -22,6 +22,7 @@
 //	      server/netloop.Server.mu            listeners, while they are opened and closed
 //	      server/netloop.portable.mu          connections of the portable driver
 //	  13  server/netloop.pconn.mu             leaf: what others want of such a connection
+//	      server/netloop.complaints.mu        leaf: what the log has been told of failed accepts
 //	      server/netloop.notices.mu           leaf: what others want of a loop's connections
 //	  14  persistence/rdb.loader.mu           leaf: the outcome of a load by several goroutines
 //	      store.Store.walksMu                 leaf: times of compaction

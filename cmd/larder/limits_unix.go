@@ -14,22 +14,48 @@ import (
 // reservedFiles are the descriptors that larder needs besides its clients' connections.
 const reservedFiles = 32
 
-// fitClients lowers maxclients to what the system's limit on open files leaves room for (the
-// runtime has raised the soft limit to the hard one already), so that a full server refuses clients
-// in words instead of failing to accept them.
+// fitClients lowers maxclients to what the system's limit on open files leaves room for, so that a
+// full server refuses clients in words instead of failing to accept them. From then on CONFIG SET
+// refuses what there is no room for, as in Redis.
 func fitClients(cfg *config.Config, log *slog.Logger) error {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("limit on open files: %w", err)
-	}
 	want := uint64(cfg.Values().MaxClients)
-	files := uint64(limit.Cur)
-	switch {
-	case want+reservedFiles <= files:
-		return nil
-	case files <= reservedFiles:
+	files, err := openFiles(want + reservedFiles)
+	if err != nil {
+		return err
+	}
+	if files <= reservedFiles {
 		return fmt.Errorf("the limit on open files is %d, which leaves no room for clients", files)
+	}
+	cfg.OnApply([]string{"maxclients"}, func(v *config.Values) error {
+		files, err := openFiles(uint64(v.MaxClients) + reservedFiles)
+		if err == nil && uint64(v.MaxClients)+reservedFiles > files {
+			err = tooManyClients(int64(files) - reservedFiles)
+		}
+		return err
+	})
+	if want+reservedFiles <= files {
+		return nil
 	}
 	log.Warn("maxclients is lowered to what the limit on open files allows", "maxclients", files-reservedFiles, "asked", want, "open-files", files)
 	return cfg.Set([]config.Setting{{Name: "maxclients", Value: strconv.FormatUint(files-reservedFiles, 10)}}, true)
+}
+
+// tooManyClients is Redis' answer to a maxclients above its value, for which there is room.
+type tooManyClients int64
+
+func (n tooManyClients) Error() string {
+	return fmt.Sprintf("The operating system is not able to handle the specified number of clients, try with %d", int64(n))
+}
+
+// openFiles is how many files may be open. The runtime has raised the soft limit to the hard one
+// already; if that is less than want, a process with the right to do so raises both.
+func openFiles(want uint64) (uint64, error) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("limit on open files: %w", err)
+	}
+	if more := (syscall.Rlimit{Cur: want, Max: max(want, limit.Max)}); want > limit.Cur && syscall.Setrlimit(syscall.RLIMIT_NOFILE, &more) == nil {
+		return want, nil
+	}
+	return limit.Cur, nil
 }

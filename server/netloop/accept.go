@@ -16,11 +16,40 @@ import (
 const greeting = "*1\r\n$0\r\n\r\n"
 
 // The pause after a failed accept (out of descriptors, as a rule): doubled from first to last while
-// it goes on failing.
+// it goes on failing. Clients wait in the system's queue meanwhile, and no longer than last when
+// descriptors are free again.
 const (
 	firstAcceptPause = 10 * time.Millisecond
-	lastAcceptPause  = time.Second
+	lastAcceptPause  = 100 * time.Millisecond
+
+	// complainEvery is how long the log hears nothing more of it.
+	complainEvery = time.Second
 )
+
+// complaints are connections that could not be accepted. Descriptors may run out and be free again
+// many times a second, so what is logged is the first of a second, and how many there were since
+// the last line.
+type complaints struct {
+	mu    sync.Mutex
+	next  time.Time // under mu: nothing is logged before
+	quiet int       // under mu: failures that were not logged
+}
+
+// complain logs that a connection could not be accepted, or counts it.
+func (s *Server) complain(what string, err error) {
+	c := &s.complaints
+	c.mu.Lock()
+	now := time.Now()
+	if now.Before(c.next) {
+		c.quiet++
+		c.mu.Unlock()
+		return
+	}
+	quiet := c.quiet
+	c.next, c.quiet = now.Add(complainEvery), 0
+	c.mu.Unlock()
+	s.log.Warn(what, "error", err, "unlogged", quiet)
+}
 
 // accepted is a new connection while redcon holds it. redcon's first Read gets the greeting, which
 // makes it call the handler on a goroutine of its own; the handler takes the connection away. No
@@ -67,7 +96,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if errors.Is(err, net.ErrClosed) {
 			return nil, err
 		}
-		l.server.log.Warn("cannot accept connections", "error", err, "again_in", pause)
+		l.server.complain("cannot accept connections", err)
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:

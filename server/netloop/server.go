@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/larderkv/larder/chain"
 )
@@ -37,6 +38,8 @@ type Server struct {
 	blocks   *chain.Pool // of all output
 	loops    driver      // nil: portable only
 	portable driver
+
+	complaints complaints
 
 	accepting sync.WaitGroup // Serve calls, and connections in redcon's hands
 
@@ -71,20 +74,21 @@ func New(opts Options) (*Server, error) {
 	return s, nil
 }
 
-// adopt gives a new connection to a driver.
+// adopt gives a new connection to a driver. The event loops need a second descriptor for a moment:
+// where that was the last, the portable driver does with the one that there is.
 func (s *Server) adopt(nc net.Conn) {
 	err := errNotMine
 	if s.loops != nil {
 		err = s.loops.adopt(nc)
 	}
-	if errors.Is(err, errNotMine) {
+	if errors.Is(err, errNotMine) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		err = s.portable.adopt(nc)
 	}
 	if err == nil {
 		return
 	}
 	if !errors.Is(err, net.ErrClosed) {
-		s.log.Warn("cannot take a connection over", "error", err)
+		s.complain("cannot take a connection over", err)
 	}
 	if err := nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		s.log.Debug("closing a connection", "error", err)
