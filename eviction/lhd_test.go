@@ -54,7 +54,7 @@ func newKeeper(rule Rule, room int) *keeper {
 func (c *keeper) read(key int, takes int64) (hit bool) {
 	c.clock += takes
 	if word, ok := c.words[key]; ok {
-		c.words[key] = c.m.Read(word, 100, c.clock)
+		c.words[key] = c.m.Read(word, c.clock)
 		return true
 	}
 	if len(c.held) == c.room {
@@ -157,12 +157,12 @@ func TestLHDTellsIdleTimes(t *testing.T) {
 				for range perMs * 10 {
 					m.New(clock)
 				}
-				m.Read(m.New(clock), 100, clock)
+				m.Read(m.New(clock), clock)
 			}
 		}
 		pass(10_000)
 		for _, idle := range []int64{0, 10, 100, 1000} { // seconds
-			word := m.Read(m.New(clock), 100, clock)
+			word := m.Read(m.New(clock), clock)
 			from := clock
 			pass(idle * 1000)
 			want := (clock - from) / 1000

@@ -53,9 +53,9 @@ func (m *Meter) New(nowMs int64) uint32 {
 	return clock(nowMs)
 }
 
-// Read is the word after a read of an entry of size bytes. It is word itself
-// where the policy notes no reads.
-func (m *Meter) Read(word uint32, size, nowMs int64) uint32 {
+// Read is the word after a read of an entry. It is word itself where the policy
+// notes no reads.
+func (m *Meter) Read(word uint32, nowMs int64) uint32 {
 	switch m.policy.Rule {
 	case LFU:
 		return m.lfu.Touch(m.counter(word, nowMs), nowMs, float64(m.draw())/(1<<32))
@@ -71,12 +71,12 @@ func (m *Meter) Read(word uint32, size, nowMs int64) uint32 {
 	return clock(nowMs)
 }
 
-// Write is the word after a change of an entry that now has size bytes.
-func (m *Meter) Write(word uint32, size, nowMs int64) uint32 {
+// Write is the word after a change of an entry.
+func (m *Meter) Write(word uint32, nowMs int64) uint32 {
 	if m.policy.Rule == LRM {
 		return clock(nowMs)
 	}
-	return m.Read(word, size, nowMs)
+	return m.Read(word, nowMs)
 }
 
 // Rank orders candidates: the highest is evicted first. expireMs is the

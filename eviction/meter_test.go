@@ -77,8 +77,8 @@ func TestPoliciesAgainstModels(t *testing.T) {
 				e := all[i]
 				before := e.word
 				if e.accessed = clock; rng.IntN(3) == 0 {
-					e.word, e.change = m.Write(e.word, e.size, clock), clock
-				} else if e.word = m.Read(e.word, e.size, clock); rule == LRM && e.word != before {
+					e.word, e.change = m.Write(e.word, clock), clock
+				} else if e.word = m.Read(e.word, clock); rule == LRM && e.word != before {
 					t.Fatal("a read was noted as a change")
 				}
 				if rule == LFU {
@@ -172,7 +172,7 @@ func TestAnyWordIsSafe(t *testing.T) {
 				word = m.New(clock)
 			}
 			size := rng.Int64N(1 << rng.IntN(40))
-			for _, w := range []uint32{m.Read(word, size, clock), m.Write(word, size, clock)} {
+			for _, w := range []uint32{m.Read(word, clock), m.Write(word, clock)} {
 				if w >= 1<<WordBits {
 					t.Fatalf("%s: the word %x is too wide", p.name, w)
 				}
@@ -206,7 +206,7 @@ func TestMetersFromManyGoroutines(t *testing.T) {
 					case 2:
 						m.Idle(*w, clock)
 					default:
-						*w = m.Read(*w, 100, clock)
+						*w = m.Read(*w, clock)
 					}
 				}
 			})
@@ -222,7 +222,7 @@ func TestMetersAllocateNothing(t *testing.T) {
 		allocs := testing.AllocsPerRun(1000, func() {
 			for range 100 {
 				clock += 50
-				word = m.Write(m.Read(m.New(clock), 100, clock), 100, clock)
+				word = m.Write(m.Read(m.New(clock), clock), clock)
 				m.Rank(word, 100, 0, clock)
 				m.Evicted(word, 100, clock)
 			}
@@ -257,7 +257,7 @@ func BenchmarkNew(b *testing.B) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	benchmark(b, func(m *Meter, word uint32, clock int64) uint64 { return uint64(m.Read(word, 100, clock)) })
+	benchmark(b, func(m *Meter, word uint32, clock int64) uint64 { return uint64(m.Read(word, clock)) })
 }
 
 func BenchmarkRank(b *testing.B) {

@@ -28,7 +28,7 @@ func TestWordsOutliveTheirPolicy(t *testing.T) {
 			for range 20 {
 				m.New(at)
 			}
-			used = m.Write(used, 100, at)
+			used = m.Write(used, at)
 		}
 		counter := max(m.Frequency(used, now), lfuInitial)
 		for _, second := range policies() {

@@ -26,7 +26,7 @@ type Hash struct {
 
 // ReadHash finds a hash for reading.
 func (v *View) ReadHash(k Key) (h Hash, ok bool, err error) {
-	if h.e, ok = v.Read(k); !ok {
+	if !v.read(&h.e, k) {
 		return h, false, nil
 	}
 	if h.e.Type() != TypeHash {
@@ -38,7 +38,7 @@ func (v *View) ReadHash(k Key) (h Hash, ok bool, err error) {
 
 // WriteHash finds a hash that is to be changed. It creates none: SetFields does.
 func (v *View) WriteHash(k Key) (h Hash, ok bool, err error) {
-	if h.e, ok = v.Write(k); !ok {
+	if !v.write(&h.e, k) {
 		return h, false, nil
 	}
 	if h.e.Type() != TypeHash {

@@ -26,7 +26,7 @@ const (
 
 // ReadList finds a list for reading.
 func (v *View) ReadList(k Key) (l List, ok bool, err error) {
-	if l.e, ok = v.Read(k); !ok {
+	if !v.read(&l.e, k) {
 		return l, false, nil
 	}
 	if l.e.Type() != TypeList {
@@ -39,18 +39,24 @@ func (v *View) ReadList(k Key) (l List, ok bool, err error) {
 
 // WriteList finds a list that is to be changed. It creates none: PushElements does.
 func (v *View) WriteList(k Key) (l List, ok bool, err error) {
-	if l.e, ok = v.Write(k); !ok {
-		return l, false, nil
+	ok, err = v.writeList(&l, k)
+	return l, ok, err
+}
+
+// writeList is WriteList into the caller's variable, which is zero (see View.peek).
+func (v *View) writeList(l *List, k Key) (ok bool, err error) {
+	if !v.write(&l.e, k) {
+		return false, nil
 	}
 	if l.e.Type() != TypeList {
-		return l, false, ErrWrongType
+		return false, ErrWrongType
 	}
 	l.v, l.k = v, k
 	l.e.own()
 	if l.resolve(); l.b != nil {
 		l.b.own()
 	}
-	return l, true, nil
+	return true, nil
 }
 
 // resolve finds the body.
@@ -64,14 +70,15 @@ func (l *List) resolve() {
 // PushElements adds elements (at least one) at an end, one after the other, and creates the list
 // if need be. It returns the list's new length.
 func (v *View) PushElements(k Key, end End, elements [][]byte) (n int, err error) {
-	l, ok, err := v.WriteList(k)
+	var l List
+	ok, err := v.writeList(&l, k)
 	if err != nil {
 		return 0, err
 	}
 	if ok {
 		return l.Push(end, elements), nil
 	}
-	l = v.newList(v.tableForWrite(k), k, end, elements)
+	v.newList(v.tableForWrite(k), k, end, elements)
 	v.pushed(k, end, len(elements))
 	return len(elements), nil
 }
@@ -251,15 +258,29 @@ func (l *List) Positions(s []byte, from End, most int, fn func(i int) bool) {
 	})
 }
 
+// PopElement removes the outermost element of an end of a list; fn sees it before. It reports
+// whether there is a list.
+func (v *View) PopElement(k Key, end End, fn func(element []byte)) (ok bool, err error) {
+	var l List
+	if ok, err = v.writeList(&l, k); ok {
+		l.Pop(end, 1, fn)
+	}
+	return ok, err
+}
+
 // Pop removes n elements from an end, 0 < n <= Len; fn sees each before it goes. The handle is
 // spent if none is left.
 func (l *List) Pop(end End, n int, fn func(element []byte)) {
-	if n == 1 {
-		fn(l.end(end))
-	} else {
+	switch {
+	case n > 1:
 		l.eachFrom(end, n, fn)
+		l.pop(end, n)
+	case l.b != nil && l.Len() > 1:
+		l.b.pop(end, fn)
+	default:
+		fn(l.end(end))
+		l.pop(end, 1)
 	}
-	l.pop(end, n)
 	l.shrunk()
 	l.popped(end, n)
 }

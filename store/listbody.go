@@ -56,6 +56,17 @@ func (b *listBody) push(end End, elements [][]byte) {
 	}
 }
 
+// pop removes the outermost element of an end, which is not the last one.
+func (b *listBody) pop(end End, fn func(element []byte)) {
+	front := end == Front
+	s := b.tree.End(front)
+	fn(s)
+	if b.exact > 0 {
+		b.exact -= listpackEntry(s)
+	}
+	b.tree.Pop(front)
+}
+
 func (b *listBody) insert(i int, s []byte) {
 	b.tree.Insert(i, s)
 	b.came(s)

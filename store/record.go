@@ -86,6 +86,12 @@ func recordMeta(mem []byte, ref arena.Ref) uint32 {
 
 // readRecord decodes the header at ref.
 func readRecord(mem []byte, ref arena.Ref) (r record) {
+	r.decode(mem, ref)
+	return r
+}
+
+// decode makes r the header at ref. It is zero.
+func (r *record) decode(mem []byte, ref arena.Ref) {
 	off := ref.Off()
 	r.off = off
 	b := mem[off : off+8 : off+8]
@@ -103,7 +109,6 @@ func readRecord(mem []byte, ref arena.Ref) (r record) {
 		p += 8
 	}
 	r.key = p
-	return r
 }
 
 func readLen(mem []byte, p uint64) (int, uint64) {

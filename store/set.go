@@ -25,7 +25,7 @@ type Set struct {
 
 // ReadSet finds a set for reading.
 func (v *View) ReadSet(k Key) (s Set, ok bool, err error) {
-	if s.e, ok = v.Read(k); !ok {
+	if !v.read(&s.e, k) {
 		return s, false, nil
 	}
 	if s.e.Type() != TypeSet {
@@ -37,7 +37,7 @@ func (v *View) ReadSet(k Key) (s Set, ok bool, err error) {
 
 // WriteSet finds a set that is to be changed. It creates none: AddMembers does.
 func (v *View) WriteSet(k Key) (s Set, ok bool, err error) {
-	if s.e, ok = v.Write(k); !ok {
+	if !v.write(&s.e, k) {
 		return s, false, nil
 	}
 	if s.e.Type() != TypeSet {

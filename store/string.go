@@ -17,8 +17,8 @@ const KeepTTL = -1
 // GetString reads a string. The value aliases the arena. A missing key is nil
 // and false.
 func (v *View) GetString(k Key) ([]byte, bool, error) {
-	e, ok := v.Read(k)
-	if !ok {
+	var e Entry
+	if !v.read(&e, k) {
 		return nil, false, nil
 	}
 	if e.rec.typ() != TypeString {
@@ -46,13 +46,13 @@ func (v *View) storeString(k Key, value []byte, expire int64) {
 		v.insertString(t, k, value, max(expire, 0))
 		return
 	}
-	e.rec = readRecord(t.mem, e.ref)
+	e.rec.decode(t.mem, e.ref)
 	if e.rec.expire != 0 && e.rec.expire <= v.Now && !v.Loading {
 		v.expire(&e, k)
 		v.insertString(v.tableForWrite(k), k, value, max(expire, 0))
 		return
 	}
-	v.overwriteString(&e, len(k.Name), value, expire)
+	v.overwriteString(&e, value, expire)
 }
 
 func (v *View) insertString(t *table, k Key, value []byte, expire int64) {
@@ -61,10 +61,9 @@ func (v *View) insertString(t *table, k Key, value []byte, expire int64) {
 	v.Dirty++
 }
 
-func (v *View) overwriteString(e *Entry, klen int, value []byte, expire int64) {
+func (v *View) overwriteString(e *Entry, value []byte, expire int64) {
 	v.Dirty++
-	size := int64(recordSize(klen, len(value), e.rec.expire != 0))
-	meta := metaOf(TypeString, encPlain) | v.Store.meter.Load().Write(e.word(), size, v.Now)<<wordShift
+	meta := metaOf(TypeString, encPlain) | v.Store.meter.Load().Write(e.word(), v.Now)<<wordShift
 	if v.Loan.Holds(value) || e.unsaved() {
 		v.renewString(e, meta, value, expire)
 		return

@@ -52,31 +52,43 @@ func (v *View) tableForWrite(k Key) *table {
 	return sh.dbs[v.DB]
 }
 
-// Peek finds a live entry without counting or touching it.
-func (v *View) Peek(k Key) (e Entry, ok bool) {
+// peek makes e, which is zero, the live entry of a key, without counting or touching it. It
+// fills the caller's variable in, as do read and write, since an Entry that is handed from function
+// to function is copied each time, which took a good part of what the search takes.
+func (v *View) peek(e *Entry, k Key) (ok bool) {
 	e.t = v.table(k)
 	if e.t == nil {
-		return e, false
+		return false
 	}
 	if e.p, e.ref, ok = e.t.find(k.hash, k.Name); !ok {
-		return e, false
+		return false
 	}
 	e.sh = v.shard(k)
-	e.rec = readRecord(e.t.mem, e.ref)
-	return e, e.rec.expire == 0 || e.rec.expire > v.Now || v.Loading
+	e.rec.decode(e.t.mem, e.ref)
+	return e.rec.expire == 0 || e.rec.expire > v.Now || v.Loading
+}
+
+// Peek finds a live entry without counting or touching it.
+func (v *View) Peek(k Key) (e Entry, ok bool) {
+	ok = v.peek(&e, k)
+	return e, ok
 }
 
 // Read finds a live entry for a command that reads: it counts a hit or a miss
 // and marks the entry as used. It never removes anything.
-func (v *View) Read(k Key) (Entry, bool) {
-	e, ok := v.Peek(k)
-	if !ok {
+func (v *View) Read(k Key) (e Entry, ok bool) {
+	ok = v.read(&e, k)
+	return e, ok
+}
+
+func (v *View) read(e *Entry, k Key) (ok bool) {
+	if !v.peek(e, k) {
 		v.Misses++
-		return e, false
+		return false
 	}
 	v.Hits++
-	v.touchRead(&e)
-	return e, true
+	v.touchRead(e)
+	return true
 }
 
 // Lookup is Read without touching: for EXISTS, TTL, TYPE, OBJECT.
@@ -92,16 +104,21 @@ func (v *View) Lookup(k Key) (Entry, bool) {
 
 // Write finds a live entry for a command that changes it. An expired one is
 // removed first.
-func (v *View) Write(k Key) (Entry, bool) {
-	e, ok := v.Peek(k)
-	if ok {
-		v.touchWrite(&e)
-		return e, true
+func (v *View) Write(k Key) (e Entry, ok bool) {
+	ok = v.write(&e, k)
+	return e, ok
+}
+
+func (v *View) write(e *Entry, k Key) (ok bool) {
+	if v.peek(e, k) {
+		v.touchWrite(e)
+		return true
 	}
 	if e.rec.expire != 0 {
-		v.expire(&e, k)
+		v.expire(e, k)
 	}
-	return Entry{}, false
+	*e = Entry{}
+	return false
 }
 
 // expire removes an entry whose time has come.
@@ -114,7 +131,7 @@ func (v *View) expire(e *Entry, k Key) {
 // touchRead marks an entry as read now.
 func (v *View) touchRead(e *Entry) {
 	if !v.NoTouch {
-		e.setWord(v.Store.meter.Load().Read(e.word(), e.sh.weight(&e.rec), v.Now))
+		e.setWord(v.Store.meter.Load().Read(e.word(), v.Now))
 	}
 }
 
@@ -122,7 +139,7 @@ func (v *View) touchRead(e *Entry) {
 // under LRM a change is noted in any case.
 func (v *View) touchWrite(e *Entry) {
 	if m := v.Store.meter.Load(); !v.NoTouch || m.Policy().Rule == eviction.LRM {
-		e.setWord(m.Write(e.word(), e.sh.weight(&e.rec), v.Now))
+		e.setWord(m.Write(e.word(), v.Now))
 	}
 }
 

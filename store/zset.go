@@ -25,7 +25,7 @@ type Scored struct {
 
 // ReadZset finds a sorted set for reading.
 func (v *View) ReadZset(k Key) (z Zset, ok bool, err error) {
-	if z.e, ok = v.Read(k); !ok {
+	if !v.read(&z.e, k) {
 		return z, false, nil
 	}
 	if z.e.Type() != TypeZset {
@@ -37,7 +37,7 @@ func (v *View) ReadZset(k Key) (z Zset, ok bool, err error) {
 
 // WriteZset finds a sorted set that is to be changed. It creates none: SetScores does.
 func (v *View) WriteZset(k Key) (z Zset, ok bool, err error) {
-	if z.e, ok = v.Write(k); !ok {
+	if !v.write(&z.e, k) {
 		return z, false, nil
 	}
 	if z.e.Type() != TypeZset {

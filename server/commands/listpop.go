@@ -52,16 +52,11 @@ func popElements(c *engine.Ctx, end store.End) error {
 	if len(c.Args) > 2 {
 		return popCount(c, end)
 	}
-	l, ok, err := c.WriteList(c.Keys[0])
-	if err != nil {
-		return err
-	}
-	if ok {
-		l.Pop(end, 1, c.Out.Bulk)
-	} else {
+	ok, err := c.PopElement(c.Keys[0], end, c.Out.Bulk)
+	if err == nil && !ok {
 		c.Out.Null()
 	}
-	return nil
+	return err
 }
 
 // popCount is LPOP or RPOP with a count.

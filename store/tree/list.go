@@ -79,22 +79,33 @@ func (l *List) PushFront(s []byte) { l.push(s, true) }
 // PushBack adds an element behind the last one.
 func (l *List) PushBack(s []byte) { l.push(s, false) }
 
+// push adds an element at an end. Mostly there is nothing to be done but to count it and to copy it
+// into the leaf, and then no path is kept.
 func (l *List) push(s []byte, front bool) {
 	if l.n == 0 {
 		l.first(s)
 		return
 	}
+	l.data += int64(EntrySize(len(s)))
+	counted := l.plain()
+	if counted && l.pushEven(l.countEnd(front, 1), s, front) {
+		return
+	}
+	l.pushOdd(s, front, counted)
+}
+
+// pushOdd is push where pushEven is not enough, into a list whose nodes count the element already
+// or do not.
+func (l *List) pushOdd(s []byte, front, counted bool) {
 	var p path
 	if front {
 		l.seekFirst(&p)
 	} else {
 		l.seekLast(&p)
 	}
-	l.change(&p)
-	l.add(&p, 1)
-	l.data += int64(EntrySize(len(s)))
-	if l.pushEven(p.ref[l.height], s, front) {
-		return
+	if !counted {
+		l.change(&p)
+		l.add(&p, 1)
 	}
 	x, ok := l.roomAtEnd(&p, len(s), front)
 	if !ok {
@@ -113,11 +124,18 @@ func (l *List) push(s []byte, front bool) {
 	x.end += size
 }
 
-// pushEven is push where nothing has to be made way for: the elements of the leaf are all as long
-// as s, and there is room at that end.
+// plain reports whether elements may come and go at the ends without a thought of what is frozen or
+// in sieves.
+func (l *List) plain() bool {
+	l.near.n = 0
+	return l.frozen == nil && l.sieves.n == 0
+}
+
+// pushEven adds an element to the leaf of an end where nothing has to be made way for: the elements
+// of the leaf are all as long as s, and there is room at that end.
 func (l *List) pushEven(ref arena.Ref, s []byte, front bool) bool {
 	x, size := l.leaf(ref), uint32(len(s))
-	if x.width != size || size == 0 || int(x.n) >= l.entries || l.shared(ref) {
+	if x.width != size || size == 0 || int(x.n) >= l.entries {
 		return false
 	}
 	switch {
@@ -290,6 +308,33 @@ func (l *List) Set(i int, s []byte) {
 	r.put(l.splice(&p, off, r.sizeOf(was), r.sizeOf(is), 0, false), s)
 }
 
+// End is the first or the last element of a list that has one.
+func (l *List) End(front bool) []byte {
+	x := l.leaf(l.endLeaf(front))
+	r, s := x.run(), []byte(nil)
+	if front {
+		s, _ = r.Next(0)
+	} else {
+		s, _ = r.prev(len(r.b))
+	}
+	return s
+}
+
+// Pop removes the first or the last element of a list that has one.
+func (l *List) Pop(front bool) {
+	if l.plain() {
+		if l.popEven(l.countEnd(front, -1), front) {
+			return
+		}
+		l.countEnd(front, 1)
+	}
+	i := 0
+	if !front {
+		i = l.n - 1
+	}
+	l.Delete(i, 1)
+}
+
 // Delete removes n elements from element i on.
 func (l *List) Delete(i, n int) {
 	popped := i == 0 || i+n == l.n
@@ -301,9 +346,6 @@ func (l *List) Delete(i, n int) {
 		k := min(n, int(x.n)-at)
 		n -= k
 		l.add(&p, -k)
-		if popped && k == 1 && n == 0 && l.popEven(p.ref[l.height], i == 0) {
-			return
-		}
 		if k == int(x.n) {
 			l.removeWhole(&p)
 			continue
@@ -328,7 +370,7 @@ func (l *List) Delete(i, n int) {
 // elements are all as long, and enough of them stay for the leaf to stay as it is.
 func (l *List) popEven(ref arena.Ref, front bool) bool {
 	x := l.leaf(ref)
-	if left := x.size() - int(x.width); x.width == 0 || left < l.room/3 || left*4 < int(x.cap) || l.shared(ref) {
+	if left := x.size() - int(x.width); x.width == 0 || left < l.room/3 || left*4 < int(x.cap) {
 		return false
 	}
 	if front {

@@ -97,11 +97,18 @@ func (m *listModel) step() {
 		m.is = slices.Delete(m.is, i, i+k)
 	case op == 14:
 		for range min(n, rng.IntN(40)) {
-			i := 0
-			if rng.IntN(2) == 0 {
+			i, front := 0, rng.IntN(2) == 0
+			if !front {
 				i = len(m.is) - 1
 			}
-			l.Delete(i, 1)
+			if got := l.End(front); !bytes.Equal(got, m.is[i]) {
+				m.t.Fatalf("the end is %q, not %q", got, m.is[i])
+			}
+			if rng.IntN(8) > 0 {
+				l.Pop(front)
+			} else {
+				l.Delete(i, 1)
+			}
 			m.is = slices.Delete(m.is, i, i+1)
 		}
 	case op == 15:
@@ -340,7 +347,7 @@ func TestListAllocatesNothing(t *testing.T) {
 	}
 	for name, fn := range map[string]func(){
 		"push":   func() { l.PushBack(s); l.PushFront(s) },
-		"pop":    func() { l.Delete(0, 1); l.Delete(l.Len()-1, 1) },
+		"pop":    func() { l.Pop(true); l.Pop(false) },
 		"at":     func() { l.At(l.Len() / 3) },
 		"insert": func() { l.Insert(l.Len()/3, s) },
 		"delete": func() { l.Delete(l.Len()/3, 1) },

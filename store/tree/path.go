@@ -117,6 +117,36 @@ func (t *tree) add(p *path, n int) {
 	}
 }
 
+// endLeaf is the first leaf or the last.
+func (t *tree) endLeaf(first bool) (leaf arena.Ref) {
+	leaf = t.root
+	for range t.height {
+		kids := t.inner(leaf).kids()
+		i := 0
+		if !first {
+			i = len(kids) - 1
+		}
+		leaf = arena.Ref(kids[i])
+	}
+	return leaf
+}
+
+// countEnd changes the counts along the way to the first leaf or the last, and the tree's, and
+// returns the leaf.
+func (t *tree) countEnd(first bool, n int) (leaf arena.Ref) {
+	t.n += n
+	leaf = t.root
+	for range t.height {
+		x, i := t.inner(leaf), 0
+		if !first {
+			i = int(x.n) - 1
+		}
+		x.counts()[i] += uint64(n)
+		leaf = x.kid(i)
+	}
+	return leaf
+}
+
 // link gives the path another block at a level and tells the parent, which is writable.
 func (t *tree) link(p *path, l int, ref arena.Ref) {
 	p.ref[l] = ref

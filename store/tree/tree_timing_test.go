@@ -67,12 +67,8 @@ func BenchmarkListPop(b *testing.B) {
 			}
 			defer cpu(b)()
 			for range b.N {
-				i := 0
-				if !front {
-					i = l.Len() - 1
-				}
-				l.At(i)
-				l.Delete(i, 1)
+				l.End(front)
+				l.Pop(front)
 			}
 		})
 	}
@@ -88,7 +84,7 @@ func BenchmarkListQueue(b *testing.B) {
 	defer cpu(b)()
 	for range b.N {
 		l.PushBack(s)
-		l.Delete(0, 1)
+		l.Pop(true)
 	}
 }
 

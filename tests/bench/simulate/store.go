@@ -9,7 +9,7 @@ import (
 // words keeps the words of entries and ranks them, as eviction.Meter does.
 type words interface {
 	New(nowMs int64) uint32
-	Read(word uint32, size, nowMs int64) uint32
+	Read(word uint32, nowMs int64) uint32
 	Rank(word uint32, size, expireMs, nowMs int64) uint64
 	Evicted(word uint32, size, nowMs int64)
 }
@@ -89,7 +89,7 @@ func (c *store) access(i int, id uint32) bool {
 	now := c.s.now(i)
 	cost := int64(c.s.trace.cost[id])
 	if c.in[id] {
-		c.words[id] = c.m.Read(c.words[id], cost, now)
+		c.words[id] = c.m.Read(c.words[id], now)
 		return true
 	}
 	if cost > c.s.capacity {
