@@ -193,7 +193,8 @@ type KeyAt struct {
 	Flags KeyFlags
 }
 
-// FindKeys lists the keys of a request that fits the row's arity.
+// FindKeys lists the keys of a request that fits the row's arity. As in Redis there are none at all
+// if the number of some of them is wrong.
 func (s *Spec) FindKeys(args [][]byte) []KeyAt {
 	if s.KeysAt != nil {
 		return s.KeysAt(args)
@@ -206,6 +207,9 @@ func (s *Spec) FindKeys(args [][]byte) []KeyAt {
 			flags = k.FlagsOf(args)
 		}
 		first, last, step, ok := k.span(args)
+		if !ok && k.ByCount && k.Pos > 0 {
+			return nil
+		}
 		for j := first; ok && j <= last; j += step {
 			keys = append(keys, KeyAt{j, flags})
 		}
