@@ -17,6 +17,8 @@ import (
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/persistence/vfs"
+	"github.com/larderkv/larder/server/commands"
+	"github.com/larderkv/larder/server/engine"
 )
 
 // repair is what a check may change.
@@ -51,7 +53,7 @@ const checkAOFHelp = `Check an append-only log, written by larder or Redis 7: it
 manifest names, or a single file of commands.
 
 Printed are the files with their sizes and how far each is good, how often each command
-comes, and of a base in RDB form what larder check rdb prints of it. The first file that
+comes, which of them larder does not have, and of a base in RDB form what larder check rdb prints of it. The first file that
 is not in order ends the check.
 
 --fix cuts off what follows the last whole command or transaction of the last file: a
@@ -85,9 +87,14 @@ func checkAOF(name string, r repair, stdin io.Reader, stdout, stderr io.Writer) 
 		}
 		defer unlock()
 	}
+	table, err := engine.NewTable(commands.All())
+	if err != nil {
+		return err
+	}
 	c := &aofCheck{name: name, repair: r, stdin: stdin, stderr: stderr, bar: &progress{}}
 	rep, bad := aof.Check(vfs.OS(), name, aof.CheckOptions{
 		RDB: c.checkBase, Fix: r.fix, Confirm: c.confirm, TruncateTo: r.truncateTo, Progress: c.progress,
+		Replays: table.Replays,
 	})
 	c.bar.remove()
 	if c.refused == nil && !noLog(&rep, bad) {
@@ -209,6 +216,7 @@ func (c *aofCheck) report(rep *aof.CheckReport, bad error) string {
 		b.WriteString(rdbReport(c.base, c.base.Bytes, c.baseErr))
 	}
 	b.WriteString(commandTable(rep.Counts))
+	b.WriteString(refusedCommands(rep.Refused))
 	for _, f := range rep.Files {
 		if f.Cut {
 			fmt.Fprintf(&b, "%s has been cut from %s to %d\n", printable(f.Name), plural(f.Size, "byte"), f.Valid)
@@ -242,6 +250,22 @@ func fileTable(files []aof.FileReport) string {
 
 // shownCommands is how many different commands are listed.
 const shownCommands = 50
+
+// refusedCommands lists what keeps larder from starting on a log that is good otherwise.
+func refusedCommands(counts map[string]int64) string {
+	if len(counts) == 0 {
+		return ""
+	}
+	var shown []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		if len(shown) == shownCommands {
+			shown = append(shown, "and others")
+			break
+		}
+		shown = append(shown, fmt.Sprintf("%s (%d)", cmp.Or(printable(name), "others"), counts[name]))
+	}
+	return "larder does not run these commands, and will not start on this log: " + strings.Join(shown, ", ") + "\n"
+}
 
 // commandTable lists the commands, the commonest first.
 func commandTable(counts map[string]int64) string {

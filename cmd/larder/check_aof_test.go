@@ -287,6 +287,26 @@ SELECT   1
 }
 
 // TestRepairKeepsOtherFiles: --fix on a file that is no log at all must not empty it.
+// TestCheckNamesForeignCommands: a log that is good may have commands that larder lacks.
+func TestCheckNamesForeignCommands(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "appendonly.aof")
+	var log strings.Builder
+	for _, command := range []string{"SET a 1", "XADD s 1-1 f v", "XADD s 2-1 f v", "NOSUCH", "GET a b", "HSETEX h KEEPTTL FIELDS 1 f v", "HSETEX h EX 9 FIELDS 1 f v"} {
+		log.WriteString(harness.Encode(strings.Fields(command)...))
+	}
+	if err := os.WriteFile(name, []byte(log.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := checkAOF(name, repair{}, strings.NewReader(""), &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	const want = "\nlarder does not run these commands, and will not start on this log: GET (1), HSETEX (1), NOSUCH (1), XADD (2)\n"
+	if !strings.Contains(out.String(), want) {
+		t.Errorf("%s\nshould say %s", &out, want)
+	}
+}
+
 func TestRepairKeepsOtherFiles(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "passwd")
 	const content = "root:x:0:0:root:/root:/bin/bash\n"

@@ -16,6 +16,8 @@ import (
 type CheckOptions struct {
 	// RDB checks the part of a file that is in RDB form and returns its length. size is the file's.
 	RDB func(r io.Reader, size int64) (rdbBytes int64, err error)
+	// Replays, if not nil, reports whether a command can be run at all.
+	Replays func(args [][]byte) bool
 	// Fix cuts off what follows the last good command, in the last file only.
 	Fix bool
 	// Confirm is asked before Fix cuts a file; nil means yes.
@@ -53,6 +55,7 @@ type CheckReport struct {
 	MultiPart bool // the file was a manifest
 	Files     []FileReport
 	Counts    map[string]int64 // commands by their name in upper case; "" for those with all too many different names
+	Refused   map[string]int64 // those of them that cannot be run
 }
 
 // TornError is a file that ends in the middle of a command or a transaction.
@@ -72,7 +75,7 @@ var (
 // file of commands, stops at the first that is not in order, and repairs it if it was asked to. The
 // error is nil if all is in order now.
 func Check(fsys vfs.FS, path string, o CheckOptions) (CheckReport, error) {
-	c := &checker{fs: fsys, opts: o, report: CheckReport{Counts: map[string]int64{}}}
+	c := &checker{fs: fsys, opts: o, report: CheckReport{Counts: map[string]int64{}, Refused: map[string]int64{}}}
 	m, err := c.files(path)
 	if err != nil {
 		return c.report, err
@@ -230,6 +233,9 @@ func (c *checker) count(batch []Command) error {
 			name = ""
 		}
 		c.report.Counts[name]++
+		if c.opts.Replays != nil && !c.opts.Replays(cmd.Args) {
+			c.report.Refused[name]++
+		}
 	}
 	return nil
 }

@@ -108,6 +108,16 @@ func (r *Replayer) look(window []aof.Command) {
 	st.PrefetchLocked(r.c.DB, r.keys[:len(window)])
 }
 
+// Replays reports whether a Replayer runs a command of a log: others end the replay.
+func (t *Table) Replays(args [][]byte) bool {
+	row := t.Resolve(args)
+	if row == nil {
+		args = withoutFieldTTL(args)
+		row = t.Resolve(args)
+	}
+	return row != nil && row.Fits(len(args))
+}
+
 // withoutFieldTTL makes HSET of an HSETEX that leaves times to live as they are: so Redis 8 logs
 // HINCRBYFLOAT. Anything else is returned as it is.
 func withoutFieldTTL(args [][]byte) [][]byte {
