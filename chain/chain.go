@@ -39,7 +39,7 @@
 //
 // Huge pages are fast where the system has some at hand. Where it has to make them, or as here its
 // host does, one of them takes up to 120 ms: not for a loop that has other clients. Memory that
-// stays resident is best, and what a client may not keep others from: 2 MiB of it are kept.
+// stays resident is best, and what a client may not keep others from: 1 MiB of it is kept.
 //
 // # Why values are copied
 //

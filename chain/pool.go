@@ -3,6 +3,7 @@ package chain
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -10,8 +11,8 @@ import (
 
 const (
 	blockSize = 64 << 10
-	// keptBlocks is how many free blocks stay resident for replies to come: 2 MiB.
-	keptBlocks = 32
+	// keptBlocks is how many free blocks stay resident for replies to come: 1 MiB.
+	keptBlocks = 16
 	// regionBlocks is how many blocks are mapped together.
 	regionBlocks = 64
 	// slowFree is the number of bytes from which giving back is left to a goroutine.
@@ -29,14 +30,14 @@ type block struct {
 
 func (b *block) content() []byte { return b.mem[b.from:b.to] }
 
-// A Pool hands out blocks. It keeps address space for as long as it lives, and 2 MiB of resident
+// A Pool hands out blocks. It keeps address space for as long as it lives, and 1 MiB of resident
 // memory: what comes back beyond that goes to the system at once. Safe for concurrent use.
 type Pool struct {
 	mu      sync.Mutex
 	warm    *block         // under mu: free blocks that are resident
 	warmLen int            // under mu
 	cold    *block         // under mu: free blocks without pages
-	used    int            // under mu: blocks that have been taken
+	used    atomic.Int64   // bytes of blocks that have been taken
 	regions [][]byte       // under mu: what is mapped
 	freeing sync.WaitGroup // goroutines of putAll
 }
@@ -58,16 +59,12 @@ func (p *Pool) Close() error {
 }
 
 // Used is how many bytes the blocks take that are in use.
-func (p *Pool) Used() int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return int64(p.used) * blockSize
-}
+func (p *Pool) Used() int64 { return p.used.Load() }
 
 // take returns an empty block.
 func (p *Pool) take() *block {
+	p.used.Add(blockSize)
 	p.mu.Lock()
-	p.used++
 	b := p.warm
 	cold := b == nil
 	if cold {
@@ -109,11 +106,11 @@ func (p *Pool) mapLocked() {
 // put takes back a block that nobody uses any longer.
 func (p *Pool) put(b *block) {
 	p.mu.Lock()
-	p.used--
 	if p.warmLen < keptBlocks {
 		b.next, p.warm = p.warm, b
 		p.warmLen++
 		p.mu.Unlock()
+		p.used.Add(-blockSize)
 		return
 	}
 	p.mu.Unlock()
@@ -123,6 +120,7 @@ func (p *Pool) put(b *block) {
 	p.mu.Lock()
 	b.next, p.cold = p.cold, b
 	p.mu.Unlock()
+	p.used.Add(-blockSize)
 }
 
 // putAll takes back a list of blocks that hold so many bytes.

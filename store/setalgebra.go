@@ -5,11 +5,12 @@ import "slices"
 // Intersections, unions and differences.
 //
 // An intersection needs no memory: the members of the smallest set are looked up
-// in the others. Unions and differences, and everything that is stored under a
-// key, are collected in a NewSet. It would be possible to write a union without
-// one, looking each member up in the sets before its own; but that is quadratic
-// in the number of sets, and Redis' replies, which for integers come sorted, are
-// those of a set that was built.
+// in the others. What is stored under a key is collected in a NewSet, and so are
+// unions and differences of small sets: Redis' replies, which for integers come
+// sorted, are those of a set that was built. Those of large sets are visited without
+// one (EachOfAny, EachOfFirst), since it would take as much memory as the
+// reply, for which no room was made; a union looks each member up in the sets before
+// its own, which is quadratic in the number of sets, so that many are collected.
 
 // NewSet is a set under construction: it belongs to no key yet and is seen by
 // nobody. It lives in the arena of its key's shard, as the only entry of a table
@@ -109,6 +110,47 @@ func Intersect(sets []Set, fn func(member []byte) bool) {
 	})
 }
 
+// fewSets is the number of sets up to which looking members up in all of them costs
+// less than building a set.
+const fewSets = 8
+
+// EachOfAny visits the members of all sets, each member once. It reports false, and visits none, for
+// sets that are to be collected in a NewSet. sets is sorted.
+func (v *View) EachOfAny(sets []Set, fn func(member []byte)) bool {
+	slices.SortFunc(sets, func(a, b Set) int { return b.Len() - a.Len() })
+	if len(sets) == 0 || len(sets) > fewSets || int64(sets[0].Len()) <= v.Store.enc.SetMaxIntset.Load() {
+		return false
+	}
+	for i := range sets {
+		sets[i].eachNotIn(sets[:i], fn)
+	}
+	return true
+}
+
+// EachOfFirst visits the members of first that are in none of the others. It reports false like
+// EachOfAny. others is sorted.
+func (v *View) EachOfFirst(first *Set, others []Set, fn func(member []byte)) bool {
+	if len(others) > fewSets || int64(first.Len()) <= v.Store.enc.SetMaxIntset.Load() {
+		return false
+	}
+	slices.SortFunc(others, func(a, b Set) int { return b.Len() - a.Len() }) // the largest is the likeliest to have it
+	first.eachNotIn(others, fn)
+	return true
+}
+
+// eachNotIn visits the members that none of the others has.
+func (s *Set) eachNotIn(others []Set, fn func(member []byte)) {
+	s.Each(func(member []byte) bool {
+		for i := range others {
+			if others[i].Has(member) {
+				return true
+			}
+		}
+		fn(member)
+		return true
+	})
+}
+
 // Union adds the members of all sets to n.
 func (n *NewSet) Union(sets []Set) {
 	for i := range sets {
@@ -142,15 +184,7 @@ func (n *NewSet) Difference(first *Set, others []Set) {
 func (n *NewSet) lookUp(first *Set, others []Set) {
 	// The largest is the likeliest to have the member.
 	slices.SortFunc(others, func(a, b Set) int { return b.Len() - a.Len() })
-	first.Each(func(member []byte) bool {
-		for i := range others {
-			if others[i].Has(member) {
-				return true
-			}
-		}
-		n.Add(member)
-		return true
-	})
+	first.eachNotIn(others, n.Add)
 }
 
 func (n *NewSet) takeOut(first *Set, others []Set) {

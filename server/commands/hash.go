@@ -383,7 +383,7 @@ func randomFields(c *engine.Ctx) error {
 		c.Out.Array(0)
 		return nil
 	}
-	n, err := randomReplySize(count, h.Len())
+	n, err := randomReplySize(c, count, h.Len())
 	if err != nil {
 		return err
 	}

@@ -49,9 +49,12 @@ func randomOptions(c *engine.Ctx, word string) (count int64, withValues bool, er
 
 // randomReplySize is the number of elements that a count asks of a collection of
 // size elements.
-func randomReplySize(count int64, size int) (int, error) {
+func randomReplySize(c *engine.Ctx, count int64, size int) (int, error) {
 	if count >= 0 {
 		return int(min(count, int64(size))), nil
+	}
+	if !c.MayFit(-float64(count) * float64(leastBulk)) {
+		return 0, engine.ErrReplyOOM // without drawing millions of elements to find that out
 	}
 	if count < -int64(maxRandomReply/leastBulk) {
 		return 0, engine.ErrValueRange

@@ -261,7 +261,7 @@ func randomMembers(c *engine.Ctx) error {
 		c.Out.Array(0)
 		return nil
 	}
-	n, err := randomReplySize(count, s.Len())
+	n, err := randomReplySize(c, count, s.Len())
 	if err != nil {
 		return err
 	}

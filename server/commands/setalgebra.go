@@ -78,16 +78,13 @@ func cmdSinter(c *engine.Ctx) error {
 		c.Out.Set(0)
 		return nil
 	}
-	out := c.Out
-	body, n := out.Len(), 0
-	store.Intersect(sets, func(member []byte) bool {
-		out.Bulk(member)
-		n++
+	replyEach(c, func(fn func([]byte)) bool {
+		store.Intersect(sets, func(member []byte) bool {
+			fn(member)
+			return true
+		})
 		return true
 	})
-	head := out.Len()
-	out.Set(n)
-	out.MoveToFront(body, head)
 	return nil
 }
 
@@ -170,15 +167,27 @@ func difference(c *engine.Ctx, keys []store.Key) (*store.NewSet, error) {
 // combination is union or difference.
 type combination func(c *engine.Ctx, keys []store.Key) (*store.NewSet, error)
 
-func replyCombined(c *engine.Ctx, combine combination) error {
-	result, err := combine(c, c.Keys)
-	if err != nil {
-		return err
+// replyEach replies with the members that visit finds. It replies nothing if visit reports false.
+func replyEach(c *engine.Ctx, visit func(fn func(member []byte)) bool) bool {
+	out := c.Out
+	body, n := out.Len(), 0
+	ok := visit(func(member []byte) {
+		out.Bulk(member)
+		n++
+	})
+	if ok {
+		head := out.Len()
+		out.Set(n)
+		out.MoveToFront(body, head)
 	}
+	return ok
+}
+
+// replyNew replies with a set that was built for it.
+func replyNew(c *engine.Ctx, result *store.NewSet) {
 	c.Out.Set(result.Len())
 	result.Each(c.Out.Bulk)
 	result.Discard()
-	return nil
 }
 
 func storeCombined(c *engine.Ctx, combine combination, ev store.Event) error {
@@ -191,7 +200,35 @@ func storeCombined(c *engine.Ctx, combine combination, ev store.Event) error {
 	return nil
 }
 
-func cmdSunion(c *engine.Ctx) error      { return replyCombined(c, union) }
+func cmdSunion(c *engine.Ctx) error {
+	sets, _, _, err := readSets(c, c.Keys)
+	if err != nil {
+		return err
+	}
+	if replyEach(c, func(fn func([]byte)) bool { return c.EachOfAny(sets, fn) }) {
+		return nil
+	}
+	result := c.NewSet(c.Keys[0])
+	result.Union(sets)
+	replyNew(c, result)
+	return nil
+}
+
+func cmdSdiff(c *engine.Ctx) error {
+	sets, _, firstMissing, err := readSets(c, c.Keys)
+	if err != nil {
+		return err
+	}
+	if !firstMissing && replyEach(c, func(fn func([]byte)) bool { return c.EachOfFirst(&sets[0], sets[1:], fn) }) {
+		return nil
+	}
+	result := c.NewSet(c.Keys[0])
+	if !firstMissing {
+		result.Difference(&sets[0], sets[1:])
+	}
+	replyNew(c, result)
+	return nil
+}
+
 func cmdSunionstore(c *engine.Ctx) error { return storeCombined(c, union, store.EventSUnionStore) }
-func cmdSdiff(c *engine.Ctx) error       { return replyCombined(c, difference) }
 func cmdSdiffstore(c *engine.Ctx) error  { return storeCombined(c, difference, store.EventSDiffStore) }

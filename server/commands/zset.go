@@ -277,7 +277,7 @@ func randomScored(c *engine.Ctx) error {
 		c.Out.Array(0)
 		return nil
 	}
-	n, err := randomReplySize(count, z.Len())
+	n, err := randomReplySize(c, count, z.Len())
 	if err != nil {
 		return err
 	}

@@ -94,8 +94,8 @@ type meter struct {
 	last  *Spec // the last command, refused and queued ones included
 }
 
-// call runs an admitted command and counts it.
-func (c *Ctx) call(spec *Spec) {
+// count counts a call of the command, whose time begins now.
+func (c *Ctx) count(spec *Spec) {
 	s, m := c.Session, &c.meter
 	if spec != m.row || m.calls >= clockEvery {
 		if m.row != nil {
@@ -105,15 +105,25 @@ func (c *Ctx) call(spec *Spec) {
 	}
 	m.calls++
 	m.last = spec
+}
+
+// call runs an admitted command and counts it.
+func (c *Ctx) call(spec *Spec) {
+	c.count(spec)
 	c.Spec = spec
 	if spec.lockKind == lockNone || spec.lockKind == lockAll {
 		c.CountChanges() // it may look at the counts: INFO, BGSAVE
 		c.countLookups()
 	}
-	start := c.Out.Len()
-	if err := c.invoke(spec); err != nil {
+	start, hits, misses := c.Out.Len(), c.Hits, c.Misses
+	err := c.invoke(spec)
+	switch {
+	case err != nil:
 		c.fail(spec, start, err)
-	} else if invariants.Enabled {
+	case c.Out.Counting() && !c.Out.Refused():
+		c.Hits, c.Misses = hits, misses
+		c.unfit(spec, start)
+	case invariants.Enabled:
 		c.checkReply(spec, start)
 	}
 }

@@ -34,6 +34,7 @@ type Ctx struct {
 	looked *request // what looking ahead has found out about the request, nil: nothing
 	most   int      // the largest len(Keys) of the batch
 
+	room     replyRoom
 	evictor  *store.Evictor // nil until it is needed
 	evicting time.Duration  // spent by the batch on eviction, beyond first steps
 
@@ -65,7 +66,7 @@ func (p *ctxPool) get(k *Kernel) *Ctx {
 // newCtx makes what all batches have in common; a batch begins with what differs (Session.begin).
 func newCtx(k *Kernel) *Ctx {
 	c := &Ctx{Kernel: k}
-	c.Out = &c.writer
+	c.Out, c.room.allow = &c.writer, c.mayGrow
 	c.View = store.View{Store: k.Store, Listener: c.removed, Ready: c.madeReady}
 	return c
 }

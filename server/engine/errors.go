@@ -78,10 +78,13 @@ const (
 
 // Errors of admission.
 const (
-	ErrNoAuth  Error = "NOAUTH Authentication required."
-	ErrOOM     Error = "OOM command not allowed when used memory > 'maxmemory'."
-	ErrNoMulti Error = "ERR Command not allowed inside a transaction"
-	ErrLoading Error = "LOADING Redis is loading the dataset in memory"
+	ErrNoAuth Error = "NOAUTH Authentication required."
+	ErrOOM    Error = "OOM command not allowed when used memory > 'maxmemory'."
+	// ErrReplyOOM is the reply of a command whose own would not fit under maxmemory. Redis, which
+	// counts a reply when it has been made, has no such error.
+	ErrReplyOOM Error = "OOM the reply does not fit under 'maxmemory'."
+	ErrNoMulti  Error = "ERR Command not allowed inside a transaction"
+	ErrLoading  Error = "LOADING Redis is loading the dataset in memory"
 	// errUnblocked is the reply to a client that CLIENT UNBLOCK has kept from waiting.
 	errUnblocked Error = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 	// ErrSaveFailing is the reply to a write while background saves fail.

@@ -76,6 +76,8 @@ type Options struct {
 	Shutdown func(now bool)
 	// Network reports the connections' totals for INFO.
 	Network func() netloop.Stats
+	// Unsent reports how many bytes the blocks of clients' unsent output take.
+	Unsent func() int64
 	// Driver names how connections are driven, as INFO's multiplexing_api.
 	Driver string
 	// Port is the TCP port that is served, 0 for none. It differs from the
@@ -116,11 +118,13 @@ type Kernel struct {
 	clock    func() time.Time
 	shutdown func(now bool)
 	network  func() netloop.Stats
+	unsent   func() int64
 	port     func() int
 	ctxs     ctxPool
 	work     work
 	timeouts timeouts
 	room     room
+	stuck    stuck
 
 	// Checked counts the payloads that RESTORE has checked in full.
 	Checked atomic.Int64
@@ -138,6 +142,9 @@ func NewKernel(o Options) (*Kernel, error) {
 	if o.Network == nil {
 		o.Network = func() netloop.Stats { return netloop.Stats{} }
 	}
+	if o.Unsent == nil {
+		o.Unsent = func() int64 { return 0 }
+	}
 	if o.Port == nil {
 		o.Port = func() int { return 0 }
 	}
@@ -153,7 +160,7 @@ func NewKernel(o Options) (*Kernel, error) {
 		Stats: stats.NewCommands(o.Table.Len()),
 		RunID: hex.EncodeToString(id[:]), Started: o.Clock(), Driver: o.Driver,
 		room:  room{start: stats.GoMemory()},
-		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, port: o.Port,
+		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, unsent: o.Unsent, port: o.Port,
 		journal: journal.New(o.Clock), timeouts: timeouts{base: time.Now(), next: never},
 	}
 	k.StartMemory = k.room.start + o.Store.Memory()

@@ -52,6 +52,8 @@
 // away: two who evict meet at the shards' locks, and a loop that waits there for a
 // thread which the system has put aside keeps all its clients waiting.
 //
+// Replies have rules of their own (replyroom.go).
+//
 // # When nothing may be evicted
 //
 // While data are loaded the log that is replayed decides what is there. While the log
@@ -89,9 +91,11 @@ type room struct {
 	start  int64        // bytes of the Go heap at the start
 	beside atomic.Int64 // resident set beyond what store and clients account for, in bytes, see WatchResident; 0: unknown
 	moving atomic.Int64 // bytes of clients' buffers and queues that are being executed: they count as values too
-	paid   atomic.Bool  // a command has made room since somebody asked
-	since  atomic.Int64 // when the limit was passed without a way back, unix ns, 0: it is not
-	over   atomic.Int64 // ns in all such times that have ended
+	// promised is bytes that replies which are being made may still take, see replyroom.go.
+	promised atomic.Int64
+	paid     atomic.Bool  // a command has made room since somebody asked
+	since    atomic.Int64 // when the limit was passed without a way back, unix ns, 0: it is not
+	over     atomic.Int64 // ns in all such times that have ended
 }
 
 // base is what counts under a limit beside store and clients: the Go heap as it was at
@@ -122,12 +126,12 @@ func (k *Kernel) Counted() int64 {
 }
 
 func (k *Kernel) counted(limit int64) int64 {
-	return k.room.base(limit) + k.Clients.Memory() + k.Store.Counted(limit) - k.room.moving.Load()
+	return k.room.base(limit) + k.Clients.Memory() + k.Store.Counted(limit) + k.room.promised.Load() - k.room.moving.Load()
 }
 
 // atMost is an upper bound of counted that takes fewer loads.
 func (k *Kernel) atMost(limit int64) int64 {
-	return k.room.base(limit) + k.Clients.Memory() + k.Store.Memory()
+	return k.room.base(limit) + k.Clients.Memory() + k.Store.Memory() + k.room.promised.Load()
 }
 
 // NotCounted is how many of the bytes in use do not count towards maxmemory, since no

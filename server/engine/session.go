@@ -36,6 +36,7 @@ type Session struct {
 
 	db            int
 	want          int         // what the request being received lacks at least, in bytes
+	lacking       int64       // bytes of the reply to the request at the front of the input, which did not fit
 	paid          int64       // bytes evicted so far to make room for the request at the front of the input
 	own           int64       // bytes of the session itself that its memory account contains, see weigh
 	loan          *store.Loan // what the request is received into, nil: the connection's buffers
@@ -122,6 +123,10 @@ func (s *Session) Data(in []byte, out *chain.Buffer) (taken int, next netloop.Ac
 			}
 			break
 		}
+		if c.Out.Refused() { // the connection is about to be closed
+			s.next = netloop.CloseNow
+			break
+		}
 		if n >= batchBound || c.Out.Len()-base >= outputBound {
 			s.next = netloop.Yield
 			break
@@ -149,6 +154,11 @@ func (s *Session) begin(out *chain.Buffer) *Ctx {
 	c.Session = s
 	c.ahead.drop()
 	c.writer.Reset(out, s.resp3)
+	if k.Config.Values().MaxMemory > 0 {
+		out.Allow(c.room.allow)
+	} else {
+		out.Allow(nil)
+	}
 	return c
 }
 
@@ -177,7 +187,9 @@ func (s *Session) request(c *Ctx) (done bool) {
 	case spec.Flags&RunsQueue != 0 || len(c.wire) > bigRequest && spec.Flags&DenyOOM != 0:
 		s.callHeld(c, spec)
 	default:
-		c.call(spec)
+		if !s.answer(c, spec) {
+			return false
+		}
 	}
 	if s.reply != replyOn && s.wait.Load() == nil {
 		s.suppress(c, start)

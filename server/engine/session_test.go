@@ -311,6 +311,7 @@ func (c *client) expect(lines, want string) {
 
 // fakeConn is a connection that leads nowhere.
 type fakeConn struct {
+	sizes   netloop.Sizes
 	id      uint64
 	addr    string
 	resumed atomic.Bool
@@ -329,7 +330,7 @@ func (f *fakeConn) SetClass(netloop.Class)              {}
 func (f *fakeConn) ResumeAfter(netloop.Conn, bool) bool { return false }
 func (f *fakeConn) Resume()                             { f.resumed.Store(true) }
 func (f *fakeConn) Push([]byte)                         {}
-func (f *fakeConn) Sizes() netloop.Sizes                { return netloop.Sizes{} }
+func (f *fakeConn) Sizes() netloop.Sizes                { return f.sizes }
 func (f *fakeConn) Kill(r netloop.CloseReason) {
 	f.reason.Store(uint32(r))
 	f.killed.Store(true)

@@ -150,6 +150,9 @@ func (s *Session) Resumed(out *chain.Buffer) netloop.Action {
 	if w.state.Load() != unblocked {
 		err = w.reply(c)
 	}
+	if err == nil && c.Out.Counting() && !c.Out.Refused() {
+		err = ErrReplyOOM
+	}
 	if err != nil {
 		c.fail(w.spec, start, err)
 	}

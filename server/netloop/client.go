@@ -17,7 +17,7 @@ type client struct {
 	local   netip.AddrPort
 	path    string // of a Unix socket, shared by its connections
 	class   atomic.Uint32
-	sizes   struct{ query, queryFree, output, pushed, memory, read, written atomic.Int64 }
+	sizes   struct{ query, queryFree, output, pushed, memory, read, written, waiting atomic.Int64 }
 }
 
 func (c *client) init(id uint64, nc net.Conn, fd int) {
@@ -62,6 +62,7 @@ func (c *client) sizesWith(own int) Sizes {
 		QueryFree: c.sizes.queryFree.Load(),
 		Output:    c.owed(),
 		Memory:    c.sizes.memory.Load() + c.sizes.pushed.Load(),
+		Waiting:   c.sizes.waiting.Load(),
 		Read:      c.sizes.read.Load(),
 		Written:   c.sizes.written.Load(),
 	}
@@ -99,6 +100,7 @@ func (c *client) clearSizes() {
 	c.sizes.query.Store(0)
 	c.sizes.queryFree.Store(0)
 	c.sizes.output.Store(0)
+	c.sizes.waiting.Store(0)
 	c.sizes.memory.Store(0)
 }
 

@@ -344,6 +344,7 @@ func (c *conn) afterTurn(out []byte, more *chain.Chain, next Action) {
 // send writes out and more once; what the kernel does not take waits behind what it has not taken
 // before. It returns false if the connection is closed.
 func (c *conn) send(out []byte, more *chain.Chain) bool {
+	l := c.loop
 	n, all := 0, len(out)+more.Len()
 	if all > 0 && c.unsent() == 0 {
 		if n = c.write(out, more); n < 0 {
@@ -357,6 +358,9 @@ func (c *conn) send(out []byte, more *chain.Chain) bool {
 	c.chain.Join(more)
 	if n == all {
 		return true
+	}
+	if n > 0 || c.sizes.waiting.Load() == 0 {
+		c.sizes.waiting.Store(l.now.UnixNano())
 	}
 	lim := c.limits()
 	return c.checkOutput(&lim)
@@ -444,7 +448,11 @@ func (c *conn) flush() bool {
 	if c.sent == len(c.output) {
 		c.dropOutput()
 	}
+	if n > 0 {
+		c.sizes.waiting.Store(c.active)
+	}
 	if c.unsent() == 0 {
+		c.sizes.waiting.Store(0)
 		if c.closing {
 			c.close(c.reason)
 			return false

@@ -121,9 +121,12 @@ type Sizes struct {
 	Output    int64 // output that the client has not taken yet
 	// OutputFree is room beside it, and before it, where what has been taken was.
 	OutputFree int64
-	Memory     int64 // all that the connection takes: its buffers, used or not, and its own structures
-	Read       int64 // since the connection was made
-	Written    int64
+	// Waiting is since when the client has taken nothing of that output, in unix nanoseconds; 0:
+	// there is none.
+	Waiting int64
+	Memory  int64 // all that the connection takes: its buffers, used or not, and its own structures
+	Read    int64 // since the connection was made
+	Written int64
 }
 
 // CloseReason says why a connection ended.

@@ -466,9 +466,11 @@ func (c *pconn) write(out []byte, more *chain.Chain) bool {
 		if len(b) == 0 {
 			b = more.Pieces(first[:0], writePiece)[0]
 		}
+		now := time.Now().UnixNano()
 		if c.writing.Load() == 0 {
-			c.writing.Store(time.Now().UnixNano())
+			c.writing.Store(now)
 		}
+		c.sizes.waiting.Store(now)
 		c.held = room + more.Held()
 		c.account(len(out) + more.Len())
 		n, err := c.nc.Write(b[:min(len(b), writePiece)])
@@ -488,6 +490,7 @@ func (c *pconn) write(out []byte, more *chain.Chain) bool {
 	}
 	c.held = 0
 	c.writing.Store(0)
+	c.sizes.waiting.Store(0)
 	c.account(0)
 	return true
 }

@@ -201,6 +201,10 @@ func (s *Server) eachDriver(f func(driver)) {
 	f(s.portable)
 }
 
+// OutputMemory is how many bytes the blocks take that hold output: what is being made and what
+// clients have not taken.
+func (s *Server) OutputMemory() int64 { return s.blocks.Used() }
+
 // Stats returns the counters.
 func (s *Server) Stats() Stats {
 	st := Stats{Accepted: s.accepted.Load(), Rejected: s.rejected.Load(), Current: s.current.Load()}

@@ -1,0 +1,209 @@
+// Room for replies: what happens to a command whose reply does not fit under the cap.
+//
+// A reply is in memory until its client has taken it, and its size is known only when it is made:
+// SRANDMEMBER s -60000000 on three members answers with 420 MB. So there are two rules under
+// maxmemory, for replies that are longer than the loop's shared buffer (32 KiB at least):
+//
+//   - A reply takes what the cap leaves free. Where that is used up the command goes on, but its output is only counted
+//     (chain.Buffer), so that at its end the size is known. Then what there is of it is taken back, the locks are free,
+//     and the session makes room for that many bytes as for a write (roomFor): it evicts in steps and yields between
+//     them. Then the command runs again. If there is no way to make room the client gets an error in place of the reply.
+//   - All that clients have not taken is at most half of the cap, so that those who do not read cannot evict everything.
+//
+// If a reply fits by neither, and some client has taken nothing of what it owes for a second, the
+// one of these that holds most is closed, and the request looked at again when its memory is back:
+// who asks comes before who does not read. A small reserve that does not ask for room keeps
+// ordinary replies going at a cap that nothing may be evicted for.
+//
+// Only reads are run again: what they did, and counted, is forgotten. A command that writes has
+// happened when its reply does not fit. Most of these take out of the store what they reply
+// (SPOP, LPOP, ZPOPMIN, GETDEL), and the others reply with one value (GETEX, SET with GET), so they
+// always get their blocks. Inside EXEC, where nothing can be evicted since shards are locked, a
+// read whose reply does not fit has the error as its element.
+//
+// To know the size beforehand would save the first run. It was rejected: every command would have
+// to work out its size by a second piece of code that must agree with the first, and most of the
+// work of a large reply is to find its elements, which counting does once more only when memory is
+// short.
+
+package engine
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/larderkv/larder/server/netloop"
+)
+
+const (
+	// All unsent output together has at most 1/unsentShare of the limit, and 1/unsentReserve of it
+	// without a look at what the limit leaves.
+	unsentShare, unsentReserve = 2, 64
+	// stuckAfter is how long a client takes nothing before it may be closed for its output.
+	stuckAfter = time.Second
+	// stuckPause is how long the memory of one that was closed is waited for at most.
+	stuckPause = time.Second
+	// replyTries is how often a command runs whose reply turns out longer each time.
+	replyTries = 4
+)
+
+// replyRoom is what a Ctx knows of the room for the reply of the running command.
+type replyRoom struct {
+	granted int64          // bytes that room has been made for
+	lacking int64          // bytes of a reply that was taken back, since it did not fit
+	allow   func(int) bool // mayGrow, bound once
+}
+
+// stuck is the kernel's note of the last client that was closed for its output. Its bytes do not
+// count as a client's any more, but they are in memory until its loop has given them back.
+type stuck struct {
+	closed atomic.Int64 // unix ns, 0: nothing is on its way back
+	goal   atomic.Int64 // unsent output of all when it has come back
+}
+
+// pending reports whether that memory is to be waited for.
+func (k *Kernel) pending() bool {
+	closed := k.stuck.closed.Load()
+	if closed == 0 {
+		return false
+	}
+	if k.unsent() > k.stuck.goal.Load() && k.clock().UnixNano()-closed < int64(stuckPause) {
+		return true
+	}
+	k.stuck.closed.CompareAndSwap(closed, 0)
+	return false
+}
+
+// mayGrow reports whether the reply of the running command may take n bytes more. The command's
+// shards are locked.
+func (c *Ctx) mayGrow(n int) bool {
+	k := c.Kernel
+	limit := k.Config.Values().MaxMemory
+	if limit == 0 || c.Spec == nil || c.Spec.Flags&ReadOnly == 0 {
+		return true
+	}
+	if c.room.granted >= int64(n) {
+		c.room.granted -= int64(n)
+		k.room.promised.Add(-int64(n))
+		return true
+	}
+	unsent := k.owed() + int64(n)
+	if unsent <= limit/unsentReserve {
+		return true
+	}
+	return unsent <= limit/unsentShare && !k.pending() && k.counted(limit)+int64(n) <= limit
+}
+
+// owed is what clients have not taken and what has been promised to replies, in bytes.
+func (k *Kernel) owed() int64 { return k.unsent() + k.room.promised.Load() }
+
+// MayFit reports whether a reply of at least so many bytes can fit under the cap at all.
+func (c *Ctx) MayFit(bytes float64) bool {
+	limit := c.Kernel.Config.Values().MaxMemory
+	return limit == 0 || bytes <= float64(limit/unsentShare)
+}
+
+// unfit takes back a reply of which a part was only counted, and notes its size.
+func (c *Ctx) unfit(spec *Spec, start int) {
+	size := c.Out.Len() - start
+	c.Out.Truncate(start)
+	if c.frame.locked {
+		c.fail(spec, start, ErrReplyOOM)
+		return
+	}
+	c.room.lacking = int64(size)
+	c.meter.calls--
+}
+
+// answer runs the command, and again when there is room for its reply. It returns false if the
+// request has to come again.
+func (s *Session) answer(c *Ctx, spec *Spec) (done bool) {
+	c.room.lacking, s.lacking = s.lacking, 0
+	if c.room.lacking == 0 {
+		c.call(spec)
+	}
+	for tries := 1; c.room.lacking > 0; tries++ {
+		need := c.room.lacking + c.room.lacking/16 + outputBound // it may draw other elements the next time
+		verdict := s.roomForReply(c, need)
+		switch {
+		case verdict == later && len(c.wire) > 0 && c.wire[0] == '*':
+			s.lacking, c.room.lacking = c.room.lacking, 0
+			return false
+		case verdict != "" || tries == replyTries:
+			c.room.lacking = 0
+			c.count(spec)
+			c.fail(spec, c.Out.Len(), ErrReplyOOM)
+			return true
+		}
+		c.room.lacking, c.room.granted = 0, need
+		s.kernel.room.promised.Add(need)
+		c.call(spec)
+		s.kernel.room.promised.Add(-c.room.granted)
+		c.room.granted = 0
+	}
+	return true
+}
+
+// roomForReply decides whether there is room for a reply of so many bytes, and makes it if need be:
+// "", ErrOOM, or later.
+func (s *Session) roomForReply(c *Ctx, need int64) Error {
+	k := s.kernel
+	v := k.Config.Values()
+	limit := v.MaxMemory
+	switch {
+	case limit == 0 || k.owed()+need <= limit/unsentReserve:
+		return ""
+	case need > limit/unsentShare:
+		return ErrOOM
+	case c.Out.Len() > 0 || k.pending():
+		return later // first the replies to earlier requests go out
+	}
+	verdict := ErrOOM
+	if k.owed()+need <= limit/unsentShare {
+		verdict = s.roomFor(c, v, k.state(), need, need)
+	}
+	if verdict != later {
+		s.paid = 0
+	}
+	if verdict == ErrOOM && k.closeStuck() {
+		return later
+	}
+	return verdict
+}
+
+// closeStuck closes the client with most unsent output of those that have taken nothing of it for a
+// while. It reports whether there is one.
+func (k *Kernel) closeStuck() bool {
+	now := k.clock().UnixNano()
+	r := &k.Clients
+	r.size.listing.Lock()
+	s, held := r.stuckLocked(now)
+	if s != nil {
+		r.releaseLocked(s)
+	}
+	r.size.listing.Unlock()
+	if s == nil {
+		return false
+	}
+	k.stuck.goal.Store(k.unsent() - held)
+	k.stuck.closed.Store(now)
+	if !s.killed.Swap(true) {
+		r.size.evicted.Add(1)
+		s.conn.Kill(netloop.Evicted)
+		k.Log.Info("evicting client that does not take its output, for the reply of another", "id", s.ID(), "addr", s.conn.RemoteAddr(), "name", s.Name(), "output", held)
+	}
+	return true
+}
+
+// stuckLocked is the session with most unsent output of those that take none, or nil.
+func (r *Clients) stuckLocked(now int64) (worst *Session, most int64) {
+	for _, list := range r.size.heavy {
+		for _, s := range list {
+			z := s.conn.Sizes()
+			if z.Output > most && z.Waiting != 0 && now-z.Waiting >= int64(stuckAfter) {
+				worst, most = s, z.Output
+			}
+		}
+	}
+	return worst, most
+}
