@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"math"
 	"strconv"
 
 	"github.com/larderkv/larder/protocol"
@@ -26,6 +25,10 @@ type collectionScan struct {
 	written int
 }
 
+// mostScanned bounds what one call of the SCAN family visits, whatever its COUNT: some milliseconds.
+// COUNT is a hint, so a call may return fewer and the cursor to go on from, which lets others run.
+const mostScanned = 16384
+
 // parseCursor reads the cursor at Args[2]. Redis checks it before it looks at
 // the key, and the options only after.
 func parseCursor(c *engine.Ctx) (s collectionScan, err error) {
@@ -45,7 +48,7 @@ func (s *collectionScan) parseOptions(c *engine.Ctx, hash bool) error {
 			if n < 1 && a.Err() == nil {
 				a.Syntax()
 			}
-			s.count = int(min(n, math.MaxInt32))
+			s.count = int(min(n, mostScanned))
 		case a.MatchValue("MATCH"):
 			s.pattern = narrowing(a.Next())
 		case a.Match("NOVALUES"):

@@ -1,8 +1,10 @@
 package commands
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +40,40 @@ func TestScanFindsAll(t *testing.T) {
 		}
 		if len(found) != stay {
 			t.Errorf("COUNT %s found %d of %d", count, len(found), stay)
+		}
+	}
+}
+
+// TestScanIsBounded asks for everything at once, which takes several calls all the same.
+func TestScanIsBounded(t *testing.T) {
+	const n = 2*mostScanned + 100
+	c := newTestClient(t)
+	var fill bytes.Buffer
+	for i := range n {
+		name := strconv.Itoa(i)
+		fill.Write(encode([]string{"SET", name, "v"}))
+		fill.Write(encode([]string{"SADD", "{s}", "m" + name}))
+		fill.Write(encode([]string{"HSET", "{h}", name, "v"}))
+		fill.Write(encode([]string{"ZADD", "{z}", name, name}))
+	}
+	c.send(fill.Bytes())
+	for _, row := range []struct {
+		call []string
+		each int
+	}{{[]string{"SCAN"}, 1}, {[]string{"SSCAN", "{s}"}, 1}, {[]string{"HSCAN", "{h}"}, 2}, {[]string{"ZSCAN", "{z}"}, 2}} {
+		cursor, calls, total := "0", 0, 0
+		for calls == 0 || cursor != "0" {
+			reply := bytes.SplitN(c.send(encode(append(row.call, cursor, "COUNT", "9223372036854775807"))), []byte("\r\n"), 5)
+			cursor = string(reply[2])
+			got, err := strconv.Atoi(string(reply[3][1:]))
+			if err != nil || got > row.each*(mostScanned+1000) {
+				t.Fatalf("%v: %q elements", row.call, reply[3])
+			}
+			calls++
+			total += got
+		}
+		if want := row.each * n; calls < 3 || total < want {
+			t.Errorf("%v: %d calls, %d elements of %d", row.call, calls, total, want)
 		}
 	}
 }

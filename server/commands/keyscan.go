@@ -86,7 +86,7 @@ func (s *keyScan) parse(a *engine.Args) error {
 			if n < 1 && a.Err() == nil {
 				a.Syntax()
 			}
-			s.count = int(n)
+			s.count = int(min(n, mostScanned))
 		case a.MatchValue("MATCH"):
 			s.pattern = narrowing(a.Next())
 		case a.MatchValue("TYPE"):

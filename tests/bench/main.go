@@ -16,6 +16,7 @@
 //	cpu.go memory.go latency.go idle.go stall.go    the trials, by kind
 //	hits.go capped.go                               the trials of servers at their maxmemory
 //	values.go                                       the figures of lists and sorted sets
+//	long.go                                         the figures of commands that walk over a million
 //	handover.go                                     the trial of blocking commands
 //	snapshot.go growth.go busysave.go aof.go        the trials of what is on disk
 //	piped.go                                        a load as fast as it is answered
