@@ -463,12 +463,17 @@ func (t *table) eachSlot(s *subtable, fn func(b *bucket, i uint32, slot uint8, g
 	}
 }
 
+// walkAhead is by how many buckets a walk prefetches records, so that some of its misses overlap:
+// KEYS and SMEMBERS of a million otherwise wait for memory for two thirds of their time.
+const walkAhead = 3
+
 // eachRef visits all records until fn returns false. fn must not change the
 // table.
 func (t *table) eachRef(fn func(ref arena.Ref) bool) {
 	for si := range t.subs {
 		s := &t.subs[si]
 		for i := uint32(0); i < uint32(s.buckets); i++ {
+			t.prefetchRefs(s, i+walkAhead)
 			b := t.bucket(s, i)
 			for slot := uint8(0); slot < b.count(); slot++ {
 				if !fn(b.ref(slot)) {
@@ -486,6 +491,7 @@ func (t *table) eachRef(fn func(ref arena.Ref) bool) {
 func (t *table) scan(cursor uint64, fn func(ref arena.Ref)) (next uint64) {
 	s, i := t.bucketAtCursor(cursor)
 	if s.buckets > 0 {
+		t.prefetchRefs(s, i+walkAhead)
 		t.scanBucket(s, i, fn)
 	}
 	return s.cursorAfter(i)

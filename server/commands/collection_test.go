@@ -89,6 +89,37 @@ func TestScanSteps(t *testing.T) {
 	}
 }
 
+// TestLargeSetAlgebra: large sets are looked up in each other, small ones are built into a new one, as
+// are those that are stored. The members are the same.
+func TestLargeSetAlgebra(t *testing.T) {
+	c := newTestClient(t)
+	for name, span := range map[string][2]int{"{s}a": {0, 10_000}, "{s}b": {5000, 12_000}, "{s}c": {9000, 9010}} {
+		add := []string{"SADD", name}
+		for i := span[0]; i < span[1]; i++ {
+			add = append(add, fmt.Sprint("m", i))
+		}
+		c.do(add...)
+	}
+	for _, keys := range []string{
+		"{s}a", "{s}a {s}b", "{s}b {s}a", "{s}c {s}a", "{s}a {s}a", "{s}a {s}none", "{s}none {s}a", "{s}a {s}c {s}b", "{s}c {s}c {s}c {s}c {s}a {s}b",
+	} {
+		for _, command := range []string{"SUNION", "SDIFF"} {
+			stored := c.do(strings.Fields(command + "STORE {s}stored " + keys)...)
+			got := strings.Fields(strings.Trim(c.do(strings.Fields(command+" "+keys)...), "[]"))
+			if fmt.Sprint(":", len(got)) != stored {
+				t.Errorf("%s %s: %d members, stored %s", command, keys, len(got), stored)
+			}
+			for _, m := range got {
+				if c.do("SREM", "{s}stored", strings.Trim(m, `"`)) != ":1" {
+					t.Fatalf("%s %s: %s is there twice or should not be", command, keys, m)
+				}
+			}
+		}
+	}
+	c.expect("SET s v", "+OK")
+	c.expect("SUNION {s}a s", "-WRONGTYPE Operation against a key holding the wrong kind of value")
+}
+
 // A negative count cannot make the server write without end.
 func TestRandomReplyIsBounded(t *testing.T) {
 	c := newTestClient(t)
