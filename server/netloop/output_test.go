@@ -127,3 +127,42 @@ func TestPushBehindALongReply(t *testing.T) {
 		s.noBlocks()
 	})
 }
+
+// TestOutputAccounts has clients ask for replies of all lengths, read some, and go, some of them in
+// the middle of one: who is left takes what an idle connection takes, to the byte, and no block is
+// in use.
+func TestOutputAccounts(t *testing.T) {
+	r := randtest.New(t)
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		keeper := s.connect()
+		idle := int64(0)
+		s.eventually("the session to be told of its connection", func() bool {
+			idle = keeper.told()
+			return idle > 0
+		})
+		for range 60 {
+			c := s.connect()
+			for range r.IntN(8) {
+				n := r.IntN(1 << r.IntN(21))
+				keeper.send("big %d\n", n)
+				keeper.expect(strings.Repeat("x", n))
+				c.send("big %d\n", n)
+				if r.IntN(2) == 0 {
+					c.expect(strings.Repeat("x", n))
+				} else {
+					break
+				}
+			}
+			if r.IntN(2) == 0 {
+				c.session.conn.Kill(Killed)
+			} else if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+			c.expectClosed(Killed, ClientClosed, ReadError, WriteError)
+		}
+		s.eventually("the keeper to take what an idle connection takes", func() bool {
+			return keeper.told() == idle && keeper.session.conn.Sizes().Memory == idle
+		})
+		s.noBlocks()
+	})
+}

@@ -137,3 +137,29 @@ func TestReplyGoesBack(t *testing.T) {
 		harness.Eventually(t, patience, "its memory is given back", func() bool { return resident(t, s) < before+size/20 })
 	})
 }
+
+// TestClientsLimitWhileMaking: a reply that would take more than all clients may is not made: its
+// client is evicted meanwhile, and nobody else is.
+func TestClientsLimitWhileMaking(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc")
+	}
+	harness.EachDriver(t, func(t *testing.T, driver string) {
+		const limit = 8 << 20
+		s := harness.StartBinary(t, "network-driver "+driver, "maxmemory-clients 8mb")
+		c := newCache(t, s)
+		c.MustOK("SET", name("b", 0), strings.Repeat("b", 1<<20))
+		before := resident(t, s)
+		hog := s.Dial(t)
+		hog.Send(append([]string{"MGET"}, names("b", 400, 1)...)...)
+		if got := hog.ReadUntilClosed(); got != "" {
+			t.Errorf("%d bytes of a reply were sent", len(got))
+		}
+		if grown := resident(t, s) - before; grown > 2*limit {
+			t.Errorf("%d bytes are resident for it", grown)
+		}
+		if n := c.stat("evicted_clients"); n != 1 {
+			t.Errorf("%d clients were evicted", n)
+		}
+	})
+}
