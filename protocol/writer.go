@@ -6,7 +6,7 @@ import (
 
 	"github.com/tidwall/redcon"
 
-	"github.com/larderkv/larder/chain"
+	"github.com/larderkv/larder/protocol/chain"
 )
 
 // Writer writes replies to a chain.Buffer in the client's version of the protocol: what RESP2

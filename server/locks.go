@@ -26,7 +26,7 @@
 //	      server/netloop.notices.mu           leaf: what others want of a loop's connections
 //	  14  persistence/rdb.loader.mu           leaf: the outcome of a load by several goroutines
 //	      store.Store.walksMu                 leaf: times of compaction
-//	      chain.Pool.mu                       leaf: memory of replies that nobody uses
+//	      protocol/chain.Pool.mu                       leaf: memory of replies that nobody uses
 //	      store/arena.Heap.mu                 leaf: spans and large blocks that no arena owns
 //	      eviction.lhd.mu                     leaf: what the policy LHD has learnt
 //	      server/stats.Rate.mu                leaf: samples of one counter

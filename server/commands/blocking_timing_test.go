@@ -3,7 +3,7 @@ package commands
 import (
 	"testing"
 
-	"github.com/larderkv/larder/chain"
+	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/server/netloop"
 )
 

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/tests/randtest"

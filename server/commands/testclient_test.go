@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/larderkv/larder/chain"
+	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/netloop"

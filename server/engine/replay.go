@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/store"
 )
 

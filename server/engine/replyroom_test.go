@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/larderkv/larder/chain"
+	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/server/netloop"
 )
 

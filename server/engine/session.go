@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/protocol"
+	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/server/stats"
 	"github.com/larderkv/larder/store"

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/larderkv/larder/chain"
 	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/persistence/vfs"
+	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/store"

@@ -25,7 +25,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/larderkv/larder/chain"
+	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/store"
 )

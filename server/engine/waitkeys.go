@@ -29,7 +29,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/larderkv/larder/chain"
+	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/store"
 )

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/larderkv/larder/chain"
+	"github.com/larderkv/larder/protocol/chain"
 )
 
 // connMemory is what a connection takes besides buffers, in bytes: itself and its place in the

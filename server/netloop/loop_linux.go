@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/larderkv/larder/chain"
+	"github.com/larderkv/larder/protocol/chain"
 )
 
 const (

@@ -4,7 +4,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/larderkv/larder/chain"
+	"github.com/larderkv/larder/protocol/chain"
 )
 
 // Action is what a session wants done with its connection next.

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/larderkv/larder/chain"
+	"github.com/larderkv/larder/protocol/chain"
 )
 
 // portable is the driver of a goroutine per connection: for systems without epoll, for connections

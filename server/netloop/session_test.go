@@ -18,7 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/larderkv/larder/chain"
+	"github.com/larderkv/larder/protocol/chain"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -24,7 +24,7 @@ const module = "github.com/larderkv/larder/"
 // alike, parameters name eviction policies, and tests of every level want random numbers that can
 // be repeated.
 const levels = `
-0 words eviction chain store/invariants tests/randtest | quoted words; policies; replies under way; what only tests check; random numbers of tests
+0 words eviction protocol/chain store/invariants tests/randtest | quoted words; policies; replies under way; what only tests check; random numbers of tests
 1 protocol store/lex store/arena server/config server/stats persistence/vfs persistence/journal | requests and replies; lexical rules; memory; parameters; counters; the file system; effects
 2 store/tree     | long sequences: lists, the order of sorted sets
 3 store          | keyspace, records, data types
