@@ -32,13 +32,18 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/larderkv/larder/eviction"
+	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/netloop"
 )
 
 const (
-	// All unsent output together has at most 1/unsentShare of the limit, and 1/unsentReserve of it
-	// without a look at what the limit leaves.
-	unsentShare, unsentReserve = 2, 64
+	// All unsent output together has at most 1/unsentShare of the limit.
+	unsentShare = 2
+	// Without a look at what the limit leaves it has 1/evictingReserve of it. Where nothing may be
+	// evicted this is all that there is at a full cap, and values that are larger could not be read:
+	// then it is 1/fixedReserve, which still keeps the resident set within a tenth above the limit.
+	evictingReserve, fixedReserve = 64, 32
 	// stuckAfter is how long a client takes nothing before it may be closed for its output.
 	stuckAfter = time.Second
 	// stuckPause is how long the memory of one that was closed is waited for at most.
@@ -78,7 +83,8 @@ func (k *Kernel) pending() bool {
 // shards are locked.
 func (c *Ctx) mayGrow(n int) bool {
 	k := c.Kernel
-	limit := k.Config.Values().MaxMemory
+	v := k.Config.Values()
+	limit := v.MaxMemory
 	if limit == 0 || c.Spec == nil || c.Spec.Flags&ReadOnly == 0 {
 		return true
 	}
@@ -88,10 +94,18 @@ func (c *Ctx) mayGrow(n int) bool {
 		return true
 	}
 	unsent := k.owed() + int64(n)
-	if unsent <= limit/unsentReserve {
+	if unsent <= replyReserve(v) {
 		return true
 	}
 	return unsent <= limit/unsentShare && !k.pending() && k.counted(limit)+int64(n) <= limit
+}
+
+// replyReserve is how much unsent output all clients may have whatever the limit leaves.
+func replyReserve(v *config.Values) int64 {
+	if v.Policy().Rule == eviction.NoEviction {
+		return v.MaxMemory / fixedReserve
+	}
+	return v.MaxMemory / evictingReserve
 }
 
 // owed is what clients have not taken and what has been promised to replies, in bytes.
@@ -151,7 +165,7 @@ func (s *Session) roomForReply(c *Ctx, need int64) Error {
 	v := k.Config.Values()
 	limit := v.MaxMemory
 	switch {
-	case limit == 0 || k.owed()+need <= limit/unsentReserve:
+	case limit == 0 || k.owed()+need <= replyReserve(v):
 		return ""
 	case need > limit/unsentShare:
 		return ErrOOM
@@ -190,7 +204,8 @@ func (k *Kernel) closeStuck() bool {
 	if !s.killed.Swap(true) {
 		r.size.evicted.Add(1)
 		s.conn.Kill(netloop.Evicted)
-		k.Log.Info("evicting client that does not take its output, for the reply of another", "id", s.ID(), "addr", s.conn.RemoteAddr(), "name", s.Name(), "output", held)
+		k.Log.Info("evicting client that does not take its output, for the reply of another",
+			"id", s.ID(), "addr", s.conn.RemoteAddr(), "name", s.Name(), "output", held)
 	}
 	return true
 }
