@@ -70,13 +70,7 @@ func (v *View) insertItems(t *table, k Key, typ Type, items [][]byte, stride int
 	if !fit || int64(len(items)/stride) > entries {
 		nested := newTable(v.shard(k), v.Store.seed)
 		nested.reserve(len(items) / stride)
-		for i := 0; i < len(items); i += stride {
-			var value []byte
-			if stride == 2 {
-				value = items[i+1]
-			}
-			nested.addElement(items[i], value)
-		}
+		nested.addGroups(items, stride, nil)
 		v.newBodyEntry(t, k, typ, nested)
 		return
 	}

@@ -104,6 +104,7 @@ func (s *Set) create(t *table, members [][]byte) int {
 
 func (s *Set) isIntset() bool { return s.e.rec.encoding() == encIntset }
 func (s *Set) isPack() bool   { return s.e.rec.encoding() == encPack }
+func (s *Set) isTable() bool  { return s.e.rec.encoding() == encBody }
 
 // Len is the number of members, at least 1.
 func (s *Set) Len() int {
@@ -134,6 +135,15 @@ func (s *Set) Has(member []byte) bool {
 		_, _, ok := t.find(t.hash(member), member)
 		return ok
 	}
+}
+
+// hasHashed is Has for a member whose hash is known.
+func (s *Set) hasHashed(h uint64, member []byte) bool {
+	if !s.isTable() {
+		return s.Has(member)
+	}
+	_, _, ok := s.e.nested().find(h, member)
+	return ok
 }
 
 // add adds a member and reports whether it was new.

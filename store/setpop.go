@@ -108,5 +108,5 @@ func (s *Set) popMost(n int, fn func(member []byte)) {
 	})
 	expire := s.e.rec.expire
 	s.e.drop()
-	rest.attach(expire)
+	rest.set.e.attach(s.v, s.k, expire)
 }

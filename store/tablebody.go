@@ -23,9 +23,25 @@ func (t *table) each(fn func(item, value []byte) bool) {
 	})
 }
 
-// clone copies buckets as they are: the seed is that of all tables, so that everything has the same
-// place in the copy, and no name is hashed or looked up.
+// clone copies buckets as they are: no name is hashed or looked up.
 func (t *table) clone(sh *shard, _ int64) body {
+	c := t.cloneBuckets(sh)
+	for i := range c.subs {
+		s := &c.subs[i]
+		for at := range uint32(s.buckets) {
+			c.prefetchRecords(s, at+prefetchAhead)
+			b := c.bucket(s, at)
+			for slot := range b.count() {
+				b.setRaw(slot, c.cut.parity|c.copyRecord(b.ref(slot)))
+			}
+		}
+	}
+	return c
+}
+
+// cloneBuckets copies a table without its records, to which the copy refers, too, until it gets
+// copies of them. The seed is that of all tables, so that everything has the same place.
+func (t *table) cloneBuckets(sh *shard) *table {
 	c := newTable(sh, t.seed)
 	c.depth, c.dir, c.subs = t.depth, slices.Clone(t.dir), slices.Clone(t.subs)
 	c.n, c.ttls, c.widest = t.n, t.ttls, t.widest
@@ -36,15 +52,26 @@ func (t *table) clone(sh *shard, _ int64) body {
 			size := int(s.buckets) * bucketSize
 			copy(c.ar.Bytes(arena.Ref(s.base>>3), size), t.ar.Bytes(arena.Ref(t.subs[i].base>>3), size))
 		}
-		for at := range uint32(s.buckets) {
-			t.prefetchRecords(&t.subs[i], at+prefetchAhead)
-			b := c.bucket(s, at)
-			for slot := range b.count() {
-				b.setRaw(slot, c.cut.parity|c.copyRecord(b.ref(slot)))
-			}
-		}
 	}
 	return c
+}
+
+// locate finds the slot that refers to a record, which the table has, by the hash of its key.
+func (t *table) locate(h uint64, ref arena.Ref) (p pos) {
+	p.sub = t.subOf(h)
+	s := &t.subs[p.sub]
+	i := s.home(s.position(h))
+	for {
+		b := t.bucket(s, i)
+		for slot := range b.count() {
+			if b.ref(slot) == ref {
+				p.bucket, p.slot = uint16(i), slot
+				return p
+			}
+		}
+		p.guests++
+		i = s.next(i)
+	}
 }
 
 // copyRecord copies the record of another table.

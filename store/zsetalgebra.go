@@ -1,12 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"math"
 	"slices"
-
-	"github.com/larderkv/larder/store/arena"
 )
 
 // Intersections, unions and differences of sorted sets, and whatever else makes a new one.
@@ -144,6 +141,13 @@ func (v *View) NewZset(k Key) *NewZset {
 	return &NewZset{v: v, k: k, body: newZsetBody(v.shard(k), v)}
 }
 
+// reserve makes room for at least so many members in n, which is empty.
+func (n *NewZset) reserve(members int) {
+	if int64(members) > n.v.Store.enc.ZsetMaxEntries.Load() {
+		n.body.reserve(members)
+	}
+}
+
 // Len is the number of members.
 func (n *NewZset) Len() int { return n.body.n }
 
@@ -157,6 +161,9 @@ func (n *NewZset) Add(member []byte, score float64) {
 func (n *NewZset) Union(sources []ScoredSource, how Aggregate) {
 	bySize(sources)
 	t := &n.body.table
+	if len(sources) > 0 {
+		n.reserve(sources[len(sources)-1].Len())
+	}
 	for i := range sources {
 		sources[i].each(func(member []byte, score float64) bool {
 			if i > 0 {
@@ -184,31 +191,6 @@ func (n *NewZset) Difference(first *ScoredSource, others []ScoredSource) {
 		n.Add(member, score)
 		return true
 	})
-}
-
-// scoredRef is a record of a member with its score.
-type scoredRef struct {
-	score float64
-	ref   arena.Ref
-}
-
-// inOrder lists the records of the table by score and name.
-func (b *zsetBody) inOrder() []scoredRef {
-	list := make([]scoredRef, 0, b.n)
-	b.eachRef(func(ref arena.Ref) bool {
-		list = append(list, scoredRef{b.scoreAt(ref), ref})
-		return true
-	})
-	slices.SortFunc(list, func(x, y scoredRef) int {
-		switch {
-		case x.score < y.score:
-			return -1
-		case x.score > y.score:
-			return 1
-		}
-		return bytes.Compare(recordKey(b.mem, x.ref), recordKey(b.mem, y.ref))
-	})
-	return list
 }
 
 // Each visits the members in order.

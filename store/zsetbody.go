@@ -83,13 +83,16 @@ func (b *zsetBody) each(fn func(item, value []byte) bool) {
 	})
 }
 
-func (b *zsetBody) clone(sh *shard, now int64) body {
-	c := &zsetBody{table: *b.table.clone(sh, now).(*table)}
+// clone copies the buckets of the table as they are, and then the records in the order of the sorted
+// set, so that each one's place in the table and in the tree is known at once. No names are compared:
+// in the copy, the bucket of a name has the reference to the record that is being copied.
+func (b *zsetBody) clone(sh *shard, _ int64) body {
+	c := &zsetBody{table: *b.table.cloneBuckets(sh)}
 	c.setOrder(sh)
 	var s stretch
 	b.order.Each(0, func(i int, score float64, ref arena.Ref) bool {
 		if !s.add(b, score, ref) || i == b.n-1 {
-			c.appendSame(&s)
+			c.copyStretch(&s)
 			s.n = 0
 		}
 		return true
@@ -97,19 +100,16 @@ func (b *zsetBody) clone(sh *shard, now int64) body {
 	return c
 }
 
-// appendSame adds to the order what the body has of the same names as the records of a stretch, which
-// are another body's.
-func (b *zsetBody) appendSame(s *stretch) {
+// copyStretch copies the records of a stretch, which are another body's, and adds them to the order.
+func (b *zsetBody) copyStretch(s *stretch) {
 	var hashes [stretchSize]uint64
 	for i, el := range s.list[:s.n] {
 		hashes[i] = b.hash(recordKey(b.mem, el.ref))
 		b.prefetchBucket(hashes[i])
 	}
-	for i := range s.n {
-		b.prefetchRecord(hashes[i])
-	}
 	for i, el := range s.list[:s.n] {
-		_, ref, _ := b.find(hashes[i], recordKey(b.mem, el.ref))
+		ref := b.copyRecord(el.ref)
+		b.renew(b.locate(hashes[i], el.ref), ref)
 		b.order.Append(el.score, ref)
 	}
 }

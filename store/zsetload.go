@@ -19,9 +19,7 @@ func (v *View) InsertZset(k Key, pairs [][]byte) bool {
 	if !fit {
 		b := newZsetBody(v.shard(k), v)
 		b.reserve(len(pairs) / 2)
-		for i := 0; i < len(pairs); i += 2 {
-			b.addElement(pairs[i], pairs[i+1])
-		}
+		b.fill(pairs)
 		b.arrange(b.inOrder())
 		v.newBodyEntry(t, k, TypeZset, b)
 		return true
@@ -112,16 +110,7 @@ func (v *View) AddScored(k Key, pairs [][]byte) (added int, err error) {
 }
 
 // fill adds members to the table alone.
-func (b *zsetBody) fill(pairs [][]byte) (added int) {
-	for i := 0; i < len(pairs); i += 2 {
-		h := b.hash(pairs[i])
-		if _, _, known := b.find(h, pairs[i]); !known {
-			b.addMember(h, pairs[i], bytesFloat(pairs[i+1]))
-			added++
-		}
-	}
-	return added
-}
+func (b *zsetBody) fill(pairs [][]byte) (added int) { return b.addGroups(pairs, 2, nil) }
 
 // Arrange completes the sorted set at k, if AddScored has left its order to be made. It takes 16
 // bytes for each member meanwhile, in Go's memory.

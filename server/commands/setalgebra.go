@@ -130,10 +130,7 @@ func cmdSinterstore(c *engine.Ctx) error {
 	}
 	result := c.NewSet(c.Keys[0])
 	if missing == 0 {
-		store.Intersect(sets, func(member []byte) bool {
-			result.Add(member)
-			return true
-		})
+		result.Intersect(sets)
 	}
 	c.Out.Int(int64(c.StoreSet(result, store.EventSInterStore)))
 	return nil

@@ -306,10 +306,10 @@ func TestScoreKeys(t *testing.T) {
 	scores := []float64{math.Inf(-1), -math.MaxFloat64, -1, -math.SmallestNonzeroFloat64, math.Copysign(0, -1), 0,
 		math.SmallestNonzeroFloat64, 0.5, 1, math.MaxFloat64, math.Inf(1)}
 	for i, s := range scores {
-		if back := scoreOf(keyOf(s)); math.Float64bits(back) != math.Float64bits(s) {
+		if back := scoreOf(KeyOf(s)); math.Float64bits(back) != math.Float64bits(s) {
 			t.Errorf("%v comes back as %v", s, back)
 		}
-		if i > 0 && keyOf(scores[i-1]) >= keyOf(s) {
+		if i > 0 && KeyOf(scores[i-1]) >= KeyOf(s) {
 			t.Errorf("the key of %v is not below that of %v", scores[i-1], s)
 		}
 	}

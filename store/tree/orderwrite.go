@@ -12,7 +12,7 @@ func (o *Order) Insert(score float64, ref arena.Ref) {
 	for {
 		var p path
 		o.descend(&p, &g)
-		if o.put(&p, keyOf(score), ref) {
+		if o.put(&p, KeyOf(score), ref) {
 			return
 		}
 		o.split(&p)
@@ -21,7 +21,7 @@ func (o *Order) Insert(score float64, ref arena.Ref) {
 
 func (o *Order) first(score float64, ref arena.Ref) {
 	leaf, x := o.newPairs(1)
-	x.insert(0, keyOf(score), ref)
+	x.insert(0, KeyOf(score), ref)
 	o.setRoot(leaf, 1)
 }
 
@@ -109,7 +109,7 @@ func (o *Order) Append(score float64, ref arena.Ref) {
 	var p path
 	o.seekLast(&p)
 	p.at[o.height] = int(o.pairs(p.ref[o.height]).n)
-	o.put(&p, keyOf(score), ref)
+	o.put(&p, KeyOf(score), ref)
 }
 
 // Delete removes a pair and reports whether it was there.
@@ -211,7 +211,7 @@ func (o *Order) Update(old, score float64, ref arena.Ref) bool {
 		return false
 	}
 	g = targetOf(score, ref)
-	h, key := o.height, keyOf(score)
+	h, key := o.height, KeyOf(score)
 	x, at := o.pairs(p.ref[h]), p.at[h]
 	if !o.staysIn(&p, x, &g) {
 		o.cut(&p, 1)

@@ -6,7 +6,8 @@ import "math"
 // as an integer's but for the sign. -0 has the key before that of 0; they compare equal in a
 // sorted set, so a score stands for a range of keys, in which only these two differ.
 
-func keyOf(score float64) uint64 {
+// KeyOf is the key of a score.
+func KeyOf(score float64) uint64 {
 	b := math.Float64bits(score)
 	return b ^ (uint64(int64(b)>>63) | 1<<63)
 }
@@ -20,7 +21,7 @@ func keysOf(score float64) (lo, hi uint64) {
 	if score == 0 {
 		return 1<<63 - 1, 1 << 63
 	}
-	k := keyOf(score)
+	k := KeyOf(score)
 	return k, k
 }
 
