@@ -102,6 +102,25 @@ func (d *decoder) elements(c *cursor, row *typeRow, n int) error {
 	return d.outcome()
 }
 
+// streamItems is about how many items are decoded at a time: 12 KB of slices, which stay in the
+// processor's first cache.
+const streamItems = 512
+
+// stream decodes the n elements at the cursor, some hundreds of items at a time, and gives them to
+// add, until that returns false. It reports whether all were well.
+func (d *decoder) stream(c *cursor, row *typeRow, n int, add func(items [][]byte) bool) bool {
+	for n > 0 {
+		d.reset()
+		for ; n > 0 && len(d.list) < streamItems && c.bad == ""; n-- {
+			row.element(d, c)
+		}
+		if c.bad != "" || !add(d.list) {
+			return false
+		}
+	}
+	return true
+}
+
 // repeats reports whether a name comes twice that must not. Integers of an intset are
 // in order, so that decoding them has found out already.
 func (d *decoder) repeats() bool {

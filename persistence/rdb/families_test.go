@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/larderkv/larder/store"
 )
 
 // valkeyFile is file for version 80, Valkey's first of its own.
@@ -166,6 +168,7 @@ func TestValkeyPayload(t *testing.T) {
 		b := binary.LittleEndian.AppendUint16(assemble(nil, parts), version)
 		return binary.LittleEndian.AppendUint64(b, updateCRC(0, b))
 	}
+	s := open(t)
 	for _, test := range []struct {
 		payload []byte
 		check   error
@@ -184,7 +187,8 @@ func TestValkeyPayload(t *testing.T) {
 		if err := CheckPayload(test.payload); !errors.Is(err, test.check) {
 			t.Errorf("%x: %v, want %v", test.payload, err, test.check)
 		}
-		if _, err := Decode(test.payload, 1000); (err == nil) != test.decode {
+		v := &store.View{Store: s, Now: 1000}
+		if _, err := Decode(v, s.Key([]byte("k")), test.payload); (err == nil) != test.decode {
 			t.Errorf("%x: %v", test.payload, err)
 		}
 	}

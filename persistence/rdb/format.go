@@ -148,14 +148,15 @@ type layout struct {
 	lead int                  // bytes in front of the count
 	size uint64               // of the shortest element
 	skip func(w *window) bool // passes over an element; nil: the shape is another
+	kept bool                 // no element is ever left out, since none has a TTL
 }
 
 var layouts = [...]layout{
-	shapeStrings:   {size: 1, skip: (*window).skipString},
-	shapePairs:     {size: 2, skip: (*window).skipPair},
-	shapeZset:      {size: 2, skip: func(w *window) bool { return w.skipString() && w.skipScore() }},
-	shapeZset2:     {size: 9, skip: func(w *window) bool { return w.skipString() && w.skip(8) }},
-	shapeNodes:     {size: 2, skip: func(w *window) bool { return w.skipNumber() && w.skipString() }},
+	shapeStrings:   {size: 1, skip: (*window).skipString, kept: true},
+	shapePairs:     {size: 2, skip: (*window).skipPair, kept: true},
+	shapeZset:      {size: 2, skip: func(w *window) bool { return w.skipString() && w.skipScore() }, kept: true},
+	shapeZset2:     {size: 9, skip: func(w *window) bool { return w.skipString() && w.skip(8) }, kept: true},
+	shapeNodes:     {size: 2, skip: func(w *window) bool { return w.skipNumber() && w.skipString() }, kept: true},
 	shapeTTL:       {size: 3, skip: (*window).skipTTLField},
 	shapeFirstTTL:  {lead: 8, size: 3, skip: (*window).skipTTLField},
 	shapeValkeyTTL: {size: 10, skip: func(w *window) bool { return w.skipPair() && w.skip(8) }},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"os"
 	"testing"
 
@@ -69,6 +70,11 @@ func FuzzRestore(f *testing.F) {
 	}
 	for _, v := range wholeValues() {
 		f.Add(footer(12, assemble(nil, v)...))
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, typ := range []byte{typeHash, typeSet, typeZset2, typeList, typeListQuicklist2} {
+		f.Add(footer(12, assemble(nil, largeValue(r, typ, 1500, -1))...))
+		f.Add(footer(12, assemble(nil, largeValue(r, typ, 1500, 1400))...))
 	}
 	s := open(f)
 	var dumper Dumper

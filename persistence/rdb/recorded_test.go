@@ -287,9 +287,9 @@ func TestUnknownTypesFailTheLoad(t *testing.T) {
 
 // restorePayload is RESTORE without the command.
 func restorePayload(v *store.View, k store.Key, payload []byte) error {
-	d, err := Decode(payload, v.Now)
+	d, err := Decode(v, k, payload)
 	if err != nil {
 		return err
 	}
-	return d.Store(v, k)
+	return d.Store()
 }

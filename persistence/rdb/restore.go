@@ -37,38 +37,87 @@ func payloadDialect(body []byte) *dialect {
 	return nil
 }
 
-// Decoded is a value taken out of a DUMP payload. It aliases the payload.
-type Decoded struct{ d decoder }
+// Decoded is a value taken out of a DUMP payload, for a key whose shard the caller holds throughout.
+// It aliases the payload, and ends with Store or Discard.
+type Decoded struct {
+	view  *store.View
+	k     store.Key
+	d     decoder
+	large *store.NewLarge // nil: the decoder has all of it
+}
 
 // Decode takes the value out of a DUMP payload that CheckPayload has accepted; any
-// other bytes do no harm. The error is ErrBadFormat. now, in unix milliseconds: the
-// fields of a hash that have expired by then are left out.
-func Decode(payload []byte, now int64) (*Decoded, error) {
+// other bytes do no harm. The error is ErrBadFormat. The fields of a hash that have
+// expired by the view's time are left out. Nothing is stored yet.
+func Decode(view *store.View, k store.Key, payload []byte) (*Decoded, error) {
 	if len(payload) <= footerSize {
 		return nil, ErrBadFormat
 	}
-	d := payloadDialect(payload[:len(payload)-8])
-	if d == nil {
+	dialect := payloadDialect(payload[:len(payload)-8])
+	if dialect == nil {
 		return nil, ErrBadFormat
 	}
-	typ, ok := d.typeOf(payload[0])
+	typ, ok := dialect.typeOf(payload[0])
 	if !ok {
 		return nil, ErrBadFormat
 	}
-	v := new(Decoded)
-	if err := v.d.value(typ, payload[1:len(payload)-footerSize], now); err != nil || v.d.repeats() {
+	v := &Decoded{view: view, k: k}
+	if !v.decode(typ, payload[1:len(payload)-footerSize]) {
 		return nil, ErrBadFormat
 	}
 	return v, nil
 }
 
-// Store gives the value to a key that is absent and whose shard the caller holds.
-// The new key has no expiry time. It counts as one change.
-func (v *Decoded) Store(view *store.View, k store.Key) error {
-	if !codecs[v.d.typ].insert(view, k, &v.d, 0) {
-		return fmt.Errorf("BUG: the key %q to be restored exists", k.Name)
+// largePayload is the length of a payload from which on its elements go into the store as they are
+// decoded.
+const largePayload = 16 << 10
+
+// decode reports whether b is a value of a type.
+func (v *Decoded) decode(typ byte, b []byte) bool {
+	if row := &typeRows[typ]; len(b) >= largePayload && row.element != nil && layouts[row.shape].kept {
+		c := cursor{b: b}
+		n := int(c.count(layouts[row.shape].size))
+		if c.bad == "" && v.view.IsLarge(row.typ, n) {
+			return v.stream(row, &c, n)
+		}
 	}
-	view.Dirty++
-	view.Changed(k, store.EventRestore)
+	return v.d.value(typ, b, v.view.Now) == nil && !v.d.repeats()
+}
+
+// shortestMember is how many bytes an element of a large collection has on average in a payload that
+// tells the truth, since no member comes twice. It bounds the room that is made in front.
+const shortestMember = 4
+
+// stream decodes a large value.
+func (v *Decoded) stream(row *typeRow, c *cursor, n int) bool {
+	v.large = v.view.NewLarge(v.k, row.typ, min(n, len(c.b)/shortestMember))
+	if v.d.stream(c, row, n, v.large.Add) && v.large.Len() > 0 {
+		return true
+	}
+	v.large.Discard()
+	return false
+}
+
+// Store gives the value to its key, which is absent by now. The new key has no expiry time. It
+// counts as one change.
+func (v *Decoded) Store() error {
+	stored := false
+	if v.large != nil {
+		stored = v.view.InsertLarge(v.large)
+	} else {
+		stored = codecs[v.d.typ].insert(v.view, v.k, &v.d, 0)
+	}
+	if !stored {
+		return fmt.Errorf("BUG: the key %q to be restored exists", v.k.Name)
+	}
+	v.view.Dirty++
+	v.view.Changed(v.k, store.EventRestore)
 	return nil
+}
+
+// Discard gives the value up.
+func (v *Decoded) Discard() {
+	if v.large != nil {
+		v.large.Discard()
+	}
 }

@@ -99,7 +99,7 @@ func cmdRestore(c *engine.Ctx) error {
 		return engine.ErrPayload
 	}
 	c.Kernel.Checked.Add(1)
-	value, err := rdb.Decode(payload, c.Now)
+	value, err := rdb.Decode(&c.View, k, payload)
 	if err != nil {
 		return engine.ErrBadFormat
 	}
@@ -111,6 +111,7 @@ func cmdRestore(c *engine.Ctx) error {
 	replaced := c.Delete(k)
 	c.Dirty = before
 	if at != 0 && at <= c.Now && !c.Loading {
+		value.Discard()
 		if replaced {
 			c.Dirty++
 			c.Effect([]byte("DEL"), k.Name)
@@ -118,7 +119,7 @@ func cmdRestore(c *engine.Ctx) error {
 		c.Out.OK()
 		return nil
 	}
-	if err := value.Store(&c.View, k); err != nil {
+	if err := value.Store(); err != nil {
 		return err
 	}
 	if at != 0 {
