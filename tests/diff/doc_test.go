@@ -8,7 +8,8 @@
 //     collide) and nasty values, damages some of them, and compares every reply and, at the end, the whole keyspace.
 //   - the command table itself: wrong arities of every command, and COMMAND INFO field by field.
 //
-// A command that larder has and no test here mentions is a failure (coverage_test.go).
+// A command that larder has and no test here mentions is a failure (coverage_test.go), and so is one
+// of redis-server that larder lacks and README does not name, or names wrongly (readme_test.go).
 //
 // Larder speaks Redis 7.4 and the oracle is 7.0, so a few replies differ rightly. They stand in one
 // table with the reason, exceptions_test.go; every other difference is a bug.

@@ -149,13 +149,6 @@ func excused(table []exception, args []string, larder, redis harness.Reply) bool
 	})
 }
 
-// newCommands came after 7.0, so the oracle cannot say anything about them.
-var newCommands = map[string]bool{
-	"client|setinfo":  true, // 7.2
-	"waitaof":         true, // 7.2
-	"client|no-touch": true, // 7.2
-}
-
 // infoExceptions are facts in COMMAND INFO that changed between 7.0 and 7.4.
 var infoExceptions = map[string]bool{
 	"zrank arity": true, "zrevrank arity": true, // WITHSCORE, 7.2

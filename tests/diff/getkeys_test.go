@@ -15,11 +15,12 @@ func TestGetkeysOfEveryCommand(t *testing.T) {
 	larder, redis := harness.Start(t).Dial(t), harness.StartRedis(t).Dial(t)
 	d := duel{larder, redis}
 	known := commandInfo(redis)
-	for _, name := range append(commandNames(t, larder), "nosuch", "client|nosuch", "get|a") {
+	names := slices.DeleteFunc(commandNames(t, larder), func(name string) bool {
+		_, ok := known[name]
+		return !ok // came after 7.0
+	})
+	for _, name := range append(names, "nosuch", "client|nosuch", "get|a") {
 		words := strings.Split(name, "|")
-		if _, ok := known[name]; !ok && newCommands[name] {
-			continue
-		}
 		for _, arg := range []string{"1", "k", "0", "-1", "STORE", "LEFT", "nan"} {
 			for n := range 7 {
 				request := slices.Clone(words)
