@@ -28,6 +28,7 @@ func All() []engine.Spec {
 		dumpCommands(),
 		migrateCommands(),
 		waitCommands(),
+		replicationCommands(),
 		configCommands(),
 		commandCommands(),
 		objectCommands(),

@@ -79,12 +79,8 @@ func parseWaitaof(c *engine.Ctx) (local, replicas int64, timeout time.Duration, 
 		a.Fail(engine.ErrNumLocal)
 	}
 	replicas = a.IntRange(0, math.MaxInt64, string(engine.ErrPositive))
-	ms := a.IntRange(math.MinInt64, math.MaxInt64, string(engine.ErrTimeoutInt))
-	if ms < 0 {
-		a.Fail(engine.ErrTimeoutNegative)
-	}
-	const most = math.MaxInt64 / int64(time.Millisecond)
-	return local, replicas, time.Duration(min(ms, most)) * time.Millisecond, a.Err()
+	timeout = waitTimeout(a)
+	return local, replicas, timeout, a.Err()
 }
 
 // follow has the log synced, again and again if that fails, and reports whether the

@@ -5,7 +5,7 @@
 // over: a client that waits is a few hundred bytes, no goroutine and no timer of its own.
 //
 //	Wait         for some time: DEBUG SLEEP
-//	WaitFor      for something that the server does elsewhere: SAVE, MIGRATE, WAITAOF
+//	WaitFor      for something that the server does elsewhere: SAVE, MIGRATE, WAITAOF, WAIT
 //	WaitForKeys  for a key, to try again: BLPOP and its family (waitkeys.go)
 //
 // # Ends
@@ -36,7 +36,7 @@ type Reason uint8
 const (
 	// ForServer is work that the server does for this client. It cannot be unblocked.
 	ForServer Reason = iota
-	// ForDisk is the acknowledgement that its writes are kept.
+	// ForDisk is the acknowledgement that its writes are kept, on the disk or by replicas.
 	ForDisk
 	// ForKey is a key that it can pop from.
 	ForKey

@@ -25,6 +25,8 @@ func TestUnblock(t *testing.T) {
 			{request: []string{"BLPOP", "l", "m", "100"}, reason: []string{"ERROR"}, want: unblocked},
 			{request: []string{"BLMOVE", "l", "m", "LEFT", "LEFT", "0"}, want: "*-1\r\n"},
 			{request: []string{"BZMPOP", "0", "1", "z", "MIN"}, reason: []string{"error"}, want: unblocked},
+			{request: []string{"WAIT", "1", "0"}, want: ":0\r\n"},
+			{request: []string{"WAIT", "1", "0"}, reason: []string{"ERROR"}, want: unblocked},
 			{request: []string{"WAITAOF", "0", "1", "0"}, want: "*2\r\n:1\r\n:0\r\n"},
 			{request: []string{"WAITAOF", "0", "1", "0"}, reason: []string{"ERROR"}, want: unblocked},
 		} {

@@ -151,6 +151,7 @@ func excused(table []exception, args []string, larder, redis harness.Reply) bool
 
 // infoExceptions are facts in COMMAND INFO that changed between 7.0 and 7.4.
 var infoExceptions = map[string]bool{
+	"wait flags": true, "wait ACL categories": true, // scripts may call it, and it is marked as blocking, 7.2
 	"zrank arity": true, "zrevrank arity": true, // WITHSCORE, 7.2
 	"command|getkeys arity": true, "command|getkeysandflags arity": true, // a name alone is enough, 7.2
 }

@@ -86,7 +86,7 @@ func inMulti(g *generator, call string, how compare) {
 
 // alone are commands that would end the comparison, or that nobody answers.
 var alone = []string{
-	"shutdown", "quit", "debug", "monitor", "waitaof", "migrate", "client|reply", "client|kill", "hello", "auth", "save", "bgsave",
+	"shutdown", "quit", "debug", "monitor", "wait", "waitaof", "migrate", "client|reply", "client|kill", "hello", "auth", "save", "bgsave",
 	"bgrewriteaof", "config|set", "config|rewrite", "exec", "discard", "reset", "multi",
 }
 
