@@ -158,10 +158,7 @@ func (in *inputs) combine(c *engine.Ctx, how algebra) *store.NewZset {
 	case how == zunion:
 		result.Union(in.sources, in.aggregate)
 	case how == zinter && in.missing == 0:
-		store.IntersectScored(in.sources, in.aggregate, func(member []byte, score float64) bool {
-			result.Add(member, score)
-			return true
-		})
+		result.Intersect(in.sources, in.aggregate)
 	case how == zdiff && !in.firstMissing:
 		result.Difference(&in.sources[0], in.sources[1:])
 	}

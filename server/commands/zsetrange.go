@@ -290,6 +290,7 @@ func cmdZrangestore(c *engine.Ctx) error {
 	result := c.NewZset(c.Keys[0])
 	if ok {
 		from, to := r.ranks(&z)
+		result.Reserve(to - from)
 		r.each(&z, from, to, result.Add)
 	}
 	c.Out.Int(int64(c.StoreZset(result, store.EventZRangeStore)))
