@@ -87,7 +87,7 @@ func (s *Server) open() (err error) {
 		Store: s.store, Persist: s.persist, Config: s.cfg, Table: table, Log: s.log, Driver: driver,
 		Shutdown: s.requestStop,
 		Network:  func() netloop.Stats { return s.net.Stats() },
-		Unsent:   func() int64 { return s.net.OutputMemory() },
+		Unsent:   func() (held, leaving int64) { return s.net.OutputMemory() },
 		Port:     s.Port,
 	})
 	if err != nil {

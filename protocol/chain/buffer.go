@@ -7,8 +7,8 @@ type Owner interface {
 	// now. It reports whether it may. If not, the owner is about to be closed: nothing more is kept
 	// of what is written.
 	Grow(n, written int) bool
-	// Shrink is told that it has given n bytes back.
-	Shrink(n int)
+	// Shrink is told that it has given n bytes back, and holds written bytes now.
+	Shrink(n, written int)
 }
 
 // A Buffer collects output: first in memory that is lent to it, then in blocks. What it is asked
@@ -61,7 +61,7 @@ func (b *Buffer) Take() (lead []byte, rest Chain, whole bool) {
 	if held := b.chain.held; b.chain.length == 0 && held > 0 { // taken, and then not needed
 		b.chain.Free()
 		if b.owner != nil {
-			b.owner.Shrink(held)
+			b.owner.Shrink(held, b.Len())
 		}
 	}
 	lead, rest, whole = b.lead, b.chain, !b.counting && !b.refused
@@ -227,7 +227,7 @@ func (b *Buffer) truncate(n int) {
 	b.done = n
 	b.unseal()
 	if b.owner != nil && b.chain.held < held {
-		b.owner.Shrink(held - b.chain.held)
+		b.owner.Shrink(held-b.chain.held, n)
 	}
 }
 

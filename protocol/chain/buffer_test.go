@@ -19,14 +19,14 @@ func (a *account) Grow(n, _ int) bool {
 	return true
 }
 
-func (a *account) Shrink(n int) { a.held -= n }
+func (a *account) Shrink(n, _ int) { a.held -= n }
 
 // checkClosed closes the pool when all of its blocks have been given back.
 func checkClosed(t *testing.T, p *Pool) {
 	t.Helper()
 	p.freeing.Wait()
-	if n := p.Used(); n != 0 {
-		t.Errorf("%d bytes are in use", n)
+	if used, leaving := p.Used(); used != 0 || leaving != 0 {
+		t.Errorf("%d bytes are in use, %d are leaving", used, leaving)
 	}
 	free, mapped := p.warmLen, len(p.regions)*regionBlocks
 	for b := p.cold; b != nil; b = b.next {

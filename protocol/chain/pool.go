@@ -38,6 +38,7 @@ type Pool struct {
 	warmLen int            // under mu
 	cold    *block         // under mu: free blocks without pages
 	used    atomic.Int64   // bytes of blocks that have been taken
+	leaving atomic.Int64   // bytes of blocks that nobody uses, but that have not gone back yet
 	regions [][]byte       // under mu: what is mapped
 	freeing sync.WaitGroup // goroutines of putAll
 }
@@ -58,8 +59,9 @@ func (p *Pool) Close() error {
 	return errors.Join(errs...)
 }
 
-// Used is how many bytes the blocks take that are in use.
-func (p *Pool) Used() int64 { return p.used.Load() }
+// Used is how many bytes the blocks take that are in use, and leaving those of blocks that a
+// goroutine is about to give back to the system.
+func (p *Pool) Used() (used, leaving int64) { return p.used.Load(), p.leaving.Load() }
 
 // take returns an empty block.
 func (p *Pool) take() *block {
@@ -105,12 +107,17 @@ func (p *Pool) mapLocked() {
 
 // put takes back a block that nobody uses any longer.
 func (p *Pool) put(b *block) {
+	p.keep(b)
+	p.used.Add(-blockSize)
+}
+
+// keep puts a block among the free ones.
+func (p *Pool) keep(b *block) {
 	p.mu.Lock()
 	if p.warmLen < keptBlocks {
 		b.next, p.warm = p.warm, b
 		p.warmLen++
 		p.mu.Unlock()
-		p.used.Add(-blockSize)
 		return
 	}
 	p.mu.Unlock()
@@ -120,22 +127,24 @@ func (p *Pool) put(b *block) {
 	p.mu.Lock()
 	b.next, p.cold = p.cold, b
 	p.mu.Unlock()
-	p.used.Add(-blockSize)
 }
 
 // putAll takes back a list of blocks that hold so many bytes.
 func (p *Pool) putAll(first *block, held int) {
+	p.leaving.Add(int64(held))
+	p.used.Add(-int64(held))
 	if held < slowFree {
-		p.putList(first)
+		p.keepList(first)
 		return
 	}
-	p.freeing.Go(func() { p.putList(first) })
+	p.freeing.Go(func() { p.keepList(first) })
 }
 
-func (p *Pool) putList(b *block) {
+func (p *Pool) keepList(b *block) {
 	for b != nil {
 		next := b.next
-		p.put(b)
+		p.keep(b)
+		p.leaving.Add(-blockSize)
 		b = next
 	}
 }

@@ -76,8 +76,9 @@ type Options struct {
 	Shutdown func(now bool)
 	// Network reports the connections' totals for INFO.
 	Network func() netloop.Stats
-	// Unsent reports how many bytes the blocks of clients' unsent output take.
-	Unsent func() int64
+	// Unsent reports how many bytes the blocks of clients' unsent output take, and how many those
+	// that are on their way back to the system.
+	Unsent func() (held, leaving int64)
 	// Driver names how connections are driven, as INFO's multiplexing_api.
 	Driver string
 	// Port is the TCP port that is served, 0 for none. It differs from the
@@ -118,7 +119,7 @@ type Kernel struct {
 	clock    func() time.Time
 	shutdown func(now bool)
 	network  func() netloop.Stats
-	unsent   func() int64
+	unsent   func() (held, leaving int64)
 	port     func() int
 	ctxs     ctxPool
 	work     work
@@ -143,7 +144,7 @@ func NewKernel(o Options) (*Kernel, error) {
 		o.Network = func() netloop.Stats { return netloop.Stats{} }
 	}
 	if o.Unsent == nil {
-		o.Unsent = func() int64 { return 0 }
+		o.Unsent = func() (held, leaving int64) { return 0, 0 }
 	}
 	if o.Port == nil {
 		o.Port = func() int { return 0 }

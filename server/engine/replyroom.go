@@ -46,6 +46,8 @@ const (
 	evictingReserve, fixedReserve = 64, 32
 	// stuckAfter is how long a client takes nothing before it may be closed for its output.
 	stuckAfter = time.Second
+	// worthClosing is what such a client holds at least, in bytes.
+	worthClosing = 64 << 10
 	// stuckPause is how long the memory of one that was closed is waited for at most.
 	stuckPause = time.Second
 	// replyTries is how often a command runs whose reply turns out longer each time.
@@ -72,7 +74,8 @@ func (k *Kernel) pending() bool {
 	if closed == 0 {
 		return false
 	}
-	if k.unsent() > k.stuck.goal.Load() && k.clock().UnixNano()-closed < int64(stuckPause) {
+	held, leaving := k.unsent()
+	if held+leaving > k.stuck.goal.Load() && k.clock().UnixNano()-closed < int64(stuckPause) {
 		return true
 	}
 	k.stuck.closed.CompareAndSwap(closed, 0)
@@ -93,11 +96,11 @@ func (c *Ctx) mayGrow(n int) bool {
 		k.room.promised.Add(-int64(n))
 		return true
 	}
-	unsent := k.owed() + int64(n)
-	if unsent <= replyReserve(v) {
+	owed, leaving := k.owed()
+	if owed+int64(n) <= replyReserve(v) {
 		return true
 	}
-	return unsent <= limit/unsentShare && !k.pending() && k.counted(limit)+int64(n) <= limit
+	return owed+int64(n) <= limit/unsentShare && !k.pending() && k.counted(limit)+leaving+int64(n) <= limit
 }
 
 // replyReserve is how much unsent output all clients may have whatever the limit leaves.
@@ -108,8 +111,13 @@ func replyReserve(v *config.Values) int64 {
 	return v.MaxMemory / evictingReserve
 }
 
-// owed is what clients have not taken and what has been promised to replies, in bytes.
-func (k *Kernel) owed() int64 { return k.unsent() + k.room.promised.Load() }
+// owed is what clients have not taken and what has been promised to replies, in bytes, and leaving
+// what is in memory of output that is gone: a part of a long reply that was taken back, or what a
+// client that was closed had not read.
+func (k *Kernel) owed() (owed, leaving int64) {
+	held, leaving := k.unsent()
+	return held + k.room.promised.Load(), leaving
+}
 
 // MayFit reports whether a reply of at least so many bytes can fit under the cap at all.
 func (c *Ctx) MayFit(bytes float64) bool {
@@ -164,16 +172,17 @@ func (s *Session) roomForReply(c *Ctx, need int64) Error {
 	k := s.kernel
 	v := k.Config.Values()
 	limit := v.MaxMemory
+	owed, leaving := k.owed()
 	switch {
-	case limit == 0 || k.owed()+need <= replyReserve(v):
+	case limit == 0 || owed+need <= replyReserve(v):
 		return ""
 	case need > limit/unsentShare:
 		return ErrOOM
-	case c.Out.Len() > 0 || k.pending():
+	case c.Out.Len() > 0 || leaving > 0 || k.pending():
 		return later // first the replies to earlier requests go out
 	}
 	verdict := ErrOOM
-	if k.owed()+need <= limit/unsentShare {
+	if owed+need <= limit/unsentShare {
 		verdict = s.roomFor(c, v, k.state(), need, need)
 	}
 	if verdict != later {
@@ -199,7 +208,8 @@ func (k *Kernel) closeStuck() bool {
 	if s == nil {
 		return false
 	}
-	k.stuck.goal.Store(k.unsent() - held)
+	inUse, leaving := k.unsent()
+	k.stuck.goal.Store(inUse + leaving - held)
 	k.stuck.closed.Store(now)
 	if !s.killed.Swap(true) {
 		r.size.evicted.Add(1)
@@ -212,6 +222,7 @@ func (k *Kernel) closeStuck() bool {
 
 // stuckLocked is the session with most unsent output of those that take none, or nil.
 func (r *Clients) stuckLocked(now int64) (worst *Session, most int64) {
+	most = worthClosing
 	for _, list := range r.size.heavy {
 		for _, s := range list {
 			z := s.conn.Sizes()

@@ -27,7 +27,7 @@ func (r *rig) reader(pool *chain.Pool) *reader {
 func newPool(t *testing.T) *chain.Pool {
 	p := chain.NewPool()
 	t.Cleanup(func() {
-		if n := p.Used(); n != 0 {
+		if n, _ := p.Used(); n != 0 {
 			t.Errorf("%d bytes of blocks are in use", n)
 		}
 		if err := p.Close(); err != nil {
@@ -38,7 +38,7 @@ func newPool(t *testing.T) *chain.Pool {
 }
 
 func (c *reader) Grow(n, _ int) bool { c.Sized(int64(n)); return true }
-func (c *reader) Shrink(n int)       { c.Sized(-int64(n)) }
+func (c *reader) Shrink(n, _ int)    { c.Sized(-int64(n)) }
 
 // ask sends requests and returns the replies. The client does not take those of the last turn.
 func (c *reader) ask(in []byte) string {

@@ -488,8 +488,9 @@ func (c *conn) Grow(n, written int) bool {
 }
 
 // Shrink is told that so much was given back. See chain.Owner.
-func (c *conn) Shrink(n int) {
+func (c *conn) Shrink(n, written int) {
 	c.making -= n
+	c.made = written
 	c.account()
 }
 

@@ -515,8 +515,9 @@ func (c *pconn) Grow(n, written int) bool {
 }
 
 // Shrink is conn.Shrink.
-func (c *pconn) Shrink(n int) {
+func (c *pconn) Shrink(n, written int) {
 	c.making -= n
+	c.made = written
 	c.account(0)
 }
 

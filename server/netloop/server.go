@@ -201,9 +201,9 @@ func (s *Server) eachDriver(f func(driver)) {
 	f(s.portable)
 }
 
-// OutputMemory is how many bytes the blocks take that hold output: what is being made and what
-// clients have not taken.
-func (s *Server) OutputMemory() int64 { return s.blocks.Used() }
+// OutputMemory is how many bytes the blocks take that hold output, what is being made and what
+// clients have not taken, and how many those that are on their way back to the system.
+func (s *Server) OutputMemory() (held, leaving int64) { return s.blocks.Used() }
 
 // Stats returns the counters.
 func (s *Server) Stats() Stats {
