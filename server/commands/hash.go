@@ -394,7 +394,7 @@ func randomFields(c *engine.Ctx) error {
 	} else {
 		out.Array(n)
 	}
-	fit := true
+	drawn := beginDraws(c, count, n)
 	emit := func(field, value []byte) bool {
 		if nested {
 			out.Array(2)
@@ -403,18 +403,14 @@ func randomFields(c *engine.Ctx) error {
 		if withValues {
 			out.Bulk(value)
 		}
-		fit = count > 0 || out.Len() < maxRandomReply
-		return fit
+		return drawn.goOn()
 	}
 	if count > 0 {
 		h.Sample(n, emit)
 	} else {
 		h.Repeat(n, emit)
 	}
-	if !fit {
-		return engine.ErrValueRange
-	}
-	return nil
+	return drawn.err
 }
 
 func cmdHscan(c *engine.Ctx) error {

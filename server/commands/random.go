@@ -61,3 +61,36 @@ func randomReplySize(c *engine.Ctx, count int64, size int) (int, error) {
 	}
 	return int(-count), nil
 }
+
+// draws bounds the reply to a negative count while it is drawn: how long it becomes is known only
+// when its elements are, and millions of them take seconds in which others wait.
+type draws struct {
+	c     *engine.Ctx
+	start int // length of the output before the reply
+	left  int // elements still to draw, -1: the count is positive, and the collection bounds the reply
+	err   error
+}
+
+func beginDraws(c *engine.Ctx, count int64, n int) draws {
+	if count >= 0 {
+		n = -1
+	}
+	return draws{c: c, start: c.Out.Len(), left: n}
+}
+
+// goOn is called after each element. It reports whether the reply may still end within its bounds,
+// were all elements to come as short as can be; err says why not.
+func (d *draws) goOn() bool {
+	if d.left < 0 {
+		return true
+	}
+	d.left--
+	length := d.c.Out.Len()
+	switch {
+	case length >= maxRandomReply:
+		d.err = engine.ErrValueRange
+	case !d.c.MayFit(float64(length-d.start) + float64(d.left)*float64(leastBulk)):
+		d.err = engine.ErrReplyOOM
+	}
+	return d.err == nil
+}

@@ -267,21 +267,17 @@ func randomMembers(c *engine.Ctx) error {
 	}
 	out := c.Out
 	out.Array(n)
-	fit := true
+	drawn := beginDraws(c, count, n)
 	emit := func(member []byte) bool {
 		out.Bulk(member)
-		fit = count > 0 || out.Len() < maxRandomReply
-		return fit
+		return drawn.goOn()
 	}
 	if count > 0 {
 		s.Sample(n, emit)
 	} else {
 		s.Repeat(n, emit)
 	}
-	if !fit {
-		return engine.ErrValueRange
-	}
-	return nil
+	return drawn.err
 }
 
 func cmdSmove(c *engine.Ctx) error {

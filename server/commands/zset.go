@@ -283,21 +283,17 @@ func randomScored(c *engine.Ctx) error {
 	}
 	out := c.Out
 	scoredArray(out, n, withScores)
-	fit := true
+	drawn := beginDraws(c, count, n)
 	emit := func(member []byte, score float64) bool {
 		replyScored(out, member, score, withScores)
-		fit = count > 0 || out.Len() < maxRandomReply
-		return fit
+		return drawn.goOn()
 	}
 	if count > 0 {
 		z.Sample(n, emit)
 	} else {
 		z.Repeat(n, emit)
 	}
-	if !fit {
-		return engine.ErrValueRange
-	}
-	return nil
+	return drawn.err
 }
 
 // scoredArray begins an array of n members: with their scores it has twice the elements in RESP2,
