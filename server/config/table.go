@@ -85,7 +85,7 @@ func processParams() []Param {
 			Meaning: "folder of snapshots and log, and what relative file names start from",
 		}, {
 			Name: "databases", Default: "16", Change: Immutable,
-			Kind:    integer(1, math.MaxInt32, func(v *Values) *int64 { return &v.Databases }),
+			Kind:    integer(1, 1<<16, func(v *Values) *int64 { return &v.Databases }), // each costs 8 bytes per shard
 			Meaning: "number of databases to SELECT from",
 		}, {
 			Name: "hz", Default: "10",
