@@ -299,7 +299,7 @@ func TestMovedBodies(t *testing.T) {
 			sn = cutNow(t, s)
 			sn.sink, sn.locked = new(nullSink), true
 		case op < 30:
-			m.evictor.compactInTime(1, 1<<20)
+			m.evictor.compactInTime(1, 0, 1<<20)
 			s.collectReturned()
 		default:
 			m.maintain()

@@ -18,6 +18,10 @@ import (
 // help, and is forgiven (Store.stuck) as far as it is a small share of the limit:
 // the process is to stay within a tenth above its limit, and the allowance, the
 // reserve of free spans and what the server is beside the store come to that.
+//
+// Where more is to be gained than all free slots are (the limit has been lowered), keys
+// have to go whatever compaction gains. They go first: then each record that stays is
+// moved once at most, and not again for every few megabytes that are evicted.
 
 // Counted is the number of bytes that count towards a memory limit of limit
 // bytes: what records and tables use, without what only a running snapshot still
@@ -43,11 +47,11 @@ func (s *Store) fragmentAllowance(limit int64) int64 {
 const compactEvery = 4
 
 // compactInTime does one unit of compaction if it is time for one. It returns
-// false if keys should be evicted.
-func (e *Evictor) compactInTime(now, limit int64) (worked bool) {
+// false if keys should be evicted: want is how many bytes are to be gained.
+func (e *Evictor) compactInTime(now, want, limit int64) (worked bool) {
 	s := e.s
 	fragments, allowance := s.Fragmented(), s.fragmentAllowance(limit)
-	if fragments <= allowance/4*3 {
+	if fragments <= allowance/4*3 || want > fragments {
 		return false
 	}
 	e.steps++
@@ -85,7 +89,7 @@ func (e *Evictor) Relieve(now, want, limit int64) (progress bool) {
 			return true
 		}
 	}
-	return s.collectReturned() || e.compactInTime(now, limit) || e.burst(now, want) ||
+	return s.collectReturned() || e.compactInTime(now, want, limit) || e.burst(now, want) ||
 		s.Fragmented() > s.fragmentAllowance(limit) && s.compactUnit(now)
 }
 

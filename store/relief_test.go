@@ -53,6 +53,42 @@ func TestFragmentsUnderLimit(t *testing.T) {
 	}
 }
 
+// Under a limit that has been lowered far what stays is moved about once, and no more keys
+// go than have to, though the maintenance walks through the shards at the same time.
+func TestLoweredLimit(t *testing.T) {
+	for _, beside := range []bool{false, true} {
+		t.Run(fmt.Sprint("maintenance=", beside), func(t *testing.T) { lowerLimit(t, beside) })
+	}
+}
+
+func lowerLimit(t *testing.T, beside bool) {
+	const before, limit = 24 << 20, 8 << 20
+	rng := randtest.New(t)
+	s, e := evictStore(t, "allkeys-lru", 4, 5)
+	e.seed(rng.Uint64())
+	v := &View{Store: s, Now: evictStart}
+	value := make([]byte, 1000)
+	for key := 0; s.Used() < before; key++ {
+		v.SetString(s.Key(fmt.Append(nil, "key:", key)), value[:20+rng.IntN(len(value)-20)], 0)
+	}
+	for steps := 0; s.Counted(limit) > limit; steps++ {
+		if !e.Relieve(v.Now, s.Counted(limit)-limit, limit) || steps == 1e5 {
+			t.Fatalf("%d bytes are counted after %d steps", s.Counted(limit), steps)
+		}
+		if beside && steps%4 == 0 {
+			if _, err := s.Maintain(v.Now); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if moved := s.Compaction(v.Now).Moved; !beside && moved > limit/4*5 {
+		t.Errorf("%d bytes were moved for a limit of %d", moved, limit)
+	}
+	if used := s.Used(); used < limit-limit/16 {
+		t.Errorf("%d bytes are left under a limit of %d", used, limit)
+	}
+}
+
 func TestUsualShards(t *testing.T) {
 	for processors, want := range map[int]int{1: 8, 2: 8, 3: 8, 4: 16, 8: 32, 16: 64, 63: 128, 64: 256, 1000: 256} {
 		if n := usualShards(processors); n != want {

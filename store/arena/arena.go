@@ -28,6 +28,8 @@ type Arena struct {
 	floor int64
 	gain  atomic.Int64
 	slack atomic.Int64 // bytes of free slots, to the same precision
+	// marked is held, and what of it was free, when the last compaction began.
+	marked struct{ held, free int64 }
 
 	guard guard
 	large []uint32 // first pages of large blocks, so that Reset finds them; under the heap's lock

@@ -43,6 +43,7 @@ func (a *Arena) Fragmented(share int) int64 {
 // and of the classes that may stand in. It returns the bytes of the marked spans:
 // what is gained if all of them become empty.
 func (a *Arena) BeginCompaction(share int) (bytes int64) {
+	a.marked.free, a.marked.held = a.held-a.used, a.held
 	// Free slots that wider classes have promised to narrower ones.
 	var promised [256]int64
 	for c := range a.spans {
@@ -120,8 +121,9 @@ func (a *Arena) Evacuating(r Ref) bool {
 	return d.owner != a.id || d.flags&flagEvacuating != 0
 }
 
-// EndCompaction lifts the marks of the spans that did not empty. What is free now
-// no longer counts in Gain.
+// EndCompaction lifts the marks of the spans that did not empty. What was free when they
+// were marked and still is no longer counts in Gain. What others have freed since does:
+// while many keys are evicted that is most of it.
 func (a *Arena) EndCompaction() {
 	for c := range a.spans {
 		l := &a.spans[c]
@@ -136,6 +138,6 @@ func (a *Arena) EndCompaction() {
 			}
 		}
 	}
-	a.floor = a.held - a.used
+	a.floor = min(a.held-a.used, max(0, a.marked.free-(a.marked.held-a.held)))
 	a.tell()
 }
