@@ -21,12 +21,25 @@ import (
 // one core stays under maxShare. When a round over all shards finds nothing it
 // sleeps until the next of its hz rounds a second; such a round costs a few
 // microseconds.
+//
+// What is above maxmemory has the larger evictShare: whoever lowers the limit wants the
+// memory back. Redis takes all of its one thread for it, between the events.
+// While commands make their own room the janitor stays away, but looks again
+// every payingPause: where few commands come, each frees little.
 
 const (
 	sliceBudget = 500 * time.Microsecond
+	// evictBudget is that of a slice that evicts. A pause lasts a millisecond at least, since
+	// the system's timers are no finer, so a shorter slice would not reach evictShare.
+	evictBudget = 2 * time.Millisecond
 	// maxShare and shareStep are percent of one core: active-expire-effort 1 gives
 	// maxShare, each step above it shareStep more, as in Redis.
 	maxShare, shareStep = 25, 2
+	// evictShare is that of eviction, and what it compacts and gives back, in percent.
+	evictShare = 75
+	// payingPause is the time until the next look at memory that is above maxmemory though
+	// commands have made room.
+	payingPause = 2 * time.Millisecond
 	// samplePeriod is the time between two samples of the rates, and two ticks.
 	samplePeriod = 100 * time.Millisecond
 )
@@ -46,7 +59,7 @@ type janitor struct {
 	failed  bool // the last unit of work reported an error
 
 	// Of the slice that runs: the time of its units, which may have different shares.
-	compacting, other time.Duration
+	evicting, compacting, other time.Duration
 }
 
 func startJanitor(st *store.Store, p *persistence.Manager, k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
@@ -94,23 +107,33 @@ func (j *janitor) round() time.Duration {
 		j.trimmer.trim(start, trimSlack(v.MaxMemory))
 		j.persist.Tick()
 	}
-	if !j.slice(start) {
-		return time.Second / time.Duration(v.Hz)
+	paid := j.kernel.Paid()
+	if !j.slice(start, paid) {
+		return j.pause(v, paid)
 	}
 	share := maxShare + shareStep*(v.ActiveExpireEffort-1)
 	compacting := j.compactingShare(v, share)
 	if j.compacting > 0 {
 		j.kernel.CompactingShare.Store(compacting)
 	}
-	return rest(j.other, share) + rest(j.compacting, compacting)
+	return rest(j.evicting, evictShare) + rest(j.other, share) + rest(j.compacting, compacting)
+}
+
+// pause is how long to sleep after a slice that has left nothing to do.
+func (j *janitor) pause(v *config.Values, paid bool) time.Duration {
+	usual := time.Second / time.Duration(v.Hz)
+	if _, over := j.kernel.OverLimit(); paid && over > 0 {
+		return min(payingPause, usual)
+	}
+	return usual
 }
 
 // slice works until there is nothing to do or sliceBudget is used up, and tells
-// which.
-func (j *janitor) slice(start time.Time) (more bool) {
-	j.compacting, j.other = 0, 0
+// which. It evicts nothing if commands have paid.
+func (j *janitor) slice(start time.Time, paid bool) (more bool) {
+	j.evicting, j.compacting, j.other = 0, 0, 0
 	// While the data are loaded, commands of the log may refer to expired keys.
-	maintain, crowded := j.persist.State()&persistence.Loading == 0, !j.kernel.Paid()
+	maintain, crowded := j.persist.State()&persistence.Loading == 0, !paid
 	for worked := time.Duration(0); maintain || crowded; {
 		now := start.Add(worked).UnixMilli()
 		work := store.Looking
@@ -122,16 +145,18 @@ func (j *janitor) slice(start time.Time) (more bool) {
 		}
 		unit := time.Since(start) - worked
 		worked += unit
-		switch work {
-		case store.Compacting:
+		switch {
+		case crowded:
+			j.evicting += unit
+		case work == store.Compacting:
 			j.compacting += unit
-		case store.Expiring:
+		case work == store.Expiring:
 			j.kernel.ExpireTime.Add(int64(unit))
 			fallthrough
 		default:
 			j.other += unit
 		}
-		if worked >= sliceBudget {
+		if worked >= sliceBudget && (!crowded || worked >= evictBudget) {
 			if work == store.Expiring {
 				j.kernel.ExpireCapped.Add(1)
 			}

@@ -69,7 +69,7 @@ func TestExpireCapped(t *testing.T) {
 		s.store.Unlock(k.Shard())
 	}
 	slices := int64(0)
-	for j.slice(time.Now()) {
+	for j.slice(time.Now(), false) {
 		slices++
 	}
 	capped := s.kernel.ExpireCapped.Load()
@@ -80,7 +80,7 @@ func TestExpireCapped(t *testing.T) {
 	if spent <= 0 {
 		t.Errorf("%d slices with expired keys took %v", capped, spent)
 	}
-	if j.slice(time.Now()) || s.kernel.ExpireCapped.Load() != capped {
+	if j.slice(time.Now(), false) || s.kernel.ExpireCapped.Load() != capped {
 		t.Errorf("a slice without anything to do is counted")
 	}
 	stats := infoOf(dial(t, "tcp", s.Addrs()[0]), "stats")
@@ -91,6 +91,46 @@ func TestExpireCapped(t *testing.T) {
 		if got := stats[field]; got != fmt.Sprint(want) {
 			t.Errorf("%s is %q, want %d", field, got, want)
 		}
+	}
+}
+
+// TestEvictionInIdleTime: what is above the cap goes in slices that count as eviction. While
+// commands pay for room the janitor evicts nothing, but looks again soon.
+func TestEvictionInIdleTime(t *testing.T) {
+	s := start(t, "--maxmemory-policy", "allkeys-random")
+	p := dial(t, "tcp", s.Addrs()[0])
+	j := handDriven(t, s)
+	v := store.View{Store: s.store, Now: time.Now().UnixMilli()}
+	for i := range 100_000 {
+		k := s.store.Key(fmt.Append(nil, "key:", i))
+		s.store.Lock(k.Shard())
+		v.SetString(k, make([]byte, 200), 0)
+		s.store.Unlock(k.Shard())
+	}
+	usual := time.Second / time.Duration(s.cfg.Values().Hz)
+	if got := j.pause(s.cfg.Values(), true); got != usual {
+		t.Errorf("commands have paid and all is well: the pause is %v", got)
+	}
+	limit := s.kernel.Counted() - 10<<20
+	if got := p.do(fmt.Sprint("config set maxmemory ", limit)); got != "+OK" {
+		t.Fatal(got)
+	}
+	p.do("set a " + strings.Repeat("b", 10_000)) // it cannot bring memory below the cap
+	if _, over := s.kernel.OverLimit(); over == 0 {
+		t.Fatalf("%d bytes count, %d above the cap, and nobody knows", s.kernel.Counted(), s.kernel.Counted()-limit)
+	}
+	evicted := s.store.Evicted()
+	for j.slice(time.Now(), true) {
+	}
+	if got := j.pause(s.cfg.Values(), true); got != payingPause || s.store.Evicted() != evicted {
+		t.Errorf("while commands pay %d keys were evicted, and the pause is %v", s.store.Evicted()-evicted, got)
+	}
+	spent := time.Duration(0)
+	for more := true; more; spent += j.evicting {
+		more = j.slice(time.Now(), false)
+	}
+	if counted := s.kernel.Counted(); counted > limit || spent == 0 {
+		t.Errorf("%d bytes count under a cap of %d after %v of eviction", counted, limit, spent)
 	}
 }
 
