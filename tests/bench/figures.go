@@ -78,6 +78,7 @@ func (b *bench) figures() []figure {
 	all = append(all, b.logFigures()...)
 	all = append(all, b.hitFigures()...)
 	all = append(all, b.evictFigures()...)
+	all = append(all, b.lowerFigures()...)
 	all = append(all, b.overshootFigures()...)
 	all = append(all, b.churnFigures()...)
 	return append(all, b.bigPushFigure())
