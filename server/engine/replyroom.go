@@ -44,6 +44,8 @@ const (
 	// evicted this is all that there is at a full cap, and values that are larger could not be read:
 	// then it is 1/fixedReserve, which still keeps the resident set within a tenth above the limit.
 	evictingReserve, fixedReserve = 64, 32
+	// alwaysFits is how much of the loop's shared buffer a reply has at least, in bytes.
+	alwaysFits = 32 << 10
 	// stuckAfter is how long a client takes nothing before it may be closed for its output.
 	stuckAfter = time.Second
 	// worthClosing is what such a client holds at least, in bytes.
@@ -119,10 +121,11 @@ func (k *Kernel) owed() (owed, leaving int64) {
 	return held + k.room.promised.Load(), leaving
 }
 
-// MayFit reports whether a reply of at least so many bytes can fit under the cap at all.
+// MayFit reports whether a reply of at least so many bytes can fit under the cap at all. One for
+// which the loop's shared buffer may do always can.
 func (c *Ctx) MayFit(bytes float64) bool {
 	limit := c.Kernel.Config.Values().MaxMemory
-	return limit == 0 || bytes <= float64(limit/unsentShare)
+	return limit == 0 || bytes <= float64(max(limit/unsentShare, alwaysFits))
 }
 
 // unfit takes back a reply of which a part was only counted, and notes its size.

@@ -72,7 +72,13 @@ func TestMalformed(t *testing.T) {
 		for _, raw := range malformed {
 			for _, parts := range [][]string{{raw}, inPieces(raw)} {
 				want := want[strings.Join(parts, "|")]
-				if got := judge(t, larder, parts, want.closed); got != want {
+				got := judge(t, larder, parts, want.closed)
+				for tries := 0; got != want && len(raw) > limit && tries < 5; tries++ {
+					// Of a line that is longer it matters how much was there when either server looked.
+					want = judge(t, redis, parts, false)
+					got = judge(t, larder, parts, want.closed)
+				}
+				if got != want {
 					t.Errorf("%s, %d bytes in %d pieces\n  larder %s\n  redis  %s", shorten(raw), len(raw), len(parts), got, want)
 				}
 			}
