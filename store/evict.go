@@ -122,6 +122,11 @@ const (
 // Evictor chooses keys whose memory others need more, and removes them. It is one
 // goroutine's tool at a time; a store may have many.
 type Evictor struct {
+	// EvictFirst has Relieve evict, where more is to be gained than there are free slots, before it
+	// compacts. That is less work in all, but what counts does not fall until it does compact: not
+	// for a writer that waits for that.
+	EvictFirst bool
+
 	s     *Store
 	rng   rand.PCG
 	at    int    // the shard whose turn it is

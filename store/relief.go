@@ -20,8 +20,9 @@ import (
 // reserve of free spans and what the server is beside the store come to that.
 //
 // Where more is to be gained than all free slots are (the limit has been lowered), keys
-// have to go whatever compaction gains. They go first: then each record that stays is
-// moved once at most, and not again for every few megabytes that are evicted.
+// have to go whatever compaction gains. In idle time they go first (EvictFirst): then each
+// record that stays is moved once at most, and not again for every few megabytes that are
+// evicted. Writers meanwhile alternate between the two, so that what counts falls.
 
 // Counted is the number of bytes that count towards a memory limit of limit
 // bytes: what records and tables use, without what only a running snapshot still
@@ -51,7 +52,7 @@ const compactEvery = 4
 func (e *Evictor) compactInTime(now, want, limit int64) (worked bool) {
 	s := e.s
 	fragments, allowance := s.Fragmented(), s.fragmentAllowance(limit)
-	if fragments <= allowance/4*3 || want > fragments {
+	if fragments <= allowance/4*3 || e.EvictFirst && want > fragments {
 		return false
 	}
 	e.steps++

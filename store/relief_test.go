@@ -66,6 +66,7 @@ func lowerLimit(t *testing.T, beside bool) {
 	rng := randtest.New(t)
 	s, e := evictStore(t, "allkeys-lru", 4, 5)
 	e.seed(rng.Uint64())
+	e.EvictFirst = true
 	v := &View{Store: s, Now: evictStart}
 	value := make([]byte, 1000)
 	for key := 0; s.Used() < before; key++ {
