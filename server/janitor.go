@@ -22,21 +22,16 @@ import (
 // sleeps until the next of its hz rounds a second; such a round costs a few
 // microseconds.
 //
-// What is above maxmemory has the larger evictShare: whoever lowers the limit wants the
-// memory back. Redis takes all of its one thread for it, between the events.
+// For what is above maxmemory it does not sleep at all between two slices: whoever lowers the
+// limit wants the memory back. Redis takes all of its one thread for it, between the events.
 // While commands make their own room the janitor stays away, but looks again
 // every payingPause: where few commands come, each frees little.
 
 const (
 	sliceBudget = 500 * time.Microsecond
-	// evictBudget is that of a slice that evicts. A pause lasts a millisecond at least, since
-	// the system's timers are no finer, so a shorter slice would not reach evictShare.
-	evictBudget = 2 * time.Millisecond
 	// maxShare and shareStep are percent of one core: active-expire-effort 1 gives
 	// maxShare, each step above it shareStep more, as in Redis.
 	maxShare, shareStep = 25, 2
-	// evictShare is that of eviction, and what it compacts and gives back, in percent.
-	evictShare = 75
 	// payingPause is the time until the next look at memory that is above maxmemory though
 	// commands have made room.
 	payingPause = 2 * time.Millisecond
@@ -58,8 +53,9 @@ type janitor struct {
 	trimmer trimmer
 	failed  bool // the last unit of work reported an error
 
-	// Of the slice that runs: the time of its units, which may have different shares.
-	evicting, compacting, other time.Duration
+	// Of the slice that runs: the time of its units, which may have different shares. Eviction has
+	// none, and is in neither.
+	compacting, other time.Duration
 }
 
 func startJanitor(st *store.Store, p *persistence.Manager, k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
@@ -116,7 +112,7 @@ func (j *janitor) round() time.Duration {
 	if j.compacting > 0 {
 		j.kernel.CompactingShare.Store(compacting)
 	}
-	return rest(j.evicting, evictShare) + rest(j.other, share) + rest(j.compacting, compacting)
+	return rest(j.other, share) + rest(j.compacting, compacting)
 }
 
 // pause is how long to sleep after a slice that has left nothing to do.
@@ -131,7 +127,7 @@ func (j *janitor) pause(v *config.Values, paid bool) time.Duration {
 // slice works until there is nothing to do or sliceBudget is used up, and tells
 // which. It evicts nothing if commands have paid.
 func (j *janitor) slice(start time.Time, paid bool) (more bool) {
-	j.evicting, j.compacting, j.other = 0, 0, 0
+	j.compacting, j.other = 0, 0
 	// While the data are loaded, commands of the log may refer to expired keys.
 	maintain, crowded := j.persist.State()&persistence.Loading == 0, !paid
 	for worked := time.Duration(0); maintain || crowded; {
@@ -146,8 +142,7 @@ func (j *janitor) slice(start time.Time, paid bool) (more bool) {
 		unit := time.Since(start) - worked
 		worked += unit
 		switch {
-		case crowded:
-			j.evicting += unit
+		case crowded: // no rest for it
 		case work == store.Compacting:
 			j.compacting += unit
 		case work == store.Expiring:
@@ -156,7 +151,7 @@ func (j *janitor) slice(start time.Time, paid bool) (more bool) {
 		default:
 			j.other += unit
 		}
-		if worked >= sliceBudget && (!crowded || worked >= evictBudget) {
+		if worked >= sliceBudget {
 			if work == store.Expiring {
 				j.kernel.ExpireCapped.Add(1)
 			}
