@@ -202,7 +202,7 @@ func (m *Manifest) parseLine(line []byte) (reason string) {
 	if !ok && bytes.IndexByte(trimmed, '"') < 0 {
 		// Redis quotes names with many a character, but not those with an apostrophe, which it cannot
 		// read back itself. Without a double quote there is no quoted name: words end at spaces.
-		pairs, ok = bytes.Fields(trimmed), true
+		pairs, ok = bareWords(trimmed)
 	}
 	if !ok || len(pairs) < 6 || len(pairs)%2 != 0 {
 		return badFormat // more than three pairs are left to later versions
@@ -228,6 +228,19 @@ func (m *Manifest) parseLine(line []byte) (reason string) {
 		return badFormat
 	}
 	return m.add(f, kind)
+}
+
+// bareWords splits a line at blanks. It returns false if anything but a file's name has an
+// apostrophe.
+func bareWords(line []byte) (all [][]byte, ok bool) {
+	all = bytes.Fields(line)
+	for i, word := range all {
+		name := i%2 == 1 && strings.EqualFold(string(all[i-1]), "file")
+		if !name && bytes.IndexByte(word, '\'') >= 0 {
+			return nil, false
+		}
+	}
+	return all, true
 }
 
 func (m *Manifest) add(f File, kind byte) (reason string) {

@@ -97,7 +97,7 @@ func TestManifestUnquoted(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, m, err)
 		}
 	}
-	for _, line := range []string{`file "it's seq 1 type b`, `file it's"x" seq 1 type b`, "file it's seq 1"} {
+	for _, line := range []string{`file "it's seq 1 type b`, `file it's"x" seq 1 type b`, "file it's seq 1", "file its seq 1' type b", "file' its seq 1 type b"} {
 		if m, err := parseManifest([]byte(line + "\n")); err == nil {
 			t.Errorf("%s: %+v", line, m)
 		}

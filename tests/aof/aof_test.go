@@ -86,6 +86,9 @@ func TestManifestsAreRefusedAlike(t *testing.T) {
 			continue // redis-check-aof does not take it for a manifest, the server does not ask
 		}
 		_, reason, fatal := strings.Cut(out, "FATAL AOF MANIFEST FILE ERROR")
+		if fatal && strings.Contains(text, "'") && strings.Contains(reason, "Invalid AOF manifest file format") {
+			continue // larder reads names with an apostrophe, which Redis writes and does not read
+		}
 		_, err := aof.ReadManifest(vfs.OS(), dir, "a")
 		var bad *aof.ManifestError
 		switch {
