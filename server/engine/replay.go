@@ -16,6 +16,10 @@ import (
 // replies nobody reads: an error reply is logged once and otherwise ignored, as in
 // Redis.
 //
+// One error ends the replay: a database that larder does not have. A command is logged only when it
+// has been done, so the log is of a server with more databases. To go on after its SELECT, as Redis
+// does, would run what follows in another database, over the keys that are there.
+//
 // Nothing expires meanwhile (effect.go), and nothing is logged. Changes are counted,
 // as by Redis: the snapshot file is older than the log. All shards are locked for
 // some commands at a time, so that INFO can look at a server that is loading. The
@@ -39,15 +43,25 @@ type Replayer struct {
 const replayAtOnce = 64
 
 // ReplayError is a command in a log that cannot be run. Offset is where it begins,
-// in bytes from the beginning of the file.
+// in bytes from the beginning of the file. Remedy is what would make the log one that
+// can be loaded, if anything does.
 type ReplayError struct {
-	Offset int64
-	Reason string
+	Offset         int64
+	Reason, Remedy string
 }
 
 func (e *ReplayError) Error() string {
-	return fmt.Sprintf("%s reading the append only file (offset %d)", e.Reason, e.Offset)
+	text := fmt.Sprintf("%s reading the append only file (offset %d)", e.Reason, e.Offset)
+	if e.Remedy != "" {
+		text += "; " + e.Remedy
+	}
+	return text
 }
+
+const (
+	rewriteFirst  = "BGREWRITEAOF on the server that wrote it, before it stops, makes values of such commands"
+	moreDatabases = "databases has to be as many as on the server that wrote it"
+)
 
 // NewReplayer makes a replayer, which begins in database 0.
 func (k *Kernel) NewReplayer() *Replayer {
@@ -59,8 +73,8 @@ func (k *Kernel) NewReplayer() *Replayer {
 }
 
 // Replay runs the commands in their order. It returns a *ReplayError at the first
-// one that is unknown or has a wrong number of arguments; those before it have
-// been run. One goroutine at a time.
+// one that is unknown, has a wrong number of arguments or names a database that there
+// is not; those before it have been run. One goroutine at a time.
 func (r *Replayer) Replay(batch []aof.Command) error {
 	c := r.c
 	k := c.Kernel
@@ -133,9 +147,9 @@ func withoutFieldTTL(args [][]byte) [][]byte {
 func (r *Replayer) one(cmd *aof.Command, row *Spec, key store.Key) error {
 	switch {
 	case row == nil:
-		return &ReplayError{cmd.Offset, fmt.Sprintf("Unknown command '%s'", cut(cmd.Args[0], 128))}
+		return &ReplayError{cmd.Offset, fmt.Sprintf("Unknown command '%s'", cut(cmd.Args[0], 128)), rewriteFirst}
 	case !row.Fits(len(cmd.Args)):
-		return &ReplayError{cmd.Offset, fmt.Sprintf("Wrong number of arguments for command '%s'", row.full)}
+		return &ReplayError{cmd.Offset, fmt.Sprintf("Wrong number of arguments for command '%s'", row.full), ""}
 	case row.Flags&(Write|Replayed) == 0:
 		return nil
 	}
@@ -144,7 +158,11 @@ func (r *Replayer) one(cmd *aof.Command, row *Spec, key store.Key) error {
 	r.looked.key, r.looked.keyed = key, row.lockKind == lockOne
 	c.looked = &r.looked
 	c.writer.Truncate(0)
-	if err := c.invoke(row); err != nil && !r.refused {
+	err := c.invoke(row)
+	if err == ErrDBIndex {
+		return &ReplayError{cmd.Offset, fmt.Sprintf("Too few databases for command '%s'", row.full), moreDatabases}
+	}
+	if err != nil && !r.refused {
 		r.refused = true
 		c.Kernel.Log.Warn("a command of the log was refused; further ones are not reported",
 			"command", row.full, "offset", cmd.Offset, "reply", asReply(err))
