@@ -273,7 +273,8 @@ func (m *Manager) loadFile(ctx context.Context, path string, now int64, v *confi
 		m.load.memory.Store(mem)
 	}
 	if sum.Skipped > 0 {
-		m.log.Warn("keys and functions of kinds that larder does not have were left out", "file", path, "count", sum.Skipped)
+		m.log.Warn("keys and functions of kinds that larder does not have were left out; "+
+			"the next save or rewrite replaces the file by one without them", "file", path, "count", sum.Skipped)
 	}
 	return sum.Bytes, nil
 }

@@ -278,7 +278,7 @@ func TestRefused(t *testing.T) {
 		{"member twice in a ziplist", file(10, op(typeZsetZiplist), "k", ziplist("m", "1", "m", "1")), "duplicate member in sorted set"},
 		{"list twice", file(10, op(typeString), "k", "v", op(typeList), "k", 1, "v"), `duplicate key "k" in database 0`},
 		{"sorted set twice", file(10, op(typeZset2), "k", 1, "m", uint64(0), op(typeZset2), "k", 1, "m", uint64(0)), `duplicate key "k" in database 0`},
-		{"database out of range", file(10, op(opSelectDB), 16), "more databases: it selects number 16"},
+		{"database out of range", file(10, op(opSelectDB), 16), "more databases: it selects number 16, which takes databases 17 or more"},
 		{"unknown type", file(10, op(60), "k", "v"), `unknown RDB encoding type 60 of key "k" in database 0, in a file of Redis, RDB version 10`},
 		{"module preview", file(10, op(typeModulePreGA), "k", "v"), "unknown RDB encoding type 6"},
 		{"form of a length", file(10, op(typeString), "k", []byte{0x82, 1, 2, 3}), "unknown form of a length"},

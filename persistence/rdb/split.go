@@ -191,7 +191,8 @@ func (s *splitter) selectDB() bool {
 		return false
 	}
 	if limit := uint64(s.databases); db >= limit && limit != 0 || db > 1<<31-1 {
-		return s.fail(at, fmt.Sprintf("the file was written by a server with more databases: it selects number %d", db))
+		return s.fail(at, fmt.Sprintf("the file was written by a server with more databases: "+
+			"it selects number %d, which takes databases %d or more", db, db+1))
 	}
 	s.db = int(db)
 	s.h.selected(s.db, at)
