@@ -4,11 +4,13 @@
 // SRANDMEMBER s -60000000 on three members answers with 420 MB. So there are two rules under
 // maxmemory, for replies that are longer than the loop's shared buffer (32 KiB at least):
 //
-//   - A reply takes what the cap leaves free. Where that is used up the command goes on, but its output is only counted
-//     (chain.Buffer), so that at its end the size is known. Then what there is of it is taken back, the locks are free,
-//     and the session makes room for that many bytes as for a write (roomFor): it evicts in steps and yields between
-//     them. Then the command runs again. If there is no way to make room the client gets an error in place of the reply.
-//   - All that clients have not taken is at most half of the cap, so that those who do not read cannot evict everything.
+//   - A reply takes what the cap leaves free. Where that is used up the command goes on, but its
+//     output is only counted (chain.Buffer), so that at its end the size is known. Then what there
+//     is of it is taken back, the locks are free, and the session makes room for that many bytes as
+//     for a write (roomFor): it evicts in steps and yields between them. Then the command runs again.
+//     If there is no way to make room the client gets an error in place of the reply.
+//   - All that clients have not taken, in whole blocks, is at most half of the cap, so that those
+//     who do not read cannot evict everything.
 //
 // If a reply fits by neither, and some client has taken nothing of what it owes for a second, the
 // one of these that holds most is closed, and the request looked at again when its memory is back:

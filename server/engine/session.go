@@ -147,14 +147,15 @@ func (s *Session) Changed() bool { return s.logged }
 func (s *Session) begin(out *chain.Buffer) *Ctx {
 	k := s.kernel
 	s.logged = false
-	s.limits.MaxBulk = k.Config.Values().ProtoMaxBulkLen
+	v := k.Config.Values()
+	s.limits.MaxBulk = v.ProtoMaxBulkLen
 	c := k.ctxs.get(k)
 	c.meter, c.evicting = meter{since: k.clock()}, 0
 	c.DB, c.Now, c.NoTouch, c.Hits, c.Misses = s.db, c.meter.since.UnixMilli(), s.noTouch, 0, 0
 	c.Session = s
 	c.ahead.drop()
 	c.writer.Reset(out, s.resp3)
-	if k.Config.Values().MaxMemory > 0 {
+	if v.MaxMemory > 0 {
 		out.Allow(c.room.allow)
 	} else {
 		out.Allow(nil)
