@@ -70,15 +70,17 @@ func TestMalformed(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		larder := harness.Start(t, "network-driver "+driver, "io-threads 1")
 		for _, raw := range malformed {
+			slow := want[strings.Join(inPieces(raw), "|")]
 			for _, parts := range [][]string{{raw}, inPieces(raw)} {
 				want := want[strings.Join(parts, "|")]
 				got := judge(t, larder, parts, want.closed)
-				for tries := 0; got != want && len(raw) > limit && tries < 5; tries++ {
-					// Of a line that is longer it matters how much was there when either server looked.
+				// What is sent at once may arrive in pieces: of a line that is longer than the limit it
+				// matters how much was there when either server looked.
+				for tries := 0; got != want && got != slow && len(raw) > limit && tries < 5; tries++ {
 					want = judge(t, redis, parts, false)
 					got = judge(t, larder, parts, want.closed)
 				}
-				if got != want {
+				if got != want && (got != slow || len(raw) <= limit) {
 					t.Errorf("%s, %d bytes in %d pieces\n  larder %s\n  redis  %s", shorten(raw), len(raw), len(parts), got, want)
 				}
 			}
@@ -120,7 +122,7 @@ func (v verdict) String() string {
 }
 
 // judge sends the parts on a connection, each when the server has read the one before, and looks
-// whether the server still has the connection. Where it closes it is waited for.
+// whether the server still has the connection. If it is to close it, it gets the time for that.
 func judge(t *testing.T, s *harness.Server, parts []string, closes bool) (v verdict) {
 	t.Helper()
 	c, other := s.Dial(t), s.Dial(t)
@@ -144,8 +146,7 @@ func judge(t *testing.T, s *harness.Server, parts []string, closes bool) (v verd
 			return ask() >= before || !connected(other)
 		})
 	}
-	if closes {
-		harness.Eventually(t, patience, "the server closes the connection", func() bool { return !connected(other) })
+	for deadline := time.Now().Add(patience); closes && connected(other) && time.Now().Before(deadline); {
 	}
 	if v.closed = !connected(other); !v.closed {
 		halfClose(t, c)
