@@ -107,7 +107,7 @@ func (s *Session) pack() (state, counts uint64) {
 			state |= bit
 		}
 	}
-	set(stateRESP3, s.resp3)
+	set(stateRESP3, s.resp3.Load())
 	set(stateBlocked, s.wait.Load() != nil)
 	set(stateClosing, s.next == netloop.CloseAfterFlush)
 	set(stateNoEvict, s.noEvict)

@@ -41,7 +41,7 @@ type Session struct {
 	own           int64       // bytes of the session itself that its memory account contains, see weigh
 	loan          *store.Loan // what the request is received into, nil: the connection's buffers
 	slot          uint8       // which copy of the counters this session writes
-	resp3         bool
+	resp3         atomic.Bool // changed by the loop
 	authenticated bool
 	noTouch       bool
 	noEvict       bool
@@ -154,7 +154,7 @@ func (s *Session) begin(out *chain.Buffer) *Ctx {
 	c.DB, c.Now, c.NoTouch, c.Hits, c.Misses = s.db, c.meter.since.UnixMilli(), s.noTouch, 0, 0
 	c.Session = s
 	c.ahead.drop()
-	c.writer.Reset(out, s.resp3)
+	c.writer.Reset(out, s.resp3.Load())
 	if v.MaxMemory > 0 {
 		out.Allow(c.room.allow)
 	} else {
@@ -166,6 +166,7 @@ func (s *Session) begin(out *chain.Buffer) *Ctx {
 // finish gives it back, with the batch's statistics counted and its state published.
 func (s *Session) finish(c *Ctx) {
 	now := s.kernel.clock()
+	c.deliverOwn()
 	s.countRun(c, now)
 	c.countLookups()
 	c.CountChanges()
@@ -195,6 +196,7 @@ func (s *Session) request(c *Ctx) (done bool) {
 	if s.reply != replyOn && s.wait.Load() == nil {
 		s.suppress(c, start)
 	}
+	c.deliverOwn()
 	return true
 }
 
@@ -248,7 +250,7 @@ func (s *Session) SetAuthenticated() { s.authenticated = true }
 
 // RESP is the protocol version of the replies, 2 or 3.
 func (s *Session) RESP() int {
-	if s.resp3 {
+	if s.resp3.Load() {
 		return 3
 	}
 	return 2
@@ -256,8 +258,8 @@ func (s *Session) RESP() int {
 
 // SetRESP switches the replies to RESP2 or RESP3, the one being written included.
 func (c *Ctx) SetRESP(version int) {
-	c.Session.resp3 = version == 3
-	c.Out.SetRESP3(c.Session.resp3)
+	c.Session.resp3.Store(version == 3)
+	c.Out.SetRESP3(version == 3)
 }
 
 // Select makes db the database of this and the following commands.

@@ -1,0 +1,59 @@
+// Messages: what a client is told without having asked for it in this moment. What is published on
+// a channel, the key that its cache is to forget, the line of a MONITOR.
+//
+// # Order
+//
+// Whoever has something to say may do so in the middle of a command and under the locks of shards:
+// Session.Deliver only queues. Another client gets the message when its loop comes to it, after the
+// replies that have been made for that client so far (netloop.Conn.Push). The client whose own
+// command says it gets it right after the reply of that command, as since Redis 7.2, and after the
+// whole of an EXEC: never inside a reply.
+//
+// # Sharing
+//
+// A message is encoded once in each version of the protocol that somebody needs. These bytes never
+// change again, and all connections share them.
+
+package engine
+
+// Message is one message for any number of clients. Until it has been delivered to all of them it
+// is for one goroutine.
+type Message struct {
+	array []byte // as RESP2 has it
+	push  []byte // as RESP3 has it; nil: nobody has needed it yet
+}
+
+// NewMessage makes a message of its encoding in RESP2, which it keeps. If that is an array, the
+// message is a push in RESP3, and equal otherwise.
+func NewMessage(resp2 []byte) Message { return Message{array: resp2} }
+
+// in returns the encoding for a version of the protocol.
+func (m *Message) in(resp3 bool) []byte {
+	if !resp3 || len(m.array) == 0 || m.array[0] != '*' {
+		return m.array
+	}
+	if m.push == nil {
+		m.push = append([]byte(nil), m.array...)
+		m.push[0] = '>'
+	}
+	return m.push
+}
+
+// Deliver sends the client a message. by is the command in whose course it is said, nil if there is
+// none. Safe from any goroutine, whatever shards it has locked.
+func (s *Session) Deliver(by *Ctx, m *Message) {
+	if by != nil && by.Session == s {
+		by.own = append(by.own, m.in(s.resp3.Load())...)
+		return
+	}
+	s.conn.Push(m.in(s.resp3.Load()))
+}
+
+// deliverOwn appends the messages that the session has said to itself to its output. The reply of
+// the command that said them is complete, or there is none.
+func (c *Ctx) deliverOwn() {
+	if len(c.own) > 0 {
+		c.Out.Raw(c.own)
+		c.own = c.own[:0]
+	}
+}
