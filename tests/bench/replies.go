@@ -188,7 +188,7 @@ func (b *bench) replyFigures() []figure {
 	out := []figure{rss}
 	for _, policy := range []string{"noeviction", "allkeys-lru"} {
 		f := b.cappedRepliesFigure("reply-rss-capped-"+policy, policy, 100*megabyte, 20, b.duration(10*time.Second, time.Second))
-		f.measures = []measure{{what: "RSS / cap of 100 MB, 20 clients that ask for big replies and never read, " + policy, unit: "", bars: []bar{atMost(1.10)}}}
+		f.measures = []measure{{what: "RSS / cap of 100 MB, 20 clients that ask for big replies and never read, " + policy, unit: "x", bars: []bar{atMost(1.10)}}}
 		out = append(out, f)
 	}
 	for _, r := range b.bigReplies() {
