@@ -3,6 +3,10 @@ package store
 // Events: what can happen to a key, by the names that Redis gives it in its keyspace
 // notifications. Every mutation says its Event when it calls View.Changed (feed.go); those that
 // no data type of larder causes yet are not here.
+//
+// Two classes are not of changes. A key that comes into being is told of twice: by EventNew, in
+// front of the event of the command that made it, and that says the rest. And a read that finds
+// nothing has an event too.
 
 // Event is one kind of change. Its low byte counts the events, the bits above are its class, so
 // that to ask whether anybody listens takes no table.
@@ -22,7 +26,14 @@ const (
 	ClassExpired                        // x
 	ClassEvicted                        // e
 
+	// AllClasses is every change to a key, and nothing else.
 	AllClasses = 1<<iota - 1
+)
+
+// The classes of what is no change by itself.
+const (
+	ClassNew     EventClass = (AllClasses + 1) << iota // n
+	ClassKeyMiss                                       // m
 )
 
 const classShift = 8
@@ -83,6 +94,9 @@ const (
 	EventExpired = Event(iota) | Event(ClassExpired)<<classShift // its time had come
 	EventEvicted = Event(iota) | Event(ClassEvicted)<<classShift // memory was short
 
+	EventNew     = Event(iota) | Event(ClassNew)<<classShift     // the key was absent, and its value may not be whole yet
+	EventKeyMiss = Event(iota) | Event(ClassKeyMiss)<<classShift // a command looked for it, to read
+
 	numEvents = iota
 )
 
@@ -94,7 +108,7 @@ var eventNames = [numEvents]string{
 	"lpush", "rpush", "lpop", "rpop", "linsert", "lset", "lrem", "ltrim", "sortstore",
 	"zadd", "zincr", "zrem", "zremrangebyrank", "zremrangebyscore", "zremrangebylex", "zpopmin", "zpopmax",
 	"zrangestore", "zunionstore", "zinterstore", "zdiffstore",
-	"expired", "evicted",
+	"expired", "evicted", "new", "keymiss",
 }
 
 // String is the event's name in Redis' keyspace notifications.

@@ -6,14 +6,14 @@ package store
 //
 //	Watcher    WATCH: the keys that a client watches (watch.go)
 //	Waiter     a client that waits for a key, to pop from it (waiters.go)
-//	Listener   the log, which has to hear of removals by the store itself, and whoever
-//	           follows: notifications, client tracking, replication
+//	Listener   the engine, on behalf of the log, which has to hear of removals by the store
+//	           itself, and of clients that want keyspace notifications
 //
 // # Cost
 //
 // Each shard has one word with the classes of events that anybody listens to, in the cache line
-// that every command reads: all of them while a key of the shard is watched, else those of the
-// Listener, and while somebody waits for a key those that can give it a value. With nobody
+// that every command reads: those of the Listener, while a key of the shard is watched those of all
+// changes, and while somebody waits for a key those that can give it a value. With nobody
 // interested in the class a change costs one test of that word.
 //
 // # Who made the change
@@ -42,7 +42,7 @@ func (sh *shard) setInterest() {
 		sh.interest |= waitClasses
 	}
 	if len(sh.watched) > 0 {
-		sh.interest = AllClasses
+		sh.interest |= AllClasses
 	}
 }
 
@@ -56,7 +56,7 @@ func (v *View) Changed(k Key, ev Event) {
 
 func (v *View) publish(sh *shard, k Key, ev Event) {
 	v.Store.announce(v.Listener, v.DB, k.Name, ev)
-	if len(sh.watched) > 0 {
+	if len(sh.watched) > 0 && AllClasses&ev.Class() != 0 {
 		sh.touchWatched(watchKey{v.DB, string(k.Name)}, v.table(k), k)
 	}
 	if len(sh.waiting) > 0 && waitClasses&ev.Class() != 0 {

@@ -82,7 +82,18 @@ func TestFeed(t *testing.T) {
 		{func() { z, _, _ := v.WriteZset(key("z")); z.RemoveRange(0, 1, EventZRemByRank) }, []string{"zremrangebyrank z 0", "del z 0"}},
 		{func() { v.SetString(key("e"), nil, 2000) }, []string{"set e 0", "expire e 0"}},
 		{func() { v.Now = 3000; v.Write(key("e")) }, []string{"expired e 0"}},
+		{func() { v.GetString(key("nothing")); v.Lookup(key("nothing")); v.Inspect(key("nothing")) }, nil},
 		{func() { listen(ClassHash); v.SetString(key("e"), nil, 0) }, nil},
+		{func() { listen(ClassKeyMiss); v.GetString(key("nothing")); v.Inspect(key("nothing")) }, []string{"keymiss nothing 0"}},
+		{func() { v.Lookup(key("nothing")); v.Write(key("nothing")); v.GetString(key("e")) }, []string{"keymiss nothing 0"}},
+		{func() { listen(ClassNew | ClassString); v.SetString(key("new"), nil, 0) }, []string{"new new 0", "set new 0"}},
+		{func() { v.SetString(key("new"), nil, 0) }, []string{"set new 0"}},
+		{func() { v.AddMembers(key("set"), items("x")); v.AddMembers(key("set"), items("y")) }, []string{"new set 0"}},
+		{func() { v.PushElements(key("list"), Back, items("x")) }, []string{"new list 0"}},
+		{func() { v.SetFields(key("hash"), items("f", "v")) }, []string{"new hash 0"}},
+		{func() { mustScores(setScores(v, key("scored"), 0, Scored{[]byte("x"), 1})) }, []string{"new scored 0"}},
+		{func() { v.Rename(key("new"), key("set")) }, []string{"new set 0"}}, // over another one: new all the same
+		{func() { n := v.NewSet(key("set")); n.Add([]byte("x")); v.StoreSet(n, EventSUnionStore) }, nil},
 	} {
 		got = nil
 		step.do()

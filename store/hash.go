@@ -72,6 +72,7 @@ func (v *View) setFields(k Key, pairs [][]byte, ev Event) (created int, err erro
 	if !ok {
 		h.v, h.k = v, k
 		created = h.create(pairs)
+		v.Changed(k, EventNew)
 		pairs = pairs[2*created:]
 	} else if !h.fits(pairs) {
 		h.convert()

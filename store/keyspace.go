@@ -12,14 +12,21 @@ import (
 // away. A time that has passed is the caller's to turn into a Delete. It
 // reports whether the key exists.
 func (v *View) SetExpire(k Key, at int64) bool {
-	e, ok := v.Write(k)
-	if !ok {
+	if !v.Date(k, at) {
 		return false
 	}
-	e.setExpire(at, v.Now)
 	v.Dirty++
 	v.Changed(k, EventExpire)
 	return true
+}
+
+// Date is SetExpire as a part of another change, which the caller tells of.
+func (v *View) Date(k Key, at int64) bool {
+	e, ok := v.Write(k)
+	if ok {
+		e.setExpire(at, v.Now)
+	}
+	return ok
 }
 
 // Persist takes the expiry time away. It reports whether there was one.
@@ -121,14 +128,14 @@ func (v *View) Copy(from Key, to *View, k Key) bool {
 }
 
 // put stores a value under a key, replacing what is there, and leaves it to the caller to say
-// so (Changed). value may alias the arena: the new record is made before the old one is freed.
+// how (Changed). The key is a new one in any case, as in Redis. value may alias the arena: the new
+// record is made before the old one is freed.
 func (v *View) put(k Key, meta uint32, value []byte, expire int64) {
 	t := v.tableForWrite(k)
 	ref := t.newRecord(meta, k.Name, value, expire)
-	if e, ok := v.Write(k); ok {
-		e.remove()
-	}
+	v.Vacate(k)
 	t.insert(k.hash, ref, expire, v.Now)
+	v.Changed(k, EventNew)
 }
 
 // RandomLocked returns the name of a random live key; all shards are locked.

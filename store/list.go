@@ -79,6 +79,7 @@ func (v *View) PushElements(k Key, end End, elements [][]byte) (n int, err error
 		return l.Push(end, elements), nil
 	}
 	v.newList(v.tableForWrite(k), k, end, elements)
+	v.Changed(k, EventNew)
 	v.pushed(k, end, len(elements))
 	return len(elements), nil
 }

@@ -38,11 +38,9 @@ func (v *View) StoreList(k Key, elements [][]byte) {
 		v.Delete(k)
 		return
 	}
-	if e, ok := v.Write(k); ok {
-		e.remove()
-	}
+	replaced := v.Vacate(k)
 	l := v.newList(v.tableForWrite(k), k, Back, elements)
 	l.loaded()
-	v.Dirty += int64(len(elements))
-	v.Changed(k, EventSortStore)
+	v.Dirty += int64(len(elements)) - 1
+	v.stored(k, replaced, EventSortStore)
 }

@@ -27,6 +27,7 @@ func (v *View) MoveElement(from Key, fromEnd End, to Key, toEnd End, fn func(ele
 		dst.push(toEnd, [][]byte{element})
 	default:
 		v.newList(v.tableForWrite(to), to, toEnd, [][]byte{element})
+		v.Changed(to, EventNew)
 		src.e, _ = v.Peek(from) // the insertion may have moved its slot
 	}
 	v.pushed(to, toEnd, 0)

@@ -58,6 +58,7 @@ func (v *View) AddMembers(k Key, members [][]byte) (added int, err error) {
 	if !ok {
 		s.v, s.k = v, k
 		added = s.create(v.tableForWrite(k), members)
+		v.Changed(k, EventNew)
 		members = members[added:]
 	} else if enc := v.Store.enc; s.isIntset() && int64(len(members)) > enc.SetMaxIntset.Load() ||
 		s.isPack() && int64(len(members)) > enc.SetMaxEntries.Load() {

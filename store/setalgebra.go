@@ -83,13 +83,13 @@ func (n *NewSet) Discard() {
 // StoreSet gives the new set its key, in place of whatever the key held; an
 // empty one removes the key. ev is the event of the command. It returns the number of members.
 func (v *View) StoreSet(n *NewSet, ev Event) int {
-	dirty := v.Dirty
-	v.Delete(n.set.k)
-	if n.n > 0 {
-		n.set.e.attach(v, n.set.k, 0)
-		v.Dirty = dirty + 1
-		v.Changed(n.set.k, ev)
+	if n.n == 0 {
+		v.Delete(n.set.k)
+		return 0
 	}
+	replaced := v.Vacate(n.set.k)
+	n.set.e.attach(v, n.set.k, 0)
+	v.stored(n.set.k, replaced, ev)
 	return n.n
 }
 

@@ -84,6 +84,7 @@ func (v *View) Read(k Key) (e Entry, ok bool) {
 func (v *View) read(e *Entry, k Key) (ok bool) {
 	if !v.peek(e, k) {
 		v.Misses++
+		v.Changed(k, EventKeyMiss)
 		return false
 	}
 	v.Hits++
@@ -91,8 +92,17 @@ func (v *View) read(e *Entry, k Key) (ok bool) {
 	return true
 }
 
-// Lookup is Read without touching: for EXISTS, TTL, TYPE, OBJECT.
+// Lookup is Read without touching: for EXISTS, TTL, TYPE.
 func (v *View) Lookup(k Key) (Entry, bool) {
+	e, ok := v.Inspect(k)
+	if !ok {
+		v.Changed(k, EventKeyMiss)
+	}
+	return e, ok
+}
+
+// Inspect is Lookup for OBJECT, of which a miss counts but is told to nobody.
+func (v *View) Inspect(k Key) (Entry, bool) {
 	e, ok := v.Peek(k)
 	if ok {
 		v.Hits++
@@ -183,10 +193,30 @@ func (v *View) Delete(k Key) bool {
 	return true
 }
 
+// Vacate removes a key of which the caller goes on to say what becomes of it, and reports whether it
+// was there. It counts no change.
+func (v *View) Vacate(k Key) bool {
+	e, ok := v.Write(k)
+	if ok {
+		e.remove()
+	}
+	return ok
+}
+
+// stored says that a key has got a whole value by one command, in place of another one or not.
+func (v *View) stored(k Key, replaced bool, ev Event) {
+	v.Dirty++
+	if !replaced {
+		v.Changed(k, EventNew)
+	}
+	v.Changed(k, ev)
+}
+
 // insertRecord adds a record for a key that is known to be absent.
 func (v *View) insertRecord(k Key, meta uint32, value []byte, expire int64) Entry {
 	t := v.tableForWrite(k)
 	ref := t.newRecord(meta, k.Name, value, expire)
 	p := t.insert(k.hash, ref, expire, v.Now)
+	v.Changed(k, EventNew)
 	return Entry{sh: v.shard(k), t: t, ref: ref, p: p, rec: readRecord(t.mem, ref)}
 }

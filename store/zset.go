@@ -122,6 +122,7 @@ func (v *View) SetScores(k Key, n int, item func(i int) Scored, rule ScoreRule) 
 		first := item(0)
 		z.v, z.k = v, k
 		z.create(v.tableForWrite(k), first, n)
+		v.Changed(k, EventNew)
 		c = ScoreCounts{Added: 1, Last: ScoreAdded, Score: first.Score}
 		i = 1
 	} else if z.isPack() && int64(n) > v.Store.enc.ZsetMaxEntries.Load() {

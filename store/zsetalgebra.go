@@ -240,14 +240,14 @@ func (n *NewZset) Discard() { n.v.shard(n.k).discard(n.body) }
 // StoreZset gives the new sorted set its key, in place of whatever the key held; an empty one
 // removes the key. ev is the event of the command. It returns the number of members.
 func (v *View) StoreZset(n *NewZset, ev Event) int {
-	dirty, count := v.Dirty, n.Len()
-	v.Delete(n.k)
+	count := n.Len()
 	if count == 0 {
+		v.Delete(n.k)
 		return 0
 	}
+	replaced := v.Vacate(n.k)
 	n.attach()
-	v.Dirty = dirty + 1
-	v.Changed(n.k, ev)
+	v.stored(n.k, replaced, ev)
 	return count
 }
 

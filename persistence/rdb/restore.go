@@ -111,6 +111,7 @@ func (v *Decoded) Store() error {
 		return fmt.Errorf("BUG: the key %q to be restored exists", v.k.Name)
 	}
 	v.view.Dirty++
+	v.view.Changed(v.k, store.EventNew)
 	v.view.Changed(v.k, store.EventRestore)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/store"
 )
 
 // DUMP and RESTORE: values in the form that Redis' files have, one by one.
@@ -107,13 +108,12 @@ func cmdRestore(c *engine.Ctx) error {
 	if relative {
 		at += c.Now // past the largest number it becomes a time in the past, as in Redis
 	}
-	before := c.Dirty
-	replaced := c.Delete(k)
-	c.Dirty = before
+	replaced := c.Vacate(k)
 	if at != 0 && at <= c.Now && !c.Loading {
 		value.Discard()
 		if replaced {
 			c.Dirty++
+			c.Changed(k, store.EventDel)
 			c.Effect([]byte("DEL"), k.Name)
 		}
 		c.Out.OK()
@@ -123,9 +123,8 @@ func cmdRestore(c *engine.Ctx) error {
 		return err
 	}
 	if at != 0 {
-		c.SetExpire(k, at)
+		c.Date(k, at)
 	}
-	c.Dirty = before + 1
 	if o.idle >= 0 {
 		c.SetIdle(k, min(o.idle, c.Now/1000))
 	}

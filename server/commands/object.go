@@ -38,7 +38,7 @@ func objectCommands() []engine.Spec {
 
 // withEntry runs reply for the entry of the command's key, or answers null.
 func withEntry(c *engine.Ctx, reply func(e *store.Entry) error) error {
-	e, ok := c.Lookup(c.Keys[0])
+	e, ok := c.Inspect(c.Keys[0])
 	if !ok {
 		c.Out.Null()
 		return nil
