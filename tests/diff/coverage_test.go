@@ -44,9 +44,15 @@ func TestEveryCommandIsCompared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range files {
+	conversations, err := filepath.Glob("testdata/messages/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range append(files, conversations...) {
 		for _, l := range readScript(t, f) {
-			note(l.args)
+			if len(l.args) > 0 {
+				note(l.args)
+			}
 		}
 	}
 	for name := range elsewhere {

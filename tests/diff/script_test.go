@@ -37,10 +37,13 @@ import (
 // A script runs from an empty server, over RESP2 and over RESP3, with each network driver.
 type line struct {
 	where string
+	title string // begins a conversation of this name
 	mode  mode
 	conn  int
 	until string
 	step  step
+	count int // of what a line with gets takes, 0 is up to the barrier
+	only  []string
 	args  []string
 }
 
@@ -51,6 +54,10 @@ const (
 	whole     step = iota // sends it and reads the reply
 	sendsOnly             // and waits until the servers count a blocked client more
 	readsOnly
+	gets // the steps from here on are of conversations alone
+	sends
+	seesEnd
+	hangsUp
 )
 
 // plainConn is the first connection number that is not switched to RESP3 by the runner: for scripts
@@ -66,6 +73,9 @@ const (
 	pairs
 	near
 	kind
+	own // the modes from here on are of conversations alone
+	shuffled
+	ids
 )
 
 func (m mode) equal(larder, redis harness.Reply) bool {
@@ -131,11 +141,19 @@ func readScript(t *testing.T, path string) []line {
 		if text == "" || text[0] == '#' {
 			continue
 		}
+		where := fmt.Sprintf("%s:%d", filepath.Base(path), n)
+		if title, ok := strings.CutPrefix(text, titleMark); ok {
+			lines = append(lines, line{where: where, title: title})
+			continue
+		}
 		l, err := parseLine(text)
 		if err != nil {
-			t.Fatalf("%s:%d: %v", path, n, err)
+			t.Fatalf("%s: %v", where, err)
 		}
-		l.where = fmt.Sprintf("%s:%d", filepath.Base(path), n)
+		if (l.step >= gets || l.mode >= own || l.only != nil) && (len(lines) == 0 || lines[0].title == "") {
+			t.Fatalf("%s: only conversations have such lines", where)
+		}
+		l.where = where
 		lines = append(lines, l)
 	}
 	if err := sc.Err(); err != nil {
@@ -169,14 +187,23 @@ func parseLine(text string) (line, error) {
 		l.until += "\r\n"
 	case "wait":
 		l.step, text = sendsOnly, rest
+	case "own":
+		l.mode, text = own, rest
+	case "shuffled":
+		l.mode, text = shuffled, rest
+	case "ids":
+		l.mode, text = ids, rest
 	}
 	if text == "reply" {
 		l.step, l.args = readsOnly, []string{text}
 		return l, nil
 	}
-	var err error
+	text, err := parseStep(&l, text)
+	if err != nil {
+		return l, err
+	}
 	l.args, err = splitArgs(text)
-	if err == nil && len(l.args) == 0 {
+	if err == nil && len(l.args) == 0 && l.step == whole {
 		err = fmt.Errorf("no command in %q", text)
 	}
 	return l, err
