@@ -59,7 +59,9 @@ func (v *View) insertString(t *table, k Key, value []byte, expire int64) {
 	ref := v.newRecord(t, v.newMeta(TypeString, encPlain), k.Name, value, expire)
 	t.insert(k.hash, ref, expire, v.Now)
 	v.Dirty++
-	v.Changed(k, EventNew)
+	if v.wants(k, ClassNew) {
+		v.Changed(k, EventNew)
+	}
 }
 
 func (v *View) overwriteString(e *Entry, value []byte, expire int64) {

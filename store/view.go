@@ -83,8 +83,7 @@ func (v *View) Read(k Key) (e Entry, ok bool) {
 
 func (v *View) read(e *Entry, k Key) (ok bool) {
 	if !v.peek(e, k) {
-		v.Misses++
-		v.Changed(k, EventKeyMiss)
+		v.missed(k)
 		return false
 	}
 	v.Hits++
@@ -92,11 +91,21 @@ func (v *View) read(e *Entry, k Key) (ok bool) {
 	return true
 }
 
+// missed notes that a command that reads has not found a key.
+func (v *View) missed(k Key) {
+	v.Misses++
+	if v.wants(k, ClassKeyMiss) {
+		v.Changed(k, EventKeyMiss)
+	}
+}
+
 // Lookup is Read without touching: for EXISTS, TTL, TYPE.
 func (v *View) Lookup(k Key) (Entry, bool) {
-	e, ok := v.Inspect(k)
-	if !ok {
-		v.Changed(k, EventKeyMiss)
+	e, ok := v.Peek(k)
+	if ok {
+		v.Hits++
+	} else {
+		v.missed(k)
 	}
 	return e, ok
 }
