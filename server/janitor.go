@@ -20,7 +20,8 @@ import (
 // lock) until sliceBudget has passed, then it sleeps so much that its share of
 // one core stays under maxShare. When a round over all shards finds nothing it
 // sleeps until the next of its hz rounds a second; such a round costs a few
-// microseconds.
+// microseconds. Keys that expire before that wake it: they go at their time and not
+// at that of a round, whatever hz is.
 //
 // For what is above maxmemory it does not sleep at all between two slices: whoever lowers the
 // limit wants the memory back. Redis takes all of its one thread for it, between the events.
@@ -84,6 +85,7 @@ func (j *janitor) run() {
 		case <-j.stop:
 			return
 		case <-timer.C:
+		case <-j.store.Bell():
 		}
 		gc.follow(j.cfg.Values().MaxMemory > 0)
 		timer.Reset(j.round())
@@ -115,21 +117,27 @@ func (j *janitor) round() time.Duration {
 	return rest(j.other, share) + rest(j.compacting, compacting)
 }
 
-// pause is how long to sleep after a slice that has left nothing to do.
+// pause is how long to sleep after a slice that has left nothing to do, at most.
 func (j *janitor) pause(v *config.Values, paid bool) time.Duration {
 	usual := time.Second / time.Duration(v.Hz)
 	if _, over := j.kernel.OverLimit(); paid && over > 0 {
 		return min(payingPause, usual)
 	}
-	return usual
+	if !j.mayMaintain() {
+		return usual
+	}
+	return j.store.Rest(time.Now(), usual)
 }
+
+// mayMaintain reports whether expired keys may be removed: not while the data are loaded, since
+// commands of the log may refer to them.
+func (j *janitor) mayMaintain() bool { return j.persist.State()&persistence.Loading == 0 }
 
 // slice works until there is nothing to do or sliceBudget is used up, and tells
 // which. It evicts nothing if commands have paid.
 func (j *janitor) slice(start time.Time, paid bool) (more bool) {
 	j.compacting, j.other = 0, 0
-	// While the data are loaded, commands of the log may refer to expired keys.
-	maintain, crowded := j.persist.State()&persistence.Loading == 0, !paid
+	maintain, crowded := j.mayMaintain(), !paid
 	for worked := time.Duration(0); maintain || crowded; {
 		now := start.Add(worked).UnixMilli()
 		work := store.Looking

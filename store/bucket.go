@@ -14,14 +14,8 @@ import (
 //	guests    4 bits   how many of the slots in use hold records whose home
 //	                   is an earlier bucket; they are the last ones
 //	overflow  2 bits   the upper bits; 63 sticks until the sub-table is rebuilt
-//	hint     18 bits   lower bound of the expiry times, in unix seconds modulo
-//	                   2^18 (72 hours), 0 for none
-//
-// Hints are compared on the circle, which is sound while they lie within half
-// of it, 36 hours. A hint is never more than 24 hours ahead: a bucket with a
-// longer TTL is looked at every 24 hours and told to wait for the next. So
-// buckets may be 12 hours late with being looked at, while others, or records
-// that are added to them, have hints of the present.
+//	hint     18 bits   the first tick at which a record may have expired, modulo
+//	                   2^18 (expire.go), 0 for none
 type bucket [bucketSize]byte
 
 const (
@@ -31,11 +25,8 @@ const (
 
 	overflowShift, guestShift, hintShift = 4, 8, 14
 
-	hintBits  = 18
-	hintMask  = 1<<hintBits - 1
-	hintHalf  = 1 << (hintBits - 1) // seconds, as the others
-	hintAhead = 24 * 3600
-	hintLate  = hintHalf - hintAhead - 2 // since hints are up to two seconds early
+	hintBits = 18
+	hintMask = 1<<hintBits - 1
 
 	maxOverflow  = 63
 	highOverflow = 0x30 // its upper bits, in the overflow and in the header's second byte
@@ -160,24 +151,6 @@ func (b *bucket) passed(delta int) {
 		b[headerAt+1] = b[headerAt+1]&^highOverflow | o&highOverflow
 	}
 }
-
-// dueSecond is the first whole unix second at which a record with this expiry
-// time (unix milliseconds, above 0, up to the largest int64) has expired.
-func dueSecond(expire int64) int64 { return (expire-1)/1000 + 1 }
-
-// hint encodes an expiry time (unix milliseconds) for comparison with others
-// made near the same time now.
-func hint(expire, now int64) uint32 {
-	sec := min(dueSecond(expire), now/1000+hintAhead-1)
-	h := uint32(sec) & hintMask
-	if h == 0 {
-		h = hintMask // one second early; 0 means none
-	}
-	return h
-}
-
-// earlier compares two hints on the circle.
-func earlier(a, b uint32) bool { return (a-b)&hintMask >= hintHalf }
 
 func (b *bucket) hint() uint32 { return b.header() >> hintShift }
 

@@ -104,7 +104,7 @@ func (s *Store) Reserve(db, keys int) {
 		sh := &s.shards[i]
 		sh.mu.Lock()
 		if t := sh.dbs[db]; t == nil && n > 0 {
-			sh.dbs[db] = newTable(sh, s.seed)
+			sh.dbs[db] = sh.newKeyspace()
 			sh.dbs[db].reserve(n)
 		}
 		sh.mu.Unlock()

@@ -15,14 +15,9 @@ import "github.com/larderkv/larder/store/arena"
 // maintenance is the state of the one goroutine that calls Maintain.
 type maintenance struct {
 	shard    int
-	idle     int // shards in a row that had nothing to do
-	expireAt []expireCursor
+	idle     int   // shards in a row that had nothing to do
+	expireAt []int // by shard, the database whose turn it is
 	last     Work
-}
-
-type expireCursor struct {
-	db  int
-	sub uint32
 }
 
 // Maintain does one unit of work and reports whether there may be more. It
@@ -31,7 +26,7 @@ type expireCursor struct {
 func (s *Store) Maintain(now int64) (more bool, err error) {
 	m := &s.maint
 	if m.expireAt == nil {
-		m.expireAt = make([]expireCursor, len(s.shards))
+		m.expireAt = make([]int, len(s.shards))
 	}
 	if m.shard == 0 && m.idle == 0 && s.heap.Excess() || s.heap.Overdue() {
 		if _, err := s.heap.Scavenge(); err != nil {
@@ -75,7 +70,7 @@ const (
 func (s *Store) Maintained() Work { return s.maint.last }
 
 // maintain does one unit for a shard, the most urgent.
-func (sh *shard) maintain(s *Store, at *expireCursor, now int64) Work {
+func (sh *shard) maintain(s *Store, at *int, now int64) Work {
 	switch {
 	case s.activeExpire.Load() && sh.expireStep(s, at, now):
 		return Expiring
@@ -89,22 +84,20 @@ func (sh *shard) maintain(s *Store, at *expireCursor, now int64) Work {
 	return Looking
 }
 
-// expireStep sweeps one sub-table that is due. Sub-tables are visited in
-// turn, so that one with many keys about to expire does not hide the others.
-func (sh *shard) expireStep(s *Store, at *expireCursor, now int64) bool {
+// expireStep sweeps one sub-table that is due. Databases and sub-tables are visited
+// in turn, so that one with many keys about to expire does not hide the others.
+func (sh *shard) expireStep(s *Store, db *int, now int64) bool {
 	for range len(sh.dbs) + 1 {
-		if at.db >= len(sh.dbs) {
-			at.db = 0
+		if *db >= len(sh.dbs) {
+			*db = 0
 		}
-		t := sh.dbs[at.db]
-		if t != nil && t.ttls > 0 {
-			if sub, ok := t.nextDue(at.sub, now); ok {
-				at.sub = sub + 1
-				sh.sweep(s, at.db, t, sub, now)
+		if t := sh.dbs[*db]; t != nil {
+			if sub, ok := t.nextDue(now); ok {
+				sh.sweep(s, *db, t, sub, now)
 				return true
 			}
 		}
-		at.db, at.sub = at.db+1, 0
+		*db++
 	}
 	return false
 }

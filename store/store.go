@@ -112,6 +112,7 @@ type Store struct {
 	evicted      atomic.Int64
 	samples      atomic.Int64
 	activeExpire atomic.Bool
+	alarm        alarm
 	maint        maintenance
 
 	compaction atomic.Pointer[CompactionParams] // nil: the built-in rule alone
@@ -180,6 +181,7 @@ func Open(o Options) (*Store, error) {
 	s.meter.Store(o.Meter)
 	s.samples.Store(defaultSamples)
 	s.activeExpire.Store(true)
+	s.alarm.bell = make(chan struct{}, 1)
 	return s, nil
 }
 

@@ -128,3 +128,24 @@ func benchGetGroup(b *testing.B, keys int, prefetch bool) {
 		}
 	}
 }
+
+// BenchmarkSetExpiring is BenchmarkSet with a time to live of some minutes.
+func BenchmarkSetExpiring(b *testing.B) { benchmarkBySize(b, benchSetExpiring) }
+
+func benchSetExpiring(b *testing.B, keys int) {
+	s := benchOpen(b)
+	v := fill(b, s, keys)
+	rng := rand.New(rand.NewPCG(1, 1))
+	var name [16]byte
+	copy(name[:], "key:0000")
+	value := make([]byte, 64)
+	b.ResetTimer()
+	for i := range b.N {
+		n := rng.Uint64N(uint64(keys))
+		binary.LittleEndian.PutUint64(name[8:], n)
+		k := s.Key(name[:])
+		s.Lock(k.Shard())
+		v.SetString(k, value, v.Now+60_000+int64(n%60_000)+int64(i>>10))
+		s.Unlock(k.Shard())
+	}
+}

@@ -50,10 +50,10 @@ import (
 // # Expiry
 //
 // No list or wheel of keys with a TTL. A bucket's header has a lower bound of
-// the expiry times of its records in seconds, a sub-table has one of its
-// buckets. A sweep looks at one word per sub-table, at one per bucket of
-// those that are due, and at the records of buckets that are due: 18 bits
-// per bucket instead of 8 to 24 bytes per key.
+// the expiry times of its records, a sub-table has one of its buckets, the
+// table one of its sub-tables. A sweep looks at one word per sub-table, at one
+// per bucket of those that are due, and at the records of buckets that are due:
+// 18 bits per bucket instead of 8 to 24 bytes per key. See expire.go.
 //
 // # Limits
 //
@@ -71,6 +71,10 @@ type table struct {
 
 	widest uint16 // no sub-table has more buckets
 
+	due   uint32 // no record expires before this tick, 0: none does; see expire.go
+	walk  uint32 // the sub-table that the walk over those that are due is at, 0: there is none
+	alarm *alarm // the store's; nil where no record has an expiry time
+
 	moved func(old, ref arena.Ref) // nil, or told of records that compaction moves
 
 	bytes  int64 // of the table's blocks in the arena: bucket arrays and records
@@ -82,7 +86,7 @@ type table struct {
 type subtable struct {
 	base    uint64 // offset of the bucket array
 	prefix  uint32 // the sub-table's hashes begin with these depth bits
-	due     uint32 // no record expires before this unix second; 0: none has a TTL
+	due     uint32 // no record expires before this tick; 0: none has a TTL
 	count   uint16
 	buckets uint16
 	depth   uint8
@@ -111,6 +115,13 @@ func newTable(sh *shard, seed maphash.Seed) *table {
 		ar: sh.ar, mem: sh.ar.Mem(), seed: seed, dir: []uint32{0}, subs: make([]subtable, 1),
 		cut: &sh.cut, tableCut: tableCut{cutMark: cutMark{epoch: sh.cut.epoch}, db: noDB},
 	}
+}
+
+// newKeyspace makes the table of a database, whose records may expire.
+func (sh *shard) newKeyspace() *table {
+	t := newTable(sh, sh.s.seed)
+	t.alarm = &sh.s.alarm
+	return t
 }
 
 func (t *table) hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }

@@ -197,6 +197,9 @@ func TestRandomIsFair(t *testing.T) {
 	}
 }
 
+// latest is how many milliseconds a key may stay beyond its time when the table is swept at each.
+const latest = 2 << tickShift
+
 func TestSweep(t *testing.T) {
 	rng := randtest.New(t)
 	tb := testTable(t)
@@ -219,7 +222,7 @@ func TestSweep(t *testing.T) {
 		tb.insert(tb.hash([]byte(key)), tb.newRecord(0, []byte(key), nil, expire), expire, start)
 	}
 	for now := start; now < start+500_000_000; now += 1 + rng.Int64N(20_000_000) {
-		for sub, ok := tb.nextDue(0, now); ok; sub, ok = tb.nextDue(sub, now) {
+		for sub, ok := tb.nextDue(now); ok; sub, ok = tb.nextDue(now) {
 			tb.sweep(sub, now, func(ref arena.Ref) {
 				key := string(recordKey(tb.mem, ref))
 				if at[key] == 0 || at[key] > now {
@@ -228,12 +231,15 @@ func TestSweep(t *testing.T) {
 				delete(at, key)
 				tb.free(ref)
 			})
-			if due := tb.subs[sub].due; due != 0 && int64(due)*1000 <= now {
+			if due := tb.subs[sub].due; due != 0 && !before(tickAt(now), due) {
 				t.Fatalf("sub-table %d is due again at once", sub)
 			}
 		}
+		if tb.due != 0 && !before(tickAt(now), tb.due) {
+			t.Fatal("the table is due again at once")
+		}
 		for key, expire := range at {
-			if expire <= now-1000 {
+			if expire <= now-latest {
 				t.Fatalf("%s is still there %d ms after its time", key, now-expire)
 			}
 		}
@@ -245,25 +251,25 @@ func TestSweep(t *testing.T) {
 }
 
 // Buckets share hints: a key that lives for ever as milliseconds go, and a
-// sweep that comes days late, must not hide what has expired.
+// sweep that comes hours late, must not hide what has expired.
 func TestSweepAtTheEdges(t *testing.T) {
-	const hour = int64(3600_000)
+	const part = int64(120_000) // of the hints' circle, a little above a 72nd
 	heap := testTable(t)
 	for _, oversleep := range []int64{1, 30, 37, 50, 71, 80, 500} {
 		for at := range int64(72) { // wherever the clock is on the hints' circle
 			tb := newTable(&shard{ar: heap.ar}, heap.seed)
-			start := 1_700_000_000_000 + at*hour
-			for _, expire := range []int64{math.MaxInt64, start + hour, math.MaxInt64 - 500, start + hour/2, start + 1000*hour} {
+			start := 1_700_000_000_000 + at*part
+			for _, expire := range []int64{math.MaxInt64, start + part, math.MaxInt64 - 500, start + part/2, start + 1000*part} {
 				key := []byte(fmt.Sprint(expire))
 				tb.insert(tb.hash(key), tb.newRecord(0, key, nil, expire), expire, start)
 			}
 			removed := 0
-			now := start + oversleep*hour
-			for sub, ok := tb.nextDue(0, now); ok; sub, ok = tb.nextDue(sub, now) {
+			now := start + oversleep*part
+			for sub, ok := tb.nextDue(now); ok; sub, ok = tb.nextDue(now) {
 				removed += tb.sweep(sub, now, tb.free)
 			}
 			if removed != 2 {
-				t.Fatalf("after %d hours, from hour %d: %d keys removed, want 2", oversleep, at, removed)
+				t.Fatalf("after %d parts, from part %d: %d keys removed, want 2", oversleep, at, removed)
 			}
 		}
 	}
@@ -272,25 +278,25 @@ func TestSweepAtTheEdges(t *testing.T) {
 // A bucket that should have been looked at long ago gets a record that lives
 // long: what is due must not be forgotten.
 func TestSweepThatIsLate(t *testing.T) {
-	const hour = int64(3600_000)
+	const part = int64(120_000) // of the hints' circle, a little above a 72nd
 	heap := testTable(t)
 	for late := range int64(60) {
 		for at := range int64(72) {
 			tb := newTable(&shard{ar: heap.ar}, heap.seed)
-			start := 1_700_000_000_000 + at*hour
+			start := 1_700_000_000_000 + at*part
 			add := func(key string, expire, now int64) {
 				tb.insert(tb.hash([]byte(key)), tb.newRecord(0, []byte(key), nil, expire), expire, now)
 			}
-			add("due", start+hour, start)
-			now := start + hour*(1+late)
-			add("long", now+100*hour, now)
+			add("due", start+part, start)
+			now := start + part*(1+late)
+			add("long", now+100*part, now)
 			add("longest", math.MaxInt64, now)
-			sub, ok := tb.nextDue(0, now)
+			sub, ok := tb.nextDue(now)
 			if !ok {
-				t.Fatalf("%d hours late, from hour %d: nothing is due", late, at)
+				t.Fatalf("%d parts late, from part %d: nothing is due", late, at)
 			}
 			if removed := tb.sweep(sub, now, tb.free); removed != 1 {
-				t.Fatalf("%d hours late, from hour %d: %d keys removed, want 1", late, at, removed)
+				t.Fatalf("%d parts late, from part %d: %d keys removed, want 1", late, at, removed)
 			}
 		}
 	}

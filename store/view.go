@@ -47,7 +47,7 @@ func (v *View) table(k Key) *table { return v.shard(k).dbs[v.DB] }
 func (v *View) tableForWrite(k Key) *table {
 	sh := v.shard(k)
 	if sh.dbs[v.DB] == nil {
-		sh.dbs[v.DB] = newTable(sh, v.Store.seed)
+		sh.dbs[v.DB] = sh.newKeyspace()
 	}
 	return sh.dbs[v.DB]
 }
