@@ -14,24 +14,26 @@
 //	   7  persistence/aof.flusher.Mutex       the file being written, and what is to go there
 //	   8  persistence/aof.Log.mu              where the next file begins
 //	   9  persistence/journal.Journal.mu      effects in their order, and their readers
-//	  10  server/engine.clientMemory.listing  lists of clients by their memory
-//	  11  server/engine.Clients.mu            the registry of clients
-//	  12  server/engine.Session.meta.Mutex    leaf: names that the client has given itself
+//	  10  server/pubsub.shard.mu              topics and their subscribers; channels before patterns
+//	      server/pubsub.members.mu            leaf: the slots of subscribers
+//	  11  server/engine.clientMemory.listing  lists of clients by their memory
+//	  12  server/engine.Clients.mu            the registry of clients
+//	  13  server/engine.Session.meta.Mutex    leaf: names that the client has given itself
 //	      server/engine.timeouts.mu           leaf: when clients that wait get no further
 //	      server/engine.work.mu               leaf: that no goroutine begins after Close
 //	      server/netloop.Server.mu            listeners, while they are opened and closed
 //	      server/netloop.portable.mu          connections of the portable driver
-//	  13  server/netloop.pconn.mu             leaf: what others want of such a connection
+//	  14  server/netloop.pconn.mu             leaf: what others want of such a connection
 //	      server/netloop.complaints.mu        leaf: what the log has been told of failed accepts
 //	      server/netloop.notices.mu           leaf: what others want of a loop's connections
-//	  14  persistence/rdb.loader.mu           leaf: the outcome of a load by several goroutines
+//	  15  persistence/rdb.loader.mu           leaf: the outcome of a load by several goroutines
 //	      store.Store.walksMu                 leaf: times of compaction
 //	      protocol/chain.Pool.mu                       leaf: memory of replies that nobody uses
 //	      store/arena.Heap.mu                 leaf: spans and large blocks that no arena owns
 //	      eviction.lhd.mu                     leaf: what the policy LHD has learnt
 //	      server/stats.Rate.mu                leaf: samples of one counter
 //	      server/stats.Errors.mu              leaf: counts of error replies
-//	  15  persistence/vfs.Mem.mu              leaf: a file system in memory, for tests
+//	  16  persistence/vfs.Mem.mu              leaf: a file system in memory, for tests
 //	      persistence/vfs.Faulty.mu           leaf: which calls are to fail, for tests
 //
 // # Shards

@@ -20,6 +20,7 @@ func All() []engine.Spec {
 		blockingCommands(),
 		sortCommands(),
 		keyCommands(),
+		pubsubCommands(),
 		connectionCommands(),
 		clientCommands(),
 		transactionCommands(),

@@ -3,6 +3,7 @@ package commands
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,9 +120,7 @@ func cmdClientList(c *engine.Ctx) error {
 		if err != nil {
 			return err
 		}
-		if t != typeNormal {
-			sessions = nil
-		}
+		sessions = slices.DeleteFunc(sessions, func(s *engine.Session) bool { return kindOf(s) != t })
 	case len(c.Args) > 3 && a.Match("ID"):
 		byID := make(map[int64]*engine.Session, len(sessions))
 		for _, s := range sessions {
@@ -156,17 +155,17 @@ func clientLine(i engine.ClientInfo) string {
 	if i.Sizes.Output > 0 {
 		events, owed = "rw", 1
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d watch=%d"+
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d multi=%d watch=%d"+
 		" qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=%s cmd=%s user=default"+
 		" redir=-1 resp=%d lib-name=%s lib-ver=%s\n",
-		i.ID, i.Addr, i.LocalAddr, i.FD, i.Name, seconds(i.Age), seconds(i.Idle), i.Flags, i.DB, i.Queued, i.Watched,
+		i.ID, i.Addr, i.LocalAddr, i.FD, i.Name, seconds(i.Age), seconds(i.Idle), i.Flags, i.DB, i.Channels, i.Patterns, i.ShardChannels, i.Queued, i.Watched,
 		i.Sizes.QueryBuf, i.Sizes.QueryFree, i.Tables, i.QueueBytes, owed, i.Sizes.Output+i.Sizes.OutputFree, i.Memory, events, i.Command,
 		i.RESP, i.LibName, i.LibVer)
 }
 
 func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }
 
-// The types of clients that Redis knows. All of larder's are normal.
+// The types of clients that Redis knows. None of larder's is a replica or a master.
 type clientKind uint8
 
 const (
@@ -175,6 +174,14 @@ const (
 	typePubSub
 	typeMaster
 )
+
+// kindOf is the type of a client.
+func kindOf(s *engine.Session) clientKind {
+	if s.Subscribed() {
+		return typePubSub
+	}
+	return typeNormal
+}
 
 func clientType(name []byte) (clientKind, error) {
 	switch strings.ToLower(string(name)) {
@@ -194,13 +201,14 @@ func clientType(name []byte) (clientKind, error) {
 type killFilter struct {
 	id          int64 // 0: any
 	addr, laddr []byte
-	normal      bool // clients of type normal are meant
+	typed       bool // clients of one type alone are meant
+	kind        clientKind
 	maxAge      int64
 	skipMe      bool
 }
 
 func parseKillFilter(a *engine.Args) (killFilter, error) {
-	f := killFilter{normal: true, skipMe: true}
+	f := killFilter{skipMe: true}
 	for !a.Done() {
 		switch {
 		case a.MatchValue("ID"):
@@ -215,7 +223,7 @@ func parseKillFilter(a *engine.Args) (killFilter, error) {
 			if err != nil {
 				return f, err
 			}
-			f.normal = t == typeNormal
+			f.typed, f.kind = true, t
 		case a.MatchValue("ADDR"):
 			f.addr = a.Next()
 		case a.MatchValue("LADDR"):
@@ -240,7 +248,7 @@ func (f *killFilter) matches(s *engine.Session, self *engine.Session, now time.T
 	switch conn := s.Conn(); {
 	case f.addr != nil && conn.RemoteAddr() != string(f.addr),
 		f.laddr != nil && conn.LocalAddr() != string(f.laddr),
-		!f.normal,
+		f.typed && kindOf(s) != f.kind,
 		f.id != 0 && int64(s.ID()) != f.id,
 		f.skipMe && s == self,
 		f.maxAge != 0 && int64(now.Sub(conn.Created())/time.Second) < f.maxAge:
@@ -250,7 +258,7 @@ func (f *killFilter) matches(s *engine.Session, self *engine.Session, now time.T
 }
 
 func cmdClientKill(c *engine.Ctx) error {
-	f := killFilter{normal: true}
+	f := killFilter{}
 	byAddr := len(c.Args) == 3
 	if byAddr {
 		f.addr = c.Args[2]

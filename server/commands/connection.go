@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"math"
@@ -17,6 +18,7 @@ func connectionCommands() []engine.Spec {
 		cat   = engine.CatConnection
 		fast  = engine.Loading | engine.Stale | engine.Fast
 		login = engine.NoScript | fast | engine.NoAuth | engine.AllowBusy
+		leave = login | engine.Unqueued | engine.EndsMulti | engine.WhileSubscribed
 	)
 	return []engine.Spec{
 		{Name: "auth", Handler: cmdAuth, Arity: -2, Flags: login,
@@ -30,7 +32,7 @@ func connectionCommands() []engine.Spec {
 			Summary:    "Chooses the protocol version and may authenticate and name the connection.",
 			Complexity: "O(1)",
 			History:    []string{"6.2.0: Without arguments it reports on the connection."}},
-		{Name: "ping", Handler: cmdPing, Arity: -1, Flags: engine.Fast | engine.HealthCheck,
+		{Name: "ping", Handler: cmdPing, Arity: -1, Flags: engine.Fast | engine.HealthCheck | engine.WhileSubscribed,
 			Group: "connection", Categories: cat, Since: "1.0.0", Syntax: "[message]",
 			Summary:    "Answers PONG, or the message.",
 			Complexity: "O(1)",
@@ -43,11 +45,11 @@ func connectionCommands() []engine.Spec {
 			Group: "connection", Categories: cat, Since: "1.0.0", Syntax: "index",
 			Summary:    "Chooses the database of the connection.",
 			Complexity: "O(1)"},
-		{Name: "quit", Handler: cmdQuit, Arity: -1, Flags: login | engine.Unqueued | engine.EndsMulti,
+		{Name: "quit", Handler: cmdQuit, Arity: -1, Flags: leave,
 			Group: "connection", Categories: cat, Since: "1.0.0",
 			Summary:    "Closes the connection.",
 			Complexity: "O(1)"},
-		{Name: "reset", Handler: cmdReset, Arity: 1, Flags: login | engine.Unqueued | engine.EndsMulti,
+		{Name: "reset", Handler: cmdReset, Arity: 1, Flags: leave,
 			Group: "connection", Categories: cat, Since: "6.2.0",
 			Summary:    "Gives the connection the state of a new one.",
 			Complexity: "O(1)"},
@@ -162,14 +164,20 @@ func plainWord(name []byte) bool {
 	return true
 }
 
+// cmdPing answers a subscriber of RESP2 in the form of a message, which is all that it expects.
 func cmdPing(c *engine.Ctx) error {
-	switch len(c.Args) {
-	case 1:
-		c.Out.Status("PONG")
-	case 2:
+	subscriber := c.Session.Restricted()
+	switch {
+	case len(c.Args) > 2:
+		return engine.ErrArity(c.Spec)
+	case subscriber:
+		c.Out.Array(2)
+		c.Out.BulkString("pong")
+		c.Out.Bulk(bytes.Join(c.Args[1:], nil))
+	case len(c.Args) == 2:
 		c.Out.Bulk(c.Args[1])
 	default:
-		return engine.ErrArity(c.Spec)
+		c.Out.Status("PONG")
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/server/pubsub"
 	"github.com/larderkv/larder/server/stats"
 	"github.com/larderkv/larder/store"
 )
@@ -167,7 +168,8 @@ func (w *infoWriter) clients() {
 	w.put("client_recent_max_input_buffer", in)
 	w.put("client_recent_max_output_buffer", out)
 	w.put("blocked_clients", w.k.Clients.Blocked())
-	w.zero("tracking_clients", "pubsub_clients")
+	w.zero("tracking_clients")
+	w.put("pubsub_clients", w.k.PubSub.Members())
 	w.put("watching_clients", watching)
 	w.put("clients_in_timeout_table", w.k.Limited())
 	w.put("total_watched_keys", watched)
@@ -197,7 +199,10 @@ func (w *infoWriter) stats() {
 	w.evictions()
 	w.put("keyspace_hits", hits)
 	w.put("keyspace_misses", misses)
-	w.zero("pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
+	w.put("pubsub_channels", w.k.PubSub.Topics(pubsub.Channels))
+	w.put("pubsub_patterns", w.k.PubSub.Topics(pubsub.Patterns))
+	w.put("pubsubshard_channels", w.k.PubSub.Topics(pubsub.ShardChannels))
+	w.zero("latest_fork_usec", "total_forks",
 		"migrate_cached_sockets", "slave_expires_tracked_keys")
 	w.compaction()
 	w.zero("tracking_total_keys", "tracking_total_items", "tracking_total_prefixes", "unexpected_error_replies")

@@ -5,7 +5,8 @@
 //	1 the command exists            5 it may run inside MULTI
 //	2 its arity fits                6 memory allows it (room.go)
 //	3 it is not protected           7 the disk works, if it writes
-//	4 the client is authenticated   8 the data set is loaded
+//	4 the client is authenticated   8 no subscription forbids it (pubsub.go)
+//	                                9 the data set is loaded
 //	                                (then it is queued or called)
 //
 // Later kinds of refusal (ACL, read-only replica) have their place between 5 and
@@ -41,7 +42,7 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	}
 	const special = Protected | NoMulti | DenyOOM | RunsQueue
 	state := k.state()
-	if s.authenticated && spec.Flags&special == 0 && state == 0 && s.txn == nil {
+	if s.authenticated && spec.Flags&special == 0 && state == 0 && s.txn == nil && s.member == nil {
 		return spec, ""
 	}
 	if spec.Flags&Protected != 0 && !k.Config.Values().DebugAllowed(s.Local()) {
@@ -58,15 +59,24 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 			return spec, e
 		}
 	}
-	if state == 0 {
-		return spec, ""
+	if e := s.refusedByDisk(spec, state); e != "" {
+		return spec, e
 	}
-	return spec, s.refusedByState(spec, state)
+	if s.Restricted() && spec.Flags&WhileSubscribed == 0 {
+		return spec, errSubscribed(spec)
+	}
+	if state&persistence.Loading != 0 && (spec.Flags&Loading == 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.lacks&Loading != 0) {
+		return spec, ErrLoading
+	}
+	return spec, ""
 }
 
-// refusedByState returns the error that persistence has for the command while the disk fails or
-// data is being loaded, "" for none. The disk comes first, as in Redis' processCommand.
-func (s *Session) refusedByState(spec *Spec, state uint32) Error {
+// refusedByDisk returns the error that persistence has for the command while the disk fails, "" for
+// none.
+func (s *Session) refusedByDisk(spec *Spec, state uint32) Error {
+	if state == 0 {
+		return ""
+	}
 	if spec.Flags&HealthCheck != 0 || s.runs(spec, Write) {
 		if state&persistence.SaveFailing != 0 {
 			return ErrSaveFailing
@@ -76,9 +86,6 @@ func (s *Session) refusedByState(spec *Spec, state uint32) Error {
 				return errLogFailing(cause)
 			}
 		}
-	}
-	if state&persistence.Loading != 0 && (spec.Flags&Loading == 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.lacks&Loading != 0) {
-		return ErrLoading
 	}
 	return ""
 }

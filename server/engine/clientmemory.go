@@ -3,8 +3,8 @@
 // # What a client takes
 //
 // Its connection reports the size of its buffers whenever one has changed (Sized, from
-// netloop), its session adds itself, the parser's tables, names, and what is queued
-// and watched (weigh, once per batch). Both only report differences, which go into the
+// netloop), its session adds itself, the parser's tables, names, and what is queued,
+// watched and subscribed to (weigh, once per batch). Both only report differences, which go into the
 // session's total and into everybody's: a client whose buffers stay as they are
 // costs a few comparisons per batch, and the sum of all is one atomic load.
 //
@@ -122,6 +122,9 @@ func (s *Session) weigh() {
 	own := sessionMemory + tables
 	if s.txn != nil {
 		own += s.txn.memory()
+	}
+	if s.member != nil {
+		own += s.member.Memory()
 	}
 	if w := s.wait.Load(); w != nil {
 		own += w.memory()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/server/pubsub"
 )
 
 // Clients is the registry of open sessions. It is safe from any goroutine.
@@ -159,6 +160,9 @@ type ClientInfo struct {
 	Tables          int64 // bytes that the arguments of an incomplete request take beside the query buffer
 	Memory          int64 // bytes of all that the client takes
 	Watched         int   // watched keys
+	Channels        int   // what the client has subscribed to
+	Patterns        int
+	ShardChannels   int
 	RESP            int
 	Command         string // the last one's full name, "NULL" before the first
 	Sizes           netloop.Sizes
@@ -178,9 +182,14 @@ func (s *Session) Info() ClientInfo {
 		Tables:     int64(s.tables.Load()),
 		Memory:     s.pub.memory.Load(),
 		Watched:    int(uint32(counts)),
-		RESP:       2,
-		Command:    "NULL",
-		Sizes:      s.conn.Sizes(),
+
+		Channels:      int(s.subscribed[pubsub.Channels].Load()),
+		Patterns:      int(s.subscribed[pubsub.Patterns].Load()),
+		ShardChannels: int(s.subscribed[pubsub.ShardChannels].Load()),
+
+		RESP:    2,
+		Command: "NULL",
+		Sizes:   s.conn.Sizes(),
 	}
 	if state&stateRESP3 != 0 {
 		i.RESP = 3
@@ -188,7 +197,7 @@ func (s *Session) Info() ClientInfo {
 	if last := s.pub.last.Load(); last != nil {
 		i.Command = last.full
 	}
-	i.Flags = clientFlags(state, i.Queued >= 0, s.conn.Unix())
+	i.Flags = clientFlags(state, i.Channels+i.Patterns+i.ShardChannels > 0, i.Queued >= 0, s.conn.Unix())
 	s.meta.Lock()
 	i.Name, i.LibName, i.LibVer = s.meta.name, s.meta.libName, s.meta.libVer
 	s.meta.Unlock()
@@ -196,13 +205,14 @@ func (s *Session) Info() ClientInfo {
 }
 
 // clientFlags prints the flags in Redis' order.
-func clientFlags(state uint64, multi, unix bool) string {
+func clientFlags(state uint64, subscribed, multi, unix bool) string {
 	var f []byte
 	add := func(on bool, c byte) {
 		if on {
 			f = append(f, c)
 		}
 	}
+	add(subscribed, 'P')
 	add(multi, 'x')
 	add(state&stateBlocked != 0, 'b')
 	add(state&stateDirty != 0, 'd')

@@ -42,6 +42,7 @@ type Ctx struct {
 	logging bool            // effects of what runs now are wanted
 	said    bool            // the handler has said Effect
 
+	many  bool    // a command inside EXEC wrote several replies, see checkReply
 	own   []byte  // messages for the session itself, to follow the reply, see message.go
 	ready []*wait // whom to tell that a key of theirs may have something, see waitkeys.go
 }

@@ -146,6 +146,16 @@ const (
 	ErrDebugForbidden Error = `ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.`
 )
 
+// errSubscribed refuses what a client of RESP2 must not run while it has subscribed to something.
+func errSubscribed(s *Spec) Error {
+	return Errf("ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context", s.full)
+}
+
+// ErrDenyBlocking refuses what needs a client that may be told of something later, and has none.
+func ErrDenyBlocking(s *Spec) Error {
+	return Errf("ERR %s isn't allowed for a DENY BLOCKING client", strings.ToUpper(s.full))
+}
+
 // Errors of transactions.
 const (
 	ErrNestedMulti    Error = "ERR MULTI calls can not be nested"

@@ -56,6 +56,7 @@ import (
 	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/server/pubsub"
 	"github.com/larderkv/larder/server/stats"
 	"github.com/larderkv/larder/store"
 )
@@ -96,6 +97,7 @@ type Kernel struct {
 	Persist *persistence.Manager // nil: nothing is kept
 	Dumper  rdb.Dumper           // of DUMP and MIGRATE
 	Clients Clients
+	PubSub  *pubsub.Hub[*Session]
 	Stats   *stats.Commands
 	Errors  stats.Errors
 	RunID   string // 40 hexadecimal digits, new at every start
@@ -158,7 +160,7 @@ func NewKernel(o Options) (*Kernel, error) {
 	}
 	k := &Kernel{
 		Store: o.Store, Config: o.Config, Table: o.Table, Log: o.Log,
-		Stats: stats.NewCommands(o.Table.Len()),
+		Stats: stats.NewCommands(o.Table.Len()), PubSub: pubsub.NewHub[*Session](),
 		RunID: hex.EncodeToString(id[:]), Started: o.Clock(), Driver: o.Driver,
 		room:  room{start: stats.GoMemory()},
 		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, unsent: o.Unsent, port: o.Port,

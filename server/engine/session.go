@@ -8,6 +8,7 @@ import (
 	"github.com/larderkv/larder/protocol"
 	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/server/pubsub"
 	"github.com/larderkv/larder/server/stats"
 	"github.com/larderkv/larder/store"
 )
@@ -51,6 +52,9 @@ type Session struct {
 	next          netloop.Action       // what to do after the running request
 	txn           *txn                 // nil while there is neither MULTI nor WATCH
 	wait          atomic.Pointer[wait] // nil unless the client waits; changed by the loop, others may end it
+
+	member     *pubsub.Member[*Session]   // nil while the client has subscribed to nothing
+	subscribed [pubsub.Kinds]atomic.Int32 // to how many topics of each kind; for others to see
 
 	killed atomic.Bool   // set from anywhere: run nothing any more
 	list   atomic.Int32  // which of Clients' lists the session is in
@@ -226,6 +230,7 @@ func (s *Session) Closed(reason netloop.CloseReason) {
 	s.killed.Store(true)
 	s.endWait(nil)
 	s.dropTxn()
+	s.dropSubscriptions()
 	s.kernel.Clients.remove(s)
 	s.kernel.Clients.forget(s)
 	s.kernel.Log.Debug("client closed", "id", s.conn.ID(), "addr", s.conn.RemoteAddr(), "reason", reason.String())
@@ -334,6 +339,7 @@ func (c *Ctx) Publish() { c.Session.publish(c.Spec, time.UnixMilli(c.Now)) }
 func (c *Ctx) Reset() {
 	s := c.Session
 	s.dropTxn()
+	s.dropSubscriptions()
 	c.Select(0)
 	c.SetRESP(2)
 	c.SetNoTouch(false)

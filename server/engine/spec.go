@@ -129,6 +129,10 @@ const (
 	// Replayed rows change nothing, but what follows them in a log depends on
 	// them: SELECT. A replay runs these and writes, and nothing else.
 	Replayed
+	// WhileSubscribed rows may run while a client of RESP2 has subscribed to something.
+	WhileSubscribed
+	// ManyReplies rows answer each of their arguments by a message of its own: SUBSCRIBE.
+	ManyReplies
 )
 
 // flagNames is in the order of the bits above.

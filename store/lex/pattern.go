@@ -91,6 +91,22 @@ func (p *Pattern) Prefix() []byte {
 	return p.literals[:n:n]
 }
 
+// Suffix returns the literal bytes that every matching subject ends with, behind those of Prefix.
+// They are the pattern's and must not be changed.
+func (p *Pattern) Suffix() []byte {
+	last := p.pieces[len(p.pieces)-1]
+	n := last.n
+	switch {
+	case last.wild:
+		for n = 0; p.code[last.at+last.n-1-n] < anyByte; n++ {
+		}
+	case len(p.pieces) == 1:
+		return nil
+	}
+	end := last.at + last.n
+	return p.literals[end-n : end : end]
+}
+
 // Match reports whether the whole of s matches.
 func (p *Pattern) Match(s []byte) bool {
 	ok, _ := p.match(s)

@@ -28,7 +28,7 @@ const levels = `
 1 protocol store/lex store/arena server/config server/stats persistence/vfs persistence/journal | requests and replies; lexical rules; memory; parameters; counters; the file system; effects
 2 store/tree     | long sequences: lists, the order of sorted sets
 3 store          | keyspace, records, data types
-4 server/netloop persistence/rdb persistence/aof | event loops and connections; file formats
+4 server/netloop server/pubsub persistence/rdb persistence/aof | event loops and connections; subscriptions; file formats
 5 persistence    | what is loaded, saved and logged when
 6 server/engine  | the kernel: rows, sessions, admission, transactions
 7 server/commands | one file per family of commands

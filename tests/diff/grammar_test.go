@@ -205,6 +205,10 @@ var grammar = []struct {
 	// connection, transactions, server
 	{"PING [ value ]", same},
 	{"ECHO value", same},
+	{"PUBLISH member value", same},
+	{"SPUBLISH member value", same},
+	{"PUBSUB CHANNELS [ pattern ]", same},
+	{"PUBSUB NUMSUB member member", same},
 	{"SELECT db", same},
 	{"CLIENT GETNAME", same},
 	{"CLIENT SETNAME member", same},

@@ -1,0 +1,166 @@
+// Publishing, and what sessions have subscribed to. Who has subscribed to what is known by the hub
+// (package pubsub); here it is put into RESP and tied to sessions.
+//
+// # Confirmations
+//
+// SUBSCRIBE and its relatives confirm each channel by a message of its own, a push in RESP3. It is
+// written where the reply would be, so that it keeps its place among replies. While CLIENT REPLY
+// holds back replies it is said as a message to the session itself: Redis holds back no pushes.
+
+package engine
+
+import (
+	"strconv"
+
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/server/pubsub"
+)
+
+// Publish sends a message to all who have subscribed to the channel or to a pattern that matches it,
+// and returns how often that was. by is the command in whose course it is said, nil if there is
+// none. Safe from any goroutine, whatever shards it has locked.
+func (k *Kernel) Publish(by *Ctx, channel, payload []byte) int {
+	var m Message
+	return k.PubSub.Publish(pubsub.Channels, channel, func(pattern []byte) {
+		if pattern == nil {
+			m = NewMessage(encode("message", nil, channel, payload))
+		} else {
+			m = NewMessage(encode("pmessage", pattern, channel, payload))
+		}
+	}, func(to *Session) { to.Deliver(by, &m) })
+}
+
+// PublishShard is Publish for shard channels, for which there are no patterns.
+func (k *Kernel) PublishShard(by *Ctx, channel, payload []byte) int {
+	var m Message
+	return k.PubSub.Publish(pubsub.ShardChannels, channel, func([]byte) {
+		m = NewMessage(encode("smessage", nil, channel, payload))
+	}, func(to *Session) { to.Deliver(by, &m) })
+}
+
+// encode makes the array of a message in one allocation.
+func encode(kind string, pattern, channel, payload []byte) []byte {
+	const frame = 32 // of one element, at most
+	b := make([]byte, 0, 4*frame+len(kind)+len(pattern)+len(channel)+len(payload))
+	if pattern == nil {
+		b = append(b, "*3\r\n"...)
+	} else {
+		b = append(b, "*4\r\n"...)
+	}
+	b = appendBulk(b, kind)
+	if pattern != nil {
+		b = appendBulk(b, pattern)
+	}
+	return appendBulk(appendBulk(b, channel), payload)
+}
+
+func appendBulk[T string | []byte](b []byte, s T) []byte {
+	b = strconv.AppendInt(append(b, '$'), int64(len(s)), 10)
+	b = append(append(b, "\r\n"...), s...)
+	return append(b, "\r\n"...)
+}
+
+// Subscribe subscribes the session to a topic and confirms it. verb is the name of the command.
+func (c *Ctx) Subscribe(kind pubsub.Kind, verb string, name []byte) {
+	s := c.Session
+	if s.member == nil {
+		s.member = s.kernel.PubSub.Join(s)
+		s.conn.SetClass(netloop.Class(config.ClassPubSub))
+	}
+	s.member.Subscribe(kind, name)
+	s.count(kind)
+	c.confirm(kind, verb, name, true)
+}
+
+// Unsubscribe ends the session's subscription to a topic, if there is one, and confirms it.
+func (c *Ctx) Unsubscribe(kind pubsub.Kind, verb string, name []byte) {
+	if s := c.Session; s.member != nil {
+		s.member.Unsubscribe(kind, name)
+		s.count(kind)
+		s.leaveIfEmpty()
+	}
+	c.confirm(kind, verb, name, true)
+}
+
+// UnsubscribeAll ends all subscriptions of a kind and confirms each, or that there were none.
+func (c *Ctx) UnsubscribeAll(kind pubsub.Kind, verb string) {
+	s := c.Session
+	if s.member == nil || s.member.Count(kind) == 0 {
+		c.confirm(kind, verb, nil, false)
+		return
+	}
+	s.member.UnsubscribeAll(kind, func(name []byte) {
+		s.count(kind)
+		c.confirm(kind, verb, name, true)
+	})
+	s.leaveIfEmpty()
+}
+
+// confirm says that the session has subscribed or unsubscribed, and what it has subscribed to now.
+// Without a name it says that there was nothing to unsubscribe from.
+func (c *Ctx) confirm(kind pubsub.Kind, verb string, name []byte, named bool) {
+	s := c.Session
+	now := s.subscribed[pubsub.ShardChannels].Load()
+	if kind != pubsub.ShardChannels {
+		now = s.subscribed[pubsub.Channels].Load() + s.subscribed[pubsub.Patterns].Load()
+	}
+	if s.reply == replyOn {
+		c.Out.Push(3)
+		c.Out.BulkString(verb)
+		if named {
+			c.Out.Bulk(name)
+		} else {
+			c.Out.Null()
+		}
+		c.Out.Int(int64(now))
+		return
+	}
+	head, null := "*3\r\n", "$-1\r\n"
+	if s.resp3.Load() {
+		head, null = ">3\r\n", "_\r\n"
+	}
+	c.own = appendBulk(append(c.own, head...), verb)
+	if named {
+		c.own = appendBulk(c.own, name)
+	} else {
+		c.own = append(c.own, null...)
+	}
+	c.own = append(strconv.AppendInt(append(c.own, ':'), int64(now), 10), "\r\n"...)
+}
+
+// count publishes how much the session has subscribed to.
+func (s *Session) count(kind pubsub.Kind) {
+	s.subscribed[kind].Store(int32(s.member.Count(kind)))
+}
+
+// leaveIfEmpty makes the session an ordinary client when nothing is left.
+func (s *Session) leaveIfEmpty() {
+	if s.member.Empty() {
+		s.dropSubscriptions()
+	}
+}
+
+// dropSubscriptions ends all subscriptions without a word.
+func (s *Session) dropSubscriptions() {
+	if s.member == nil {
+		return
+	}
+	s.member.Leave()
+	s.member = nil
+	for kind := range s.subscribed {
+		s.subscribed[kind].Store(0)
+	}
+	s.conn.SetClass(netloop.Class(config.ClassNormal))
+}
+
+// Subscribed reports whether the client has subscribed to anything, which makes it one of the type
+// pubsub. Safe from any goroutine.
+func (s *Session) Subscribed() bool {
+	return s.subscribed[pubsub.Channels].Load()|s.subscribed[pubsub.ShardChannels].Load()|
+		s.subscribed[pubsub.Patterns].Load() != 0
+}
+
+// Restricted reports whether the client may only do what has to do with its subscriptions: in RESP2
+// it could not tell a reply from a message.
+func (s *Session) Restricted() bool { return s.member != nil && !s.resp3.Load() }
