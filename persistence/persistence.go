@@ -65,6 +65,9 @@ const (
 	LogFailing
 	// Stopping: the final save has been made: a write after it would be lost.
 	Stopping
+	// FirstFree is the first bit that says nothing of persistence. It and those above are for others
+	// who have to be heard before every command (Manager.StateWord).
+	FirstFree
 )
 
 // Errors of requests.
@@ -175,6 +178,9 @@ func (m *Manager) Log() *aof.Log { return m.aof }
 
 // State is a set of the bits above. One atomic load.
 func (m *Manager) State() uint32 { return m.state.Load() }
+
+// StateWord is what State loads. Others may change its bits from FirstFree up.
+func (m *Manager) StateWord() *atomic.Uint32 { return &m.state }
 
 func (m *Manager) setState(bit uint32, on bool) {
 	if on {

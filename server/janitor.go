@@ -130,8 +130,10 @@ func (j *janitor) pause(v *config.Values, paid bool) time.Duration {
 }
 
 // mayMaintain reports whether expired keys may be removed: not while the data are loaded, since
-// commands of the log may refer to them.
-func (j *janitor) mayMaintain() bool { return j.persist.State()&persistence.Loading == 0 }
+// commands of the log may refer to them, and not while clients pause, since nothing is to change.
+func (j *janitor) mayMaintain() bool {
+	return j.persist.State()&persistence.Loading == 0 && !j.kernel.Still()
+}
 
 // slice works until there is nothing to do or sliceBudget is used up, and tells
 // which. It evicts nothing if commands have paid.

@@ -20,6 +20,7 @@
 //	  12  server/engine.Clients.mu            the registry of clients
 //	  13  server/engine.Session.meta.Mutex    leaf: names that the client has given itself
 //	      server/engine.timeouts.mu           leaf: when clients that wait get no further
+//	      server/engine.pause.mu              the pause in force, and who waits for its end
 //	      server/engine.work.mu               leaf: that no goroutine begins after Close
 //	      server/netloop.Server.mu            listeners, while they are opened and closed
 //	      server/netloop.portable.mu          connections of the portable driver

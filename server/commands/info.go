@@ -175,6 +175,17 @@ func (w *infoWriter) clients() {
 	w.put("total_watched_keys", watched)
 	w.put("total_blocking_keys", w.c.AwaitedKeys())
 	w.zero("total_blocking_keys_on_nokey")
+	reason, actions := "none", "none"
+	paused, all, left := w.k.Paused()
+	switch {
+	case all:
+		reason, actions = "client_pause", "client_all"
+	case paused:
+		reason, actions = "client_pause", "client_write"
+	}
+	w.put("paused_reason", reason)
+	w.put("paused_actions", actions)
+	w.put("paused_timeout_milliseconds", left.Milliseconds())
 }
 
 func (w *infoWriter) stats() {

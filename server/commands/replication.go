@@ -34,7 +34,7 @@ func cmdWait(c *engine.Ctx) error {
 	case replicas <= 0:
 		return replyNoReplicas(c)
 	}
-	return c.WaitFor(engine.ForDisk, func(func()) {}, timeout, replyNoReplicas)
+	return c.WaitFor(engine.ForAck, func(func()) {}, timeout, replyNoReplicas)
 }
 
 // replyNoReplicas says how many replicas have the writes.

@@ -43,7 +43,7 @@ func cmdWaitaof(c *engine.Ctx) error {
 		return nil
 	}
 	w := &waiting{kernel: c.Kernel, local: local == 1, replicas: replicas > 0}
-	return c.WaitFor(engine.ForDisk, func(resume func()) {
+	return c.WaitFor(engine.ForAck, func(resume func()) {
 		if m == nil {
 			return
 		}

@@ -7,6 +7,7 @@
 //	3 it is not protected           7 the disk works, if it writes
 //	4 the client is authenticated   8 no subscription forbids it (pubsub.go)
 //	                                9 the data set is loaded
+//	                               10 clients do not pause (pause.go)
 //	                                (then it is queued or called)
 //
 // Later kinds of refusal (ACL, read-only replica) have their place between 5 and
@@ -67,6 +68,9 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	}
 	if state&persistence.Loading != 0 && (spec.Flags&Loading == 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.lacks&Loading != 0) {
 		return spec, ErrLoading
+	}
+	if state != 0 && s.pauses(spec, state) {
+		return spec, postponed
 	}
 	return spec, ""
 }

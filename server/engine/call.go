@@ -139,8 +139,13 @@ func (c *Ctx) countLookups() {
 // fail replaces what a handler has written since start by its error.
 func (c *Ctx) fail(spec *Spec, start int, err error) {
 	c.Out.Truncate(start)
-	if errors.Is(err, errStopped) {
+	switch {
+	case errors.Is(err, errStopped):
 		c.Session.CloseAfterReply() // with the replies to what came before
+		return
+	case errors.Is(err, errPaused):
+		c.meter.calls--
+		c.Session.postponeAdmitted(c, spec)
 		return
 	}
 	c.writeError(asReply(err))

@@ -58,8 +58,8 @@ func (c *Ctx) run(s *Spec) error {
 	if c.frame.kept { // the call around it has asked and will append
 		return c.collect(s)
 	}
-	if c.Kernel.stopped() {
-		return errStopped
+	if err := c.Kernel.barred(Write); err != nil {
+		return err
 	}
 	if c.logging = c.Kernel.journal.On(); !c.logging {
 		return s.Handler(c)
@@ -153,14 +153,18 @@ func (c *Ctx) CountChanges() {
 	c.Dirty = 0
 }
 
-// state is a set of the bits of package persistence.
-func (k *Kernel) state() uint32 {
-	if k.Persist == nil {
-		return 0
-	}
-	return k.Persist.State()
-}
+// state is a set of the bits of package persistence and of those in pause.go.
+func (k *Kernel) state() uint32 { return k.word.Load() }
 
-// stopped tells, under the locks of a write, whether the last snapshot has been
-// made: what is written now would be lost.
-func (k *Kernel) stopped() bool { return k.state()&persistence.Stopping != 0 }
+// barred returns why a command with these flags must not run after all. It asks again, under the
+// locks of a write, what may have changed since it was admitted: whether the last snapshot has been
+// made, so that what is written now would be lost, or writes pause.
+func (k *Kernel) barred(flags Flags) error {
+	switch state := k.state(); {
+	case flags&Write == 0 || state&(persistence.Stopping|pausedAll|pausedWrites) == 0:
+		return nil
+	case state&persistence.Stopping != 0:
+		return errStopped
+	}
+	return errPaused
+}

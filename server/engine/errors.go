@@ -117,12 +117,16 @@ const (
 	ErrTimeoutRange    Error = "ERR timeout is out of range"
 	ErrUnblockReason   Error = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
 	ErrTimeoutNegative Error = "ERR timeout is negative"
+	ErrPauseMode       Error = "ERR CLIENT PAUSE mode must be WRITE or ALL"
 	ErrWaitAOFOff      Error = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
 )
 
 // errStopped is no reply: the client of a write that comes after the final
 // snapshot is cut off.
 var errStopped = errors.New("engine: the server has stopped")
+
+// errPaused is no reply either: the request comes again when the pause is over.
+var errPaused = errors.New("engine: writes pause")
 
 // Errors of connections.
 const (

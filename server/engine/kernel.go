@@ -116,6 +116,7 @@ type Kernel struct {
 	// last ran.
 	CompactingShare atomic.Int64
 
+	word     *atomic.Uint32   // Persist's state word, and bits of the kernel's own
 	aof      *aof.Log         // Persist's; nil without it
 	journal  *journal.Journal // of all effects
 	clock    func() time.Time
@@ -126,6 +127,7 @@ type Kernel struct {
 	ctxs     ctxPool
 	work     work
 	timeouts timeouts
+	pause    pause
 	room     room
 	stuck    stuck
 
@@ -164,7 +166,7 @@ func NewKernel(o Options) (*Kernel, error) {
 		RunID: hex.EncodeToString(id[:]), Started: o.Clock(), Driver: o.Driver,
 		room:  room{start: stats.GoMemory()},
 		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, unsent: o.Unsent, port: o.Port,
-		journal: journal.New(o.Clock), timeouts: timeouts{base: time.Now(), next: never},
+		word: new(atomic.Uint32), journal: journal.New(o.Clock), timeouts: timeouts{base: time.Now(), next: never},
 	}
 	k.StartMemory = k.room.start + o.Store.Memory()
 	k.Clients.byID = make(map[uint64]*Session)
@@ -174,6 +176,7 @@ func NewKernel(o Options) (*Kernel, error) {
 	k.work.ctx, k.work.cancel = context.WithCancel(context.Background())
 	if o.Persist != nil {
 		k.Persist, k.aof, k.journal = o.Persist, o.Persist.Log(), o.Persist.Journal()
+		k.word = o.Persist.StateWord()
 	}
 	k.Store.RequireLocks()
 	k.Store.Listen(store.ClassExpired|store.ClassEvicted, k.removed)

@@ -143,14 +143,17 @@ func (c *Ctx) Exec() error {
 		return ErrExecNoMulti
 	}
 	t := s.txn
-	defer s.dropTxn()
 	if t.aborted {
+		s.dropTxn()
 		return ErrExecAbort
 	}
-	defer c.lockTxn(t)()
-	if t.flags&Write != 0 && c.Kernel.stopped() {
-		return errStopped
+	unlock := c.lockTxn(t)
+	if err := c.Kernel.barred(t.flags); err != nil {
+		unlock() // the queue stays: what pauses comes again
+		return err
 	}
+	defer s.dropTxn()
+	defer unlock()
 	if c.Store.DirtyLocked(&t.watcher, c.Now) {
 		c.Out.NullArray()
 		return nil

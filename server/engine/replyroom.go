@@ -153,7 +153,7 @@ func (s *Session) answer(c *Ctx, spec *Spec) (done bool) {
 		need := c.room.lacking + c.room.lacking/16 + outputBound // it may draw other elements the next time
 		verdict := s.roomForReply(c, need)
 		switch {
-		case verdict == later && len(c.wire) > 0 && c.wire[0] == '*':
+		case verdict == later && (c.wire == nil || c.wire[0] == '*'): // not one with quotes, undone in place
 			s.lacking, c.room.lacking = c.room.lacking, 0
 			return false
 		case verdict != "" || tries == replyTries:

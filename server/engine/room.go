@@ -58,7 +58,8 @@
 //
 // While data are loaded the log that is replayed decides what is there. While the log
 // fails the DELs of victims would be lost, and after the last snapshot they would come
-// too late; writes are refused then by what follows in admit.
+// too late; writes are refused then by what follows in admit. While clients pause nothing may
+// disappear, and what would need room waits (pause.go).
 
 package engine
 
@@ -169,9 +170,9 @@ func (k *Kernel) within() {
 	}
 }
 
-// mayEvict reports whether the state of persistence allows it.
+// mayEvict reports whether the state of persistence allows it, and no pause forbids it.
 func mayEvict(state uint32) bool {
-	return state&(persistence.Loading|persistence.LogFailing|persistence.Stopping) == 0
+	return state&(persistence.Loading|persistence.LogFailing|persistence.Stopping|pausedAll|pausedWrites) == 0
 }
 
 // Paid reports whether commands have made room for themselves since it was last asked.
@@ -305,6 +306,9 @@ func (s *Session) mayReceive(c *Ctx, have int) bool {
 
 // makeRoomInSteps is makeRoom where the way is not known to be free.
 func (s *Session) makeRoomInSteps(c *Ctx, spec *Spec, v *config.Values, state uint32) Error {
+	if s.pauses(spec, state) { // it is not to run now, and nothing may be evicted
+		return ""
+	}
 	size, need := s.size(c, spec)
 	verdict := s.roomFor(c, v, state, size, need)
 	if verdict == later && len(c.wire) > 0 && c.wire[0] != '*' {

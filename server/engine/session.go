@@ -186,6 +186,8 @@ func (s *Session) request(c *Ctx) (done bool) {
 	switch {
 	case err == later:
 		return false
+	case err == postponed:
+		s.postpone(c, spec)
 	case err != "":
 		s.reject(c, spec, err)
 	case s.txn != nil && s.txn.queuing && spec.Flags&Unqueued == 0:

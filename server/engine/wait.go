@@ -8,6 +8,8 @@
 //	WaitFor      for something that the server does elsewhere: SAVE, MIGRATE, WAITAOF, WAIT
 //	WaitForKeys  for a key, to try again: BLPOP and its family (waitkeys.go)
 //
+// A client whose request comes during a pause waits likewise, before any handler (pause.go).
+//
 // # Ends
 //
 // A wait ends once, in one of several ways: what it was for has happened, its time is up, or CLIENT
@@ -36,10 +38,12 @@ type Reason uint8
 const (
 	// ForServer is work that the server does for this client. It cannot be unblocked.
 	ForServer Reason = iota
-	// ForDisk is the acknowledgement that its writes are kept, on the disk or by replicas.
-	ForDisk
+	// ForAck is the acknowledgement that its writes are kept, on the disk or by replicas.
+	ForAck
 	// ForKey is a key that it can pop from.
 	ForKey
+	// ForPause is the end of a pause. It cannot be unblocked.
+	ForPause
 )
 
 // The states of a wait: what it does, or how it has ended.
@@ -57,7 +61,8 @@ type wait struct {
 	state   atomic.Int32
 	ready   atomic.Bool // a key may have something: to be tried again
 	reason  Reason
-	again   bool // the handler, run again, goes on waiting
+	again   bool // the request, tried again, goes on waiting
+	paused  bool // until the pause is over
 	spec    *Spec
 	reply   func(c *Ctx) error
 	after   func() // nil, or what AfterWait has been given
@@ -65,8 +70,9 @@ type wait struct {
 	deadline time.Duration // of timeouts; 0: no time limit
 	slot     int           // under timeouts.mu
 
-	call   kept // of one that waits for keys
+	call   kept // of one that waits for keys, or for the end of a pause
 	waiter store.Waiter
+	pause  inPause
 }
 
 // Wait ends the handler without a reply: after d the client gets what reply
@@ -138,6 +144,8 @@ func (s *Session) Resumed(out *chain.Buffer) netloop.Action {
 		return s.tryAgain(w, out)
 	case w.state.Load() == waiting:
 		return netloop.Block
+	case w.reason == ForPause:
+		return s.runPostponed(w, out)
 	}
 	s.next = netloop.Wait
 	c := s.begin(out)
@@ -170,11 +178,16 @@ func (s *Session) endWait(c *Ctx) {
 		return
 	}
 	s.kernel.timeouts.remove(w)
+	s.leavePause(w)
 	if w.after != nil {
 		w.after()
 	}
-	if w.reason == ForKey {
+	switch w.reason {
+	case ForKey:
 		s.leaveKeys(w, c)
+	case ForPause:
+		s.kernel.giveBack(w.call.loan)
+	case ForServer, ForAck:
 	}
 	s.kernel.Clients.blocked.Add(-1)
 }
@@ -190,7 +203,7 @@ func (s *Session) Unblock(withError, mayWait bool) bool {
 	for {
 		w := s.wait.Load()
 		switch {
-		case w == nil || w.reason == ForServer:
+		case w == nil || w.reason == ForServer || w.reason == ForPause:
 			return false
 		case w.end(how):
 			return true

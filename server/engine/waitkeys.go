@@ -95,6 +95,7 @@ func (s *Session) handOn(c *Ctx, first bool) (here bool) {
 // tryAgain runs the request of a wait.
 func (s *Session) tryAgain(w *wait, out *chain.Buffer) netloop.Action {
 	s.next = netloop.Wait
+	s.leavePause(w)
 	c := s.begin(out)
 	if !c.StillReady(&w.waiter) {
 		s.goOnWaiting(c, w)
@@ -111,6 +112,8 @@ func (s *Session) tryAgain(w *wait, out *chain.Buffer) netloop.Action {
 		w.Ready()
 		s.finish(c)
 		return s.next
+	case refused == postponed:
+		w.again, w.paused = true, true
 	case refused != "":
 		s.reject(c, spec, refused)
 	default:
@@ -141,6 +144,10 @@ func (s *Session) goOnWaiting(c *Ctx, w *wait) {
 	}
 	c.Stay(&w.waiter)
 	s.handOn(c, false)
+	if w.paused {
+		w.paused = false
+		s.awaitPause(w)
+	}
 }
 
 // leaveKeys takes the wait out of its queues and lets go of its request.
