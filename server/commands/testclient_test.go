@@ -121,5 +121,6 @@ func (testConn) SetClass(netloop.Class)              {}
 func (testConn) Resume()                             {}
 func (testConn) Kill(netloop.CloseReason)            {}
 func (testConn) Push([]byte)                         {}
+func (testConn) AppendPushed(b []byte) []byte        { return b }
 func (testConn) ResumeAfter(netloop.Conn, bool) bool { return false }
 func (testConn) Sizes() netloop.Sizes                { return netloop.Sizes{} }

@@ -42,9 +42,10 @@ type Ctx struct {
 	logging bool            // effects of what runs now are wanted
 	said    bool            // the handler has said Effect
 
-	many  bool    // a command inside EXEC wrote several replies, see checkReply
-	own   []byte  // messages for the session itself, to follow the reply, see message.go
-	ready []*wait // whom to tell that a key of theirs may have something, see waitkeys.go
+	pushed []byte  // scratch memory of settle
+	many   bool    // more was written than one reply, see checkReply
+	own    []byte  // messages for the session itself, to follow the reply, see message.go
+	ready  []*wait // whom to tell that a key of theirs may have something, see waitkeys.go
 }
 
 // Parse returns the argument parser, positioned at Args[from]. There is one per

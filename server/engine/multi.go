@@ -158,6 +158,9 @@ func (c *Ctx) Exec() error {
 		c.Out.NullArray()
 		return nil
 	}
+	if t.flags&ManyReplies != 0 {
+		c.settle()
+	}
 	c.logging = c.Kernel.journal.On()
 	defer c.flushEffects()
 	t.queuing = false

@@ -17,12 +17,8 @@ const longestChecked = 256 << 10
 // turns replies off, or it is closed. Long replies are not checked: to read one back means to copy
 // it, and tests look at the memory that they take.
 func (c *Ctx) checkReply(spec *Spec, start int) {
-	switch {
-	case spec.Flags&ManyReplies != 0:
-		c.many = c.Inside()
-		return
-	case spec.Flags&RunsQueue != 0 && c.many: // its array has more elements than it says, as in Redis
-		c.many = false
+	if c.many || spec.Flags&ManyReplies != 0 {
+		c.many = c.Inside() // then the array around it has more elements than it says, as in Redis
 		return
 	}
 	if c.Out.Counting() || c.Out.Len()-start > longestChecked {

@@ -6,6 +6,16 @@
 // SUBSCRIBE and its relatives confirm each channel by a message of its own, a push in RESP3. It is
 // written where the reply would be, so that it keeps its place among replies. While CLIENT REPLY
 // holds back replies it is said as a message to the session itself: Redis holds back no pushes.
+//
+// # Nothing behind the end
+//
+// A client of RESP2 that has left its last channel takes whatever comes for a reply. But what was
+// published before it left may still wait for its loop to come to the connection, and would then
+// follow the confirmation. So whatever ends subscriptions, or changes the protocol, first leaves the
+// hub, and then puts in front of its own reply what has been pushed until then (settle): behind that
+// nothing can come any more. Inside a transaction nothing can be put in front, since the head of the
+// array is out; EXEC settles before it if one of its commands may unsubscribe. What others publish
+// while the transaction runs follows it.
 
 package engine
 
@@ -79,6 +89,7 @@ func (c *Ctx) Unsubscribe(kind pubsub.Kind, verb string, name []byte) {
 		s.member.Unsubscribe(kind, name)
 		s.count(kind)
 		s.leaveIfEmpty()
+		c.settle()
 	}
 	c.confirm(kind, verb, name, true)
 }
@@ -92,9 +103,26 @@ func (c *Ctx) UnsubscribeAll(kind pubsub.Kind, verb string) {
 	}
 	s.member.UnsubscribeAll(kind, func(name []byte) {
 		s.count(kind)
+		c.settle()
 		c.confirm(kind, verb, name, true)
 	})
 	s.leaveIfEmpty()
+}
+
+// settle writes what has been pushed to the session and is not on its way yet.
+func (c *Ctx) settle() {
+	switch s := c.Session; {
+	case c.Inside():
+	case s.reply != replyOn:
+		c.own = s.conn.AppendPushed(c.own)
+	default:
+		pushed := s.conn.AppendPushed(c.pushed[:0])
+		c.Out.Raw(pushed)
+		c.many = c.many || len(pushed) > 0
+		if cap(pushed) <= outputBound {
+			c.pushed = pushed
+		}
+	}
 }
 
 // confirm says that the session has subscribed or unsubscribed, and what it has subscribed to now.

@@ -265,6 +265,9 @@ func (s *Session) RESP() int {
 
 // SetRESP switches the replies to RESP2 or RESP3, the one being written included.
 func (c *Ctx) SetRESP(version int) {
+	if s := c.Session; s.member != nil && s.RESP() != version {
+		c.settle()
+	}
 	c.Session.resp3.Store(version == 3)
 	c.Out.SetRESP3(version == 3)
 }
@@ -341,7 +344,10 @@ func (c *Ctx) Publish() { c.Session.publish(c.Spec, time.UnixMilli(c.Now)) }
 func (c *Ctx) Reset() {
 	s := c.Session
 	s.dropTxn()
-	s.dropSubscriptions()
+	if s.member != nil {
+		s.dropSubscriptions()
+		c.settle()
+	}
 	c.Select(0)
 	c.SetRESP(2)
 	c.SetNoTouch(false)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -67,7 +68,7 @@ func newRigOn(t testing.TB, fs vfs.FS, settings ...string) *rig {
 		r.persist(st, fs)
 	}
 	r.kernel, err = NewKernel(Options{
-		Store: st, Persist: r.manager, Config: r.cfg, Table: mustTable(t, rigCommands(&r.resumes)...),
+		Store: st, Persist: r.manager, Config: r.cfg, Table: mustTable(t, slices.Concat(rigCommands(&r.resumes), subscribing())...),
 		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Clock: func() time.Time { return time.UnixMilli(r.now.Load()) },
 	})
@@ -229,7 +230,7 @@ func rigCommands(resumes *sync.Map) []Spec {
 			return nil
 		}},
 		{Name: "select", Arity: 2, Flags: Loading | Replayed, Handler: func(c *Ctx) error { c.Select(int(c.Parse(1).Int64())); c.Out.OK(); return nil }},
-		{Name: "reset", Arity: 1, Flags: Unqueued | EndsMulti, Handler: func(c *Ctx) error { c.Reset(); c.Out.Status("RESET"); return nil }},
+		{Name: "reset", Arity: 1, Flags: Unqueued | EndsMulti | WhileSubscribed, Handler: func(c *Ctx) error { c.Reset(); c.Out.Status("RESET"); return nil }},
 		{Name: "multi", Arity: 1, Flags: Unqueued | Loading, Handler: (*Ctx).Multi},
 		{Name: "exec", Arity: 1, Flags: Unqueued | EndsMulti | RunsQueue | Loading, Handler: (*Ctx).Exec},
 		{Name: "discard", Arity: 1, Flags: Unqueued | EndsMulti, Handler: (*Ctx).Discard},
@@ -317,6 +318,9 @@ type fakeConn struct {
 	resumed atomic.Bool
 	killed  atomic.Bool
 	reason  atomic.Uint32
+	class   atomic.Uint32
+	pushed  []byte // by one goroutine at a time
+	deaf    bool   // what is pushed is lost
 }
 
 func (f *fakeConn) ID() uint64                          { return f.id }
@@ -325,12 +329,20 @@ func (f *fakeConn) LocalAddr() string                   { return "127.0.0.1:6379
 func (f *fakeConn) FD() int                             { return -1 }
 func (f *fakeConn) Created() time.Time                  { return time.UnixMilli(1_700_000_000_000) }
 func (f *fakeConn) Unix() bool                          { return false }
-func (f *fakeConn) Class() netloop.Class                { return 0 }
-func (f *fakeConn) SetClass(netloop.Class)              {}
+func (f *fakeConn) Class() netloop.Class                { return netloop.Class(f.class.Load()) }
+func (f *fakeConn) SetClass(class netloop.Class)        { f.class.Store(uint32(class)) }
 func (f *fakeConn) ResumeAfter(netloop.Conn, bool) bool { return false }
 func (f *fakeConn) Resume()                             { f.resumed.Store(true) }
-func (f *fakeConn) Push([]byte)                         {}
-func (f *fakeConn) Sizes() netloop.Sizes                { return f.sizes }
+func (f *fakeConn) Push(b []byte) {
+	if !f.deaf {
+		f.pushed = append(f.pushed, b...)
+	}
+}
+func (f *fakeConn) AppendPushed(b []byte) []byte {
+	b, f.pushed = append(b, f.pushed...), nil
+	return b
+}
+func (f *fakeConn) Sizes() netloop.Sizes { return f.sizes }
 func (f *fakeConn) Kill(r netloop.CloseReason) {
 	f.reason.Store(uint32(r))
 	f.killed.Store(true)

@@ -77,6 +77,8 @@ func (c *conn) Push(b []byte) {
 	}
 }
 
+func (c *conn) AppendPushed(b []byte) []byte { return c.loop.notices.appendPushed(c, b) }
+
 // limits are those of the connection's class. Safe from any goroutine.
 func (c *conn) limits() Limits { return c.loop.server.opts.Limits(c.Class()) }
 

@@ -110,6 +110,11 @@ type Conn interface {
 	// copied. It counts as the connection's output from now on: if that would pass
 	// Limits.OutputHard, the connection is closed instead.
 	Push(b []byte)
+	// AppendPushed appends to b what Push has been given and the connection has not sent yet, which
+	// it forgets: the session makes it part of the output of the running call, in front of something
+	// that is to come behind all that was pushed before. Only for a session's method, of its own
+	// connection.
+	AppendPushed(b []byte) []byte
 	Sizes() Sizes
 }
 

@@ -99,6 +99,17 @@ func (n *notices) of(c *conn) (what notice, pushed []byte) {
 	return what, pushed
 }
 
+// appendPushed takes what has been pushed to a connection before the loop comes to its notices, where
+// it stays.
+func (n *notices) appendPushed(c *conn, b []byte) []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	b = append(b, c.pushed...)
+	c.pushed = nil
+	c.sizes.pushed.Store(0)
+	return b
+}
+
 // close refuses further notices. Those that are there can still be taken.
 func (n *notices) close() {
 	n.mu.Lock()

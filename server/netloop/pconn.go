@@ -119,6 +119,15 @@ func (c *pconn) Push(b []byte) {
 	c.post(pnoticePush, b)
 }
 
+func (c *pconn) AppendPushed(b []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b = append(b, c.pushed...)
+	c.pushed = nil
+	c.sizes.pushed.Store(0)
+	return b
+}
+
 // checkTime applies the limits that are about time; called by the driver's ticker.
 func (c *pconn) checkTime(now time.Time) {
 	lim := c.limits()

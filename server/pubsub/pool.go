@@ -57,10 +57,19 @@ func (p *pool[T]) release(n uint32) {
 	at := n / chunkLen
 	c := &p.chunks[at]
 	if c.used == math.MaxUint64 {
+		if p.open != 0 {
+			p.chunks[p.open-1].dropIfUnused()
+		}
 		p.open, c.next = at+1, p.open
 	}
 	c.used &^= 1 << (n % chunkLen)
-	if c.used == 0 && p.open != at+1 {
+	if p.open != at+1 {
+		c.dropIfUnused()
+	}
+}
+
+func (c *chunk[T]) dropIfUnused() {
+	if c.used == 0 {
 		c.records = nil
 	}
 }
