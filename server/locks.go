@@ -43,7 +43,8 @@
 // transaction before its first command. Everything that a handler may do is therefore done with
 // shards locked: no code that stands below the shards in the table may lock one. That is why the
 // configuration stands below them, though most of its changes happen with nothing locked: CONFIG
-// SET may be queued by MULTI. Its hooks and subscribers must not look at the store shard by shard.
+// SET may be queued by MULTI. Its hooks and subscribers must not look at the store shard by shard;
+// what has to change in the shards changes once the configuration is unlocked (engine's notify.go).
 //
 // Somebody who holds all shards holds up every client. So nothing is waited for meanwhile that
 // waits for the disk: Manager.mu, Log.mu and Journal.mu are never held during I/O; applying, manage

@@ -22,7 +22,7 @@ func configCommands() []engine.Spec {
 				Summary:    "Returns the values of configuration parameters.",
 				Complexity: "O(N) when N is the number of configuration parameters provided",
 				History:    []string{"7.0.0: Several patterns are accepted in one call."}},
-			{Name: "set", Handler: cmdConfigSet, Arity: -4, Flags: flags, Group: "server", Since: "2.0.0",
+			{Name: "set", Handler: cmdConfigSet, Arity: -4, Flags: flags | engine.OwnLocks, Group: "server", Since: "2.0.0",
 				Syntax:     "parameter value [parameter value ...]",
 				Summary:    "Sets configuration parameters while the server runs, all of them or none.",
 				Complexity: "O(N) when N is the number of configuration parameters provided",
@@ -72,6 +72,7 @@ func cmdConfigSet(c *engine.Ctx) error {
 	if err := c.Kernel.Config.Set(settings, c.Session.Local()); err != nil {
 		return err
 	}
+	c.FollowNotifications()
 	c.Out.OK()
 	return nil
 }

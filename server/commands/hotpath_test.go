@@ -54,6 +54,16 @@ func testHotPath(t *testing.T, c *testClient) {
 	}
 }
 
+// TestNotifyingDoesNotAllocate: neither do changes that would be published if anybody listened.
+func TestNotifyingDoesNotAllocate(t *testing.T) {
+	c := newTestClient(t)
+	c.send(encode([]string{"CONFIG", "SET", "notify-keyspace-events", "AKEmn"}))
+	c.send(hot(16, "SET", "", value64))
+	for _, words := range [][]string{{"SET", "", value64}, {"SET", "", value64, "EX", "100"}, {"GET", ""}, {"DEL", ""}, {"GET", ""}} {
+		testHotBatch(t, c, words)
+	}
+}
+
 // testHotBatch runs a request for one key, and a batch of them for as many.
 func testHotBatch(t *testing.T, c *testClient, words []string) {
 	for _, depth := range []int{1, 16} {

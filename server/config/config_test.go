@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"strings"
 	"testing"
@@ -139,6 +140,9 @@ func TestSet(t *testing.T) {
 		{[]string{"shutdown-on-sigterm", ""}, failed + "'shutdown-on-sigterm') - argument(s) must be one of the following: default, save, nosave, now, force"},
 		{[]string{"shutdown-on-sigterm", "save nosave"}, failed + "'shutdown-on-sigterm') - shutdown options SAVE and NOSAVE can't be used simultaneously"},
 		{[]string{"shutdown-on-sigterm", "force default NOSAVE nosave"}, ""},
+		{[]string{"notify-keyspace-events", "Kq"}, failed + "'notify-keyspace-events') - " + eventsError},
+		{[]string{"notify-keyspace-events", "K E"}, failed + "'notify-keyspace-events') - " + eventsError},
+		{[]string{"notify-keyspace-events", "a"}, failed + "'notify-keyspace-events') - " + eventsError},
 		{[]string{"active-expire-effort", "11"}, failed + "'active-expire-effort') - argument must be between 1 and 10 inclusive"},
 	}
 	c := fresh(t)
@@ -163,6 +167,49 @@ func TestSet(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestEvents holds what redis-server 7.0.15 makes of notify-keyspace-events, but for the last column:
+// Redis' file has no n beside an A.
+func TestEvents(t *testing.T) {
+	for _, test := range []struct{ set, said, classes, written string }{
+		{"", "", "", `""`},
+		{"KEA", "AKE", "g$lshzxetdKE", `"AKE"`},
+		{"AA\x00q", "A", "g$lshzxetd", `"A"`},
+		{"nmKEA", "AKEm", "g$lshzxetdnKEm", `"AnKEm"`},
+		{"EKeg$", "g$eKE", "g$eKE", `"g$eKE"`},
+		{"dtexzhsl$g", "A", "g$lshzxetd", `"A"`},
+		{"Kn", "nK", "nK", `"nK"`},
+		{"m", "m", "m", `"m"`},
+	} {
+		file := write(t, "redis.conf", "notify-keyspace-events gK")
+		c, err := Load(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Set(settings("notify-keyspace-events", test.set), true); err != nil {
+			t.Errorf("%q: %v", test.set, err)
+		}
+		if got := get(t, c, "notify-keyspace-events"); got != test.said {
+			t.Errorf("%q: CONFIG GET says %q, want %q", test.set, got, test.said)
+		}
+		if got := c.Values().NotifyKeyspaceEvents; got != test.classes {
+			t.Errorf("%q: classes %q, want %q", test.set, got, test.classes)
+		}
+		if err := c.Rewrite(); err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line, _, _ := strings.Cut(string(content), "\n"); line != "notify-keyspace-events "+test.written {
+			t.Errorf("%q: the file has %q", test.set, line)
+		}
+		if again, err := Load(file, nil); err != nil || again.Values().NotifyKeyspaceEvents != test.classes {
+			t.Errorf("%q: the file is read as another value: %v", test.set, err)
+		}
 	}
 }
 

@@ -104,6 +104,10 @@ func processParams() []Param {
 			Kind:    text("a file name", func(v *Values) *string { return &v.PIDFile }),
 			Meaning: "file to hold the process id while larder runs",
 		}, {
+			Name: "notify-keyspace-events", Default: "",
+			Kind:    events(func(v *Values) *string { return &v.NotifyKeyspaceEvents }),
+			Meaning: "which changes of keys are published, and on which channels; see redis.conf for the letters",
+		}, {
 			Name: "enable-debug-command", Default: "no", Change: Immutable,
 			Kind:    enum(func(v *Values) *string { return &v.EnableDebugCommand }, "no", "yes", "local"),
 			Meaning: "who may use DEBUG: nobody, everybody, or clients on this machine",

@@ -101,9 +101,7 @@ func facilities() []string {
 }
 
 func tuningParams() []Param {
-	const noEvents = "larder does not publish keyspace events"
 	return []Param{
-		{Name: "notify-keyspace-events", Default: "", Kind: nothing(noEvents), Meaning: "events to publish", Inert: noEvents},
 		{Name: "sanitize-dump-payload", Default: "no", Kind: enum(nil, "no", "yes", "clients"), Meaning: "check what is loaded and restored in full", Inert: "what is loaded and restored is always checked in full"},
 		{Name: "lazyfree-lazy-eviction", Default: "no", Kind: yesNo(nil), Meaning: "free evicted keys in the background", Inert: alwaysLazy},
 		{Name: "lazyfree-lazy-expire", Default: "no", Kind: yesNo(nil), Meaning: "free expired keys in the background", Inert: alwaysLazy},

@@ -33,6 +33,8 @@ type Values struct {
 	Databases int64
 	Hz        int64 // background rounds per second
 
+	NotifyKeyspaceEvents string // letters, each at most once: see EventLetters
+
 	// Bounds per client.
 	ProtoMaxBulkLen        int64 // bytes
 	ClientQueryBufferLimit int64 // bytes

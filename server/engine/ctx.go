@@ -70,7 +70,7 @@ func (p *ctxPool) get(k *Kernel) *Ctx {
 func newCtx(k *Kernel) *Ctx {
 	c := &Ctx{Kernel: k}
 	c.Out, c.room.allow = &c.writer, c.mayGrow
-	c.View = store.View{Store: k.Store, Listener: c.removed, Ready: c.madeReady}
+	c.View = store.View{Store: k.Store, Listener: c.changed, Ready: c.madeReady}
 	return c
 }
 

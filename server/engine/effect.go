@@ -29,7 +29,7 @@
 // before on its presence. So a removal by the store is an effect of its own, DEL.
 // One that a command causes belongs between the effects before it and those that
 // follow, which may not have been appended yet; hence the store tells the
-// command's View of it (View.Listener) and it is collected with the rest. One
+// command of it (notify.go) and it is collected with the rest. One
 // by the janitor has no command around it and is appended at once, under the
 // shard's lock like everything else.
 //
@@ -112,19 +112,17 @@ func (c *Ctx) Effect(args ...[]byte) {
 // Logged reports whether effects are wanted: if not, a handler need not prepare any.
 func (c *Ctx) Logged() bool { return c.logging }
 
-// removed is the store's report of a key that is removed by the running command.
-func (c *Ctx) removed(db int, key []byte, ev store.Event) {
+// removed is the effect of a removal by the store in the course of the running command.
+func (c *Ctx) removed(db int, key []byte) {
 	if c.logging {
 		c.effects.Add(db, []byte("DEL"), key)
 		return
 	}
-	c.Kernel.removed(db, key, ev)
+	c.Kernel.removed(db, key)
 }
 
-// removed is the store's report of a key that it removes outside any command.
-func (k *Kernel) removed(db int, key []byte, _ store.Event) {
-	k.Effect(db, []byte("DEL"), key)
-}
+// removed is the effect of a removal by the store outside any command.
+func (k *Kernel) removed(db int, key []byte) { k.Effect(db, []byte("DEL"), key) }
 
 // Effect says what was done outside any command, as a command. The caller holds the shards of what
 // it changed. The arguments are copied.

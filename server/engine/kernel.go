@@ -130,6 +130,7 @@ type Kernel struct {
 	pause    pause
 	room     room
 	stuck    stuck
+	notified notified
 
 	// Checked counts the payloads that RESTORE has checked in full.
 	Checked atomic.Int64
@@ -179,7 +180,7 @@ func NewKernel(o Options) (*Kernel, error) {
 		k.word = o.Persist.StateWord()
 	}
 	k.Store.RequireLocks()
-	k.Store.Listen(store.ClassExpired|store.ClassEvicted, k.removed)
+	k.listen()
 	return k, nil
 }
 

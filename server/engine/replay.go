@@ -78,7 +78,10 @@ func (k *Kernel) NewReplayer() *Replayer {
 func (r *Replayer) Replay(batch []aof.Command) error {
 	c := r.c
 	k := c.Kernel
-	c.View = store.View{Store: k.Store, DB: r.session.db, Now: k.clock().UnixMilli(), Loading: true, Held: true}
+	c.View = store.View{
+		Store: k.Store, DB: r.session.db, Now: k.clock().UnixMilli(), Loading: true, Held: true,
+		Listener: func(int, []byte, store.Event) {}, // these changes have been told of
+	}
 	defer c.CountChanges()
 	for commands := range slices.Chunk(batch, replayAtOnce) {
 		if err := r.replay(commands); err != nil {

@@ -27,7 +27,7 @@ var notCompared = []string{"bind", "port", "maxclients"}
 // way, or that 7.4 and 7.0 do.
 func otherwise(name, value, larder, redis string) bool {
 	switch name {
-	case "notify-keyspace-events", "tls-port": // larder takes only the value that asks for nothing
+	case "tls-port": // larder takes only the value that asks for nothing
 		return true
 	case "activedefrag": // Debian's redis-server is built without it
 		return strings.EqualFold(value, "yes") || strings.HasPrefix(value, "yes\x00")

@@ -8,6 +8,7 @@
 //   - cap_test.go: lowering and raising the cap under load, caps below the empty server, how far memory goes above it.
 //   - big_test.go: big values, and collections that grow past the cap.
 //   - persist_test.go: snapshots and logs that are written while keys are evicted.
+//   - events_test.go: who is told of a key that goes.
 //   - clients_test.go: clients' buffers take the place of keys, or clients are evicted.
 //
 // SUBJECT=redis puts redis-server in larder's place; what is larder's own is left out then.
