@@ -259,7 +259,7 @@ func replyKeys(c *engine.Ctx, write func(request [][]byte, k engine.KeyAt)) erro
 	switch {
 	case s == nil || s.Flags&engine.Hidden != 0:
 		return engine.ErrBadCommand
-	case len(s.Keys) == 0:
+	case !s.HasKeys():
 		return engine.ErrNoArgKeys
 	case !s.Fits(len(request)):
 		return engine.ErrBadArgCount

@@ -13,7 +13,7 @@ func pubsubCommands() []engine.Spec {
 	const (
 		open      = engine.PubSub | engine.Loading | engine.Stale
 		subscribe = open | engine.NoScript | engine.WhileSubscribed | engine.ManyReplies
-		publish   = open | engine.Fast
+		publish   = open | engine.Fast | engine.PausesAsWrite
 	)
 	notKeys := []engine.KeySpec{engine.KeyRange(1, -1, 1, engine.NotKey)}
 	each := "O(N) where N is the number of channels to unsubscribe."

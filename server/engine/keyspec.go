@@ -299,7 +299,7 @@ func (s *Spec) deriveLock() {
 		s.lockKind = lockAll
 	case s.Strays != nil:
 		s.lockKind = lockStray
-	case !s.hasKeys():
+	case !s.HasKeys():
 		s.lockKind = lockNone
 	case len(k) == 1 && k[0].plain() && k[0].Last == 0 && s.KeysAt == nil:
 		s.lockKind, s.keyPos = lockOne, k[0].Pos
@@ -308,8 +308,8 @@ func (s *Spec) deriveLock() {
 	}
 }
 
-// hasKeys reports whether a request may have keys.
-func (s *Spec) hasKeys() bool {
+// HasKeys reports whether a request may have keys.
+func (s *Spec) HasKeys() bool {
 	for i := range s.Keys {
 		if s.Keys[i].Flags&NotKey == 0 {
 			return true
@@ -342,7 +342,7 @@ func (s *Spec) checkKeys() error {
 	switch element := s.Element; {
 	case s.KeysAt != nil && !incomplete:
 		return fmt.Errorf("BUG: row %q finds its keys by itself, but its key specs claim to be complete", s.full)
-	case s.Flags&Write != 0 && !s.hasKeys() && s.Flags&AllShards == 0:
+	case s.Flags&Write != 0 && !s.HasKeys() && s.Flags&AllShards == 0:
 		return fmt.Errorf("BUG: row %q writes without a lock", s.full)
 	case element == 0:
 		return nil

@@ -89,7 +89,7 @@ func (s *Spec) Fits(n int) bool {
 }
 
 // Flags are the facts of a command that admission, locking and COMMAND read.
-type Flags uint32
+type Flags uint64
 
 // Redis' own flags, in the order COMMAND INFO lists them.
 const (
@@ -131,6 +131,9 @@ const (
 	Replayed
 	// WhileSubscribed rows may run while a client of RESP2 has subscribed to something.
 	WhileSubscribed
+	// PausesAsWrite rows wait in a CLIENT PAUSE of writes, without being marked for it in COMMAND:
+	// PUBLISH.
+	PausesAsWrite
 	// ManyReplies rows answer each of their arguments by a message of its own: SUBSCRIBE.
 	ManyReplies
 )
