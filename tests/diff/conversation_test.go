@@ -244,7 +244,9 @@ func (s *stage) last(l line, a *actor, args []string) (got []harness.Reply) {
 		if err != nil {
 			return got
 		}
-		got = append(got, r)
+		if !isNoise(r) {
+			got = append(got, r)
+		}
 	}
 }
 
@@ -261,7 +263,7 @@ func (s *stage) waitFor(l line) {
 // transcript is what has come, without what must differ.
 func (s *stage) transcript(l line, got []harness.Reply) (texts []string) {
 	if l.mode == own {
-		got = messagesLast(got)
+		got = messagesLast(flat(got))
 	}
 	for _, r := range got {
 		texts = append(texts, s.render(l, r))
@@ -269,11 +271,24 @@ func (s *stage) transcript(l line, got []harness.Reply) (texts []string) {
 	return texts
 }
 
-// messagesLast returns the replies and then the pushes.
+// flat returns the elements of replies in the place of the replies, and messages as they are. In an
+// EXEC, 7.0 counts a message to oneself as an element of the reply, which so ends too early.
+func flat(got []harness.Reply) (elems []harness.Reply) {
+	for _, r := range got {
+		if r.Kind == '>' || len(r.Elems) == 0 {
+			elems = append(elems, r)
+		} else {
+			elems = append(elems, flat(r.Elems)...)
+		}
+	}
+	return elems
+}
+
+// messagesLast returns the replies and then the messages.
 func messagesLast(got []harness.Reply) []harness.Reply {
-	isPush := func(r harness.Reply) bool { return r.Kind == '>' }
-	replies := slices.DeleteFunc(slices.Clone(got), isPush)
-	return append(replies, slices.DeleteFunc(slices.Clone(got), func(r harness.Reply) bool { return !isPush(r) })...)
+	isMessage := func(r harness.Reply) bool { return r.Kind == '>' }
+	replies := slices.DeleteFunc(slices.Clone(got), isMessage)
+	return append(replies, slices.DeleteFunc(slices.Clone(got), func(r harness.Reply) bool { return !isMessage(r) })...)
 }
 
 var monitorTime = regexp.MustCompile(`^\d{10}\.\d{6} `)

@@ -22,7 +22,7 @@ import (
 //	% PTTL k              integers within 2 % or 5000 of each other (times that pass between the two calls)
 //	? INFO                only the kind of the reply is compared (and an error is an error with the same first word)
 //	@2 SET k v            on a second connection, any of the forms above after it; 7 and up start without a HELLO
-//	until :0 EXISTS k     polls both until each gives this reply
+//	until :0 EXISTS k     polls both until each gives this reply, in which \r\n stands for the end of a line
 //	@2 wait BLPOP k 0     sends the call and goes on as soon as both servers count one more blocked client
 //	@2 reply              the next reply of a call that waits; any of the forms above after it
 //	# text                a comment
@@ -184,7 +184,7 @@ func parseLine(text string) (line, error) {
 		l.mode, text = kind, rest
 	case "until":
 		l.until, text, _ = strings.Cut(rest, " ")
-		l.until += "\r\n"
+		l.until = strings.ReplaceAll(l.until, `\r\n`, "\r\n") + "\r\n"
 	case "wait":
 		l.step, text = sendsOnly, rest
 	case "own":
