@@ -72,7 +72,7 @@ func (s *Store) Maintained() Work { return s.maint.last }
 // maintain does one unit for a shard, the most urgent.
 func (sh *shard) maintain(s *Store, at *int, now int64) Work {
 	switch {
-	case s.activeExpire.Load() && sh.expireStep(s, at, now):
+	case s.activeExpire.Load() && !s.still.Load() && sh.expireStep(s, at, now):
 		return Expiring
 	case sh.collectGarbage(), sh.ar.Collect(returnedBatch):
 		return Freeing

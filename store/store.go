@@ -112,6 +112,7 @@ type Store struct {
 	evicted      atomic.Int64
 	samples      atomic.Int64
 	activeExpire atomic.Bool
+	still        atomic.Bool // no key is to leave by itself
 	alarm        alarm
 	maint        maintenance
 
@@ -361,6 +362,10 @@ func (s *Store) Exhausted() bool { return s.heap.Exhausted() }
 // SetActiveExpire switches the removal of expired keys by Maintain on or off.
 // Expired keys are hidden in any case.
 func (s *Store) SetActiveExpire(on bool) { s.activeExpire.Store(on) }
+
+// KeepStill has Maintain remove no expired key until it is told otherwise. If the caller has locked
+// every shard, the last one has been removed when it returns.
+func (s *Store) KeepStill(on bool) { s.still.Store(on) }
 
 // DBStats are the counts of one database.
 type DBStats struct {

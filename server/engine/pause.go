@@ -90,6 +90,7 @@ func (k *Kernel) Pause(d time.Duration, all bool) {
 	if all {
 		k.word.Or(pausedAll)
 	}
+	k.Store.KeepStill(true)
 }
 
 // endPause is called when the time of a pause has come.
@@ -117,6 +118,7 @@ func (k *Kernel) Unpause() {
 
 // unpauseLocked ends the pause. The caller holds pause.mu.
 func (k *Kernel) unpauseLocked() {
+	k.Store.KeepStill(false)
 	k.word.And(^(pausedAll | pausedWrites))
 	k.letGoLocked()
 }
