@@ -95,7 +95,7 @@ func withoutExpiry(events []string) (others []string, expiries int) {
 // TestEvents draws calls of every row of the grammar, some of them damaged, and compares what is
 // published of each.
 func TestEvents(t *testing.T) {
-	const draws = 24
+	const draws = 12
 	seed := randtest.Seed(t)
 	larder, redis := newWitnesses(t)
 	redis.caller.MustOK("SET", "s1", "42")
