@@ -74,10 +74,8 @@ func (c *client) sizesWith(own int) Sizes {
 // have pushed.
 func (c *client) owed() int64 { return c.sizes.output.Load() + c.sizes.pushed.Load() }
 
-// pastHard reports whether n more bytes to push would be more output than the class may have.
-func (c *client) pastHard(lim *Limits, n int) bool {
-	return lim.OutputHard > 0 && c.owed()+int64(n) > lim.OutputHard
-}
+// pushEntry is what a message in a connection's queue takes beside its bytes, in bytes.
+const pushEntry = 32
 
 // setSizes publishes the buffers' sizes: rest bytes of a query buffer with room for query, and
 // unsent bytes of output. In all the connection takes memory bytes; if that is new, the session is

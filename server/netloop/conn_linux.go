@@ -19,8 +19,9 @@ const connMemory = int(unsafe.Sizeof(conn{})) + 10
 // fields with a note, its fields belong to the loop's goroutine.
 type conn struct {
 	client
-	loop    *loop  // fixed
-	pushed  []byte // under loop.notices.mu: what Push has been given and the loop has not sent yet
+	loop    *loop // fixed
+	pushed  queue // under loop.notices.mu: what Push has been given and the loop has not sent yet
+	pushing bool  // under loop.notices.mu: in the list of those with something in pushed
 	session Session
 	preview Previewer // the session, if it is one
 
@@ -32,6 +33,8 @@ type conn struct {
 	chain  chain.Chain // the rest of it
 	making int         // bytes of the blocks of the output that is being made
 	made   int         // and of that output
+
+	unasked int // bytes of the unsent output that were pushed, at most; see asked
 
 	active    int64         // loop time of the last byte in either direction, unix nanoseconds
 	softSince int64         // loop time since when the output is past the soft limit, or held back; 0: it is not
@@ -50,7 +53,7 @@ type conn struct {
 	closed    bool
 }
 
-func (c *conn) Resume() { c.loop.notices.post(c, noticeResume, nil) }
+func (c *conn) Resume() { c.loop.notices.post(c, noticeResume) }
 
 func (c *conn) ResumeAfter(other Conn, first bool) bool {
 	o, ok := other.(*conn)
@@ -63,17 +66,7 @@ func (c *conn) ResumeAfter(other Conn, first bool) bool {
 
 func (c *conn) Kill(reason CloseReason) {
 	if c.killed.CompareAndSwap(0, uint32(reason)+1) {
-		c.loop.notices.post(c, noticeKill, nil)
-	}
-}
-
-func (c *conn) Push(b []byte) {
-	switch lim := c.limits(); {
-	case c.killed.Load() != 0:
-	case c.pastHard(&lim, len(b)):
-		c.Kill(OutputHardLimit)
-	default:
-		c.loop.notices.post(c, noticePush, b)
+		c.loop.notices.post(c, noticeKill)
 	}
 }
 
@@ -82,18 +75,13 @@ func (c *conn) AppendPushed(b []byte) []byte { return c.loop.notices.appendPushe
 // limits are those of the connection's class. Safe from any goroutine.
 func (c *conn) limits() Limits { return c.loop.server.opts.Limits(c.Class()) }
 
-// heed does what others want of the connection. Messages go out before the reply that a blocked
-// client waits for: they belong to no request, and what has been made ready for them first is sent
-// first.
-func (c *conn) heed(what notice, pushed []byte) {
+// heed does what others want of the connection.
+func (c *conn) heed(what notice) {
 	if what&noticeNew != 0 {
 		c.loop.register(c)
 	}
 	if what&noticeKill != 0 {
 		c.close(CloseReason(c.killed.Load() - 1))
-	}
-	if len(pushed) > 0 && !c.closed && !c.closing && c.send(pushed, &chain.Chain{}) {
-		c.watch()
 	}
 	if what&noticeResume != 0 && !c.closed {
 		c.resume()
@@ -104,6 +92,11 @@ func (c *conn) Sizes() Sizes { return c.sizesWith(connMemory) }
 
 func (c *conn) rest() []byte { return c.query[c.taken:] }
 func (c *conn) unsent() int  { return len(c.output) - c.sent + c.chain.Len() }
+
+// asked is how much of the unsent output answers the client's own requests: that makes it pause.
+// Messages do not, since they come all the same. Of those that are unsent as many are taken to be
+// messages as there were: a number that errs to the client's advantage, by what they were at most.
+func (c *conn) asked() int { return c.unsent() - c.unasked }
 
 // due says whether the connection is to have a turn without a new event.
 func (c *conn) due() bool {
@@ -257,6 +250,11 @@ func (c *conn) replaceQuery(b []byte) {
 // execute gives the session the input: the query buffer's, or else the shared read buffer's.
 func (c *conn) execute(in []byte, inQuery bool) {
 	l := c.loop
+	if c.sizes.pushed.Load() != 0 {
+		if c.sendPushed(); c.closed {
+			return
+		}
+	}
 	for taken := 0; ; {
 		n, next := c.session.Data(in[taken:], l.lend(c))
 		if taken += n; next == Again && taken == len(in) {
@@ -286,6 +284,11 @@ func (c *conn) resume() {
 func (c *conn) answer() {
 	if !c.blocked || c.closing || c.closed || c.killed.Load() != 0 {
 		return
+	}
+	if c.sizes.pushed.Load() != 0 {
+		if c.sendPushed(); c.closed {
+			return
+		}
 	}
 	c.blocked = false
 	next := c.session.Resumed(c.loop.lend(c))
@@ -323,7 +326,7 @@ func (c *conn) afterTurn(out []byte, more *chain.Chain, next Action) {
 	c.leftover = next == Yield && len(c.rest()) > 0
 	switch next {
 	case Yield:
-		c.paused = c.paused || c.unsent() > 0
+		c.paused = c.paused || c.asked() > 0
 	case Block:
 		if c.ended {
 			c.close(ClientClosed)
@@ -431,7 +434,7 @@ func (c *conn) checkOutput(lim *Limits) bool {
 		c.close(OutputSoftLimit)
 		return false
 	}
-	if n > lim.pause() {
+	if int64(c.asked()) > lim.pause() {
 		c.paused = true
 	}
 	return true
@@ -450,8 +453,12 @@ func (c *conn) flush() bool {
 	if c.sent == len(c.output) {
 		c.dropOutput()
 	}
+	c.unasked = min(c.unasked, c.unsent())
 	if n > 0 {
 		c.sizes.waiting.Store(c.active)
+	}
+	if c.asked() == 0 && !c.closing {
+		c.paused = false
 	}
 	if c.unsent() == 0 {
 		c.sizes.waiting.Store(0)
@@ -561,6 +568,10 @@ func (c *conn) close(reason CloseReason) {
 		l.owing--
 	}
 	c.dropQuery()
+	c.killed.CompareAndSwap(0, uint32(reason)+1) // Push does nothing any more
+	if c.sizes.pushed.Load() != 0 {
+		l.notices.reuse(l.notices.takeOne(c))
+	}
 	l.server.close(c.session, reason)
 	c.loop.load.Add(-1)
 	c.dropOutput()

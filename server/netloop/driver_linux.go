@@ -63,7 +63,7 @@ func (d *loops) adopt(nc net.Conn) error {
 		}
 	}
 	c.loop.load.Add(1)
-	if !c.loop.notices.post(c, noticeNew, nil) {
+	if !c.loop.notices.post(c, noticeNew) {
 		return errors.Join(net.ErrClosed, unix.Close(fd))
 	}
 	return nil

@@ -42,6 +42,7 @@ type loop struct {
 	done   chan struct{}
 
 	notices notices
+	pushes  pushRound
 
 	conns []*conn // by descriptor
 	live  int     // connections in conns
@@ -110,19 +111,22 @@ func (l *loop) run() {
 	defer runtime.UnlockOSThread()
 	defer close(l.done)
 	for !l.draining || l.live > 0 {
-		noticed := false
 		l.direct = 0
 		for _, ev := range l.events[:l.poll()] {
 			if int(ev.Fd) == l.notices.wake {
-				noticed = true
-			} else if c := l.conns[ev.Fd]; c != nil {
+				continue // l.notices.pending says the same
+			}
+			if c := l.conns[ev.Fd]; c != nil {
 				c.ready(ev.Events)
 			}
 		}
 		l.runReads()
 		l.sendTurns()
-		if noticed {
+		if l.notices.pending.Load() {
 			l.heed()
+		}
+		if l.pushes.left() || l.notices.pending.Load() {
+			l.sendPushes(false)
 		}
 		l.runAgain()
 		l.runReads()
@@ -157,18 +161,22 @@ func (l *loop) run() {
 func (l *loop) poll() int {
 	l.rounds++
 	var n int
-	if len(l.again) > 0 {
+	idle := len(l.again) == 0 && !l.pushes.left() && l.notices.sleep()
+	if !idle {
 		n = pollHeld(l.ep, l.events, 0)
 	} else if l.hold > 0 {
 		n = pollHeld(l.ep, l.events, l.hold)
 	}
-	if n == 0 && len(l.again) == 0 {
+	if n == 0 && idle {
 		l.publish()
 		n = pollWait(l.ep, l.events, tickInterval)
 		l.now = time.Now()
 	} else if l.rounds%clockRounds == 0 {
 		l.publish()
 		l.now = time.Now()
+	}
+	if idle {
+		l.notices.sleeping.Store(false)
 	}
 	return n
 }
@@ -347,6 +355,7 @@ func (l *loop) heed() {
 		c.heed(l.notices.of(c))
 	}
 	if drain {
+		l.sendPushes(true) // they are owed
 		l.drain()
 	}
 	if stop {

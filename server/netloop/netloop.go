@@ -106,8 +106,9 @@ type Conn interface {
 	// Kill closes the connection soon; unsent output is lost. The first Kill's reason is the one
 	// that Closed is told, also if the session ends the connection itself before.
 	Kill(reason CloseReason)
-	// Push sends b, complete out-of-band messages, after the output of the calls made so far. b is
-	// copied. It counts as the connection's output from now on: if that would pass
+	// Push sends b, complete out-of-band messages, after the output of the calls made so far and
+	// before that of those to come. b must never change again: it is not copied, so that many
+	// connections can share it. It counts as the output of each from now on: if that would pass
 	// Limits.OutputHard, the connection is closed instead.
 	Push(b []byte)
 	// AppendPushed appends to b what Push has been given and the connection has not sent yet, which

@@ -307,9 +307,7 @@ func TestPushes(t *testing.T) {
 		c := s.connect()
 		go func() {
 			for i := range 1000 {
-				b := fmt.Appendf(nil, "%d\n", i)
-				c.session.conn.Push(b)
-				clear(b)
+				c.session.conn.Push(fmt.Appendf(nil, "%d\n", i))
 			}
 		}()
 		for i := range 1000 {

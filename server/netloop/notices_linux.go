@@ -2,6 +2,7 @@ package netloop
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,33 +12,39 @@ type notice uint8
 
 const (
 	noticeNew    notice = 1 << iota // the loop is to take it over
-	noticePush                      // conn.pushed is to be sent
 	noticeResume                    // Conn.Resume
 	noticeKill                      // conn.killed says why
 )
 
-// notices is how other goroutines reach a loop: the queue of connections that something is wanted
-// of. It is bounded by what it can hold. A connection stands in it once at most, with a set of
-// notices; a queue of functions, which it was, would grow for as long as one slow command keeps the
-// loop from running them. The bytes that are pushed are the only thing of any size, and Conn.Push
-// bounds them.
+// notices is how everybody reaches a loop: the connections that something is wanted of, and those
+// that have been pushed something. Both lists are bounded by the connections there are, each of
+// which stands in a list once at most, with a set of notices or a queue of messages; a queue of
+// functions, which it was, would grow for as long as one slow command keeps the loop from running
+// them. The messages are the only thing of any size, and Conn.Push bounds them.
 //
-// The eventfd is written when something is put into an empty queue, so a busy loop is woken once
-// per round at most.
+// The eventfd is written only if the loop sleeps or is about to: a loop that has something to do
+// looks here in each round (pending), which costs a load. That spares a push of one client of the
+// loop to another one three system calls.
 type notices struct {
-	wake    int // eventfd, in the loop's epoll set
+	wake     int         // eventfd, in the loop's epoll set
+	pending  atomic.Bool // there is something to take; set under mu
+	sleeping atomic.Bool // the loop waits, or is about to, and wants the eventfd written
+
 	mu      sync.Mutex
-	rung    bool    // under mu: wake is readable
-	waiting []*conn // under mu: those with a notice that the loop has not seen yet
-	drain   bool    // under mu: loop.drain is to be called
-	stop    bool    // under mu: loop.stop is to be called
-	closed  bool    // under mu: the loop has ended
-	seen    []*conn // the loop's: the slice of the last round, to swap with
+	rung    bool     // under mu: wake is readable
+	waiting []*conn  // under mu: those with a notice that the loop has not seen yet
+	pushes  []*conn  // under mu: those with conn.pushing whom the loop does not know of yet
+	hurry   bool     // under mu: one of them has much in its queue
+	free    *message // under mu: entries of queues for reuse
+	spare   int      // under mu: how many
+	drain   bool     // under mu: loop.drain is to be called
+	stop    bool     // under mu: loop.stop is to be called
+	closed  bool     // under mu: the loop has ended
+	seen    []*conn  // the loop's: the slice of the last round, to swap with
 }
 
-// post leaves a notice, for noticePush with the bytes to be sent, which it copies. It reports false
-// if the loop has ended and will not see it.
-func (n *notices) post(c *conn, what notice, pushed []byte) bool {
+// post leaves a notice. It reports false if the loop has ended and will not see it.
+func (n *notices) post(c *conn, what notice) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -45,13 +52,9 @@ func (n *notices) post(c *conn, what notice, pushed []byte) bool {
 	}
 	if c.notices == 0 {
 		n.waiting = append(n.waiting, c)
-		n.ringLocked()
+		n.announceLocked()
 	}
 	c.notices |= what
-	if len(pushed) > 0 {
-		c.pushed = append(c.pushed, pushed...)
-		c.sizes.pushed.Store(int64(len(c.pushed)))
-	}
 	return true
 }
 
@@ -64,17 +67,32 @@ func (n *notices) order(drain bool) {
 	}
 	n.drain = n.drain || drain
 	n.stop = n.stop || !drain
-	n.ringLocked()
+	n.announceLocked()
 }
 
-func (n *notices) ringLocked() {
-	if !n.rung {
+// announceLocked makes sure that the loop looks here before it sleeps, or wakes up.
+func (n *notices) announceLocked() {
+	if !n.pending.Load() {
+		n.pending.Store(true)
+	}
+	if !n.rung && n.sleeping.Load() {
 		n.rung = true
 		ring(n.wake)
 	}
 }
 
-// take empties the queue. The result is valid until the next call.
+// sleep announces that the loop is about to wait. It reports false, and the loop may not, if there
+// is something to take.
+func (n *notices) sleep() bool {
+	n.sleeping.Store(true)
+	if n.pending.Load() {
+		n.sleeping.Store(false)
+		return false
+	}
+	return true
+}
+
+// take empties the queue of notices. The result is valid until the next call.
 func (n *notices) take() (waiting []*conn, drain, stop bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -82,6 +100,7 @@ func (n *notices) take() (waiting []*conn, drain, stop bool) {
 		n.rung = false
 		silence(n.wake)
 	}
+	n.pending.Store(len(n.pushes) > 0)
 	waiting, n.waiting = n.waiting, n.seen[:0]
 	n.seen = waiting
 	drain, stop = n.drain, n.stop
@@ -90,24 +109,11 @@ func (n *notices) take() (waiting []*conn, drain, stop bool) {
 }
 
 // of takes the notices of a connection that take has returned.
-func (n *notices) of(c *conn) (what notice, pushed []byte) {
+func (n *notices) of(c *conn) (what notice) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	what, pushed = c.notices, c.pushed
-	c.notices, c.pushed = 0, nil
-	c.sizes.pushed.Store(0)
-	return what, pushed
-}
-
-// appendPushed takes what has been pushed to a connection before the loop comes to its notices, where
-// it stays.
-func (n *notices) appendPushed(c *conn, b []byte) []byte {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	b = append(b, c.pushed...)
-	c.pushed = nil
-	c.sizes.pushed.Store(0)
-	return b
+	what, c.notices = c.notices, 0
+	return what
 }
 
 // close refuses further notices. Those that are there can still be taken.

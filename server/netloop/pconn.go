@@ -26,7 +26,7 @@ type pconn struct {
 	mu          sync.Mutex
 	wake        sync.Cond   // on mu: a notice has come, or the connection was killed
 	notices     pnotices    // under mu: what others want of the connection
-	pushed      []byte      // under mu: what Push has been given and the goroutine has not sent yet
+	pushed      [][]byte    // under mu: what Push has been given and the goroutine has not sent yet
 	killed      bool        // under mu: nc is closed, reason says why
 	reason      CloseReason // under mu until the goroutine ends
 	interrupted bool        // under mu: a read deadline in the past has been set
@@ -42,12 +42,14 @@ type pconn struct {
 	small    [smallRead]byte
 
 	active   atomic.Int64 // last byte in either direction, unix nanoseconds
+	behind   int          // bytes of messages that are to be written after the write under way
 	held     int          // bytes of memory that the output takes while a write is under way
 	making   int          // bytes of the blocks of the output that is being made
 	made     int          // and of that output
 	writing  atomic.Int64 // start of the write under way, unix nanoseconds; 0: none
 	borrowed atomic.Bool  // a read waits with a borrowed buffer
 	halted   atomic.Bool  // requests wait until that write is through
+	slow     time.Time    // the ticker's: since when there has been too much output; zero: there is not
 }
 
 // pnotices is a set of things that other goroutines want of a connection. See notices for why it is
@@ -66,18 +68,17 @@ func (c *pconn) Sizes() Sizes { return c.sizesWith(pconnMemory) }
 // limits are those of the connection's class. Safe from any goroutine.
 func (c *pconn) limits() Limits { return c.driver.server.opts.Limits(c.Class()) }
 
-// post leaves a notice, for pnoticePush with the bytes to be sent, which it copies. It interrupts a
-// read that waits.
-func (c *pconn) post(what pnotices, pushed []byte) {
+// post leaves a notice, for pnoticePush with the bytes to be sent. It interrupts a read that waits.
+func (c *pconn) post(what pnotices, message []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.killed {
 		return
 	}
 	c.notices |= what
-	if len(pushed) > 0 {
-		c.pushed = append(c.pushed, pushed...)
-		c.sizes.pushed.Store(int64(len(c.pushed)))
+	if len(message) > 0 {
+		c.pushed = append(c.pushed, message)
+		c.sizes.pushed.Add(int64(len(message)) + pushEntry)
 	}
 	c.wake.Signal()
 	if !c.interrupted {
@@ -112,9 +113,14 @@ func (c *pconn) killLocked(reason CloseReason) {
 }
 
 func (c *pconn) Push(b []byte) {
-	if lim := c.limits(); c.pastHard(&lim, len(b)) {
-		c.Kill(OutputHardLimit)
+	if len(b) == 0 {
 		return
+	}
+	if owed := c.owed() + int64(len(b)); owed > uncounted {
+		if lim := c.limits(); lim.OutputHard > 0 && owed > lim.OutputHard {
+			c.Kill(OutputHardLimit)
+			return
+		}
 	}
 	c.post(pnoticePush, b)
 }
@@ -122,7 +128,9 @@ func (c *pconn) Push(b []byte) {
 func (c *pconn) AppendPushed(b []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b = append(b, c.pushed...)
+	for _, message := range c.pushed {
+		b = append(b, message...)
+	}
 	c.pushed = nil
 	c.sizes.pushed.Store(0)
 	return b
@@ -131,12 +139,19 @@ func (c *pconn) AppendPushed(b []byte) []byte {
 // checkTime applies the limits that are about time; called by the driver's ticker.
 func (c *pconn) checkTime(now time.Time) {
 	lim := c.limits()
-	past := c.owed() > lim.OutputSoft || c.halted.Load()
-	if since := c.writing.Load(); since != 0 && lim.OutputSoft > 0 && past {
-		if now.UnixNano()-since > int64(lim.OutputSoftSeconds)*int64(time.Second) {
-			c.Kill(OutputSoftLimit)
-			return
-		}
+	since := time.Time{}
+	switch writing := c.writing.Load(); {
+	case lim.OutputSoft <= 0 || writing == 0:
+	case c.halted.Load():
+		since = time.Unix(0, writing)
+	case c.owed() > lim.OutputSoft && c.slow.IsZero():
+		since = now
+	case c.owed() > lim.OutputSoft:
+		since = c.slow
+	}
+	if c.slow = since; !since.IsZero() && now.Sub(since) > time.Duration(lim.OutputSoftSeconds)*time.Second {
+		c.Kill(OutputSoftLimit)
+		return
 	}
 	active := c.active.Load()
 	if c.borrowed.Load() && now.UnixNano()-active > int64(time.Second) {
@@ -200,9 +215,9 @@ func (c *pconn) finish() {
 		}
 	}
 	c.mu.Lock()
+	c.killLocked(c.reason)
 	c.pushed = nil
 	c.sizes.pushed.Store(0)
-	c.killLocked(c.reason)
 	c.mu.Unlock()
 	c.clearSizes()
 }
@@ -211,15 +226,14 @@ func (c *pconn) finish() {
 // included. The order is that of conn.heed.
 func (c *pconn) heed() bool {
 	c.mu.Lock()
-	what, pushed, killed := c.notices, c.pushed, c.killed
-	c.notices, c.pushed = 0, nil
-	c.sizes.pushed.Store(0)
+	what, killed := c.notices, c.killed
+	c.notices = 0
 	c.mu.Unlock()
 	if killed {
 		c.closing = true
 		return true
 	}
-	if what&pnoticePush != 0 && !c.write(pushed, &chain.Chain{}) {
+	if what&pnoticePush != 0 && !c.writePushed() {
 		return true
 	}
 	if what&pnoticeCalm != 0 {
@@ -233,6 +247,46 @@ func (c *pconn) heed() bool {
 		c.drain()
 	}
 	return what != 0
+}
+
+// writePushed writes what has been pushed so far: short messages together, long ones from where
+// they lie. It returns false if the connection is to be closed.
+func (c *pconn) writePushed() bool {
+	c.mu.Lock()
+	pushed := c.pushed
+	c.pushed = nil
+	c.sizes.pushed.Store(0)
+	c.mu.Unlock()
+	c.behind = 0
+	for _, b := range pushed {
+		c.behind += len(b)
+	}
+	big := c.borrow()
+	defer c.driver.big.Put(big)
+	buf := big.mem[:0]
+	for i, b := range pushed {
+		pushed[i] = nil
+		if len(buf)+len(b) > cap(buf) && !c.writeMessages(&buf) {
+			return false
+		}
+		if len(b) <= cap(buf) {
+			buf = append(buf, b...)
+		} else if !c.writeMessages(&b) {
+			return false
+		}
+	}
+	return c.writeMessages(&buf)
+}
+
+// writeMessages writes some of what writePushed has taken, and empties b.
+func (c *pconn) writeMessages(b *[]byte) bool {
+	c.behind -= len(*b)
+	ok := c.write(*b, &chain.Chain{})
+	*b = (*b)[:0]
+	if !ok {
+		c.behind = 0
+	}
+	return ok
 }
 
 // sleep waits for a notice or a kill.
@@ -376,6 +430,9 @@ func (c *pconn) borrow() *bigBuffer {
 
 // execute gives the session the input, which is the whole of query or lies in another buffer.
 func (c *pconn) execute(in []byte) {
+	if c.sizes.pushed.Load() != 0 && !c.writePushed() {
+		return
+	}
 	big := c.borrow()
 	big.out.Lend(big.mem, c.driver.server.blocks, c)
 	taken, next := c.session.Data(in, &big.out)
@@ -456,7 +513,8 @@ func (c *pconn) account(unsent int) {
 	if c.busy {
 		query += bigRead
 	}
-	c.setSizes(c.session, len(c.query), query, unsent+c.made, pconnMemory+query+c.held+c.making)
+	memory := pconnMemory + query + c.held + c.making + c.behind
+	c.setSizes(c.session, len(c.query), query, unsent+c.made+c.behind, memory)
 }
 
 // write sends out and more, however long the client takes to read them. It returns false if the

@@ -1,0 +1,250 @@
+// Pushing: messages on their way from whoever says them to the loop of the connection, and out. See
+// "Pushing" in the package's comment for the order, and why a round sends only some of them.
+
+package netloop
+
+import "github.com/larderkv/larder/protocol/chain"
+
+const (
+	pushConns = 64        // connections whose messages a round sends
+	pushBytes = 1 << 20   // and after how many bytes it stops before
+	pushHurry = 256 << 10 // bytes in one queue from which on a round sends everybody's
+	pushSpare = 16 << 10  // entries of queues that a loop keeps for reuse: half a megabyte
+	pushAlone = 16 << 10  // bytes of a message that is sent from where it lies
+)
+
+// message is an entry of a connection's queue. Its bytes are shared with other connections, and
+// never change.
+type message struct {
+	b    []byte
+	next *message
+}
+
+// queue is a list of messages.
+type queue struct{ first, last *message }
+
+// push appends b to c's queue. If that has more than hurry bytes then, the loop is to send to
+// everybody in its next round.
+func (n *notices) push(c *conn, b []byte, hurry int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return
+	}
+	m := n.free
+	if m == nil {
+		m = new(message)
+	} else {
+		n.free, m.next = m.next, nil
+		n.spare--
+	}
+	m.b = b
+	size := int64(len(b)) + pushEntry
+	if c.pushed.last == nil {
+		c.pushed.first = m
+	} else {
+		c.pushed.last.next = m
+	}
+	c.pushed.last = m
+	if c.sizes.pushed.Add(size) > hurry {
+		n.hurry = true
+	}
+	if !c.pushing {
+		c.pushing = true
+		n.pushes = append(n.pushes, c)
+		n.announceLocked()
+	}
+}
+
+// takeLocked takes c's queue.
+func (n *notices) takeLocked(c *conn) (first *message, size int64) {
+	if first = c.pushed.first; first != nil {
+		size = c.sizes.pushed.Swap(0)
+		c.pushed = queue{}
+	}
+	return first, size
+}
+
+// takeOne takes the queue of a connection before its turn comes in the list, where it stays.
+func (n *notices) takeOne(c *conn) *message {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	first, _ := n.takeLocked(c)
+	return first
+}
+
+// appendPushed appends c's queue to b, and forgets it.
+func (n *notices) appendPushed(c *conn, b []byte) []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	first, _ := n.takeLocked(c)
+	for m := first; m != nil; m = m.next {
+		b = append(b, m.b...)
+	}
+	n.reuseLocked(first)
+	return b
+}
+
+// reuse keeps the entries of a queue that has been sent.
+func (n *notices) reuse(first *message) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.reuseLocked(first)
+}
+
+func (n *notices) reuseLocked(first *message) {
+	for m := first; m != nil && n.spare < pushSpare; {
+		next := m.next
+		m.b, m.next = nil, n.free
+		n.free = m
+		n.spare++
+		m = next
+	}
+}
+
+// pushRound is the loop's side: the connections that are to get their messages. One lock serves
+// many of them.
+type pushRound struct {
+	conns []*conn // conns[at:] are to come
+	at    int
+	hurry bool                // send to all of them within the round
+	taken [pushConns]struct { // taken[:used] are those whose queues are being sent
+		c     *conn
+		first *message
+	}
+	used int
+	buf  []byte // where short messages are put together
+}
+
+func (p *pushRound) left() bool { return p.at < len(p.conns) }
+
+// takePushes takes the queues of the next connections.
+func (n *notices) takePushes(p *pushRound) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for size := int64(0); p.used < len(p.taken) && size < pushBytes; {
+		if !p.left() {
+			if p.used > 0 || len(n.pushes) == 0 {
+				break
+			}
+			p.conns, n.pushes = n.pushes, p.conns[:0]
+			p.at, p.hurry, n.hurry = 0, n.hurry, false
+		}
+		c := p.conns[p.at]
+		p.conns[p.at] = nil
+		p.at++
+		c.pushing = false
+		if first, n := n.takeLocked(c); first != nil {
+			p.taken[p.used].c, p.taken[p.used].first = c, first
+			p.used++
+			size += n
+		}
+	}
+	p.hurry = p.hurry || n.hurry
+	n.pending.Store(len(n.pushes) > 0 || len(n.waiting) > 0 || n.drain || n.stop)
+}
+
+// reuseTaken forgets the queues that have been sent.
+func (n *notices) reuseTaken(p *pushRound) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i := range p.taken[:p.used] {
+		n.reuseLocked(p.taken[i].first)
+		p.taken[i].c, p.taken[i].first = nil, nil
+	}
+	p.used = 0
+}
+
+// sendPushes sends some connections what they have been pushed: all of them if there is a hurry, or
+// if the caller says so.
+func (l *loop) sendPushes(all bool) {
+	p := &l.pushes
+	for {
+		l.notices.takePushes(p)
+		if p.used == 0 {
+			return
+		}
+		for _, t := range p.taken[:p.used] {
+			t.c.sendMessages(t.first)
+		}
+		l.notices.reuseTaken(p)
+		if !all && !(p.hurry && p.left()) {
+			return
+		}
+	}
+}
+
+// Push is Conn.Push. The limits are only looked up for more than Redis' fixed reply buffer holds,
+// which Redis does not count either.
+func (c *conn) Push(b []byte) {
+	if len(b) == 0 || c.killed.Load() != 0 {
+		return
+	}
+	hurry := int64(pushHurry)
+	if owed := c.owed() + int64(len(b)); owed > uncounted {
+		lim := c.limits()
+		if lim.OutputHard > 0 && owed > lim.OutputHard {
+			c.Kill(OutputHardLimit)
+			return
+		}
+		if lim.OutputHard > 0 {
+			hurry = min(hurry, lim.OutputHard/4)
+		}
+	}
+	c.loop.notices.push(c, b, hurry)
+}
+
+// sendPushed sends what has been pushed before a turn, in front of its output.
+func (c *conn) sendPushed() {
+	first := c.loop.notices.takeOne(c)
+	c.sendMessages(first)
+	c.loop.notices.reuse(first)
+}
+
+// sendMessages sends a queue of messages: short ones together, with one system call for 64 KiB of
+// them, long ones from where they lie.
+func (c *conn) sendMessages(first *message) {
+	if c.closed || c.closing || first == nil {
+		return
+	}
+	if first.next == nil {
+		c.sendUnasked(first.b)
+	} else {
+		c.sendTogether(first)
+	}
+	if !c.closed {
+		c.watch()
+	}
+}
+
+func (c *conn) sendTogether(first *message) {
+	p := &c.loop.pushes
+	if p.buf == nil {
+		p.buf = make([]byte, 0, outSize)
+	}
+	buf := p.buf
+	for m := first; m != nil && !c.closed; m = m.next {
+		if alone := len(m.b) > pushAlone; alone || len(buf)+len(m.b) > cap(buf) {
+			c.sendUnasked(buf)
+			buf = buf[:0]
+			if alone {
+				c.sendUnasked(m.b)
+				continue
+			}
+		}
+		buf = append(buf, m.b...)
+	}
+	c.sendUnasked(buf)
+}
+
+// sendUnasked sends b, or has it wait behind the unsent output: what the kernel does not take is
+// copied there.
+func (c *conn) sendUnasked(b []byte) {
+	if len(b) == 0 || c.closed {
+		return
+	}
+	before := c.unsent()
+	c.unasked += len(b)
+	c.send(b, &chain.Chain{})
+	c.unasked -= len(b) - max(0, c.unsent()-before)
+}

@@ -1,0 +1,169 @@
+package netloop
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/larderkv/larder/tests/randtest"
+)
+
+// TestPushBeforeTurn: a message that has been pushed before a client sends a request arrives before
+// its reply, whichever loop each of the two is on.
+func TestPushBeforeTurn(t *testing.T) {
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		c := s.connect()
+		for i := range 2000 {
+			message := []byte("message " + strconv.Itoa(i) + "\n")
+			for range 1 + i%3 {
+				c.session.conn.Push(message)
+			}
+			c.send("echo %d\n", i)
+			for range 1 + i%3 {
+				c.expect("message " + strconv.Itoa(i))
+			}
+			c.expect(strconv.Itoa(i))
+		}
+	})
+}
+
+// TestPushBeforeResumed: a message that has been pushed before a Resume arrives before the reply
+// that the client has waited for.
+func TestPushBeforeResumed(t *testing.T) {
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		c := s.connect()
+		for i := range 500 {
+			blocked := int64(i + 1)
+			c.send("block\n")
+			s.eventually("the block", func() bool { return c.session.requests.Load() == blocked })
+			c.session.conn.Push([]byte("the turn has ended\n")) // when this comes
+			c.expect("the turn has ended")
+			c.session.conn.Push([]byte("message\n"))
+			c.session.conn.Resume()
+			c.expect("message", "resumed")
+		}
+	})
+}
+
+// TestPushLengths pushes messages of all lengths at once, which take every way out: alone, put
+// together, from where they lie, behind what the kernel has not taken.
+func TestPushLengths(t *testing.T) {
+	r := randtest.New(t)
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		receivers := []*testClient{s.connect(), s.connect(), s.connect()}
+		for range 20 {
+			var lines []string
+			for range 1 + r.IntN(200) {
+				b := bytes.Repeat([]byte{byte('a' + r.IntN(26))}, r.IntN(1<<r.IntN(18)))
+				lines = append(lines, string(b))
+				b = append(b, '\n')
+				for _, c := range receivers {
+					c.session.conn.Push(b)
+				}
+			}
+			for _, c := range receivers {
+				c.expect(lines...)
+			}
+		}
+		for _, c := range receivers {
+			s.eventually("nothing to be owed", func() bool { return c.session.conn.Sizes().Output == 0 })
+		}
+		s.noBlocks()
+	})
+}
+
+// TestPushToManyAtOnce: with thousands of messages to be sent, every connection gets its own in
+// order, and requests between them are answered.
+func TestPushToManyAtOnce(t *testing.T) {
+	const receivers, messages = 300, 20
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		var clients []*testClient
+		for range receivers {
+			clients = append(clients, s.connect())
+		}
+		other := s.connect()
+		var pushing sync.WaitGroup
+		pushing.Go(func() {
+			for i := range messages {
+				b := fmt.Appendf(nil, "%d\n", i)
+				for _, c := range clients {
+					c.session.conn.Push(b)
+				}
+			}
+		})
+		for i := range 100 {
+			other.send("echo %d\n", i)
+			other.expect(strconv.Itoa(i))
+		}
+		for _, c := range clients {
+			for i := range messages {
+				c.expect(strconv.Itoa(i))
+			}
+		}
+		pushing.Wait()
+	})
+}
+
+// TestPushSoftLimit: who owes more than the soft limit in messages is closed at a tick, though
+// nobody pushes or asks for anything any more. One that owes less is left alone, though it owes more
+// than what pauses a client that does not read its replies.
+func TestPushSoftLimit(t *testing.T) {
+	message := bytes.Repeat([]byte{'x'}, 1<<20)
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		s.special.Store(&Limits{OutputHard: 1 << 30, OutputSoft: 24 << 20, OutputPause: 1 << 10})
+		slow, patient := s.connect(), s.connect()
+		slow.session.conn.SetClass(2)
+		patient.session.conn.SetClass(2)
+		for i := range 40 {
+			slow.session.conn.Push(message)
+			if i < 20 {
+				patient.session.conn.Push(message)
+			}
+		}
+		slow.expectClosed(OutputSoftLimit)
+		if st := s.Stats(); st.Closed(OutputSoftLimit) != 1 || st.Current != 1 {
+			t.Errorf("%+v", st)
+		}
+		patient.session.conn.Push([]byte("\n"))
+		patient.expect(string(bytes.Repeat(message, 20)))
+	})
+}
+
+// TestPushToTheGone: a connection that is closed takes no messages, and owes none.
+func TestPushToTheGone(t *testing.T) {
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		c := s.connect()
+		c.send("quit\n")
+		c.expect("bye")
+		c.expectEOF(Quit)
+		conn := c.session.conn
+		s.eventually("the sizes to be cleared", func() bool { return conn.Sizes().Memory == 0 })
+		for range 100 {
+			conn.Push([]byte("too late\n"))
+		}
+		s.eventually("nothing to be owed", func() bool { z := conn.Sizes(); return z.Output == 0 && z.Memory == 0 })
+	})
+}
+
+// TestPushBeforeDrain: what has been pushed before the server stops is sent.
+func TestPushBeforeDrain(t *testing.T) {
+	const receivers = 200
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		var clients []*testClient
+		for range receivers {
+			clients = append(clients, s.connect())
+		}
+		for _, c := range clients {
+			c.session.conn.Push([]byte("last\n"))
+		}
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for _, c := range clients {
+			c.expect("last")
+			c.expectEOF(Shutdown)
+		}
+	})
+}
