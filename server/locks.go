@@ -21,6 +21,7 @@
 //	  13  server/engine.Session.meta.Mutex    leaf: names that the client has given itself
 //	      server/engine.timeouts.mu           leaf: when clients that wait get no further
 //	      server/engine.pause.mu              the pause in force, and who waits for its end
+//	      server/engine.monitors.mu           leaf: the list of monitors, while it changes
 //	      server/engine.work.mu               leaf: that no goroutine begins after Close
 //	      server/netloop.Server.mu            listeners, while they are opened and closed
 //	      server/netloop.portable.mu          connections of the portable driver

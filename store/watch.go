@@ -63,6 +63,9 @@ func (w *Watcher) Memory() int64 { return w.bytes }
 // Len is the number of watched keys.
 func (w *Watcher) Len() int { return len(w.keys) }
 
+// Changed reports whether a watched key has been changed or removed. Safe from any goroutine.
+func (w *Watcher) Changed() bool { return w.dirty.Load() }
+
 // AddShards puts the shards of the watched keys into a lockset.
 func (w *Watcher) AddShards(l *Lockset) {
 	for _, k := range w.keys {

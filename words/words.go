@@ -135,7 +135,7 @@ func hexValue(c byte) byte {
 
 // AppendQuoted is sdscatrepr, the inverse of Split: it appends s in double quotes, with everything
 // escaped that is not printable ASCII.
-func AppendQuoted(dst []byte, s string) []byte {
+func AppendQuoted[T string | []byte](dst []byte, s T) []byte {
 	const hexDigits = "0123456789abcdef"
 	dst = append(dst, '"')
 	for i := range len(s) {

@@ -29,6 +29,7 @@ func All() []engine.Spec {
 		dumpCommands(),
 		migrateCommands(),
 		waitCommands(),
+		monitorCommands(),
 		replicationCommands(),
 		configCommands(),
 		commandCommands(),

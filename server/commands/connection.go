@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"math"
+	"strings"
 
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
@@ -21,12 +22,12 @@ func connectionCommands() []engine.Spec {
 		leave = login | engine.Unqueued | engine.EndsMulti | engine.WhileSubscribed
 	)
 	return []engine.Spec{
-		{Name: "auth", Handler: cmdAuth, Arity: -2, Flags: login,
+		{Name: "auth", Handler: cmdAuth, Arity: -2, Flags: login, Secret: func(_ [][]byte, i int) bool { return i > 0 },
 			Group: "connection", Categories: cat, Since: "1.0.0", Syntax: "[username] password",
 			Summary:    "Authenticates the connection.",
 			Complexity: "O(N) where N is the number of passwords defined for the user",
 			History:    []string{"6.0.0: A user name is accepted."}},
-		{Name: "hello", Handler: cmdHello, Arity: -1, Flags: login,
+		{Name: "hello", Handler: cmdHello, Arity: -1, Flags: login, Secret: func(args [][]byte, i int) bool { return follows(args, i, 2, "auth", 2) },
 			Group: "connection", Categories: cat, Since: "6.0.0",
 			Syntax:     "[protover [AUTH username password] [SETNAME clientname]]",
 			Summary:    "Chooses the protocol version and may authenticate and name the connection.",
@@ -91,6 +92,17 @@ func authenticate(c *engine.Ctx, user, password []byte) error {
 	}
 	c.Session.SetAuthenticated()
 	return nil
+}
+
+// follows reports whether the argument at an index is one of the first few behind an option, which
+// does not stand before from.
+func follows(args [][]byte, i, from int, option string, few int) bool {
+	for at := max(from, i-few); at < i; at++ {
+		if strings.EqualFold(string(args[at]), option) {
+			return true
+		}
+	}
+	return false
 }
 
 func cmdHello(c *engine.Ctx) error {

@@ -37,9 +37,14 @@ const migrateRounds = 8
 // migrateFlags say what MIGRATE does to its keys.
 const migrateFlags = engine.RW | engine.Access | engine.Delete
 
+// migrateSecret finds what MIGRATE shows the target to be let in. Options begin at the seventh word.
+func migrateSecret(args [][]byte, i int) bool {
+	return follows(args, i, 6, "auth", 1) || follows(args, i, 6, "auth2", 2)
+}
+
 func migrateCommands() []engine.Spec {
 	return []engine.Spec{{
-		Name: "migrate", Handler: cmdMigrate, Arity: -6, Flags: engine.Write,
+		Name: "migrate", Handler: cmdMigrate, Arity: -6, Flags: engine.Write, Secret: migrateSecret,
 		Keys: []engine.KeySpec{
 			engine.Key(3, migrateFlags),
 			{Keyword: "KEYS", From: -2, Last: -1, Step: 1, Flags: migrateFlags | engine.Incomplete},

@@ -7,7 +7,8 @@
 //	3 it is not protected           7 the disk works, if it writes
 //	4 the client is authenticated   8 no subscription forbids it (pubsub.go)
 //	                                9 the data set is loaded
-//	                               10 clients do not pause (pause.go)
+//	                               10 it is not a monitor's, which may not touch keys
+//	                               11 clients do not pause (pause.go)
 //	                                (then it is queued or called)
 //
 // Later kinds of refusal (ACL, read-only replica) have their place between 5 and
@@ -69,6 +70,9 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	if state&persistence.Loading != 0 && (spec.Flags&Loading == 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.lacks&Loading != 0) {
 		return spec, ErrLoading
 	}
+	if s.monitor && s.runs(spec, Write|ReadOnly|MayReplicate) {
+		return spec, ErrMonitorKeys
+	}
 	if state != 0 && s.pauses(spec, state) {
 		return spec, postponed
 	}
@@ -113,6 +117,9 @@ func (s *Session) reject(c *Ctx, spec *Spec, e Error) {
 		s.txn.aborted = true
 	}
 	if spec != nil && spec.Flags&RunsQueue != 0 {
+		if c.monitored { // they have been shown its MULTI
+			c.show(spec)
+		}
 		s.dropTxn()
 		e = Errf("EXECABORT Transaction discarded because of: %s", strings.TrimPrefix(string(e), "ERR "))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/server/pubsub"
+	"github.com/larderkv/larder/store"
 )
 
 // Clients is the registry of open sessions. It is safe from any goroutine.
@@ -87,17 +88,18 @@ type published struct {
 	last       atomic.Pointer[Spec]
 	lastActive atomic.Int64 // unix ms
 	queueBytes atomic.Int64
-	memory     atomic.Int64 // bytes of the whole client, 0 once it is evicted
+	watcher    atomic.Pointer[store.Watcher] // nil: no keys are watched
+	memory     atomic.Int64                  // bytes of the whole client, 0 once it is evicted
 }
 
 // Flags in published.state.
 const (
 	stateRESP3 uint64 = 1 << (32 + iota)
 	stateBlocked
-	stateDirty
 	stateClosing
 	stateNoEvict
 	stateNoTouch
+	stateMonitor
 )
 
 // pack makes the session's state fit two words, each of which is read and written at once.
@@ -113,8 +115,8 @@ func (s *Session) pack() (state, counts uint64) {
 	set(stateClosing, s.next == netloop.CloseAfterFlush)
 	set(stateNoEvict, s.noEvict)
 	set(stateNoTouch, s.noTouch)
+	set(stateMonitor, s.monitor)
 	if t := s.txn; t != nil {
-		set(stateDirty, t.aborted)
 		if t.queuing || len(t.queue) > 0 { // or EXEC is running it
 			counts = uint64(len(t.queue)+1) << 32
 		}
@@ -134,6 +136,13 @@ func (s *Session) publish(last *Spec, now time.Time) {
 	}
 	if last != nil && last != s.pub.last.Load() {
 		s.pub.last.Store(last)
+	}
+	var watcher *store.Watcher
+	if uint32(counts) > 0 {
+		watcher = &s.txn.watcher
+	}
+	if watcher != s.pub.watcher.Load() {
+		s.pub.watcher.Store(watcher)
 	}
 	s.pub.lastActive.Store(now.UnixMilli())
 	s.weigh()
@@ -197,7 +206,8 @@ func (s *Session) Info() ClientInfo {
 	if last := s.pub.last.Load(); last != nil {
 		i.Command = last.full
 	}
-	i.Flags = clientFlags(state, i.Channels+i.Patterns+i.ShardChannels > 0, i.Queued >= 0, s.conn.Unix())
+	watcher := s.pub.watcher.Load()
+	i.Flags = clientFlags(state, s.Subscribed(), i.Queued >= 0, watcher != nil && watcher.Changed(), s.conn.Unix())
 	s.meta.Lock()
 	i.Name, i.LibName, i.LibVer = s.meta.name, s.meta.libName, s.meta.libVer
 	s.meta.Unlock()
@@ -205,17 +215,18 @@ func (s *Session) Info() ClientInfo {
 }
 
 // clientFlags prints the flags in Redis' order.
-func clientFlags(state uint64, subscribed, multi, unix bool) string {
+func clientFlags(state uint64, subscribed, multi, dirty, unix bool) string {
 	var f []byte
 	add := func(on bool, c byte) {
 		if on {
 			f = append(f, c)
 		}
 	}
+	add(state&stateMonitor != 0, 'O')
 	add(subscribed, 'P')
 	add(multi, 'x')
 	add(state&stateBlocked != 0, 'b')
-	add(state&stateDirty != 0, 'd')
+	add(dirty, 'd')
 	add(state&stateClosing != 0, 'c')
 	add(unix, 'U')
 	add(state&stateNoEvict != 0, 'e')

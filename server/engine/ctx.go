@@ -38,6 +38,8 @@ type Ctx struct {
 	evictor  *store.Evictor // nil until it is needed
 	evicting time.Duration  // spent by the batch on eviction, beyond first steps
 
+	monitored bool // there are monitors, see monitor.go
+
 	effects journal.Effects // collected, not appended yet
 	logging bool            // effects of what runs now are wanted
 	said    bool            // the handler has said Effect

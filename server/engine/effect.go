@@ -52,9 +52,17 @@ import (
 
 // run executes the handler of s. Its shards are locked.
 func (c *Ctx) run(s *Spec) error {
-	if s.Flags&Write == 0 {
+	switch {
+	case c.monitored:
+		return c.runShown(s)
+	case s.Flags&Write == 0:
 		return s.Handler(c)
 	}
+	return c.runWrite(s)
+}
+
+// runWrite is run for a command that writes.
+func (c *Ctx) runWrite(s *Spec) error {
 	if c.frame.kept { // the call around it has asked and will append
 		return c.collect(s)
 	}
@@ -151,7 +159,7 @@ func (c *Ctx) CountChanges() {
 	c.Dirty = 0
 }
 
-// state is a set of the bits of package persistence and of those in pause.go.
+// state is a set of the bits of package persistence and of those in pause.go and monitor.go.
 func (k *Kernel) state() uint32 { return k.word.Load() }
 
 // barred returns why a command with these flags must not run after all. It asks again, under the

@@ -117,6 +117,8 @@ const (
 	ErrTimeoutRange    Error = "ERR timeout is out of range"
 	ErrUnblockReason   Error = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
 	ErrTimeoutNegative Error = "ERR timeout is negative"
+	ErrMonitorKeys     Error = "ERR Replica can't interact with the keyspace"
+	ErrMonitorInMulti  Error = "ERR MONITOR isn't allowed for DENY BLOCKING client"
 	ErrPauseMode       Error = "ERR CLIENT PAUSE mode must be WRITE or ALL"
 	ErrWaitAOFOff      Error = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
 )

@@ -128,6 +128,7 @@ type Kernel struct {
 	work     work
 	timeouts timeouts
 	pause    pause
+	monitors monitors
 	room     room
 	stuck    stuck
 	notified notified

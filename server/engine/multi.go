@@ -51,6 +51,10 @@ func (t *txn) memory() int64 { return t.queueMemory() + t.watcher.Memory() }
 // enqueue copies the request into the queue and answers QUEUED.
 func (s *Session) enqueue(c *Ctx, spec *Spec) {
 	t := s.txn
+	if t.aborted || t.watcher.Changed() { // EXEC will run nothing
+		c.Out.Status("QUEUED")
+		return
+	}
 	request := kept{args: c.Args}
 	t.bytes += request.size()
 	if t.bytes > s.kernel.Config.Values().ClientQueryBufferLimit {

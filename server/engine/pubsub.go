@@ -22,8 +22,6 @@ package engine
 import (
 	"strconv"
 
-	"github.com/larderkv/larder/server/config"
-	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/server/pubsub"
 )
 
@@ -76,7 +74,7 @@ func (c *Ctx) Subscribe(kind pubsub.Kind, verb string, name []byte) {
 	s := c.Session
 	if s.member == nil {
 		s.member = s.kernel.PubSub.Join(s)
-		s.conn.SetClass(netloop.Class(config.ClassPubSub))
+		s.classify()
 	}
 	s.member.Subscribe(kind, name)
 	s.count(kind)
@@ -179,7 +177,7 @@ func (s *Session) dropSubscriptions() {
 	for kind := range s.subscribed {
 		s.subscribed[kind].Store(0)
 	}
-	s.conn.SetClass(netloop.Class(config.ClassNormal))
+	s.classify()
 }
 
 // Subscribed reports whether the client has subscribed to anything, which makes it one of the type

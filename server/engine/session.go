@@ -46,6 +46,7 @@ type Session struct {
 	authenticated bool
 	noTouch       bool
 	noEvict       bool
+	monitor       bool // it is told of every command
 	logged        bool // the last batch appended to the log
 	wantExact     bool // the request lacks no more than want
 	reply         replyMode
@@ -56,6 +57,7 @@ type Session struct {
 	member     *pubsub.Member[*Session]   // nil while the client has subscribed to nothing
 	subscribed [pubsub.Kinds]atomic.Int32 // to how many topics of each kind; for others to see
 
+	silent atomic.Bool   // CLIENT REPLY OFF; changed by the loop
 	killed atomic.Bool   // set from anywhere: run nothing any more
 	list   atomic.Int32  // which of Clients' lists the session is in
 	place  int32         // in that list; for Clients
@@ -157,6 +159,7 @@ func (s *Session) begin(out *chain.Buffer) *Ctx {
 	c.meter, c.evicting = meter{since: k.clock()}, 0
 	c.DB, c.Now, c.NoTouch, c.Hits, c.Misses = s.db, c.meter.since.UnixMilli(), s.noTouch, 0, 0
 	c.Session = s
+	c.monitored = k.state()&monitored != 0
 	c.ahead.drop()
 	c.writer.Reset(out, s.resp3.Load())
 	if v.MaxMemory > 0 {
@@ -233,6 +236,7 @@ func (s *Session) Closed(reason netloop.CloseReason) {
 	s.endWait(nil)
 	s.dropTxn()
 	s.dropSubscriptions()
+	s.endMonitor()
 	s.kernel.Clients.remove(s)
 	s.kernel.Clients.forget(s)
 	s.kernel.Log.Debug("client closed", "id", s.conn.ID(), "addr", s.conn.RemoteAddr(), "reason", reason.String())
@@ -312,8 +316,15 @@ func (s *Session) SetLibrary(name, version []byte) {
 }
 
 // ReplyOn, ReplyOff and ReplySkip are the modes of CLIENT REPLY.
-func (s *Session) ReplyOn()  { s.reply = replyOn }
-func (s *Session) ReplyOff() { s.reply = replyOff }
+func (s *Session) ReplyOn() {
+	s.reply = replyOn
+	s.silent.Store(false)
+}
+
+func (s *Session) ReplyOff() {
+	s.reply = replyOff
+	s.silent.Store(true)
+}
 
 // ReplySkip suppresses the reply of this command and of the next.
 func (s *Session) ReplySkip() {
@@ -344,15 +355,16 @@ func (c *Ctx) Publish() { c.Session.publish(c.Spec, time.UnixMilli(c.Now)) }
 func (c *Ctx) Reset() {
 	s := c.Session
 	s.dropTxn()
-	if s.member != nil {
+	if s.member != nil || s.monitor {
 		s.dropSubscriptions()
+		s.endMonitor()
 		c.settle()
 	}
 	c.Select(0)
 	c.SetRESP(2)
 	c.SetNoTouch(false)
 	s.SetNoEvict(false)
-	s.reply = replyOn
+	s.ReplyOn()
 	s.SetName(nil)
 	s.authenticated = s.kernel.Config.Values().RequirePass == ""
 }

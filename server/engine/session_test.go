@@ -208,7 +208,14 @@ func rigCommands(resumes *sync.Map) []Spec {
 			return c.Kernel.Config.Set([]config.Setting{{Name: string(c.Args[1]), Value: string(c.Args[2])}}, true)
 		}},
 		{Name: "half", Arity: 1, Handler: func(c *Ctx) error { c.Out.Array(3); c.Out.OK(); return ErrSyntax }},
+		{Name: "monitor", Arity: 1, Flags: Admin | ManyReplies, Handler: func(c *Ctx) error {
+			if c.Monitor() {
+				c.Out.OK()
+			}
+			return nil
+		}},
 		{Name: "ping", Arity: 1, Flags: HealthCheck, Handler: status},
+		{Name: "login", Arity: 3, Secret: func(_ [][]byte, i int) bool { return i == 2 }, Handler: status},
 		{Name: "auth", Arity: 1, Flags: NoAuth | Loading, Handler: func(c *Ctx) error { c.Session.SetAuthenticated(); c.Out.OK(); return nil }},
 		{Name: "debug", Arity: -1, Flags: Protected, Handler: status},
 		{Name: "shutdown", Arity: 1, Flags: NoMulti, Handler: status},
@@ -343,6 +350,10 @@ func (f *fakeConn) AppendPushed(b []byte) []byte {
 	return b
 }
 func (f *fakeConn) Sizes() netloop.Sizes { return f.sizes }
+
+// heard returns what has been pushed since it was last asked.
+func (f *fakeConn) heard() string { return string(f.AppendPushed(nil)) }
+
 func (f *fakeConn) Kill(r netloop.CloseReason) {
 	f.reason.Store(uint32(r))
 	f.killed.Store(true)

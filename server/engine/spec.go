@@ -38,6 +38,10 @@ type Spec struct {
 	// take. It runs before the command, which holds no lock yet. nil: no more.
 	Grows func(c *Ctx) int64
 
+	// Secret reports whether the argument at an index is not to be shown to anybody: a password, or
+	// whose it is. nil: none is.
+	Secret func(args [][]byte, i int) bool
+
 	Group      string // as in COMMAND DOCS: string, hash, set, generic, connection, server, transactions
 	Since      string
 	Summary    string
@@ -134,7 +138,8 @@ const (
 	// PausesAsWrite rows wait in a CLIENT PAUSE of writes, without being marked for it in COMMAND:
 	// PUBLISH.
 	PausesAsWrite
-	// ManyReplies rows answer each of their arguments by a message of its own: SUBSCRIBE.
+	// ManyReplies rows answer each of their arguments by a message of its own: SUBSCRIBE; or sometimes
+	// nothing at all: MONITOR.
 	ManyReplies
 )
 
