@@ -64,6 +64,7 @@ const benchKeys = 100_000
 func (b *bench) figures() []figure {
 	var all []figure
 	all = append(all, b.stringFigures()...)
+	all = append(all, b.tenFigures()...)
 	all = append(all, b.typeFigures()...)
 	all = append(all, b.listFigures()...)
 	all = append(all, b.zsetFigures()...)
@@ -88,7 +89,7 @@ func (b *bench) figures() []figure {
 // baselineFigures are those that are compared with an older larder unless -run says otherwise,
 // baselineSlack what they may have lost.
 const (
-	baselineFigures = "^cpu-(GET|SET)-"
+	baselineFigures = "^cpu-(GET|SET|HGETALL|MGET)-p"
 	baselineSlack   = 1.03
 )
 
@@ -132,16 +133,37 @@ func (b *bench) stringFigures() []figure {
 	return out
 }
 
-// typeFigures are the commands of the other types, and the string commands with more work in them,
-// at P=16.
+// tenFigures are commands with replies of ten elements at three depths of pipelining.
+func (b *bench) tenFigures() []figure {
+	const key = "key:__rand_int__"
+	var out []figure
+	for _, depth := range []struct {
+		pipeline, ops int
+		limit         float64
+	}{
+		{1, b.size(200_000, 20_000), 0.95},
+		{16, b.size(400_000, 40_000), 0.75},
+		{100, b.size(400_000, 40_000), 0.75},
+	} {
+		for _, l := range []commandLoad{
+			{name: "HGETALL", what: "HGETALL, hash of 10 fields", args: []string{"HGETALL", "hash:__rand_int__"}, fill: fillHashes},
+			{name: "MGET", what: "MGET of 10 keys, 64 B", args: append([]string{"MGET"}, slices.Repeat([]string{key}, 10)...), fill: fillStrings},
+		} {
+			l.name = fmt.Sprintf("cpu-%s-p%d", l.name, depth.pipeline)
+			l.pipeline, l.ops, l.limit = depth.pipeline, depth.ops, depth.limit
+			out = append(out, b.commandFigure(l))
+		}
+	}
+	return out
+}
+
+// typeFigures are the other commands of the other types, and INCR, at P=16.
 func (b *bench) typeFigures() []figure {
-	const key, rnd = "key:__rand_int__", "__rand_int__"
+	const rnd = "__rand_int__"
 	ops := b.size(1_000_000, 100_000)
-	few := b.size(400_000, 40_000) // commands that take several times as long
 	rows := []commandLoad{
 		{name: "HSET", what: "HSET, hash of 10 fields", ops: ops, args: []string{"HSET", "hash:" + rnd, "field:4", "v" + rnd}, fill: fillHashes},
 		{name: "HGET", what: "HGET, hash of 10 fields", ops: ops, args: []string{"HGET", "hash:" + rnd, "field:4"}, fill: fillHashes},
-		{name: "HGETALL", what: "HGETALL, hash of 10 fields", ops: few, args: []string{"HGETALL", "hash:" + rnd}, fill: fillHashes},
 		{name: "HSET-big", what: "HSET, one hash of 100,000 fields", ops: ops, args: []string{"HSET", "hash", "field:" + rnd, "v" + rnd}},
 		// The keys of the next one come from ten times the range, so that sets stay small although
 		// every trial adds to them.
@@ -149,7 +171,6 @@ func (b *bench) typeFigures() []figure {
 		{name: "SADD-big", what: "SADD, one set of 100,000 members", ops: ops, args: []string{"SADD", "set", "member:" + rnd}},
 		{name: "SISMEMBER", what: "SISMEMBER, set of 10 members", ops: ops, args: []string{"SISMEMBER", "set:" + rnd, "member:4"}, fill: fillSets},
 		{name: "INCR", what: "INCR", ops: ops, args: []string{"INCR", "counter:" + rnd}},
-		{name: "MGET", what: "MGET of 10 keys, 64 B", ops: few, args: []string{"MGET", key, key, key, key, key, key, key, key, key, key}, fill: fillStrings},
 	}
 	var out []figure
 	for _, row := range rows {

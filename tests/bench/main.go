@@ -67,7 +67,7 @@ func main() {
 func run(ctx context.Context) error {
 	larderPath := flag.String("larder", "", "larder `binary` to measure (default: build ./cmd/larder)")
 	redisPath := flag.String("redis", "redis-server", "redis-server `binary` to measure against")
-	baseline := flag.String("baseline", "", "an older larder `binary` to measure in Redis' place: its ratio for GET and SET, and for others that -run names")
+	baseline := flag.String("baseline", "", "an older larder `binary` to measure in Redis' place: its ratio for GET, SET, HGETALL and MGET, or for those that -run names")
 	pairs := flag.Int("pairs", 5, "trials of each server per figure")
 	only := flag.String("run", "", "measure only the figures whose name matches this `regexp`")
 	quick := flag.Bool("quick", false, "one pair of small sizes: shows that everything works, not how fast it is")
