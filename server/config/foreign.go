@@ -127,7 +127,7 @@ func (f *foreign) accept(args []string) error {
 // A line that starts with user is what CONFIG REWRITE adds to every file for the one user that every
 // server has: `user default on nopass sanitize-payload ~* &* +@all`. It is accepted if it says only
 // what is the case in larder, too: this user may do everything, and has the password of requirepass
-// or none. Since requirepass says that as well, a rewrite drops the line.
+// or none. A rewrite keeps the line as long as it is true.
 
 // defaultUser judges such a line by the password in force where it stands. pending is a password's
 // hash that requirepass has to have in the end, "" for none.
@@ -162,6 +162,13 @@ func defaultUser(args []string, password string) (pending string, err error) {
 		}
 	}
 	return pending, nil
+}
+
+// trueOfUser reports whether such a line says what is the case.
+func (c *Config) trueOfUser(args []string) bool {
+	password := c.Values().RequirePass
+	pending, err := defaultUser(args, password)
+	return err == nil && (pending == "" || pending == hashed(password))
 }
 
 // hashed is a password as user lines have it.

@@ -30,7 +30,7 @@ func TestOtherServersFiles(t *testing.T) {
 			t.Error(err)
 		}
 		again, err := os.ReadFile(c.File())
-		if err != nil || strings.Contains(string(again), "???") || strings.Contains(string(again), "user default") {
+		if err != nil || strings.Contains(string(again), "???") {
 			t.Errorf("%s, rewritten: %v\n%s", file, err, again)
 		}
 		if _, err := Load(c.File(), nil); err != nil {
@@ -87,6 +87,63 @@ func TestDefaultUser(t *testing.T) {
 		line := slices.IndexFunc(strings.Split(text, "\n"), func(l string) bool { return strings.HasPrefix(l, "user") }) + 1
 		if got := errorText(err); !strings.Contains(got, want) || !strings.Contains(got, "redis.conf:"+string(rune('0'+line))+": ") {
 			t.Errorf("%q: %q, want %s", text, got, want)
+		}
+	}
+}
+
+// TestRewriteKeepsTheUser: a line about the default user stays while it is true.
+func TestRewriteKeepsTheUser(t *testing.T) {
+	line := "user default on #" + hashed("secret") + " ~* &* +@all"
+	for _, test := range []struct {
+		text, password string
+		stays          bool
+	}{
+		{"requirepass secret\n" + line, "secret", true},
+		{"requirepass secret\n" + line, "another", false},
+		{"requirepass secret\n" + line, "", false},
+		{"user default on nopass ~* +@all", "", true},
+		{"user default on nopass ~* +@all", "secret", false},
+	} {
+		c, err := Load(write(t, "redis.conf", test.text+"\n"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Set(settings("requirepass", test.password), true); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Rewrite(); err != nil {
+			t.Fatal(err)
+		}
+		again, err := os.ReadFile(c.File())
+		if err != nil || strings.Contains(string(again), "user default") != test.stays {
+			t.Errorf("%s, requirepass %q: %v\n%s", test.text, test.password, err, again)
+		}
+		later, err := Load(c.File(), nil)
+		if err != nil || later.Values().RequirePass != test.password {
+			t.Errorf("%s, requirepass %q, loaded again: %v", test.text, test.password, err)
+		}
+	}
+}
+
+// TestBareDirectives: what Redis makes of a parameter's name without a value.
+func TestBareDirectives(t *testing.T) {
+	for text, want := range map[string]string{
+		"save": "", "save 900 1\nsave": "900 1", "save 900 1\nsave \"\"": "", "save\nsave 5 6": "5 6",
+		"latency-tracking-info-percentiles": "",
+	} {
+		c, err := Load(write(t, "redis.conf", text+"\n"), nil)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		name := strings.Fields(text)[0]
+		if got := c.Get([]string{name}, nil); len(got) != 1 || got[0][1] != want {
+			t.Errorf("%q: %v, not %q", text, got, want)
+		}
+	}
+	for _, text := range []string{"oom-score-adj-values", "shutdown-on-sigterm", "replicaof", "loglevel", "hz", "locale-collate xx"} {
+		if _, err := Load(write(t, "redis.conf", text+"\n"), nil); err == nil {
+			t.Errorf("%q is accepted", text)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,6 +36,7 @@ type input struct {
 	dir     string   // what relative names start from
 	machine int64    // bytes that shares of the machine's memory are of, 0 unknown
 	start   bool     // from a file or a flag, where directives of one name may add up
+	bare    bool     // a directive of its name alone
 	again   bool     // the directive was seen before, in this file or flags
 }
 
@@ -266,6 +268,20 @@ func anyText(expects string, to func(*Values) *string, seen func(word string) st
 	return k
 }
 
+// locale is the name of a locale. Those whose order is not that of bytes are refused like names that the
+// system does not know.
+func locale() Kind {
+	k := text(`"", C, POSIX or C.UTF-8`, nil)
+	k.parse = func(in input) (string, error) {
+		word := untilNUL(in.args[0])
+		if !slices.Contains([]string{"", "C", "POSIX", "C.UTF-8", "C.utf8"}, word) {
+			return "", problem("Invalid locale name")
+		}
+		return word, nil
+	}
+	return k
+}
+
 // baseName is a name without a folder before it. Errors say the parameter's name and what it is the
 // name of.
 func baseName(parameter, what string, mayBeEmpty bool, to func(*Values) *string) Kind {
@@ -314,7 +330,12 @@ func is(want string) func(string) bool {
 func nothing(refusal string) Kind {
 	words := Kind{
 		multi: true,
-		parse: func(in input) (string, error) { return strings.Join(in.args, " "), nil },
+		parse: func(in input) (string, error) {
+			if in.bare {
+				return "", problem("wrong number of arguments")
+			}
+			return strings.Join(in.args, " "), nil
+		},
 		lines: stringLines,
 	}
 	return only(words, is(""), `""`, refusal)

@@ -10,7 +10,8 @@ import (
 // The kinds of parameters about saving.
 
 // savePoints is the value of save: pairs of seconds and changes. In a file each directive adds a
-// pair, after the first has replaced the default.
+// pair, after the first has replaced the default. Without pairs it adds none, and with "" takes all
+// away.
 func savePoints(to func(*Values) *[]SavePoint) Kind {
 	return Kind{
 		Expects: `pairs of <seconds> <changes>, or ""`,
@@ -27,7 +28,7 @@ func savePoints(to func(*Values) *[]SavePoint) Kind {
 			if err != nil {
 				return "", err
 			}
-			if in.start && in.again && len(points) > 0 {
+			if in.start && in.again && (len(points) > 0 || in.bare) {
 				points = slices.Concat(readSavePoints(in.prev), points)
 			}
 			return formatSavePoints(points), nil

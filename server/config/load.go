@@ -141,10 +141,10 @@ func (l *loader) directive(words []string) error {
 	switch {
 	case kind.multi && len(args) == 1:
 		args = strings.Fields(args[0])
-	case len(args) == 0, !kind.multi && len(args) > 1:
+	case !kind.multi && len(args) != 1: // those of any number of words judge themselves whether none will do
 		return &LoadError{Problem: "wrong number of arguments", Expects: kind.Expects}
 	}
-	if err := l.config.assign(l.values, row, input{args: args, start: true, again: l.seen[row]}); err != nil {
+	if err := l.config.assign(l.values, row, input{args: args, bare: len(words) == 1, start: true, again: l.seen[row]}); err != nil {
 		return &LoadError{Problem: err.Error(), Expects: kind.Expects}
 	}
 	l.seen[row] = true

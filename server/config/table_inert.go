@@ -92,7 +92,7 @@ func serviceParams() []Param {
 		{Name: "oom-score-adj-values", Default: "0 200 800", Kind: scores(), Meaning: "scores for oom-score-adj", Inert: systemsTask},
 		{Name: "disable-thp", Default: "yes", Change: Immutable, Kind: yesNo(nil), Meaning: "no transparent huge pages", Inert: "larder does not fork, which is what huge pages slow down"},
 		{Name: "ignore-warnings", Default: "", Kind: text("names of warnings", nil), Meaning: "warnings to ignore at start", Inert: "larder does not have these warnings"},
-		{Name: "locale-collate", Default: "", Kind: text("a locale", nil), Meaning: "order of strings in SORT", Inert: "strings are compared byte by byte"},
+		{Name: "locale-collate", Default: "", Kind: locale(), Meaning: "order of strings in SORT", Inert: "strings are compared byte by byte, locales with another order are refused"},
 	}
 }
 
