@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,14 +20,17 @@ import (
 	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/server/commands"
+	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/store"
 )
 
-// repair is what a check may change.
+// repair is what a check may change, and what for.
 type repair struct {
 	fix        bool
 	yes        bool  // without asking
 	truncateTo int64 // unix seconds, 0: not at all
+	databases  int   // of the server that is to load the log, 0: as many as there are without configuration
 }
 
 func checkAOFCommand() *cobra.Command {
@@ -45,6 +50,7 @@ func checkAOFCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&r.fix, "fix", false, "cut off what follows the last whole command of the last file")
 	cmd.Flags().BoolVar(&r.yes, "yes", false, "with --fix: do not ask")
+	cmd.Flags().IntVar(&r.databases, "databases", 16, "how many the server has that is to load the log, its parameter databases")
 	cmd.Flags().Int64Var(&r.truncateTo, timestamp, 0, "cut off what was logged after this time, in `seconds` since 1970")
 	return cmd
 }
@@ -53,8 +59,12 @@ const checkAOFHelp = `Check an append-only log, written by larder or Redis 7: it
 manifest names, or a single file of commands.
 
 Printed are the files with their sizes and how far each is good, how often each command
-comes, which of them larder does not have, and of a base in RDB form what larder check rdb prints of it. The first file that
+comes, and of a base in RDB form what larder check rdb prints of it. The first file that
 is not in order ends the check.
+
+A log whose commands are whole is not good either if larder would refuse it at its start:
+for a command that larder does not have, or that has a wrong number of arguments, or that
+names a database beyond --databases.
 
 --fix cuts off what follows the last whole command or transaction of the last file: a
 torn end costs nothing else, damage further up costs everything behind it. Damage in
@@ -87,14 +97,15 @@ func checkAOF(name string, r repair, stdin io.Reader, stdout, stderr io.Writer) 
 		}
 		defer unlock()
 	}
-	table, err := engine.NewTable(commands.All())
+	replayer, closeStore, err := newChecker(r.databases)
 	if err != nil {
 		return err
 	}
+	defer closeStore()
 	c := &aofCheck{name: name, repair: r, stdin: stdin, stderr: stderr, bar: &progress{}}
 	rep, bad := aof.Check(vfs.OS(), name, aof.CheckOptions{
 		RDB: c.checkBase, Fix: r.fix, Confirm: c.confirm, TruncateTo: r.truncateTo, Progress: c.progress,
-		Replays: table.Replays,
+		Replay: replayer.Check,
 	})
 	c.bar.remove()
 	if c.refused == nil && !noLog(&rep, bad) {
@@ -103,6 +114,33 @@ func checkAOF(name string, r repair, stdin io.Reader, stdout, stderr io.Writer) 
 		}
 	}
 	return c.verdict(&rep, bad)
+}
+
+// newChecker makes a replayer over an empty store, and what closes it.
+func newChecker(databases int) (r *engine.Replayer, closeStore func(), err error) {
+	table, err := engine.NewTable(commands.All())
+	if err != nil {
+		return nil, nil, err
+	}
+	flags := []string{}
+	if databases != 0 {
+		flags = append(flags, "--databases", strconv.Itoa(databases))
+	}
+	cfg, err := config.Load("", flags)
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := store.Open(store.Options{Databases: int(cfg.Values().Databases)})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open a store: %w", err)
+	}
+	closeStore = func() { _ = st.Close() } // it goes with the process at the latest
+	k, err := engine.NewKernel(engine.Options{Store: st, Config: cfg, Table: table, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		closeStore()
+		return nil, nil, err
+	}
+	return k.NewReplayer(), closeStore, nil
 }
 
 // lockLog keeps servers away while files are changed. They lock the folder that has the log's
@@ -191,6 +229,8 @@ func (c *aofCheck) verdict(rep *aof.CheckReport, bad error) error {
 	switch {
 	case c.refused != nil:
 		return c.refused
+	case bad == nil && rep.Refusal != nil:
+		return fmt.Errorf("%s is not good: larder does not start on it: %w", c.name, rep.Refusal)
 	case bad == nil:
 		return nil
 	case errors.Is(bad, aof.ErrNotConfirmed):
@@ -222,7 +262,7 @@ func (c *aofCheck) report(rep *aof.CheckReport, bad error) string {
 			fmt.Fprintf(&b, "%s has been cut from %s to %d\n", printable(f.Name), plural(f.Size, "byte"), f.Valid)
 		}
 	}
-	if bad == nil {
+	if bad == nil && rep.Refusal == nil {
 		b.WriteString("the log is good\n")
 	}
 	return b.String()
@@ -251,7 +291,7 @@ func fileTable(files []aof.FileReport) string {
 // shownCommands is how many different commands are listed.
 const shownCommands = 50
 
-// refusedCommands lists what keeps larder from starting on a log that is good otherwise.
+// refusedCommands lists what keeps larder from starting on a log that is whole.
 func refusedCommands(counts map[string]int64) string {
 	if len(counts) == 0 {
 		return ""
@@ -264,7 +304,7 @@ func refusedCommands(counts map[string]int64) string {
 		}
 		shown = append(shown, fmt.Sprintf("%s (%d)", cmp.Or(printable(name), "others"), counts[name]))
 	}
-	return "larder does not run these commands, and will not start on this log: " + strings.Join(shown, ", ") + "\n"
+	return "larder does not start on a log with these commands: " + strings.Join(shown, ", ") + "\n"
 }
 
 // commandTable lists the commands, the commonest first.

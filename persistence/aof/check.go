@@ -2,6 +2,7 @@ package aof
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +17,8 @@ import (
 type CheckOptions struct {
 	// RDB checks the part of a file that is in RDB form and returns its length. size is the file's.
 	RDB func(r io.Reader, size int64) (rdbBytes int64, err error)
-	// Replays, if not nil, reports whether a command can be run at all.
-	Replays func(args [][]byte) bool
+	// Replay, if not nil, returns the error with which a server would end its start at a command.
+	Replay func(cmd Command) error
 	// Fix cuts off what follows the last good command, in the last file only.
 	Fix bool
 	// Confirm is asked before Fix cuts a file; nil means yes.
@@ -55,7 +56,8 @@ type CheckReport struct {
 	MultiPart bool // the file was a manifest
 	Files     []FileReport
 	Counts    map[string]int64 // commands by their name in upper case; "" for those with all too many different names
-	Refused   map[string]int64 // those of them that cannot be run
+	Refused   map[string]int64 // those of them at which a server would end its start
+	Refusal   error            // why the first of them; nil: there is none
 }
 
 // TornError is a file that ends in the middle of a command or a transaction.
@@ -233,8 +235,12 @@ func (c *checker) count(batch []Command) error {
 			name = ""
 		}
 		c.report.Counts[name]++
-		if c.opts.Replays != nil && !c.opts.Replays(cmd.Args) {
+		if c.opts.Replay == nil {
+			continue
+		}
+		if err := c.opts.Replay(cmd); err != nil {
 			c.report.Refused[name]++
+			c.report.Refusal = cmp.Or(c.report.Refusal, err)
 		}
 	}
 	return nil

@@ -42,7 +42,7 @@ func connectionCommands() []engine.Spec {
 			Group: "connection", Categories: cat, Since: "1.0.0", Syntax: "message",
 			Summary:    "Returns the message.",
 			Complexity: "O(1)"},
-		{Name: "select", Handler: cmdSelect, Arity: 2, Flags: fast | engine.Replayed,
+		{Name: "select", Handler: cmdSelect, Arity: 2, Flags: fast | engine.Replayed | engine.NamesDB,
 			Group: "connection", Categories: cat, Since: "1.0.0", Syntax: "index",
 			Summary:    "Chooses the database of the connection.",
 			Complexity: "O(1)"},

@@ -40,7 +40,7 @@ func serverCommands() []engine.Spec {
 			Summary:    "Removes all keys of all databases.",
 			Complexity: "O(1); memory is freed in the background.",
 			History:    []string{"4.0.0: `ASYNC`.", "6.2.0: `SYNC`."}},
-		{Name: "swapdb", Handler: cmdSwapdb, Arity: 3, Flags: engine.Write | engine.Fast | engine.AllShards,
+		{Name: "swapdb", Handler: cmdSwapdb, Arity: 3, Flags: engine.Write | engine.Fast | engine.AllShards | engine.NamesDB,
 			Group: "server", Categories: danger, Since: "4.0.0", Syntax: "index1 index2",
 			Summary:    "Exchanges two databases.",
 			Complexity: "O(N) where N is the count of keys that clients watch in both databases."},

@@ -125,14 +125,19 @@ func (r *Replayer) look(window []aof.Command) {
 	st.PrefetchLocked(r.c.DB, r.keys[:len(window)])
 }
 
-// Replays reports whether a Replayer runs a command of a log: others end the replay.
-func (t *Table) Replays(args [][]byte) bool {
-	row := t.Resolve(args)
-	if row == nil {
-		args = withoutFieldTTL(args)
-		row = t.Resolve(args)
+// Check returns the *ReplayError with which Replay would end at a command. It runs only what names
+// a database, so that the store of a replayer that checks stays empty.
+func (r *Replayer) Check(cmd aof.Command) error {
+	window := []aof.Command{cmd}
+	c := r.c
+	c.View = store.View{Store: c.Kernel.Store, Now: c.Kernel.clock().UnixMilli(), Loading: true, Held: true}
+	c.Store.LockAll()
+	defer c.Store.UnlockAll()
+	r.look(window)
+	if row := r.rows[0]; row != nil && row.Fits(len(window[0].Args)) && row.Flags&NamesDB == 0 {
+		return nil
 	}
-	return row != nil && row.Fits(len(args))
+	return r.one(&window[0], r.rows[0], r.keys[0])
 }
 
 // withoutFieldTTL makes HSET of an HSETEX that leaves times to live as they are: so Redis 8 logs

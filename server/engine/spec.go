@@ -141,6 +141,8 @@ const (
 	// ManyReplies rows answer each of their arguments by a message of its own: SUBSCRIBE; or sometimes
 	// nothing at all: MONITOR.
 	ManyReplies
+	// NamesDB rows have a database among their arguments, and refuse one out of range whatever the keys are.
+	NamesDB
 )
 
 // flagNames is in the order of the bits above.
