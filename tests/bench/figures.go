@@ -72,6 +72,7 @@ func (b *bench) figures() []figure {
 	all = append(all, b.memoryFigures()...)
 	all = append(all, b.elementFigures()...)
 	all = append(all, b.overwriteFigure(), b.latencyFigure(), b.handoverFigure(), b.idleFigure(), b.expiryFigure())
+	all = append(all, b.messageFigures()...)
 	all = append(all, b.removalFigures()...)
 	all = append(all, b.replyFigures()...)
 	all = append(all, b.longFigures()...)

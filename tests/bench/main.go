@@ -18,6 +18,7 @@
 //	values.go                                       the figures of lists and sorted sets
 //	long.go                                         the figures of commands that walk over a million
 //	handover.go                                     the trial of blocking commands
+//	pubsub.go                                       the figures of messages
 //	notify.go                                       the figures of keyspace notifications
 //	snapshot.go growth.go busysave.go aof.go        the trials of what is on disk
 //	piped.go                                        a load as fast as it is answered
