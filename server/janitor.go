@@ -106,7 +106,9 @@ func (j *janitor) round() time.Duration {
 		j.persist.Tick()
 	}
 	paid := j.kernel.Paid()
-	if !j.slice(start, paid) {
+	more := j.slice(start, paid)
+	j.kernel.TellChanges()
+	if !more {
 		return j.pause(v, paid)
 	}
 	share := maxShare + shareStep*(v.ActiveExpireEffort-1)

@@ -16,6 +16,8 @@
 //	   9  persistence/journal.Journal.mu      effects in their order, and their readers
 //	  10  server/pubsub.shard.mu              topics and their subscribers; channels before patterns
 //	      server/pubsub.members.mu            leaf: the slots of subscribers
+//	  10  server/engine.caches.mu             which clients track keys, and by which prefixes
+//	      server/engine.caches.outside        leaf: keys that have changed outside commands
 //	  11  server/engine.clientMemory.listing  lists of clients by their memory
 //	  12  server/engine.Clients.mu            the registry of clients
 //	  13  server/engine.Session.meta.Mutex    leaf: names that the client has given itself
@@ -29,6 +31,7 @@
 //	      server/netloop.complaints.mu        leaf: what the log has been told of failed accepts
 //	      server/netloop.notices.mu           leaf: what others want of a loop's connections
 //	  15  persistence/rdb.loader.mu           leaf: the outcome of a load by several goroutines
+//	      store.tracking.mu                   leaf: numbers of clients that track keys
 //	      store.Store.walksMu                 leaf: times of compaction
 //	      protocol/chain.Pool.mu                       leaf: memory of replies that nobody uses
 //	      store/arena.Heap.mu                 leaf: spans and large blocks that no arena owns

@@ -148,6 +148,7 @@ func followConfig(cfg *config.Config, st *store.Store) {
 		}
 	}
 	samples := func(v *config.Values) { st.SetSamples(int(v.MaxMemorySamples)) }
+	tracked := func(v *config.Values) { st.SetMaxTracked(v.TrackingMaxKeys) }
 	reserve := func(v *config.Values) { st.SetReserve(v.MaxMemory) }
 	compaction := func(v *config.Values) {
 		var p store.CompactionParams
@@ -169,10 +170,11 @@ func followConfig(cfg *config.Config, st *store.Store) {
 	}
 	cfg.OnChange("maxmemory-samples", samples)
 	cfg.OnChange("maxmemory", reserve)
+	cfg.OnChange("tracking-table-max-keys", tracked)
 	for _, name := range []string{"activedefrag", "active-defrag-threshold-lower", "active-defrag-ignore-bytes"} {
 		cfg.OnChange(name, compaction)
 	}
-	for _, now := range []func(*config.Values){apply, policy, samples, reserve, compaction} {
+	for _, now := range []func(*config.Values){apply, policy, samples, tracked, reserve, compaction} {
 		now(cfg.Values())
 	}
 }

@@ -44,6 +44,9 @@ func (sh *shard) setInterest() {
 	if len(sh.watched) > 0 {
 		sh.interest |= AllClasses
 	}
+	if sh.tracks() || sh.s.tracking.broadcasts.Load() > 0 {
+		sh.interest |= AllClasses
+	}
 }
 
 // Changed says that a key was changed. The mutators of the store call it themselves, when the
@@ -63,6 +66,9 @@ func (v *View) publish(sh *shard, k Key, ev Event) {
 	v.Store.announce(v.Listener, v.DB, k.Name, ev)
 	if len(sh.watched) > 0 && AllClasses&ev.Class() != 0 {
 		sh.touchWatched(watchKey{v.DB, string(k.Name)}, v.table(k), k)
+	}
+	if AllClasses&ev.Class() != 0 {
+		sh.publishTracked(v.forgetter(), k, ev)
 	}
 	if len(sh.waiting) > 0 && waitClasses&ev.Class() != 0 {
 		v.signalKey(sh, k)

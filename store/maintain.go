@@ -74,7 +74,7 @@ func (sh *shard) maintain(s *Store, at *int, now int64) Work {
 	switch {
 	case s.activeExpire.Load() && !s.still.Load() && sh.expireStep(s, at, now):
 		return Expiring
-	case sh.collectGarbage(), sh.ar.Collect(returnedBatch):
+	case sh.collectGarbage(), sh.ar.Collect(returnedBatch), sh.trackingStep(now):
 		return Freeing
 	case sh.settle():
 		return Compacting
@@ -119,6 +119,7 @@ func (sh *shard) removed(db int, t *table, r *record, raw arena.Ref, ev Event) {
 		if len(sh.watched) > 0 { // a key that goes wakes nobody, so those who wait are not asked
 			sh.touchWatched(watchKey{db, string(name)}, t, sh.s.Key(name))
 		}
+		sh.publishTracked(sh.s.tracking.forgetter, sh.s.Key(name), ev)
 	}
 	sh.releaseRecord(t, r, raw&^parityBit, raw&parityBit)
 }

@@ -107,6 +107,7 @@ type Store struct {
 	stuck    atomic.Int64 // bytes of fragmentation when compaction found nothing to gain, see relief.go
 	classes  EventClass   // that the listener is told of, see feed.go
 	listener Listener
+	tracking tracking
 
 	expired      atomic.Int64
 	evicted      atomic.Int64
@@ -142,10 +143,11 @@ type shard struct {
 	s       *Store
 	watched map[watchKey][]watch
 	waiting map[watchKey]*waitQueue // see waiters.go
+	tracked *tracked                // see track.go
 
 	digits [20]byte // an integer member of a set, printed for its reader
 
-	_ [36]byte // shards begin on cache lines, and neighbours share none
+	_ [28]byte // shards begin on cache lines, and neighbours share none
 }
 
 // Open makes an empty store.
@@ -178,6 +180,7 @@ func Open(o Options) (*Store, error) {
 		s.shards[i].ar = heap.NewArena()
 		s.shards[i].ar.SetGuard(s.shards[i].mustBeLocked)
 		s.shards[i].dbs = make([]*table, o.Databases)
+		s.shards[i].tracked = new(tracked)
 	}
 	s.meter.Store(o.Meter)
 	s.samples.Store(defaultSamples)

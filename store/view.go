@@ -31,6 +31,12 @@ type View struct {
 	// Listener, where set, is notified of the view's changes in place of the store's
 	// (Store.Listen), of the same classes.
 	Listener Listener
+
+	// Forgetter, where set, tells clients what the view changes in place of the store's
+	// (Store.SetForgetter).
+	Forgetter Forgetter
+
+	Hidden int64 // counts lookups that have found a key whose time had come
 }
 
 // shard returns the key's shard, which is locked.
@@ -65,7 +71,11 @@ func (v *View) peek(e *Entry, k Key) (ok bool) {
 	}
 	e.sh = v.shard(k)
 	e.rec.decode(e.t.mem, e.ref)
-	return e.rec.expire == 0 || e.rec.expire > v.Now || v.Loading
+	if e.rec.expire == 0 || e.rec.expire > v.Now || v.Loading {
+		return true
+	}
+	v.hide(e.sh, k)
+	return false
 }
 
 // Peek finds a live entry without counting or touching it.

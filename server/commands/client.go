@@ -9,7 +9,7 @@ import "github.com/larderkv/larder/server/engine"
 func clientCommands() []engine.Spec {
 	const (
 		cat   = engine.CatConnection
-		open  = engine.Loading | engine.Stale
+		open  = engine.Loading | engine.Stale | engine.KeepsCaching
 		own   = engine.NoScript | open
 		admin = engine.Admin | own
 	)
@@ -17,7 +17,7 @@ func clientCommands() []engine.Spec {
 		Name: "client", Arity: -2, Group: "connection", Since: "2.4.0",
 		Summary:    "A container for commands about connections.",
 		Complexity: "Depends on subcommand.",
-		Subcommands: []engine.Spec{
+		Subcommands: append(trackingCommands(), []engine.Spec{
 			{Name: "id", Handler: cmdClientID, Arity: 2, Flags: own, Group: "connection", Categories: cat, Since: "5.0.0",
 				Summary: "Returns the number of the connection.", Complexity: "O(1)"},
 			{Name: "getname", Handler: cmdClientGetname, Arity: 2, Flags: own, Group: "connection", Categories: cat, Since: "2.6.9",
@@ -56,7 +56,7 @@ func clientCommands() []engine.Spec {
 				Syntax: "<ON | OFF>", Summary: "Keeps this connection's reads from counting as uses of the keys.", Complexity: "O(1)"},
 			{Name: "help", Handler: cmdClientHelp, Arity: 2, Flags: open, Group: "connection", Categories: cat, Since: "5.0.0",
 				Summary: "Describes the subcommands of CLIENT.", Complexity: "O(1)"},
-		},
+		}...),
 	}}
 }
 

@@ -65,6 +65,7 @@ func cmdFlushdb(c *engine.Ctx) error {
 		return err
 	}
 	flush(c, c.DB)
+	c.ForgetAll()
 	c.Effect(c.Args...)
 	c.Out.OK()
 	return nil
@@ -77,6 +78,7 @@ func cmdFlushall(c *engine.Ctx) error {
 	for db := range c.Store.Databases() {
 		flush(c, db)
 	}
+	c.ForgetAll()
 	c.Effect(c.Args...)
 	if p := c.Kernel.Persist; p != nil {
 		p.Flushed()
@@ -116,6 +118,7 @@ func cmdSwapdb(c *engine.Ctx) error {
 	}
 	if first != second {
 		c.SwapLocked(int(first), int(second))
+		c.ForgetAll() // caches do not know of databases
 	}
 	c.Dirty++ // even if they are the same one
 	c.Out.OK()

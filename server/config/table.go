@@ -73,6 +73,10 @@ func networkParams() []Param {
 			Default: "normal 0 0 0 replica 256mb 64mb 60 pubsub 32mb 8mb 60",
 			Kind:    outputLimits(func(v *Values) *[ClassCount]OutputLimit { return &v.OutputLimits }),
 			Meaning: "per class of clients: close one whose unsent output passes <hard>, or <soft> for <seconds>; 0 none",
+		}, {
+			Name: "tracking-table-max-keys", Default: "1000000",
+			Kind:    integer(0, math.MaxInt64, func(v *Values) *int64 { return &v.TrackingMaxKeys }),
+			Meaning: "keys to track for clients' caches, with 16 times as many items and 256 times as many bytes of names; 0 no limits",
 		},
 	}
 }

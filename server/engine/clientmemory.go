@@ -129,6 +129,9 @@ func (s *Session) weigh() {
 	if w := s.wait.Load(); w != nil {
 		own += w.memory()
 	}
+	if t := s.tracking.Load(); t != nil {
+		own += t.memory()
+	}
 	if own == s.own {
 		return
 	}

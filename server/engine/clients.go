@@ -173,6 +173,7 @@ type ClientInfo struct {
 	Patterns        int
 	ShardChannels   int
 	RESP            int
+	Redirect        int64  // the client that is told instead of it what to forget, 0 none, -1 it does not track
 	Command         string // the last one's full name, "NULL" before the first
 	Sizes           netloop.Sizes
 }
@@ -206,8 +207,10 @@ func (s *Session) Info() ClientInfo {
 	if last := s.pub.last.Load(); last != nil {
 		i.Command = last.full
 	}
+	t := s.tracking.Load()
+	i.Redirect = s.Redirect()
 	watcher := s.pub.watcher.Load()
-	i.Flags = clientFlags(state, s.Subscribed(), i.Queued >= 0, watcher != nil && watcher.Changed(), s.conn.Unix())
+	i.Flags = clientFlags(state, t, s.Subscribed(), i.Queued >= 0, watcher != nil && watcher.Changed(), s.conn.Unix())
 	s.meta.Lock()
 	i.Name, i.LibName, i.LibVer = s.meta.name, s.meta.libName, s.meta.libVer
 	s.meta.Unlock()
@@ -215,7 +218,7 @@ func (s *Session) Info() ClientInfo {
 }
 
 // clientFlags prints the flags in Redis' order.
-func clientFlags(state uint64, subscribed, multi, dirty, unix bool) string {
+func clientFlags(state uint64, t *tracking, subscribed, multi, dirty, unix bool) string {
 	var f []byte
 	add := func(on bool, c byte) {
 		if on {
@@ -226,6 +229,9 @@ func clientFlags(state uint64, subscribed, multi, dirty, unix bool) string {
 	add(subscribed, 'P')
 	add(multi, 'x')
 	add(state&stateBlocked != 0, 'b')
+	add(t != nil, 't')
+	add(t != nil && t.broken.Load(), 'R')
+	add(t != nil && t.Broadcast, 'B')
 	add(dirty, 'd')
 	add(state&stateClosing != 0, 'c')
 	add(unix, 'U')

@@ -48,6 +48,9 @@ type Ctx struct {
 	many   bool    // more was written than one reply, see checkReply
 	own    []byte  // messages for the session itself, to follow the reply, see message.go
 	ready  []*wait // whom to tell that a key of theirs may have something, see waitkeys.go
+
+	remembers bool    // the keys that a command reads are noted, see tracking.go
+	changes   changes // what BCAST clients are to be told of
 }
 
 // Parse returns the argument parser, positioned at Args[from]. There is one per
@@ -72,7 +75,7 @@ func (p *ctxPool) get(k *Kernel) *Ctx {
 func newCtx(k *Kernel) *Ctx {
 	c := &Ctx{Kernel: k}
 	c.Out, c.room.allow = &c.writer, c.mayGrow
-	c.View = store.View{Store: k.Store, Listener: c.changed, Ready: c.madeReady}
+	c.View = store.View{Store: k.Store, Listener: c.changed, Ready: c.madeReady, Forgetter: &forgetter{k, c}}
 	return c
 }
 

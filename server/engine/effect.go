@@ -56,9 +56,17 @@ func (c *Ctx) run(s *Spec) error {
 	case c.monitored:
 		return c.runShown(s)
 	case s.Flags&Write == 0:
-		return s.Handler(c)
+		return c.runRead(s)
 	}
 	return c.runWrite(s)
+}
+
+// runRead is run for rows that do not write.
+func (c *Ctx) runRead(s *Spec) error {
+	if c.remembers && s.Flags&ReadOnly != 0 {
+		return c.remember(s)
+	}
+	return s.Handler(c)
 }
 
 // runWrite is run for a command that writes.

@@ -132,6 +132,7 @@ type Kernel struct {
 	room     room
 	stuck    stuck
 	notified notified
+	caches   caches
 
 	// Checked counts the payloads that RESTORE has checked in full.
 	Checked atomic.Int64
@@ -182,6 +183,7 @@ func NewKernel(o Options) (*Kernel, error) {
 	}
 	k.Store.RequireLocks()
 	k.listen()
+	k.Store.SetForgetter(&forgetter{k: k})
 	return k, nil
 }
 

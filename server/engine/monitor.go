@@ -109,7 +109,7 @@ func (c *Ctx) runShown(s *Spec) error {
 	if s.Flags&Write != 0 {
 		err = c.runWrite(s)
 	} else {
-		err = s.Handler(c)
+		err = c.runRead(s)
 	}
 	unfit := c.Out.Counting() && !c.Out.Refused() && !c.frame.locked
 	if !again && !unfit && !errors.Is(err, errPaused) && !errors.Is(err, errStopped) {

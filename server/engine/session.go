@@ -50,12 +50,14 @@ type Session struct {
 	logged        bool // the last batch appended to the log
 	wantExact     bool // the request lacks no more than want
 	reply         replyMode
+	caching       bool                 // CLIENT CACHING has been said for what comes next
 	next          netloop.Action       // what to do after the running request
 	txn           *txn                 // nil while there is neither MULTI nor WATCH
 	wait          atomic.Pointer[wait] // nil unless the client waits; changed by the loop, others may end it
 
 	member     *pubsub.Member[*Session]   // nil while the client has subscribed to nothing
 	subscribed [pubsub.Kinds]atomic.Int32 // to how many topics of each kind; for others to see
+	tracking atomic.Pointer[tracking] // nil unless the client tracks; changed by the loop
 
 	silent atomic.Bool   // CLIENT REPLY OFF; changed by the loop
 	killed atomic.Bool   // set from anywhere: run nothing any more
@@ -160,6 +162,7 @@ func (s *Session) begin(out *chain.Buffer) *Ctx {
 	c.DB, c.Now, c.NoTouch, c.Hits, c.Misses = s.db, c.meter.since.UnixMilli(), s.noTouch, 0, 0
 	c.Session = s
 	c.monitored = k.state()&monitored != 0
+	c.remembers = s.remembers()
 	c.ahead.drop()
 	c.writer.Reset(out, s.resp3.Load())
 	if v.MaxMemory > 0 {
@@ -173,6 +176,7 @@ func (s *Session) begin(out *chain.Buffer) *Ctx {
 // finish gives it back, with the batch's statistics counted and its state published.
 func (s *Session) finish(c *Ctx) {
 	now := s.kernel.clock()
+	c.broadcast()
 	c.deliverOwn()
 	s.countRun(c, now)
 	c.countLookups()
@@ -204,6 +208,9 @@ func (s *Session) request(c *Ctx) (done bool) {
 	}
 	if s.reply != replyOn && s.wait.Load() == nil {
 		s.suppress(c, start)
+	}
+	if s.caching {
+		s.endCaching(c, spec)
 	}
 	c.deliverOwn()
 	return true
@@ -237,6 +244,7 @@ func (s *Session) Closed(reason netloop.CloseReason) {
 	s.dropTxn()
 	s.dropSubscriptions()
 	s.endMonitor()
+	s.stopTracking(&store.View{Store: s.kernel.Store})
 	s.kernel.Clients.remove(s)
 	s.kernel.Clients.forget(s)
 	s.kernel.Log.Debug("client closed", "id", s.conn.ID(), "addr", s.conn.RemoteAddr(), "reason", reason.String())
@@ -360,6 +368,7 @@ func (c *Ctx) Reset() {
 		s.endMonitor()
 		c.settle()
 	}
+	c.StopTracking()
 	c.Select(0)
 	c.SetRESP(2)
 	c.SetNoTouch(false)

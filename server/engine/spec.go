@@ -143,6 +143,8 @@ const (
 	ManyReplies
 	// NamesDB rows have a database among their arguments, and refuse one out of range whatever the keys are.
 	NamesDB
+	// KeepsCaching rows leave CLIENT CACHING in force for what comes after them: CLIENT.
+	KeepsCaching
 )
 
 // flagNames is in the order of the bits above.
