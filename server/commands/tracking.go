@@ -118,10 +118,10 @@ func checkPrefixes(prefixes, old []string) error {
 	p := prefixes[i]
 	overlaps := func(q string) bool { return strings.HasPrefix(p, q) || strings.HasPrefix(q, p) }
 	if j := slices.IndexFunc(old, overlaps); j >= 0 {
-		return engine.Errf("ERR Prefix '%s' overlaps with an existing prefix '%s'. Prefixes for a single client must not overlap.", p, old[j])
+		return engine.Errf("ERR Prefix '%s' overlaps with an existing prefix '%s'. Prefixes for a single client must not overlap.", []byte(p), []byte(old[j]))
 	}
 	j := i + 1 + slices.IndexFunc(prefixes[i+1:], overlaps)
-	return engine.Errf("ERR Prefix '%s' overlaps with another provided prefix '%s'. Prefixes for a single client must not overlap.", p, prefixes[j])
+	return engine.Errf("ERR Prefix '%s' overlaps with another provided prefix '%s'. Prefixes for a single client must not overlap.", []byte(p), []byte(prefixes[j]))
 }
 
 // firstOverlap is the index of the first prefix that overlaps with any other, -1 if none does. In

@@ -57,7 +57,7 @@ type Session struct {
 
 	member     *pubsub.Member[*Session]   // nil while the client has subscribed to nothing
 	subscribed [pubsub.Kinds]atomic.Int32 // to how many topics of each kind; for others to see
-	tracking atomic.Pointer[tracking] // nil unless the client tracks; changed by the loop
+	tracking   atomic.Pointer[tracking]   // nil unless the client tracks; changed by the loop
 
 	silent atomic.Bool   // CLIENT REPLY OFF; changed by the loop
 	killed atomic.Bool   // set from anywhere: run nothing any more
@@ -209,7 +209,7 @@ func (s *Session) request(c *Ctx) (done bool) {
 	if s.reply != replyOn && s.wait.Load() == nil {
 		s.suppress(c, start)
 	}
-	if s.caching {
+	if s.caching && s.wait.Load() == nil {
 		s.endCaching(c, spec)
 	}
 	c.deliverOwn()

@@ -112,12 +112,13 @@ func (c *Ctx) Track(o TrackingOptions) {
 	s, r := c.Session, &c.Kernel.caches
 	old := s.tracking.Load()
 	t := &tracking{TrackingOptions: o}
+	t.Prefixes = slices.Clone(o.Prefixes)
 	if old != nil {
 		t.tracker = old.tracker
 		t.Prefixes = slices.Concat(old.Prefixes, o.Prefixes)
-		slices.Sort(t.Prefixes)
-		t.Prefixes = slices.Compact(t.Prefixes)
 	}
+	slices.Sort(t.Prefixes)
+	t.Prefixes = slices.Compact(t.Prefixes)
 	if !o.Broadcast && t.tracker == nil {
 		t.tracker = c.Store.NewTracker(s)
 	}
@@ -305,7 +306,7 @@ func (m *invalidation) tell(s *Session, t *tracking, by *Ctx) {
 			m.pushed = m.encode(">2\r\n$10\r\ninvalidate\r\n", "_\r\n")
 		}
 		to.Deliver(by, m.pushed)
-	case t.Redirect != nil && to.inPubSub():
+	case t.Redirect != nil && to.Subscribed():
 		if m.published == nil {
 			m.published = m.encode("*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n", "$-1\r\n")
 		}
@@ -325,17 +326,12 @@ func (m *invalidation) encode(head, everything string) *Message {
 		size += around + len(k)
 	}
 	b := append(make([]byte, 0, size), head...)
-	b = appendLength(b, '*', len(m.keys))
+	b = append(strconv.AppendInt(append(b, '*'), int64(len(m.keys)), 10), "\r\n"...)
 	for _, k := range m.keys {
-		b = appendLength(b, '$', len(k))
-		b = append(append(b, k...), '\r', '\n')
+		b = appendBulk(b, k)
 	}
 	msg := NewMessage(b)
 	return &msg
-}
-
-func appendLength(b []byte, kind byte, n int) []byte {
-	return append(strconv.AppendInt(append(b, kind), int64(n), 10), '\r', '\n')
 }
 
 // changes are names of keys that have changed and that BCAST clients are not told of yet.
@@ -414,4 +410,3 @@ func (r *caches) broadcast(ch *changes, by *Ctx) {
 		}
 	}
 }
-

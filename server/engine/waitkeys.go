@@ -130,6 +130,9 @@ func (s *Session) tryAgain(w *wait, out *chain.Buffer) netloop.Action {
 	if s.reply != replyOn {
 		s.suppress(c, start)
 	}
+	if s.caching {
+		s.endCaching(c, spec)
+	}
 	s.finish(c)
 	return s.next
 }
