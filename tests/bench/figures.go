@@ -71,7 +71,8 @@ func (b *bench) figures() []figure {
 	all = append(all, b.notifyFigures()...)
 	all = append(all, b.memoryFigures()...)
 	all = append(all, b.elementFigures()...)
-	all = append(all, b.overwriteFigure(), b.latencyFigure(), b.handoverFigure(), b.idleFigure(), b.expiryFigure())
+	all = append(all, b.overwriteFigure(), b.latencyFigure(), b.handoverFigure(), b.idleFigure())
+	all = append(all, b.expiryFigure(), b.timelyFigure())
 	all = append(all, b.messageFigures()...)
 	all = append(all, b.removalFigures()...)
 	all = append(all, b.replyFigures()...)
@@ -239,6 +240,19 @@ func (b *bench) expiryFigure() figure {
 		{what: "the same: server CPU", unit: "s"},
 		{what: "the same: share of a core meanwhile", unit: "x", bars: []bar{atMost(0.25)}},
 		{what: "the same: longest PING meanwhile", unit: "ms", bars: []bar{atMost(2)}},
+	}
+	return f
+}
+
+// timelyFigure is how late keys go that expire one after the other.
+func (b *bench) timelyFigure() figure {
+	f := b.expiryLagFigure("expiry-lag", b.size(1_000_000, 100_000), b.duration(time.Minute, 3*time.Second))
+	f.measures = []measure{
+		{what: "1M keys, times spread over a minute: lag of the expired event, median", unit: "ms"},
+		{what: "the same: p99", unit: "ms", bars: []bar{atMost(100), belowRedis}},
+		{what: "the same: longest", unit: "ms"},
+		{what: "the same: events that have not come after 10 s", unit: "keys"},
+		{what: "the same: server CPU", unit: "s"},
 	}
 	return f
 }
