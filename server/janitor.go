@@ -25,6 +25,9 @@ import (
 //
 // For what is above maxmemory it does not sleep at all between two slices: whoever lowers the
 // limit wants the memory back. Redis takes all of its one thread for it, between the events.
+// But it offers its processor to whoever waits for it: a system that takes it away from a busy
+// thread only at its own ticks (4 ms in a Linux of 250 Hz) keeps a loop waiting for the next one,
+// and may stop the janitor with a shard's lock in its hands.
 // While commands make their own room the janitor stays away, but looks again
 // every payingPause: where few commands come, each frees little.
 
@@ -88,7 +91,11 @@ func (j *janitor) run() {
 		case <-j.store.Bell():
 		}
 		gc.follow(j.cfg.Values().MaxMemory > 0)
-		timer.Reset(j.round())
+		pause := j.round()
+		if pause == 0 {
+			yieldProcessor()
+		}
+		timer.Reset(pause)
 	}
 }
 
