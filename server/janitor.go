@@ -36,6 +36,9 @@ const (
 	// maxShare and shareStep are percent of one core: active-expire-effort 1 gives
 	// maxShare, each step above it shareStep more, as in Redis.
 	maxShare, shareStep = 25, 2
+	// longestWork is what a slice's work counts as at most: none takes so long but one that the system
+	// has stopped meanwhile, and keys would wait three times as long again.
+	longestWork = 4 * sliceBudget
 	// payingPause is the time until the next look at memory that is above maxmemory though
 	// commands have made room.
 	payingPause = 2 * time.Millisecond
@@ -183,7 +186,7 @@ func (j *janitor) slice(start time.Time, paid bool) (more bool) {
 // rest is how long to sleep after some work so that its share of a core, in percent,
 // is kept.
 func rest(worked time.Duration, share int64) time.Duration {
-	return worked * time.Duration(100-share) / time.Duration(share)
+	return min(worked, longestWork) * time.Duration(100-share) / time.Duration(share)
 }
 
 // compactingShare is that of compaction: with activedefrag from active-defrag-cycle-min

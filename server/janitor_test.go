@@ -43,6 +43,9 @@ func TestCompactingShare(t *testing.T) {
 	if got := rest(time.Millisecond, 20); got != 4*time.Millisecond {
 		t.Errorf("a share of 20 %% sleeps %v after 1 ms", got)
 	}
+	if got := rest(time.Second, 20); got != 8*time.Millisecond {
+		t.Errorf("a share of 20 %% sleeps %v after a slice that the system has stopped for a second", got)
+	}
 }
 
 // handDriven is a janitor whose slices the test calls; the server's own has stopped.
