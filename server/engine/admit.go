@@ -70,7 +70,7 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	if state&persistence.Loading != 0 && (spec.Flags&Loading == 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.lacks&Loading != 0) {
 		return spec, ErrLoading
 	}
-	if s.monitor && s.runs(spec, Write|ReadOnly|MayReplicate) {
+	if s.monitor && s.runs(spec, Write|ReadOnly|MayReplicate|PausesAsWrite) {
 		return spec, ErrMonitorKeys
 	}
 	if state != 0 && s.pauses(spec, state) {

@@ -135,8 +135,8 @@ const (
 	Replayed
 	// WhileSubscribed rows may run while a client of RESP2 has subscribed to something.
 	WhileSubscribed
-	// PausesAsWrite rows wait in a CLIENT PAUSE of writes, without being marked for it in COMMAND:
-	// PUBLISH.
+	// PausesAsWrite rows wait in a CLIENT PAUSE of writes and are not for monitors, without being
+	// marked for it in COMMAND: PUBLISH.
 	PausesAsWrite
 	// ManyReplies rows answer each of their arguments by a message of its own: SUBSCRIBE; or sometimes
 	// nothing at all: MONITOR.

@@ -368,6 +368,9 @@ func TestConversations(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		for _, file := range files {
 			for proto := 2; proto <= 3; proto++ {
+				if driver == "portable" && proto == 2 {
+					continue // neither knows of the other
+				}
 				name := fmt.Sprintf("%s/RESP%d", strings.TrimSuffix(filepath.Base(file), ".txt"), proto)
 				t.Run(name, func(t *testing.T) { converse(t, driver, proto, readScript(t, file)) })
 			}
