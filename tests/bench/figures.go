@@ -69,6 +69,7 @@ func (b *bench) figures() []figure {
 	all = append(all, b.listFigures()...)
 	all = append(all, b.zsetFigures()...)
 	all = append(all, b.notifyFigures()...)
+	all = append(all, b.trackingFigures()...)
 	all = append(all, b.memoryFigures()...)
 	all = append(all, b.elementFigures()...)
 	all = append(all, b.overwriteFigure(), b.latencyFigure(), b.handoverFigure(), b.idleFigure())

@@ -21,6 +21,7 @@
 //	handover.go                                     the trial of blocking commands
 //	pubsub.go                                       the figures of messages
 //	notify.go                                       the figures of keyspace notifications
+//	tracking.go                                     the figures of client-side caching
 //	snapshot.go growth.go busysave.go aof.go        the trials of what is on disk
 //	piped.go                                        a load as fast as it is answered
 //	servers.go proc.go load.go client.go            processes, /proc, filling a server, asking it

@@ -76,18 +76,21 @@ func (s *server) subscribe(channel string) (*subscriber, error) {
 	if _, err := io.ReadFull(c.r, make([]byte, len(confirmed))); err != nil {
 		return nil, errors.Join(err, c.conn.Close())
 	}
-	go func() {
-		buf := make([]byte, 256<<10)
-		for {
-			n, err := c.r.Read(buf)
-			sub.bytes.Add(int64(n))
-			if err != nil {
-				sub.ended <- err
-				return
-			}
-		}
-	}()
+	go sub.drain()
 	return sub, nil
+}
+
+// drain reads until the connection is closed.
+func (sub *subscriber) drain() {
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := sub.c.r.Read(buf)
+		sub.bytes.Add(int64(n))
+		if err != nil {
+			sub.ended <- err
+			return
+		}
+	}
 }
 
 // await returns when so many bytes have come.
