@@ -9,7 +9,13 @@ import (
 )
 
 // TestRedisPy runs redispy_smoke.py.
-func TestRedisPy(t *testing.T) {
+func TestRedisPy(t *testing.T) { runRedisPy(t, "tests/clients/redispy_smoke.py") }
+
+// TestRedisPyMessages runs redispy_messages.py.
+func TestRedisPyMessages(t *testing.T) { runRedisPy(t, "tests/clients/redispy_messages.py") }
+
+func runRedisPy(t *testing.T, script string) {
+	t.Helper()
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.Start(t, "network-driver "+driver)
 		host, port, err := net.SplitHostPort(s.Addr)
@@ -17,7 +23,7 @@ func TestRedisPy(t *testing.T) {
 			t.Fatal(err)
 		}
 		for protocol := 2; protocol <= 3; protocol++ {
-			out := harness.Python(t, "tests/clients/redispy_smoke.py", host, port, fmt.Sprint(protocol))
+			out := harness.Python(t, script, host, port, fmt.Sprint(protocol))
 			if out != "ok\n" {
 				t.Errorf("RESP%d:\n%s", protocol, out)
 			}

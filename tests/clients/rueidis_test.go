@@ -14,14 +14,14 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// TestRueidis: rueidis sends everything through automatic pipelines. Its client-side cache needs
-// CLIENT TRACKING, so it is off.
+// TestRueidis: rueidis sends everything through automatic pipelines. Over RESP3 it connects with
+// CLIENT TRACKING for its cache, which coherence_test.go uses.
 func TestRueidis(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.Start(t, "network-driver "+driver)
 		for _, resp2 := range []bool{false, true} {
 			t.Run(fmt.Sprintf("AlwaysRESP2 %v", resp2), func(t *testing.T) {
-				c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr}, DisableCache: true, AlwaysRESP2: resp2})
+				c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr}, DisableCache: resp2, AlwaysRESP2: resp2})
 				if err != nil {
 					t.Fatal(err)
 				}
