@@ -205,8 +205,12 @@ func StartRedis(t testing.TB, params ...string) *Server {
 	// somebody else was faster.
 	for range 20 {
 		s := launchRedis(t, params...)
+		// Who answers may be the other one, which listens where this one could not.
 		if s.Ready(t) {
-			return s
+			if _, ok := listeningPort(s.Pid); ok {
+				return s
+			}
+			Eventually(t, startDeadline, "redis-server without a port exits", func() bool { return !s.Running() })
 		}
 		if !strings.Contains(s.Log(), "Address already in use") {
 			t.Fatalf("redis-server exited: %v\n%s", s.err, tail(s.Log(), logTail))
