@@ -180,7 +180,8 @@ func Open(o Options) (*Store, error) {
 		s.shards[i].ar = heap.NewArena()
 		s.shards[i].ar.SetGuard(s.shards[i].mustBeLocked)
 		s.shards[i].dbs = make([]*table, o.Databases)
-		s.shards[i].tracked = new(tracked)
+		s.shards[i].tracked = &tracked{arena: heap.NewArena()} // here, since the heap's list of arenas is not locked
+		s.shards[i].tracked.arena.SetGuard(s.shards[i].mustBeLocked)
 	}
 	s.meter.Store(o.Meter)
 	s.samples.Store(defaultSamples)

@@ -240,10 +240,6 @@ func (sh *shard) tracks() bool { return sh.tracked.table != nil && sh.tracked.n 
 // openTracked makes the table of a shard that has none.
 func (sh *shard) openTracked() {
 	t := sh.tracked
-	if t.arena == nil {
-		t.arena = sh.s.heap.NewArena()
-		t.arena.SetGuard(sh.mustBeLocked)
-	}
 	t.table = newTable(sh, sh.s.seed)
 	t.ar, t.table.cut = t.arena, &t.cut
 }
