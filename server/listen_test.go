@@ -24,7 +24,8 @@ func TestBacklogOfWrappedListener(t *testing.T) {
 	}
 }
 
-// TestLimitsByClass: each class of clients has the output limits that the configuration gives it.
+// TestLimitsByClass: each class of clients has the output limits that the configuration gives it, and
+// one for messages if it has no hard one.
 func TestLimitsByClass(t *testing.T) {
 	v := load(t, "--timeout", "7", "--client-output-buffer-limit", "normal 1 2 3 replica 4 5 6 pubsub 7 8 9").Values()
 	for class, want := range []netloop.Limits{
@@ -36,5 +37,9 @@ func TestLimitsByClass(t *testing.T) {
 		if got := limits(v, config.Class(class)); got != want {
 			t.Errorf("class %d: %+v, want %+v", class, got, want)
 		}
+	}
+	v = load(t, "--client-output-buffer-limit", "normal 0 1 2").Values()
+	if got, want := limits(v, config.ClassNormal), v.OutputLimits[config.ClassPubSub].Hard; got.UnaskedHard != want || want == 0 {
+		t.Errorf("%d bytes of messages, want %d", got.UnaskedHard, want)
 	}
 }

@@ -120,6 +120,9 @@ func limits(v *config.Values, class config.Class) netloop.Limits {
 		OutputHard:  out.Hard, OutputSoft: out.Soft, OutputSoftSeconds: int(out.SoftSeconds),
 		KeepAlive: time.Duration(v.TCPKeepAlive) * time.Second,
 	}
+	if out.Hard == 0 { // there is one for what nobody has asked for all the same
+		lim.UnaskedHard = v.OutputLimits[config.ClassPubSub].Hard
+	}
 	if class == config.ClassNormal {
 		lim.IdleTimeout = time.Duration(v.Timeout) * time.Second
 	}

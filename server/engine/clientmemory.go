@@ -89,7 +89,8 @@ func (r *Clients) Memory() int64 { return r.size.total.Load() }
 // Evicted counts the clients closed because all together took too much.
 func (r *Clients) Evicted() int64 { return r.size.evicted.Load() }
 
-// Sized notes that the connection takes delta bytes more. See netloop.Sizer.
+// Sized notes that the connection takes delta bytes more. See netloop.Sizer. Safe from any
+// goroutine: messages that wait for a client grow by those who send them.
 func (s *Session) Sized(delta int64) {
 	k, r := s.kernel, &s.kernel.Clients
 	if s.list.Load() == gone {
@@ -143,7 +144,7 @@ func (s *Session) weigh() {
 
 // listFor is the index of the list for the session, which takes so many bytes.
 func (s *Session) listFor(memory int64) int32 {
-	if s.noEvict {
+	if s.noEvict.Load() {
 		return exempt
 	}
 	return listOf(memory)

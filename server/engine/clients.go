@@ -113,7 +113,7 @@ func (s *Session) pack() (state, counts uint64) {
 	set(stateRESP3, s.resp3.Load())
 	set(stateBlocked, s.wait.Load() != nil)
 	set(stateClosing, s.next == netloop.CloseAfterFlush)
-	set(stateNoEvict, s.noEvict)
+	set(stateNoEvict, s.noEvict.Load())
 	set(stateNoTouch, s.noTouch)
 	set(stateMonitor, s.monitor)
 	if t := s.txn; t != nil {

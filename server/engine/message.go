@@ -46,7 +46,9 @@ func (s *Session) Deliver(by *Ctx, m *Message) {
 		by.own = append(by.own, m.in(s.resp3.Load())...)
 		return
 	}
-	s.conn.Push(m.in(s.resp3.Load()))
+	if grown := s.conn.Push(m.in(s.resp3.Load())); grown != 0 {
+		s.Sized(grown)
+	}
 }
 
 // deliverOwn appends the messages that the session has said to itself to its output. The reply of

@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/server/pubsub"
 )
 
@@ -27,6 +31,13 @@ func subscribing() []Spec {
 		{Name: "publish", Arity: 3, Handler: func(c *Ctx) error {
 			c.Out.Int(int64(c.Kernel.Publish(c, c.Args[1], c.Args[2])))
 			return nil
+		}},
+		{Name: "publishlater", Arity: 3, Flags: WhileSubscribed, Handler: func(c *Ctx) error {
+			channel, payload := bytes.Clone(c.Args[1]), bytes.Clone(c.Args[2])
+			return c.Wait(time.Hour, func(c *Ctx) error {
+				c.Out.Int(int64(c.Kernel.Publish(c, channel, payload)))
+				return nil
+			})
 		}},
 		{Name: "hello", Arity: 2, Handler: func(c *Ctx) error {
 			c.SetRESP(int(c.Parse(1).Int64()))
@@ -72,6 +83,91 @@ func TestOwnMessages(t *testing.T) {
 	c.expect("reply off\npublish news hello\nget k\nunsubscribe news\nunsubscribe",
 		">"+news[1:]+" >"+noNews[1:]+" >3 $11 unsubscribe _ :0")
 	c.expect("reply on\nreply skip\nsubscribe news\nget k", "+OK >"+inNews[1:]+" _")
+	c.expect("reply skip\npublish news hello\nget k", ">"+news[1:]+" _")
+}
+
+// TestOwnMessagesOfWaiters: what a client says to itself when its wait ends follows the reply that
+// it has waited for, and precedes that to its next request. Others are told at once.
+func TestOwnMessagesOfWaiters(t *testing.T) {
+	for _, resp3 := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			c, other := r.connect(), r.connect()
+			want := news
+			if resp3 {
+				want = ">" + news[1:]
+				c.do("hello 3")
+			}
+			c.do("subscribe news")
+			other.do("subscribe news")
+			c.waits("publishlater news hello")
+			if got := c.conn.heard() + other.conn.heard(); got != "" {
+				t.Errorf("%q has been said before the wait has ended", got)
+			}
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			c.wantResumed(":2 "+want+" ", netloop.Wait)
+			if got := c.conn.heard(); got != "" {
+				t.Errorf("%q was pushed beside", got)
+			}
+			if got := other.conn.heard(); got != strings.ReplaceAll(news, " ", "\r\n")+"\r\n" {
+				t.Errorf("the other heard %q", got)
+			}
+			c.expect("publishlater news x y", "-ERR wrong number of arguments for 'publishlater' command")
+		})
+	}
+}
+
+// TestDeliver: a message goes in the version of the protocol that its receiver speaks, behind the
+// output of the command that says it, and to the connection if there is no such command or it is
+// another client's.
+func TestDeliver(t *testing.T) {
+	r := newRig(t)
+	c, other := r.connect(), r.connect()
+	array, status := NewMessage([]byte("*1\r\n+m\r\n")), NewMessage([]byte("+line\r\n"))
+	for _, x := range []struct {
+		hello, heard string
+	}{{"hello 2", "*1\r\n+m\r\n+line\r\n"}, {"hello 3", ">1\r\n+m\r\n+line\r\n"}} {
+		c.do(x.hello)
+		for _, by := range []*Ctx{nil, {Session: other.Session}} {
+			c.Deliver(by, &array)
+			c.Deliver(by, &status)
+			if got := c.conn.heard(); got != x.heard {
+				t.Errorf("%s: %q", x.hello, got)
+			}
+		}
+		own := &Ctx{Session: c.Session}
+		c.Deliver(own, &array)
+		c.Deliver(own, &status)
+		if got := c.conn.heard(); got != "" || string(own.own) != x.heard {
+			t.Errorf("%s: %q was pushed, %q is to follow the reply", x.hello, got, own.own)
+		}
+	}
+}
+
+// TestDeliverAccounts: messages that wait for a client are in its account, and in that of all, when
+// the connection says so, and make a client go that takes too much.
+func TestDeliverAccounts(t *testing.T) {
+	r := newRig(t)
+	c, publisher := r.connect(), r.connect()
+	r.configure("maxmemory-clients", "1mb")
+	c.do("subscribe news")
+	publisher.do("publish news hello") // it has tables for its requests from now on
+	all, one := r.kernel.Clients.Memory(), c.Info().Memory
+	c.conn.growth = 256 << 10
+	for i := range int64(3) {
+		publisher.expect("publish news hello", ":1")
+		if got, want := r.kernel.Clients.Memory(), all+(i+1)*c.conn.growth; got != want {
+			t.Errorf("all take %d bytes, want %d", got, want)
+		}
+		if got, want := c.pub.memory.Load(), one+(i+1)*c.conn.growth; got < want {
+			t.Errorf("the client takes %d bytes, want %d", got, want)
+		}
+	}
+	publisher.expect("publish news hello", ":1")
+	if !c.conn.killed.Load() || publisher.conn.killed.Load() || r.kernel.Clients.Evicted() != 1 {
+		t.Error("the client was not evicted, or not alone")
+	}
 }
 
 // TestLeaving: nothing is left of a client that goes, and its class and account follow what it has

@@ -43,9 +43,9 @@ type Session struct {
 	loan          *store.Loan // what the request is received into, nil: the connection's buffers
 	slot          uint8       // which copy of the counters this session writes
 	resp3         atomic.Bool // changed by the loop
+	noEvict       atomic.Bool // as resp3
 	authenticated bool
 	noTouch       bool
-	noEvict       bool
 	monitor       bool // it is told of every command
 	logged        bool // the last batch appended to the log
 	wantExact     bool // the request lacks no more than want
@@ -290,7 +290,7 @@ func (c *Ctx) Select(db int) { c.Session.db, c.DB = db, db }
 // SetNoTouch and SetNoEvict do what the CLIENT subcommands of that name do.
 func (c *Ctx) SetNoTouch(on bool) { c.Session.noTouch, c.NoTouch = on, on }
 func (s *Session) SetNoEvict(on bool) {
-	s.noEvict = on
+	s.noEvict.Store(on)
 	s.kernel.Clients.place(s, 0, 0)
 }
 

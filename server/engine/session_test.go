@@ -328,6 +328,7 @@ type fakeConn struct {
 	class   atomic.Uint32
 	pushed  []byte // by one goroutine at a time
 	deaf    bool   // what is pushed is lost
+	growth  int64  // what Push returns
 }
 
 func (f *fakeConn) ID() uint64                          { return f.id }
@@ -340,10 +341,11 @@ func (f *fakeConn) Class() netloop.Class                { return netloop.Class(f
 func (f *fakeConn) SetClass(class netloop.Class)        { f.class.Store(uint32(class)) }
 func (f *fakeConn) ResumeAfter(netloop.Conn, bool) bool { return false }
 func (f *fakeConn) Resume()                             { f.resumed.Store(true) }
-func (f *fakeConn) Push(b []byte) {
+func (f *fakeConn) Push(b []byte) int64 {
 	if !f.deaf {
 		f.pushed = append(f.pushed, b...)
 	}
+	return f.growth
 }
 func (f *fakeConn) AppendPushed(b []byte) []byte {
 	b, f.pushed = append(b, f.pushed...), nil

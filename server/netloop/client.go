@@ -77,6 +77,42 @@ func (c *client) owed() int64 { return c.sizes.output.Load() + c.sizes.pushed.Lo
 // pushEntry is what a message in a connection's queue takes beside its bytes, in bytes.
 const pushEntry = 32
 
+// overflows reports whether n bytes more of messages would pass a limit.
+func (c *client) overflows(lim *Limits, n int) bool {
+	pushed := c.sizes.pushed.Load() + int64(n)
+	return lim.OutputHard > 0 && c.sizes.output.Load()+pushed > lim.OutputHard || lim.UnaskedHard > 0 && pushed > lim.UnaskedHard
+}
+
+// noted is what the session's account has of the messages that wait to be sent, in bytes. It
+// follows in steps, so that those that leave at once cost the account nothing.
+type noted int64
+
+const notedStep = 64 << 10
+
+// grow returns by how much the account is to grow when so many bytes wait.
+func (n *noted) grow(waiting int64) int64 {
+	delta := waiting - int64(*n)
+	if delta < notedStep {
+		return 0
+	}
+	*n += noted(delta)
+	return delta
+}
+
+// clear returns by how much the account is to shrink when nothing waits any more.
+func (n *noted) clear() int64 {
+	was := *n
+	*n = 0
+	return int64(was)
+}
+
+// tell tells the session by how much the connection's memory has changed.
+func (c *client) tell(s Session, delta int64) {
+	if sizer, ok := s.(Sizer); ok && delta != 0 {
+		sizer.Sized(delta)
+	}
+}
+
 // setSizes publishes the buffers' sizes: rest bytes of a query buffer with room for query, and
 // unsent bytes of output. In all the connection takes memory bytes; if that is new, the session is
 // told. They rarely change, and looking is cheaper than storing.
@@ -86,9 +122,7 @@ func (c *client) setSizes(s Session, rest, query, unsent, memory int) {
 	setIfNew(&c.sizes.output, unsent)
 	if delta := int64(memory) - c.sizes.memory.Load(); delta != 0 {
 		c.sizes.memory.Store(int64(memory))
-		if sizer, ok := s.(Sizer); ok {
-			sizer.Sized(delta)
-		}
+		c.tell(s, delta)
 	}
 }
 

@@ -21,6 +21,7 @@ type conn struct {
 	client
 	loop    *loop // fixed
 	pushed  queue // under loop.notices.mu: what Push has been given and the loop has not sent yet
+	noted   noted // under loop.notices.mu: of pushed
 	pushing bool  // under loop.notices.mu: in the list of those with something in pushed
 	session Session
 	preview Previewer // the session, if it is one
@@ -69,8 +70,6 @@ func (c *conn) Kill(reason CloseReason) {
 		c.loop.notices.post(c, noticeKill)
 	}
 }
-
-func (c *conn) AppendPushed(b []byte) []byte { return c.loop.notices.appendPushed(c, b) }
 
 // limits are those of the connection's class. Safe from any goroutine.
 func (c *conn) limits() Limits { return c.loop.server.opts.Limits(c.Class()) }
@@ -420,7 +419,7 @@ func (c *conn) hold(b []byte) {
 // connection is closed.
 func (c *conn) checkOutput(lim *Limits) bool {
 	n := int64(c.unsent())
-	if lim.OutputHard > 0 && n > lim.OutputHard {
+	if lim.OutputHard > 0 && n > lim.OutputHard || lim.UnaskedHard > 0 && int64(c.unasked) > lim.UnaskedHard {
 		c.close(OutputHardLimit)
 		return false
 	}
@@ -570,7 +569,7 @@ func (c *conn) close(reason CloseReason) {
 	c.dropQuery()
 	c.killed.CompareAndSwap(0, uint32(reason)+1) // Push does nothing any more
 	if c.sizes.pushed.Load() != 0 {
-		l.notices.reuse(l.notices.takeOne(c))
+		l.notices.reuse(l.notices.takeOne(c).first)
 	}
 	l.server.close(c.session, reason)
 	c.loop.load.Add(-1)

@@ -73,9 +73,15 @@
 // the hard limit, the loop sends everybody's within the round.
 //
 // What is in the queue counts as the connection's output at once, for Sizes and the hard limit.
-// Its session (Sizer) is told of what is left when the loop has come to it, in the same
-// round unless there are thousands. Messages that a client does not take do not pause it, and count
-// for the soft limit as they are.
+// Its session (Sizer) is told of what is left when the loop has come to it, in the same round unless
+// there are thousands. A loop may be kept from that by a slow command or disk, a goroutine of the
+// portable driver by a client that does not read: of 64 KiB and more in one queue the account is told
+// by whoever pushes. Push returns the number for that, rather than call the session itself, because
+// only its caller surely knows the session of a connection that is just being made.
+//
+// Messages that a client does not take do not pause it, and count for the soft limit as they are. So
+// nothing slows down who causes them, and where the class has no hard limit they have one of their
+// own (Limits.UnaskedHard), which counts those in the queue and those behind it separately.
 //
 // # Commit
 //

@@ -109,8 +109,10 @@ type Conn interface {
 	// Push sends b, complete out-of-band messages, after the output of the calls made so far and
 	// before that of those to come. b must never change again: it is not copied, so that many
 	// connections can share it. It counts as the output of each from now on: if that would pass
-	// Limits.OutputHard, the connection is closed instead.
-	Push(b []byte)
+	// Limits.OutputHard, the connection is closed instead. Where much waits to be sent, it returns
+	// bytes by which the caller is to enlarge the account of the session (Sizer); the connection
+	// takes them back when it has come to the messages.
+	Push(b []byte) (grown int64)
 	// AppendPushed appends to b what Push has been given and the connection has not sent yet, which
 	// it forgets: the session makes it part of the output of the running call, in front of something
 	// that is to come behind all that was pushed before. Only for a session's method, of its own
@@ -185,6 +187,7 @@ type Limits struct {
 	QueryBuffer       int64 // bytes received and not executed (client-query-buffer-limit)
 	OutputPause       int   // bytes unsent that stop reading and executing; 0: DefaultOutputPause
 	OutputHard        int64 // bytes unsent that close the connection (client-output-buffer-limit)
+	UnaskedHard       int64 // bytes that were pushed, and are unsent, that close it
 	OutputSoft        int64 // bytes unsent that close it after OutputSoftSeconds
 	OutputSoftSeconds int   //
 	// IdleTimeout closes a connection without a byte in either direction while it is not blocked,

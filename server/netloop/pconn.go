@@ -27,6 +27,7 @@ type pconn struct {
 	wake        sync.Cond   // on mu: a notice has come, or the connection was killed
 	notices     pnotices    // under mu: what others want of the connection
 	pushed      [][]byte    // under mu: what Push has been given and the goroutine has not sent yet
+	noted       noted       // under mu: of pushed
 	killed      bool        // under mu: nc is closed, reason says why
 	reason      CloseReason // under mu until the goroutine ends
 	interrupted bool        // under mu: a read deadline in the past has been set
@@ -68,18 +69,18 @@ func (c *pconn) Sizes() Sizes { return c.sizesWith(pconnMemory) }
 // limits are those of the connection's class. Safe from any goroutine.
 func (c *pconn) limits() Limits { return c.driver.server.opts.Limits(c.Class()) }
 
-// post leaves a notice, for pnoticePush with the bytes to be sent. It interrupts a read that waits.
-func (c *pconn) post(what pnotices, message []byte) {
+// post leaves a notice. It interrupts a read that waits.
+func (c *pconn) post(what pnotices) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.postLocked(what)
+}
+
+func (c *pconn) postLocked(what pnotices) {
 	if c.killed {
 		return
 	}
 	c.notices |= what
-	if len(message) > 0 {
-		c.pushed = append(c.pushed, message)
-		c.sizes.pushed.Add(int64(len(message)) + pushEntry)
-	}
 	c.wake.Signal()
 	if !c.interrupted {
 		c.interrupted = true
@@ -91,7 +92,7 @@ func (c *pconn) post(what pnotices, message []byte) {
 
 func (c *pconn) ResumeAfter(Conn, bool) bool { return false }
 
-func (c *pconn) Resume() { c.post(pnoticeResume, nil) }
+func (c *pconn) Resume() { c.post(pnoticeResume) }
 
 func (c *pconn) Kill(reason CloseReason) {
 	c.mu.Lock()
@@ -112,27 +113,41 @@ func (c *pconn) killLocked(reason CloseReason) {
 	}
 }
 
-func (c *pconn) Push(b []byte) {
+func (c *pconn) Push(b []byte) (grown int64) {
 	if len(b) == 0 {
-		return
+		return 0
 	}
 	if owed := c.owed() + int64(len(b)); owed > uncounted {
-		if lim := c.limits(); lim.OutputHard > 0 && owed > lim.OutputHard {
+		if lim := c.limits(); c.overflows(&lim, len(b)) {
 			c.Kill(OutputHardLimit)
-			return
+			return 0
 		}
 	}
-	c.post(pnoticePush, b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.killed {
+		return 0
+	}
+	c.pushed = append(c.pushed, b)
+	c.postLocked(pnoticePush)
+	return c.noted.grow(c.sizes.pushed.Add(int64(len(b)) + pushEntry))
+}
+
+// takePushed takes what has been pushed, and what the session's account has of it.
+func (c *pconn) takePushed() (pushed [][]byte, noted int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pushed, c.pushed = c.pushed, nil
+	c.sizes.pushed.Store(0)
+	return pushed, c.noted.clear()
 }
 
 func (c *pconn) AppendPushed(b []byte) []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, message := range c.pushed {
+	pushed, noted := c.takePushed()
+	for _, message := range pushed {
 		b = append(b, message...)
 	}
-	c.pushed = nil
-	c.sizes.pushed.Store(0)
+	c.tell(c.session, -noted)
 	return b
 }
 
@@ -155,7 +170,7 @@ func (c *pconn) checkTime(now time.Time) {
 	}
 	active := c.active.Load()
 	if c.borrowed.Load() && now.UnixNano()-active > int64(time.Second) {
-		c.post(pnoticeCalm, nil)
+		c.post(pnoticeCalm)
 	}
 	if active != 0 && lim.IdleTimeout > 0 && now.UnixNano()-active > int64(lim.IdleTimeout) {
 		c.Kill(IdleTimeout)
@@ -252,14 +267,14 @@ func (c *pconn) heed() bool {
 // writePushed writes what has been pushed so far: short messages together, long ones from where
 // they lie. It returns false if the connection is to be closed.
 func (c *pconn) writePushed() bool {
-	c.mu.Lock()
-	pushed := c.pushed
-	c.pushed = nil
-	c.sizes.pushed.Store(0)
-	c.mu.Unlock()
+	pushed, noted := c.takePushed()
 	c.behind = 0
 	for _, b := range pushed {
 		c.behind += len(b)
+	}
+	if noted > 0 { // else the account does not know of them, and they are few
+		c.account(0)
+		c.tell(c.session, -noted)
 	}
 	big := c.borrow()
 	defer c.driver.big.Put(big)

@@ -87,7 +87,7 @@ func (d *portable) endIfEmpty() {
 }
 
 func (d *portable) drain() {
-	d.each(func(c *pconn) { c.post(pnoticeDrain, nil) })
+	d.each(func(c *pconn) { c.post(pnoticeDrain) })
 }
 
 func (d *portable) stop() {

@@ -24,12 +24,12 @@ type message struct {
 type queue struct{ first, last *message }
 
 // push appends b to c's queue. If that has more than hurry bytes then, the loop is to send to
-// everybody in its next round.
-func (n *notices) push(c *conn, b []byte, hurry int64) {
+// everybody in its next round. It returns what Push does.
+func (n *notices) push(c *conn, b []byte, hurry int64) (grown int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return
+		return 0
 	}
 	m := n.free
 	if m == nil {
@@ -46,7 +46,8 @@ func (n *notices) push(c *conn, b []byte, hurry int64) {
 		c.pushed.last.next = m
 	}
 	c.pushed.last = m
-	if c.sizes.pushed.Add(size) > hurry {
+	waiting := c.sizes.pushed.Add(size)
+	if waiting > hurry {
 		n.hurry = true
 	}
 	if !c.pushing {
@@ -54,35 +55,32 @@ func (n *notices) push(c *conn, b []byte, hurry int64) {
 		n.pushes = append(n.pushes, c)
 		n.announceLocked()
 	}
+	return c.noted.grow(waiting)
 }
 
-// takeLocked takes c's queue.
-func (n *notices) takeLocked(c *conn) (first *message, size int64) {
-	if first = c.pushed.first; first != nil {
-		size = c.sizes.pushed.Swap(0)
+// taken is a queue that the loop has taken.
+type taken struct {
+	c     *conn
+	first *message
+	noted int64 // what the session's account has of it
+}
+
+// takeLocked takes c's queue of so many bytes.
+func (n *notices) takeLocked(c *conn) (t taken, size int64) {
+	t.c = c
+	if t.first = c.pushed.first; t.first != nil {
+		size, t.noted = c.sizes.pushed.Swap(0), c.noted.clear()
 		c.pushed = queue{}
 	}
-	return first, size
+	return t, size
 }
 
 // takeOne takes the queue of a connection before its turn comes in the list, where it stays.
-func (n *notices) takeOne(c *conn) *message {
+func (n *notices) takeOne(c *conn) taken {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	first, _ := n.takeLocked(c)
-	return first
-}
-
-// appendPushed appends c's queue to b, and forgets it.
-func (n *notices) appendPushed(c *conn, b []byte) []byte {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	first, _ := n.takeLocked(c)
-	for m := first; m != nil; m = m.next {
-		b = append(b, m.b...)
-	}
-	n.reuseLocked(first)
-	return b
+	t, _ := n.takeLocked(c)
+	return t
 }
 
 // reuse keeps the entries of a queue that has been sent.
@@ -107,13 +105,10 @@ func (n *notices) reuseLocked(first *message) {
 type pushRound struct {
 	conns []*conn // conns[at:] are to come
 	at    int
-	hurry bool                // send to all of them within the round
-	taken [pushConns]struct { // taken[:used] are those whose queues are being sent
-		c     *conn
-		first *message
-	}
-	used int
-	buf  []byte // where short messages are put together
+	hurry bool             // send to all of them within the round
+	taken [pushConns]taken // taken[:used] are being sent
+	used  int
+	buf   []byte // where short messages are put together
 }
 
 func (p *pushRound) left() bool { return p.at < len(p.conns) }
@@ -134,8 +129,8 @@ func (n *notices) takePushes(p *pushRound) {
 		p.conns[p.at] = nil
 		p.at++
 		c.pushing = false
-		if first, n := n.takeLocked(c); first != nil {
-			p.taken[p.used].c, p.taken[p.used].first = c, first
+		if t, n := n.takeLocked(c); t.first != nil {
+			p.taken[p.used] = t
 			p.used++
 			size += n
 		}
@@ -150,7 +145,7 @@ func (n *notices) reuseTaken(p *pushRound) {
 	defer n.mu.Unlock()
 	for i := range p.taken[:p.used] {
 		n.reuseLocked(p.taken[i].first)
-		p.taken[i].c, p.taken[i].first = nil, nil
+		p.taken[i] = taken{}
 	}
 	p.used = 0
 }
@@ -165,7 +160,7 @@ func (l *loop) sendPushes(all bool) {
 			return
 		}
 		for _, t := range p.taken[:p.used] {
-			t.c.sendMessages(t.first)
+			t.c.sendMessages(t)
 		}
 		l.notices.reuseTaken(p)
 		if !all && !(p.hurry && p.left()) {
@@ -176,44 +171,60 @@ func (l *loop) sendPushes(all bool) {
 
 // Push is Conn.Push. The limits are only looked up for more than Redis' fixed reply buffer holds,
 // which Redis does not count either.
-func (c *conn) Push(b []byte) {
+func (c *conn) Push(b []byte) (grown int64) {
 	if len(b) == 0 || c.killed.Load() != 0 {
-		return
+		return 0
 	}
 	hurry := int64(pushHurry)
 	if owed := c.owed() + int64(len(b)); owed > uncounted {
 		lim := c.limits()
-		if lim.OutputHard > 0 && owed > lim.OutputHard {
+		if c.overflows(&lim, len(b)) {
 			c.Kill(OutputHardLimit)
-			return
+			return 0
 		}
-		if lim.OutputHard > 0 {
-			hurry = min(hurry, lim.OutputHard/4)
+		for _, hard := range [...]int64{lim.OutputHard, lim.UnaskedHard} {
+			if hard > 0 {
+				hurry = min(hurry, hard/4)
+			}
 		}
 	}
-	c.loop.notices.push(c, b, hurry)
+	return c.loop.notices.push(c, b, hurry)
+}
+
+// AppendPushed is Conn.AppendPushed.
+func (c *conn) AppendPushed(b []byte) []byte {
+	t := c.loop.notices.takeOne(c)
+	for m := t.first; m != nil; m = m.next {
+		b = append(b, m.b...)
+	}
+	c.loop.notices.reuse(t.first)
+	c.tell(c.session, -t.noted)
+	return b
 }
 
 // sendPushed sends what has been pushed before a turn, in front of its output.
 func (c *conn) sendPushed() {
-	first := c.loop.notices.takeOne(c)
-	c.sendMessages(first)
-	c.loop.notices.reuse(first)
+	t := c.loop.notices.takeOne(c)
+	c.sendMessages(t)
+	c.loop.notices.reuse(t.first)
 }
 
 // sendMessages sends a queue of messages: short ones together, with one system call for 64 KiB of
 // them, long ones from where they lie.
-func (c *conn) sendMessages(first *message) {
-	if c.closed || c.closing || first == nil {
+func (c *conn) sendMessages(t taken) {
+	if c.closed || c.closing || t.first == nil {
 		return
 	}
-	if first.next == nil {
-		c.sendUnasked(first.b)
+	if t.first.next == nil {
+		c.sendUnasked(t.first.b)
 	} else {
-		c.sendTogether(first)
+		c.sendTogether(t.first)
 	}
 	if !c.closed {
 		c.watch()
+	}
+	if !c.closed { // what is left is in the account by now
+		c.tell(c.session, -t.noted)
 	}
 }
 

@@ -94,7 +94,7 @@ func BenchmarkPush(b *testing.B) {
 	for b.Loop() {
 		n.push(c, message, pushHurry)
 		if c.sizes.pushed.Load() > 10_000 {
-			n.reuse(n.takeOne(c))
+			n.reuse(n.takeOne(c).first)
 		}
 	}
 }

@@ -131,6 +131,65 @@ func TestPushSoftLimit(t *testing.T) {
 	})
 }
 
+// TestPushUnasked: a client of a class without a hard limit is closed for what it has been pushed and
+// does not read, but not for replies that are as long, and bytes that wait are in its account before
+// anybody has come to them.
+func TestPushUnasked(t *testing.T) {
+	const hard = 16 << 20
+	message := bytes.Repeat([]byte{'x'}, 64<<10)
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		s.special.Store(&Limits{UnaskedHard: hard})
+		slow, asking := s.connect(), s.connect()
+		slow.session.conn.SetClass(2)
+		asking.session.conn.SetClass(2)
+		asking.send("big %d\n", 3*hard)
+		s.eventually("the reply to be under way", func() bool { return asking.session.conn.Sizes().Output > hard })
+		asking.session.push([]byte("message\n"))
+		most := int64(0)
+		for len(slow.session.closed) == 0 && most <= 3*hard {
+			slow.session.push(message)
+			most = max(most, slow.session.conn.Sizes().Output)
+			if owed, told := slow.session.conn.Sizes().Output, slow.told(); owed > told+4<<20 && len(slow.session.closed) == 0 {
+				t.Fatalf("it owes %d bytes, and its account has %d", owed, told)
+			}
+		}
+		slow.expectClosed(OutputHardLimit)
+		if most < hard/2 || most > 2*hard+1<<20 {
+			t.Errorf("it owed %d bytes when it was closed", most)
+		}
+		asking.expect(string(bytes.Repeat([]byte{'x'}, 3*hard)), "message")
+	})
+}
+
+// TestPushAccount: what the account has been told of messages that wait is taken back to the byte,
+// whether they are sent, become part of a reply or are lost.
+func TestPushAccount(t *testing.T) {
+	message := append(bytes.Repeat([]byte{'x'}, 100_000), '\n')
+	line := string(message[:len(message)-1])
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		c := s.connect()
+		idle := int64(0)
+		s.eventually("the session to be told of its connection", func() bool {
+			idle = c.told()
+			return idle > 0
+		})
+		for range 20 {
+			for range 5 {
+				c.session.push(message)
+			}
+			c.send("echo done\n")
+			for range 5 {
+				c.expect(line)
+			}
+			c.expect("done")
+		}
+		s.eventually("the account to be as before", func() bool {
+			return c.told() == idle && c.session.conn.Sizes().Memory == idle
+		})
+		s.noBlocks()
+	})
+}
+
 // TestPushToTheGone: a connection that is closed takes no messages, and owes none.
 func TestPushToTheGone(t *testing.T) {
 	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {

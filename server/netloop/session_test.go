@@ -67,6 +67,13 @@ func (s *lineSession) Sized(delta int64) {
 	}
 }
 
+// push has the connection told something, and keeps account of it.
+func (s *lineSession) push(b []byte) {
+	if grown := s.conn.Push(b); grown != 0 {
+		s.Sized(grown)
+	}
+}
+
 func (s *lineSession) Changed() bool { return s.changed }
 
 func (s *lineSession) Data(in []byte, to *chain.Buffer) (taken int, next Action) {

@@ -43,7 +43,8 @@ func TestManySubscribers(t *testing.T) {
 	untilNobody(t, publisher)
 }
 
-// TestDeafSubscriber: who does not read is cut at the limit of its class, and others get everything.
+// TestDeafSubscriber: who does not read is cut at the hard limit of its class, and others get
+// everything.
 func TestDeafSubscriber(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.Start(t, "network-driver "+driver, "client-output-buffer-limit pubsub 1mb 0 0")
@@ -64,6 +65,71 @@ func TestDeafSubscriber(t *testing.T) {
 			t.Errorf("%s clients were cut, want 1", n)
 		}
 	})
+}
+
+// TestDeafForLong: who owes more than the soft limit of its class is cut when the time is over, though
+// nothing is published any more, and one that reads in time is not.
+func TestDeafForLong(t *testing.T) {
+	harness.EachDriver(t, func(t *testing.T, driver string) {
+		s := harness.Start(t, "network-driver "+driver, "client-output-buffer-limit pubsub 0 1mb 1")
+		deaf, listener, publisher := s.Dial(t), s.DialRESP(t, 3), s.Dial(t)
+		id := deaf.Do("CLIENT", "ID").Text
+		subscribe(deaf, "news")
+		subscribe(listener, "news")
+		text := strings.Repeat("x", 16<<10)
+		for i := 0; owes(publisher, id) < 4<<20; i++ {
+			if i == 10_000 {
+				t.Fatal("160 MB have gone to a client that does not read")
+			}
+			publisher.Do("PUBLISH", "news", text)
+			listener.Read()
+		}
+		harness.Eventually(t, patience, "the deaf subscriber is cut", func() bool {
+			return publisher.Info("stats", "client_output_buffer_limit_disconnections") == "1"
+		})
+		if n := publisher.Do("PUBLISH", "news", "end").Text; n != "1" {
+			t.Errorf("%s receivers, want 1", n)
+		}
+		if r := listener.Read(); len(r.Elems) != 3 || r.Elems[2].Text != "end" {
+			t.Errorf("the listener got %.100v", r)
+		}
+	})
+}
+
+// TestDeafCache: a client of class normal, without a limit of its own, that does not read which keys
+// its cache is to forget, is cut at the hard limit of subscribers. Until then what it owes is in the
+// memory of clients.
+func TestDeafCache(t *testing.T) {
+	harness.EachDriver(t, func(t *testing.T, driver string) {
+		s := harness.Start(t, "network-driver "+driver, "client-output-buffer-limit pubsub 8mb 0 0")
+		deaf, writer := s.DialRESP(t, 3), s.Dial(t)
+		id := deaf.Do("CLIENT", "ID").Text
+		deaf.MustOK("CLIENT", "TRACKING", "ON", "BCAST")
+		key := strings.Repeat("k", 32<<10)
+		for i, seen := 0, false; writer.Do("CLIENT", "LIST", "ID", id).Text != ""; i++ {
+			if i == 10_000 {
+				t.Fatal("320 MB have gone to a client that does not read")
+			}
+			writer.MustOK("SET", key, "v")
+			if owed := owes(writer, id); owed > 4<<20 && !seen {
+				seen = true
+				taken, err := strconv.Atoi(writer.Info("memory", "mem_clients_normal"))
+				if err != nil || taken < 2<<20 {
+					t.Errorf("a client owes %d bytes, all clients take %d, %v", owed, taken, err)
+				}
+			}
+		}
+		if n := writer.Info("stats", "client_output_buffer_limit_disconnections"); n != "1" {
+			t.Errorf("%s clients were cut, want 1", n)
+		}
+	})
+}
+
+// owes is the output that a client has not taken, in bytes; 0: it has gone.
+func owes(c *harness.Conn, id string) int {
+	_, rest, _ := strings.Cut(c.Do("CLIENT", "LIST", "ID", id).Text, " omem=")
+	n, _ := strconv.Atoi(strings.SplitN(rest, " ", 2)[0]) // nothing is there: 0
+	return n
 }
 
 // TestStorm subscribes to very much, with others listening, and goes in all ways.
