@@ -104,6 +104,11 @@ func tooDangerous(args []string) bool {
 		return len(args) < 3
 	case "CONFIG": // a pattern would ask for every parameter; the oracle takes a NUL for the end of a value
 		return slices.ContainsFunc(args[1:], func(a string) bool { return strings.ContainsAny(a, "*\x00") })
+	case "BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP": // nobody ends a wait without a limit
+		return slices.ContainsFunc(args[1:], func(a string) bool {
+			seconds, err := strconv.ParseFloat(a, 64)
+			return err == nil && (seconds == 0 || seconds > 1)
+		})
 	case "SETRANGE": // half a gigabyte of zeros
 		return slices.ContainsFunc(args[1:], func(a string) bool { return len(a) > 6 && a[0] >= '1' && a[0] <= '9' && len(a) < 10 })
 	}
