@@ -13,18 +13,19 @@ import (
 // A figure is one experiment: how to prepare a server, what one trial does, and which measures come
 // out of it.
 type figure struct {
-	name      string   // what -run matches
-	flags     []string // for both servers, beside those that every figure gives
-	larderEnv []string // for larder's environment
-	fresh     bool     // a new server for each trial; otherwise both live, side by side, through all trials
-	memory    int64    // bytes of free memory needed, 0 for little
-	files     uint64   // open files needed by one process, 0 for few
-	cores     int      // 0 for any
-	most      int      // pairs at most, for trials that take long; 0: as many as asked
-	note      string   // of its conditions, for the report; may be empty
-	measures  []measure
-	prepare   func(*server) error              // not measured; may be nil
-	trial     func(*server) ([]float64, error) // one value per measure, notMeasured where a server has none
+	name        string   // what -run matches
+	flags       []string // for both servers, beside those that every figure gives
+	larderEnv   []string // for larder's environment
+	larderFlags []string // for larder alone
+	fresh       bool     // a new server for each trial; otherwise both live, side by side, through all trials
+	memory      int64    // bytes of free memory needed, 0 for little
+	files       uint64   // open files needed by one process, 0 for few
+	cores       int      // 0 for any
+	most        int      // pairs at most, for trials that take long; 0: as many as asked
+	note        string   // of its conditions, for the report; may be empty
+	measures    []measure
+	prepare     func(*server) error              // not measured; may be nil
+	trial       func(*server) ([]float64, error) // one value per measure, notMeasured where a server has none
 }
 
 // A measure is a line of the table.

@@ -188,8 +188,13 @@ func (b *bench) replyFigures() []figure {
 	out := []figure{rss}
 	for _, policy := range []string{"noeviction", "allkeys-lru"} {
 		f := b.cappedRepliesFigure("reply-rss-capped-"+policy, policy, 100*megabyte, 20, b.duration(10*time.Second, time.Second))
-		f.measures = []measure{{what: "RSS / cap of 100 MB, 20 clients that ask for big replies and never read, " + policy, unit: "x", bars: []bar{atMost(1.10)}}}
-		out = append(out, f)
+		what := "RSS / cap of 100 MB, 20 clients that ask for big replies and never read, " + policy
+		f.measures = []measure{{what: what, unit: "x", bars: []bar{atMost(1.10)}}}
+		portable := f
+		portable.name += "-portable"
+		portable.larderFlags = []string{"--network-driver", "portable"}
+		portable.measures = []measure{{what: what + ", larder's portable driver", unit: "x", bars: f.measures[0].bars}}
+		out = append(out, f, portable)
 	}
 	for _, r := range b.bigReplies() {
 		f := b.replyStallFigure(r)

@@ -156,7 +156,7 @@ func (b *bench) trial(f figure, which side, s *server) ([]float64, error) {
 }
 
 func (b *bench) prepared(f figure, which side) (*server, error) {
-	s, err := b.start(which, launch{flags: f.flags, larderEnv: f.larderEnv})
+	s, err := b.start(which, launch{flags: f.flags, larderEnv: f.larderEnv, larderFlags: f.larderFlags})
 	if err != nil || f.prepare == nil {
 		return s, err
 	}

@@ -24,10 +24,11 @@ const (
 
 // launch says how to start a server. Without flags that say otherwise it saves nothing.
 type launch struct {
-	flags     []string
-	larderEnv []string      // for larder's environment
-	dir       string        // its data folder, which it takes over; empty: a new one
-	within    time.Duration // until its first PONG; 0: startWithin
+	flags       []string
+	larderEnv   []string      // for larder's environment
+	larderFlags []string      // for larder alone
+	dir         string        // its data folder, which it takes over; empty: a new one
+	within      time.Duration // until its first PONG; 0: startWithin
 }
 
 // server is a running larder or Redis on a port and in a folder of its own.
@@ -67,7 +68,7 @@ func (b *bench) start(which side, l launch) (*server, error) {
 	path, isLarder := b.program(which)
 	if isLarder {
 		args = append([]string{"serve"}, args...)
-		args = append(args, "--io-threads", strconv.Itoa(b.ioThreads))
+		args = append(append(args, "--io-threads", strconv.Itoa(b.ioThreads)), l.larderFlags...)
 	}
 	ctx, quit := context.WithCancel(b.ctx)
 	s := &server{side: which, name: b.name(which), addr: net.JoinHostPort("127.0.0.1", port), port: port, dir: l.dir, ctx: ctx, quit: quit,

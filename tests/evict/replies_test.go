@@ -36,9 +36,10 @@ func TestRepliesUnderTheCap(t *testing.T) {
 	}
 	const limit, clients, rounds = 100 << 20, 20, 8
 	rng := rand.New(rand.NewPCG(randtest.Seed(t), 0))
-	for _, policy := range []string{"noeviction", "allkeys-random"} {
-		t.Run(policy, func(t *testing.T) {
-			s := harness.StartBinary(t, "maxmemory-policy "+policy)
+	for _, config := range [][2]string{{"noeviction", "auto"}, {"allkeys-random", "auto"}, {"noeviction", "portable"}} {
+		policy, driver := config[0], config[1]
+		t.Run(policy+"/"+driver, func(t *testing.T) {
+			s := harness.StartBinary(t, "maxmemory-policy "+policy, "network-driver "+driver)
 			c := newCache(t, s)
 			c.must(20, func(i int) []string { return []string{"SET", name("big", i), strings.Repeat("b", 500_000)} })
 			for _, add := range [][]string{{"SADD", "s"}, {"SADD", "t"}, {"RPUSH", "l"}, {"HSET", "h"}} {
