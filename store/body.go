@@ -114,6 +114,22 @@ func (v *View) newBodyEntry(t *table, k Key, typ Type, b body) Entry {
 	return e
 }
 
+// rebuildShare decides how much is removed from a big value at once: if less than one in
+// rebuildShare of what is removed is to stay, what stays is copied into a new body and the old one
+// is thrown away, which garbage.go frees in steps: the shard's lock is held for what stays, and not
+// for what goes. Else elements are removed one by one, as copying would take as long and need more
+// memory.
+const rebuildShare = 5
+
+// fewStay reports whether a body is better rebuilt than deprived of so many elements.
+func fewStay(staying, removed int) bool { return removed > freeNow && staying*rebuildShare <= removed }
+
+// rebody makes b the entry's body in place of the one that it has. The entry is the view's own.
+func (e *Entry) rebody(b body) {
+	e.sh.dropBody(&e.rec)
+	e.embody(b)
+}
+
 // embody makes b the entry's value in place of a packed one.
 func (e *Entry) embody(b body) {
 	handle := e.sh.newHandle(b)

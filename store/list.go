@@ -352,15 +352,24 @@ func (l *List) Trim(i, n int) {
 	if n == 0 {
 		front, back = size, 0
 	}
+	if l.b != nil && n > 0 && fewStay(n, front+back) {
+		l.rebuild(i, n)
+	} else {
+		l.removeEnds(front, back)
+	}
+	l.shrunk()
+	l.v.Dirty += int64(front + back)
+	l.e.changed(l.v, l.k, EventLTrim) // also if nothing was removed, as in Redis
+}
+
+// removeEnds removes so many elements from both ends.
+func (l *List) removeEnds(front, back int) {
 	if back > 0 {
 		l.pop(Back, back)
 	}
 	if front > 0 {
 		l.pop(Front, front)
 	}
-	l.shrunk()
-	l.v.Dirty += int64(front + back)
-	l.e.changed(l.v, l.k, EventLTrim) // also if nothing was removed, as in Redis
 }
 
 // Remove removes up to most elements that equal s, all if most is 0, beginning at an end. It

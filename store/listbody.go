@@ -123,6 +123,14 @@ func (b *listBody) goes(i, n int) {
 	})
 }
 
+// rebuild keeps n elements from position i on in a new body. The old one is freed in the background.
+func (l *List) rebuild(i, n int) {
+	old := l.b
+	l.b = newListBody(l.e.sh, old.tree.Copy(l.e.sh.ar, i, n), l.limit())
+	l.b.quick = old.quick
+	l.e.rebody(l.b)
+}
+
 // What follows makes it a body.
 
 func (b *listBody) elements() int   { return b.tree.Len() }

@@ -7,12 +7,6 @@ import (
 	"github.com/larderkv/larder/store/arena"
 )
 
-// rebuildShare decides how many members are popped off a table: if less than
-// one in rebuildShare of the popped is to stay, the few that stay become a new
-// set and the table is thrown away, as in Redis. Else they are drawn and removed
-// one by one.
-const rebuildShare = 5
-
 // Pop removes n random members, 0 < n <= Len, each passed to fn before it goes.
 // The handle is spent if none is left.
 func (s *Set) Pop(n int, fn func(member []byte)) {

@@ -257,8 +257,21 @@ const (
 	warmRecord = 10
 )
 
-// takeLarge is take for a range that is not all of a large sorted set. Three passes over each
-// stretch load the records, load their buckets, and remove.
+// rebuildWithout removes a range by copying all other members into a new body. The old one is freed
+// in the background.
+func (z *Zset) rebuildWithout(from, to int) {
+	old, b := z.body(), newZsetBody(z.e.sh, z.v)
+	b.reserve(old.n - (to - from))
+	keep := func(member []byte, score float64) {
+		b.order.Append(score, b.addMember(b.hash(member), member, score))
+	}
+	z.Each(0, from, false, keep)
+	z.Each(to, old.n-to, false, keep)
+	z.e.rebody(b)
+}
+
+// takeLarge is take for a range of a large sorted set of which much is to stay. Three passes over
+// each stretch load the records, load their buckets, and remove.
 func (z *Zset) takeLarge(from, to int, back bool, fn func(member []byte, score float64)) {
 	b := z.body()
 	for from < to {
@@ -275,7 +288,9 @@ func (z *Zset) takeLarge(from, to int, back bool, fn func(member []byte, score f
 		}
 		for i, el := range s.list[:n] {
 			member := recordKey(b.mem, el.ref)
-			fn(member, el.score)
+			if fn != nil {
+				fn(member, el.score)
+			}
 			p, ref, _ := b.find(hashes[i], member)
 			record := Entry{sh: z.e.sh, t: &b.table, ref: ref, p: p, rec: readRecord(b.mem, ref)}
 			record.remove()

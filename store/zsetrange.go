@@ -170,26 +170,34 @@ func (z *Zset) Each(from, n int, back bool, fn func(member []byte, score float64
 // RemoveRange removes the members of a range of ranks, from < to, and says ev of it. The handle is
 // spent if none is left.
 func (z *Zset) RemoveRange(from, to int, ev Event) {
-	z.take(from, to, false, func([]byte, float64) {})
+	z.take(from, to, false, nil)
 	z.v.Dirty += int64(to - from)
 	z.e.changed(z.v, z.k, ev)
 }
 
-// take removes the members of a range of ranks, from < to, each of which is passed to fn before it
-// goes: the last one first if back is set.
+// take removes the members of a range of ranks, from < to, each of which is passed to fn, unless it
+// is nil, before it goes: the last one first if back is set.
 func (z *Zset) take(from, to int, back bool, fn func(member []byte, score float64)) {
-	all := from == 0 && to == z.Len()
-	if !all && !z.isPack() {
+	n := to - from
+	all := n == z.Len()
+	rebuild := !all && !z.isPack() && fewStay(z.Len()-n, n)
+	if !all && !z.isPack() && !rebuild {
 		z.takeLarge(from, to, back, fn)
 		return
 	}
-	if back {
-		z.Each(to-1, to-from, true, fn)
-	} else {
-		z.Each(from, to-from, false, fn)
+	switch {
+	case fn == nil:
+	case back:
+		z.Each(to-1, n, true, fn)
+	default:
+		z.Each(from, n, false, fn)
 	}
-	if all {
+	switch {
+	case all:
 		z.e.drop() // a large one is freed in the background
+		return
+	case rebuild:
+		z.rebuildWithout(from, to)
 		return
 	}
 	p := pack(z.e.value())

@@ -46,13 +46,20 @@ func (l *List) appendLeaf(r Run, n int) {
 }
 
 // Clone copies the list into another arena, or its own.
-func (l *List) Clone(ar *arena.Arena) *List {
+func (l *List) Clone(ar *arena.Arena) *List { return l.Copy(ar, 0, l.n) }
+
+// Copy copies n elements from element i on into another arena, or the list's own.
+func (l *List) Copy(ar *arena.Arena, i, n int) *List {
 	c := NewList(ar)
 	c.room, c.entries = l.room, l.entries
-	for i := 0; i < l.n; {
-		r, n := l.Leaf(i)
-		c.appendLeaf(r, n)
-		i += n
+	for n > 0 {
+		r, k := l.Leaf(i)
+		if k > n {
+			r.b = r.b[:r.seek(k, n)]
+			k = n
+		}
+		c.appendLeaf(r, k)
+		i, n = i+k, n-k
 	}
 	return c
 }
