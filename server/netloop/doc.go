@@ -66,7 +66,7 @@
 // A client that is blocked or paused gets its messages too, one that is about to be closed none.
 //
 // A send takes some microseconds, so 10,000 subscribers of one channel are 30 ms and more of work.
-// A round sends to 64 of them (or a megabyte), and then others have their turns. Meanwhile a
+// A round sends to 16 of them (or a megabyte), and then others have their turns. Meanwhile a
 // publisher can go on, and messages that come together in a queue leave with one call: the more
 // there is to do, the less each message costs. What a slow command or disk lets pile up that way
 // must not cut a subscriber that reads all it gets: from 256 KiB in one queue on, or a quarter of

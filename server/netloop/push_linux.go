@@ -6,7 +6,7 @@ package netloop
 import "github.com/larderkv/larder/protocol/chain"
 
 const (
-	pushConns = 64        // connections whose messages a round sends
+	pushConns = 16        // connections whose messages a round sends
 	pushBytes = 1 << 20   // and after how many bytes it stops before
 	pushHurry = 256 << 10 // bytes in one queue from which on a round sends everybody's
 	pushSpare = 16 << 10  // entries of queues that a loop keeps for reuse: half a megabyte
