@@ -16,6 +16,8 @@
 
 package engine
 
+import "github.com/larderkv/larder/server/netloop"
+
 // Message is one message for any number of clients. Until it has been delivered to all of them it
 // is for one goroutine.
 type Message struct {
@@ -43,7 +45,7 @@ func (m *Message) in(resp3 bool) []byte {
 // none. Safe from any goroutine, whatever shards it has locked.
 func (s *Session) Deliver(by *Ctx, m *Message) {
 	if by != nil && by.Session == s {
-		by.own = append(by.own, m.in(s.resp3.Load())...)
+		by.sayOwn(m.in(s.resp3.Load()))
 		return
 	}
 	if grown := s.conn.Push(m.in(s.resp3.Load())); grown != 0 {
@@ -51,11 +53,27 @@ func (s *Session) Deliver(by *Ctx, m *Message) {
 	}
 }
 
+// sayOwn keeps a message to the client whose command is running. One that is published on a channel
+// can match thousands of the client's own patterns: so these messages are held to its output limit
+// while they are collected, not only when they are written.
+func (c *Ctx) sayOwn(b []byte) {
+	conn := c.Session.conn
+	limit := c.Kernel.Config.Values().OutputLimits[conn.Class()].Hard
+	if limit > 0 && conn.Sizes().Output+int64(len(c.own)+len(b)) > limit {
+		conn.Kill(netloop.OutputHardLimit)
+		c.Session.next, c.own = netloop.CloseNow, nil
+		return
+	}
+	c.own = append(c.own, b...)
+}
+
 // deliverOwn appends the messages that the session has said to itself to its output. The reply of
 // the command that said them is complete, or there is none.
 func (c *Ctx) deliverOwn() {
 	if len(c.own) > 0 {
 		c.Out.Raw(c.own)
-		c.own = c.own[:0]
+		if c.own = c.own[:0]; cap(c.own) > outputBound {
+			c.own = nil
+		}
 	}
 }

@@ -217,3 +217,26 @@ func TestPublishAllocates(t *testing.T) {
 		t.Errorf("%v allocations", allocs)
 	}
 }
+
+// TestOwnMessagesAreHeldToTheLimit: what a client publishes to itself is bounded while it is
+// collected. With subscriptions enough one PUBLISH would make gigabytes.
+func TestOwnMessagesAreHeldToTheLimit(t *testing.T) {
+	r := newRigOn(t, nil, "--client-output-buffer-limit", "pubsub 10000 0 0")
+	c := r.connect()
+	c.do("hello 3\nsubscribe news\nmulti")
+	publish := "publish news " + strings.Repeat("x", 1000)
+	for range 9 {
+		c.do(publish)
+	}
+	if got := c.do("exec"); strings.Count(got, ">3 $7 message") != 9 || c.next != netloop.Wait {
+		t.Errorf("within the limit: %v, %s", c.next, got)
+	}
+	c.do("multi")
+	for range 100 {
+		c.do(publish)
+	}
+	c.do("exec")
+	if c.next != netloop.CloseNow || netloop.CloseReason(c.conn.reason.Load()) != netloop.OutputHardLimit {
+		t.Errorf("beyond the limit: %v, reason %v", c.next, c.conn.reason.Load())
+	}
+}
