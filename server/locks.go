@@ -20,7 +20,8 @@
 //	      server/engine.caches.outside        leaf: keys that have changed outside commands
 //	  11  server/engine.clientMemory.listing  lists of clients by their memory
 //	  12  server/engine.Clients.mu            the registry of clients
-//	  13  server/engine.Session.meta.Mutex    leaf: names that the client has given itself
+//	  13  server/engine.Session.telling       the protocol, while a message is encoded and pushed
+//	      server/engine.Session.meta.Mutex    leaf: names that the client has given itself
 //	      server/engine.timeouts.mu           leaf: when clients that wait get no further
 //	      server/engine.pause.mu              the pause in force, and who waits for its end
 //	      server/engine.monitors.mu           leaf: the list of monitors, while it changes

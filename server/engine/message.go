@@ -13,10 +13,22 @@
 //
 // A message is encoded once in each version of the protocol that somebody needs. These bytes never
 // change again, and all connections share them.
+//
+// # When the protocol changes
+//
+// Who says something knows the client's version of the protocol a moment before the message is in
+// the connection's queue. HELLO in that moment would leave a message of the old version behind the
+// reply that announces the new one, where the client takes a message for a reply, or stumbles over
+// it. So the choice of the version and the push are one step (Session.telling), and so are the end
+// of what was pushed before and the change (Ctx.SetRESP). A second queue, or messages that the loop
+// encodes when it sends them, would spare that lock; but it is nearly always free.
 
 package engine
 
-import "github.com/larderkv/larder/server/netloop"
+import (
+	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/netloop"
+)
 
 // Message is one message for any number of clients. Until it has been delivered to all of them it
 // is for one goroutine.
@@ -29,8 +41,12 @@ type Message struct {
 // message is a push in RESP3, and equal otherwise.
 func NewMessage(resp2 []byte) Message { return Message{array: resp2} }
 
-// in returns the encoding for a version of the protocol.
+// in returns the encoding for a version of the protocol, nil if a client of that version cannot be
+// told.
 func (m *Message) in(resp3 bool) []byte {
+	if !resp3 && len(m.array) > 0 && m.array[0] == '>' {
+		return nil
+	}
 	if !resp3 || len(m.array) == 0 || m.array[0] != '*' {
 		return m.array
 	}
@@ -48,7 +64,10 @@ func (s *Session) Deliver(by *Ctx, m *Message) {
 		by.sayOwn(m.in(s.resp3.Load()))
 		return
 	}
-	if grown := s.conn.Push(m.in(s.resp3.Load())); grown != 0 {
+	s.telling.Lock()
+	grown := s.conn.Push(m.in(s.resp3.Load()))
+	s.telling.Unlock()
+	if grown != 0 {
 		s.Sized(grown)
 	}
 }
@@ -57,9 +76,14 @@ func (s *Session) Deliver(by *Ctx, m *Message) {
 // can match thousands of the client's own patterns: so these messages are held to its output limit
 // while they are collected, not only when they are written.
 func (c *Ctx) sayOwn(b []byte) {
-	conn := c.Session.conn
-	limit := c.Kernel.Config.Values().OutputLimits[conn.Class()].Hard
-	if limit > 0 && conn.Sizes().Output+int64(len(c.own)+len(b)) > limit {
+	conn, limits := c.Session.conn, &c.Session.kernel.Config.Values().OutputLimits
+	owed, limit := int64(len(c.own)+len(b)), limits[conn.Class()].Hard
+	if limit > 0 {
+		owed += conn.Sizes().Output
+	} else { // as netloop.Limits.UnaskedHard
+		limit = limits[config.ClassPubSub].Hard
+	}
+	if limit > 0 && owed > limit {
 		conn.Kill(netloop.OutputHardLimit)
 		c.Session.next, c.own = netloop.CloseNow, nil
 		return

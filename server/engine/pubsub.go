@@ -11,11 +11,11 @@
 //
 // A client of RESP2 that has left its last channel takes whatever comes for a reply. But what was
 // published before it left may still wait for its loop to come to the connection, and would then
-// follow the confirmation. So whatever ends subscriptions, or changes the protocol, first leaves the
-// hub, and then puts in front of its own reply what has been pushed until then (settle): behind that
-// nothing can come any more. Inside a transaction nothing can be put in front, since the head of the
-// array is out; EXEC settles before it if one of its commands may unsubscribe. What others publish
-// while the transaction runs follows it.
+// follow the confirmation. So whatever ends subscriptions first leaves the hub, and then puts in
+// front of its own reply what has been pushed until then (settle): behind that nothing can come any
+// more. So does HELLO when it changes the protocol (message.go). Inside a transaction nothing can be
+// put in front, since the head of the array is out; EXEC settles before it if one of its commands
+// may unsubscribe. What others publish while the transaction runs follows it.
 
 package engine
 
@@ -122,18 +122,29 @@ func (c *Ctx) UnsubscribeAll(kind pubsub.Kind, verb string) {
 }
 
 // settle writes what has been pushed to the session and is not on its way yet.
-func (c *Ctx) settle() {
-	switch s := c.Session; {
-	case c.Inside():
-	case s.reply != replyOn:
-		c.own = s.conn.AppendPushed(c.own)
-	default:
-		pushed := s.conn.AppendPushed(c.pushed[:0])
+func (c *Ctx) settle() { c.putPushed(c.takePushed()) }
+
+// takePushed takes it from the connection.
+func (c *Ctx) takePushed() []byte {
+	if c.Inside() {
+		return nil
+	}
+	return c.Session.conn.AppendPushed(c.pushed[:0])
+}
+
+// putPushed writes it, or has it follow the reply if that is held back.
+func (c *Ctx) putPushed(pushed []byte) {
+	if len(pushed) == 0 {
+		return
+	}
+	if c.Session.reply == replyOn {
 		c.Out.Raw(pushed)
-		c.many = c.many || len(pushed) > 0
-		if cap(pushed) <= outputBound {
-			c.pushed = pushed
-		}
+		c.many = true
+	} else {
+		c.own = append(c.own, pushed...)
+	}
+	if c.pushed = pushed; cap(pushed) > outputBound {
+		c.pushed = nil
 	}
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -238,5 +239,60 @@ func TestOwnMessagesAreHeldToTheLimit(t *testing.T) {
 	c.do("exec")
 	if c.next != netloop.CloseNow || netloop.CloseReason(c.conn.reason.Load()) != netloop.OutputHardLimit {
 		t.Errorf("beyond the limit: %v, reason %v", c.next, c.conn.reason.Load())
+	}
+}
+
+// sharedConn is a connection that several goroutines push to.
+type sharedConn struct {
+	fakeConn
+	mu sync.Mutex // protects fakeConn.pushed
+}
+
+func (c *sharedConn) Push(b []byte) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fakeConn.Push(b)
+}
+
+func (c *sharedConn) AppendPushed(b []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fakeConn.AppendPushed(b)
+}
+
+// TestProtocolChangesBetweenMessages: what others say while HELLO changes the protocol is of the
+// version in which the client takes it, in front of the reply to HELLO or behind it.
+func TestProtocolChangesBetweenMessages(t *testing.T) {
+	r := newRig(t)
+	conn := &sharedConn{fakeConn: fakeConn{id: r.ids.Add(1), addr: "127.0.0.1:1"}}
+	s, _ := r.kernel.Connect(conn)
+	c := &client{Session: s.(*Session), t: t, conn: &conn.fakeConn}
+	c.do("hello 3\nsubscribe news")
+	var others sync.WaitGroup
+	stop := make(chan struct{})
+	defer others.Wait()
+	defer close(stop)
+	for range 2 {
+		others.Go(func() {
+			push := NewMessage([]byte(">1\r\n:1\r\n")) // which only clients of RESP3 are told
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					r.kernel.Publish(nil, []byte("news"), []byte("hello"))
+					c.Deliver(nil, &push)
+				}
+			}
+		})
+	}
+	for range 2000 {
+		for _, step := range []struct{ line, wrong string }{
+			{"hello 2", "*"}, {"unsubscribe", ">"}, {"hello 3", ">"}, {"subscribe news", "*"},
+		} {
+			if got := c.do(step.line); strings.Contains(got, step.wrong) {
+				t.Fatalf("%s: %.200s", step.line, got)
+			}
+		}
 	}
 }

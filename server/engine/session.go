@@ -42,8 +42,8 @@ type Session struct {
 	own           int64       // bytes of the session itself that its memory account contains, see weigh
 	loan          *store.Loan // what the request is received into, nil: the connection's buffers
 	slot          uint8       // which copy of the counters this session writes
-	resp3         atomic.Bool // changed by the loop
-	noEvict       atomic.Bool // as resp3
+	resp3         atomic.Bool // changed by the loop, with telling locked
+	noEvict       atomic.Bool // changed by the loop
 	authenticated bool
 	noTouch       bool
 	monitor       bool // it is told of every command
@@ -58,6 +58,8 @@ type Session struct {
 	member     *pubsub.Member[*Session]   // nil while the client has subscribed to nothing
 	subscribed [pubsub.Kinds]atomic.Int32 // to how many topics of each kind; for others to see
 	tracking   atomic.Pointer[tracking]   // nil unless the client tracks; changed by the loop
+
+	telling sync.Mutex // held while a message is encoded and pushed, and while resp3 changes
 
 	silent atomic.Bool   // CLIENT REPLY OFF; changed by the loop
 	killed atomic.Bool   // set from anywhere: run nothing any more
@@ -277,10 +279,13 @@ func (s *Session) RESP() int {
 
 // SetRESP switches the replies to RESP2 or RESP3, the one being written included.
 func (c *Ctx) SetRESP(version int) {
-	if s := c.Session; s.member != nil && s.RESP() != version {
-		c.settle()
+	if s := c.Session; s.RESP() != version {
+		s.telling.Lock()
+		pushed := c.takePushed()
+		s.resp3.Store(version == 3)
+		s.telling.Unlock()
+		c.putPushed(pushed)
 	}
-	c.Session.resp3.Store(version == 3)
 	c.Out.SetRESP3(version == 3)
 }
 
