@@ -101,11 +101,11 @@ func clamped(lo, hi int64, to func(*Values) *int64) Kind {
 	return k
 }
 
-// octal is a file mode in octal digits.
+// octal is a file mode in octal digits. No digits are 0, as strtoll has it for Redis.
 func octal(hi int64, to func(*Values) *int64) Kind {
 	parse := func(word string) (string, error) {
 		n, err := strconv.ParseInt(word, 8, 64)
-		if err != nil {
+		if err != nil && word != "" {
 			return "", problem("argument couldn't be parsed as an octal number")
 		}
 		if n < 0 || n > hi {

@@ -47,7 +47,8 @@ func outputLimits(to func(*Values) *[ClassCount]OutputLimit) Kind {
 		Expects: "groups of <normal|replica|pubsub> <hard limit> <soft limit> <soft seconds>",
 		multi:   true,
 		parse: func(in input) (string, error) {
-			if len(in.args)%4 != 0 {
+			none := len(in.args) == 0 && in.start && !in.bare // "" is no group in CONFIG SET alone
+			if len(in.args)%4 != 0 || none {
 				return "", problem("Wrong number of arguments in buffer limit configuration.")
 			}
 			limits := readOutputLimits(in.prev)

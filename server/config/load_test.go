@@ -93,6 +93,8 @@ func TestLoadErrors(t *testing.T) {
 		{`hz "1`, `:1: 'hz "1': Unbalanced quotes in configuration line`},
 		{"io-threads 1000", ":1: 'io-threads 1000': argument must be between 1 and 128 inclusive (expected: an integer from 1 to 128)"},
 		{"unixsocketperm 999", ":1: 'unixsocketperm 999': argument couldn't be parsed as an octal number (expected: an octal number from 0 to 777)"},
+		{`client-output-buffer-limit ""`, `:1: 'client-output-buffer-limit ""': Wrong number of arguments in buffer limit configuration.` +
+			" (expected: groups of <normal|replica|pubsub> <hard limit> <soft limit> <soft seconds>)"},
 		{"save 1", ":1: 'save 1': Invalid save parameters (expected: pairs of <seconds> <changes>, or \"\")"},
 		{"shutdown-on-sigint save nosave", ":1: 'shutdown-on-sigint save nosave': shutdown options SAVE and NOSAVE can't be used simultaneously (expected: default, or one or more of save, nosave, now, force)"},
 		{"appendfilename a/b", "appendfilename can't be a path, just a filename (expected: a name without a folder before it)"},
