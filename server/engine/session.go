@@ -249,7 +249,26 @@ func (s *Session) Closed(reason netloop.CloseReason) {
 	s.stopTracking(&store.View{Store: s.kernel.Store})
 	s.kernel.Clients.remove(s)
 	s.kernel.Clients.forget(s)
-	s.kernel.Log.Debug("client closed", "id", s.conn.ID(), "addr", s.conn.RemoteAddr(), "reason", reason.String())
+	s.logEnd(reason)
+}
+
+// logEnd logs why the connection has ended. One that was cut at its limit is worth a line at every
+// level, as in Redis: a subscriber has lost messages by it, and learns only that it is disconnected.
+func (s *Session) logEnd(reason netloop.CloseReason) {
+	id, addr := s.conn.ID(), s.conn.RemoteAddr()
+	parameter := ""
+	switch reason {
+	case netloop.OutputHardLimit, netloop.OutputSoftLimit:
+		parameter = "client-output-buffer-limit"
+	case netloop.QueryBufferLimit:
+		parameter = "client-query-buffer-limit"
+	}
+	if parameter == "" {
+		s.kernel.Log.Debug("client closed", "id", id, "addr", addr, "reason", reason.String())
+		return
+	}
+	s.kernel.Log.Warn("client disconnected at its limit", "id", id, "addr", addr, "name", s.Name(),
+		"reason", reason.String(), "parameter", parameter)
 }
 
 // ID is the connection's number, ascending from 1. Safe from any goroutine.

@@ -49,6 +49,7 @@ func TestDeafSubscriber(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.Start(t, "network-driver "+driver, "client-output-buffer-limit pubsub 1mb 0 0")
 		deaf, listener, publisher := s.Dial(t), s.DialRESP(t, 3), s.Dial(t)
+		deaf.Do("CLIENT", "SETNAME", "deaf")
 		subscribe(deaf, "news")
 		subscribe(listener, "news")
 		text := strings.Repeat("x", 16<<10)
@@ -64,6 +65,9 @@ func TestDeafSubscriber(t *testing.T) {
 		if n := publisher.Info("stats", "client_output_buffer_limit_disconnections"); n != "1" {
 			t.Errorf("%s clients were cut, want 1", n)
 		}
+		harness.Eventually(t, patience, "the log says who was cut, and by which parameter", func() bool {
+			return strings.Contains(s.Log(), `name=deaf reason="output buffer hard limit" parameter=client-output-buffer-limit`)
+		})
 	})
 }
 
