@@ -110,7 +110,7 @@ func processParams() []Param {
 		}, {
 			Name: "notify-keyspace-events", Default: "",
 			Kind:    events(func(v *Values) *string { return &v.NotifyKeyspaceEvents }),
-			Meaning: "which changes of keys are published, and on which channels; see redis.conf for the letters",
+			Meaning: "which changes of keys are published, and on which channels; README explains the letters",
 		}, {
 			Name: "enable-debug-command", Default: "no", Change: Immutable,
 			Kind:    enum(func(v *Values) *string { return &v.EnableDebugCommand }, "no", "yes", "local"),
