@@ -118,6 +118,7 @@ func (j *janitor) round() time.Duration {
 	paid := j.kernel.Paid()
 	more := j.slice(start, paid)
 	j.kernel.TellChanges()
+	j.kernel.FlushMessages()
 	if !more {
 		return j.pause(v, paid)
 	}

@@ -126,6 +126,8 @@ type Evictor struct {
 	// compacts. That is less work in all, but what counts does not fall until it does compact: not
 	// for a writer that waits for that.
 	EvictFirst bool
+	// Background says that no command waits for it, see Store.SetBackground.
+	Background bool
 
 	s     *Store
 	rng   rand.PCG
@@ -505,7 +507,7 @@ func (e *Evictor) remove(sh *shard, at *pick, slot uint8) {
 		p.guests = t.guestsAt(s, &r, uint32(at.bucket))
 	}
 	t.unlink(p, r.expire != 0)
-	sh.removed(int(at.db), t, &r, raw, ev)
+	sh.removed(int(at.db), t, &r, raw, ev, e.Background)
 }
 
 // carry offers the candidates of a shard to the far pool.

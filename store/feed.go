@@ -20,7 +20,9 @@ package store
 //
 // A change is made through a View. A command's View may have a Listener of its own, which is told
 // in place of the store's: it knows its client, and can collect what belongs to one command or
-// transaction. What the maintenance and eviction remove goes to the store's Listener.
+// transaction. What a command's eviction removes goes to the store's Listener, and what the
+// background work removes to that of its own, if it has one: it may put off some of what follows
+// until the end of a slice.
 
 // Listener is notified of a change, under the lock of the key's shard. key is valid until it
 // returns. It must not change the store.
@@ -33,6 +35,12 @@ func (s *Store) Listen(classes EventClass, fn Listener) {
 	for i := range s.shards {
 		s.shards[i].setInterest()
 	}
+}
+
+// SetBackground sets who is told, in place of the store's own, of what Maintain removes and Evictors
+// that say Background. Nobody else uses the store yet.
+func (s *Store) SetBackground(fn Listener, f Forgetter) {
+	s.background, s.tracking.background = fn, f
 }
 
 // setInterest brings the shard's word up to date.

@@ -105,21 +105,26 @@ func (sh *shard) expireStep(s *Store, db *int, now int64) bool {
 func (sh *shard) sweep(s *Store, db int, t *table, sub uint32, now int64) {
 	n := t.sweep(sub, now, func(raw arena.Ref) {
 		r := readRecord(t.mem, raw&^parityBit)
-		sh.removed(db, t, &r, raw, EventExpired)
+		sh.removed(db, t, &r, raw, EventExpired, true)
 	})
 	s.expired.Add(int64(n))
 }
 
 // removed tells everybody that the store itself removes a key, and gives up its
-// record, which is no longer in its table. raw is what its slot referred to.
-func (sh *shard) removed(db int, t *table, r *record, raw arena.Ref, ev Event) {
+// record, which is no longer in its table. raw is what its slot referred to. background says that
+// no command waits for it.
+func (sh *shard) removed(db int, t *table, r *record, raw arena.Ref, ev Event, background bool) {
 	if sh.interest&ev.Class() != 0 {
+		listener, forgetter := sh.s.listener, sh.s.tracking.forgetter
+		if background && sh.s.background != nil {
+			listener, forgetter = sh.s.background, sh.s.tracking.background
+		}
 		name := t.mem[r.key : r.key+uint64(r.klen) : r.key+uint64(r.klen)]
-		sh.s.announce(nil, db, name, ev)
+		sh.s.announce(listener, db, name, ev)
 		if len(sh.watched) > 0 { // a key that goes wakes nobody, so those who wait are not asked
 			sh.touchWatched(watchKey{db, string(name)}, t, sh.s.Key(name))
 		}
-		sh.publishTracked(sh.s.tracking.forgetter, sh.s.Key(name), ev)
+		sh.publishTracked(forgetter, sh.s.Key(name), ev)
 	}
 	sh.releaseRecord(t, r, raw&^parityBit, raw&parityBit)
 }

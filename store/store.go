@@ -107,7 +107,9 @@ type Store struct {
 	stuck    atomic.Int64 // bytes of fragmentation when compaction found nothing to gain, see relief.go
 	classes  EventClass   // that the listener is told of, see feed.go
 	listener Listener
-	tracking tracking
+
+	background Listener // of what the background work removes; nil: listener is
+	tracking   tracking
 
 	expired      atomic.Int64
 	evicted      atomic.Int64

@@ -87,6 +87,7 @@ type Forgetter interface {
 // tracking is the store's part of it.
 type tracking struct {
 	forgetter  Forgetter
+	background Forgetter    // of what the background work removes
 	broadcasts atomic.Int64 // how many want to hear of every change
 
 	maxKeys            atomic.Int64 // 0: no limits

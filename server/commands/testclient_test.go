@@ -121,6 +121,7 @@ func (testConn) SetClass(netloop.Class)              {}
 func (testConn) Resume()                             {}
 func (testConn) Kill(netloop.CloseReason)            {}
 func (testConn) Push([]byte) int64                   { return 0 }
+func (testConn) PushLater([]byte) int64              { return 0 }
 func (testConn) AppendPushed(b []byte) []byte        { return b }
 func (testConn) ResumeAfter(netloop.Conn, bool) bool { return false }
 func (testConn) Sizes() netloop.Sizes                { return netloop.Sizes{} }

@@ -80,6 +80,8 @@ type Options struct {
 	// Unsent reports how many bytes the blocks of clients' unsent output take, and how many those
 	// that are on their way back to the system.
 	Unsent func() (held, leaving int64)
+	// Flush has the messages sent that background work has put off.
+	Flush func()
 	// Driver names how connections are driven, as INFO's multiplexing_api.
 	Driver string
 	// Port is the TCP port that is served, 0 for none. It differs from the
@@ -123,6 +125,7 @@ type Kernel struct {
 	shutdown func(now bool)
 	network  func() netloop.Stats
 	unsent   func() (held, leaving int64)
+	flush    func()
 	port     func() int
 	ctxs     ctxPool
 	work     work
@@ -153,6 +156,9 @@ func NewKernel(o Options) (*Kernel, error) {
 	if o.Unsent == nil {
 		o.Unsent = func() (held, leaving int64) { return 0, 0 }
 	}
+	if o.Flush == nil {
+		o.Flush = func() {}
+	}
 	if o.Port == nil {
 		o.Port = func() int { return 0 }
 	}
@@ -168,7 +174,7 @@ func NewKernel(o Options) (*Kernel, error) {
 		Stats: stats.NewCommands(o.Table.Len()), PubSub: pubsub.NewHub[*Session](),
 		RunID: hex.EncodeToString(id[:]), Started: o.Clock(), Driver: o.Driver,
 		room:  room{start: stats.GoMemory()},
-		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, unsent: o.Unsent, port: o.Port,
+		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, unsent: o.Unsent, flush: o.Flush, port: o.Port,
 		word: new(atomic.Uint32), journal: journal.New(o.Clock), timeouts: timeouts{base: time.Now(), next: never},
 	}
 	k.StartMemory = k.room.start + o.Store.Memory()
@@ -184,6 +190,9 @@ func NewKernel(o Options) (*Kernel, error) {
 	k.Store.RequireLocks()
 	k.listen()
 	k.Store.SetForgetter(&forgetter{k: k})
+	background := &Ctx{Kernel: k}
+	k.Store.SetBackground(func(db int, key []byte, ev store.Event) { k.changed(background, db, key, ev) },
+		&forgetter{k, background})
 	return k, nil
 }
 

@@ -9,6 +9,9 @@
 // command says it gets it right after the reply of that command, as since Redis 7.2, and after the
 // whole of an EXEC: never inside a reply.
 //
+// The background work removes keys by the thousand. What it says is put off until the end of its
+// slice, when the loops are woken once for all of it (netloop.Conn.PushLater).
+//
 // # Sharing
 //
 // A message is encoded once in each version of the protocol that somebody needs. These bytes never
@@ -58,14 +61,15 @@ func (m *Message) in(resp3 bool) []byte {
 }
 
 // Deliver sends the client a message. by is the command in whose course it is said, nil if there is
-// none. Safe from any goroutine, whatever shards it has locked.
+// none, or one without a session for the background work, which calls FlushMessages in the end. Safe
+// from any goroutine, whatever shards it has locked.
 func (s *Session) Deliver(by *Ctx, m *Message) {
 	if by != nil && by.Session == s {
 		by.sayOwn(m.in(s.resp3.Load()))
 		return
 	}
 	s.telling.Lock()
-	grown := s.conn.Push(m.in(s.resp3.Load()))
+	grown := s.push(m.in(s.resp3.Load()), by != nil && by.Session == nil)
 	s.telling.Unlock()
 	if grown != 0 {
 		s.Sized(grown)
@@ -90,6 +94,17 @@ func (c *Ctx) sayOwn(b []byte) {
 	}
 	c.own = append(c.own, b...)
 }
+
+// push pushes a message, later if there will be a FlushMessages.
+func (s *Session) push(b []byte, later bool) (grown int64) {
+	if later {
+		return s.conn.PushLater(b)
+	}
+	return s.conn.Push(b)
+}
+
+// FlushMessages has sent what the background work has said in its slice.
+func (k *Kernel) FlushMessages() { k.flush() }
 
 // deliverOwn appends the messages that the session has said to itself to its output. The reply of
 // the command that said them is complete, or there is none.

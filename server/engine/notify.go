@@ -84,7 +84,7 @@ func (c *Ctx) FollowNotifications() {
 // store yet.
 func (k *Kernel) listen() {
 	k.notified = parseNotified(k.Config.Values().NotifyKeyspaceEvents)
-	k.Store.Listen(loggedClasses|k.notified.classes, k.changed)
+	k.Store.Listen(loggedClasses|k.notified.classes, func(db int, key []byte, ev store.Event) { k.changed(nil, db, key, ev) })
 }
 
 // changed is the store's report of a change by the running command.
@@ -95,12 +95,12 @@ func (c *Ctx) changed(db int, key []byte, ev store.Event) {
 	c.Kernel.notify(c, db, key, ev)
 }
 
-// changed is the store's report of a change outside any command.
-func (k *Kernel) changed(db int, key []byte, ev store.Event) {
+// changed is the store's report of a change outside any command. by is nil, or the background work.
+func (k *Kernel) changed(by *Ctx, db int, key []byte, ev store.Event) {
 	if loggedClasses&ev.Class() != 0 {
 		k.removed(db, key)
 	}
-	k.notify(nil, db, key, ev)
+	k.notify(by, db, key, ev)
 }
 
 // notify publishes an event, if it is wanted. by is the command that causes it, nil without one.

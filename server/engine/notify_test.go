@@ -22,3 +22,30 @@ func TestParseNotified(t *testing.T) {
 		}
 	}
 }
+
+// TestBackgroundMessages: what the background work says is put off, and comes in the same words as
+// what a command causes.
+func TestBackgroundMessages(t *testing.T) {
+	r := newRigOn(t, nil, "--notify-keyspace-events", "Ex")
+	a, b := r.connect(), r.connect()
+	b.do("subscribe __keyevent@0__:expired")
+	a.expect("set by-itself v PX 1000\nset by-a-write v PX 60000", "+OK +OK")
+	for more := true; more; {
+		var err error
+		if more, err = r.kernel.Store.Maintain(r.now.Load() + 5000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := b.conn.later; n != 1 {
+		t.Errorf("%d messages of the background work were put off, want 1", n)
+	}
+	const head = "*3\r\n$7\r\nmessage\r\n$22\r\n__keyevent@0__:expired\r\n"
+	if got, want := b.conn.heard(), head+"$9\r\nby-itself\r\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	r.now.Add(61_000)
+	a.expect("set by-a-write w", "+OK")
+	if got, want := b.conn.heard(), head+"$10\r\nby-a-write\r\n"; got != want || b.conn.later != 1 {
+		t.Errorf("%q, want %q; put off %d", got, want, b.conn.later)
+	}
+}

@@ -191,7 +191,7 @@ func (k *Kernel) EvictWhenIdle(e *store.Evictor, now int64) (more bool) {
 	if !mayEvict(k.state()) {
 		return false
 	}
-	e.EvictFirst = true
+	e.EvictFirst, e.Background = true, true
 	more = e.Relieve(now, over, limit)
 	if !more && k.counted(limit) > limit {
 		k.room.above(k.clock())

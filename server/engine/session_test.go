@@ -329,6 +329,7 @@ type fakeConn struct {
 	pushed  []byte // by one goroutine at a time
 	deaf    bool   // what is pushed is lost
 	growth  int64  // what Push returns
+	later   int    // messages of PushLater
 }
 
 func (f *fakeConn) ID() uint64                          { return f.id }
@@ -346,6 +347,10 @@ func (f *fakeConn) Push(b []byte) int64 {
 		f.pushed = append(f.pushed, b...)
 	}
 	return f.growth
+}
+func (f *fakeConn) PushLater(b []byte) int64 {
+	f.later++
+	return f.Push(b)
 }
 func (f *fakeConn) AppendPushed(b []byte) []byte {
 	b, f.pushed = append(b, f.pushed...), nil

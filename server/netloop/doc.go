@@ -72,6 +72,11 @@
 // must not cut a subscriber that reads all it gets: from 256 KiB in one queue on, or a quarter of
 // the hard limit, the loop sends everybody's within the round.
 //
+// A loop that sleeps is woken by the first message, sends it, and sleeps again while whoever says
+// the next one is still at it. Whoever says much within a moment therefore uses PushLater, and
+// Server.Flush at the end. With 17,000 keys a second that expire and a client that hears of each,
+// that took the whole of larder from 7.1 to 5.5 us of processor time per key.
+//
 // What is in the queue counts as the connection's output at once, for Sizes and the hard limit.
 // Its session (Sizer) is told of what is left when the loop has come to it, in the same round unless
 // there are thousands. A loop may be kept from that by a slow command or disk, a goroutine of the

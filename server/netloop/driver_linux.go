@@ -92,6 +92,12 @@ func (d *loops) order(drain bool) {
 	}
 }
 
+func (d *loops) flush() {
+	for _, l := range d.all {
+		l.notices.flush()
+	}
+}
+
 func (d *loops) done() <-chan struct{} { return d.ended }
 
 func (d *loops) addTo(st *Stats) {

@@ -113,6 +113,10 @@ type Conn interface {
 	// bytes by which the caller is to enlarge the account of the session (Sizer); the connection
 	// takes them back when it has come to the messages.
 	Push(b []byte) (grown int64)
+	// PushLater is Push for one of many messages that come within a moment: it may wait until
+	// Server.Flush, so that one wake-up and one system call serve all of them. It keeps its place
+	// among the connection's messages.
+	PushLater(b []byte) (grown int64)
 	// AppendPushed appends to b what Push has been given and the connection has not sent yet, which
 	// it forgets: the session makes it part of the output of the running call, in front of something
 	// that is to come behind all that was pushed before. Only for a session's method, of its own

@@ -3,6 +3,8 @@ package netloop
 import (
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestNoticesAreBounded: a loop that is busy collects one entry per connection, whatever others
@@ -37,4 +39,42 @@ func TestNoticesAreBounded(t *testing.T) {
 	conn.Resume()
 	c.expectEOF(Killed)
 	s.close()
+}
+
+// TestWakeUps: a loop that sleeps is woken for a message at once, for one that may come later by
+// the flush, by another message, or when there are many.
+func TestWakeUps(t *testing.T) {
+	wake, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(wake) })
+	for name, x := range map[string]struct {
+		do    func(n *notices, c *conn)
+		woken bool
+	}{
+		"at once": {func(n *notices, c *conn) { n.push(c, make([]byte, 1), pushHurry, false) }, true},
+		"later":   {func(n *notices, c *conn) { n.push(c, make([]byte, 1), pushHurry, true) }, false},
+		"many":    {func(n *notices, c *conn) { n.push(c, make([]byte, pushHurry), pushHurry, true) }, true},
+		"flush": {func(n *notices, c *conn) {
+			n.push(c, make([]byte, 1), pushHurry, true)
+			n.flush()
+		}, true},
+		"flush of nothing": {func(n *notices, _ *conn) { n.flush() }, false},
+		"another one": {func(n *notices, c *conn) {
+			n.push(c, make([]byte, 1), pushHurry, true)
+			n.push(c, make([]byte, 1), pushHurry, false)
+		}, true},
+	} {
+		n := &notices{wake: wake}
+		if !n.sleep() {
+			t.Fatal("new notices have something to take")
+		}
+		if x.do(n, &conn{}); n.rung != x.woken {
+			t.Errorf("%s: woken %v, want %v", name, n.rung, x.woken)
+		}
+		if has := name != "flush of nothing"; n.sleep() == has {
+			t.Errorf("%s: the loop may sleep: %v", name, !has)
+		}
+	}
 }

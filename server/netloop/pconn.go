@@ -142,6 +142,10 @@ func (c *pconn) takePushed() (pushed [][]byte, noted int64) {
 	return pushed, c.noted.clear()
 }
 
+// PushLater is Push: the goroutine is woken by its read's deadline, which is set once until it has
+// looked.
+func (c *pconn) PushLater(b []byte) (grown int64) { return c.Push(b) }
+
 func (c *pconn) AppendPushed(b []byte) []byte {
 	pushed, noted := c.takePushed()
 	for _, message := range pushed {

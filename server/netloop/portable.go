@@ -105,6 +105,8 @@ func (d *portable) each(f func(*pconn)) {
 	d.endIfEmpty()
 }
 
+func (d *portable) flush() {} // nothing waits for it
+
 func (d *portable) done() <-chan struct{} { return d.ended }
 
 func (d *portable) addTo(st *Stats) { d.traffic.addTo(st) }

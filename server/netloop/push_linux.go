@@ -24,8 +24,9 @@ type message struct {
 type queue struct{ first, last *message }
 
 // push appends b to c's queue. If that has more than hurry bytes then, the loop is to send to
-// everybody in its next round. It returns what Push does.
-func (n *notices) push(c *conn, b []byte, hurry int64) (grown int64) {
+// everybody in its next round. later says that a loop that sleeps need not be woken for it: flush
+// does, or somebody who wants more of the loop. It returns what Push does.
+func (n *notices) push(c *conn, b []byte, hurry int64, later bool) (grown int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -53,9 +54,22 @@ func (n *notices) push(c *conn, b []byte, hurry int64) (grown int64) {
 	if !c.pushing {
 		c.pushing = true
 		n.pushes = append(n.pushes, c)
+	}
+	if later && !n.hurry {
+		n.pending.Store(true)
+	} else {
 		n.announceLocked()
 	}
 	return c.noted.grow(waiting)
+}
+
+// flush wakes the loop if it sleeps though it has been pushed something.
+func (n *notices) flush() {
+	if n.pending.Load() && n.sleeping.Load() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.announceLocked()
+	}
 }
 
 // taken is a queue that the loop has taken.
@@ -169,9 +183,13 @@ func (l *loop) sendPushes(all bool) {
 	}
 }
 
-// Push is Conn.Push. The limits are only looked up for more than Redis' fixed reply buffer holds,
-// which Redis does not count either.
-func (c *conn) Push(b []byte) (grown int64) {
+func (c *conn) Push(b []byte) (grown int64) { return c.push(b, false) }
+
+func (c *conn) PushLater(b []byte) (grown int64) { return c.push(b, true) }
+
+// push looks the limits up only for more than Redis' fixed reply buffer holds, which Redis does not
+// count either.
+func (c *conn) push(b []byte, later bool) (grown int64) {
 	if len(b) == 0 || c.killed.Load() != 0 {
 		return 0
 	}
@@ -188,7 +206,7 @@ func (c *conn) Push(b []byte) (grown int64) {
 			}
 		}
 	}
-	return c.loop.notices.push(c, b, hurry)
+	return c.loop.notices.push(c, b, hurry, later)
 }
 
 // AppendPushed is Conn.AppendPushed.

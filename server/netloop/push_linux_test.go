@@ -64,10 +64,10 @@ func TestPushesOfARound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n, p := &notices{}, &pushRound{}
 			for range 3 * pushConns {
-				n.push(&conn{}, []byte("message"), pushHurry)
+				n.push(&conn{}, []byte("message"), pushHurry, false)
 			}
 			if long {
-				n.push(&conn{}, make([]byte, pushHurry), pushHurry)
+				n.push(&conn{}, make([]byte, pushHurry), pushHurry, false)
 			}
 			n.takePushes(p)
 			if p.used != pushConns || !p.left() || p.hurry != long {
@@ -92,7 +92,7 @@ func BenchmarkPush(b *testing.B) {
 	message := make([]byte, 64)
 	b.ReportAllocs()
 	for b.Loop() {
-		n.push(c, message, pushHurry)
+		n.push(c, message, pushHurry, false)
 		if c.sizes.pushed.Load() > 10_000 {
 			n.reuse(n.takeOne(c).first)
 		}

@@ -74,6 +74,26 @@ func TestPushLengths(t *testing.T) {
 	})
 }
 
+// TestPushLater: messages that need not be sent at once keep their places among the others, and
+// Flush has them sent.
+func TestPushLater(t *testing.T) {
+	eachDriver(t, Limits{}, func(t *testing.T, s *testServer) {
+		c := s.connect()
+		for range 200 {
+			c.session.conn.PushLater([]byte("1\n"))
+			c.session.conn.PushLater([]byte("2\n"))
+			s.Flush()
+			c.expect("1", "2")
+			c.session.conn.PushLater([]byte("3\n"))
+			c.session.conn.Push([]byte("4\n"))
+			c.expect("3", "4")
+			c.session.conn.PushLater([]byte("5\n"))
+			c.send("echo 6\n")
+			c.expect("5", "6")
+		}
+	})
+}
+
 // TestPushToManyAtOnce: with thousands of messages to be sent, every connection gets its own in
 // order, and requests between them are answered.
 func TestPushToManyAtOnce(t *testing.T) {

@@ -24,6 +24,8 @@ type driver interface {
 	// done is closed when, after drain or stop, the last connection is gone and the driver's
 	// goroutines have ended.
 	done() <-chan struct{}
+	// flush sees to what has been pushed by PushLater.
+	flush()
 	// addTo adds the driver's traffic.
 	addTo(*Stats)
 }
@@ -204,6 +206,9 @@ func (s *Server) eachDriver(f func(driver)) {
 // OutputMemory is how many bytes the blocks take that hold output, what is being made and what
 // clients have not taken, and how many those that are on their way back to the system.
 func (s *Server) OutputMemory() (held, leaving int64) { return s.blocks.Used() }
+
+// Flush has what PushLater has been given sent without further delay.
+func (s *Server) Flush() { s.eachDriver(driver.flush) }
 
 // Stats returns the counters.
 func (s *Server) Stats() Stats {
