@@ -12,7 +12,9 @@
 // Who sets a limit wants the process to stay within it, though, and beside the store
 // 12 to 18 MB are resident: the program's pages, the runtime, garbage. Of that so much
 // counts that the resident set stays within a tenth above a limit of 100 MB (base).
-// Below some 80 MB it does not: there the program would take the room of the data.
+// Below some 80 MB it does not: there the program would take the room of the data, so
+// less and less of it counts, and nothing under a limit of 32 MB. At 40 MB a whole
+// sixteenth would cost 4 % of the keys.
 //
 // # Who pays
 //
@@ -83,8 +85,10 @@ const (
 	// Slack is what may be above the limit for a moment: a share of it, within bounds.
 	slackShare, leastSlack, mostSlack = 256, 256 << 10, 2 << 20
 	// base leaves 1/freeShare of the limit to memory that nobody accounts for, and counts at most
-	// 1/mostShare of the limit on top of the heap at the start.
-	freeShare, mostShare = 24, 16
+	// 1/mostShare of the limit on top of the heap at the start, and 1/smallShare of what the limit is
+	// above smallLimit.
+	freeShare, mostShare   = 24, 16
+	smallLimit, smallShare = 32 << 20, 10
 )
 
 // room is the kernel's account of memory that neither store nor clients account for.
@@ -103,7 +107,8 @@ type room struct {
 // the start, or if it is more, what is resident beyond a share of the limit that is free.
 // It is bounded, so that garbage costs few keys and a small limit holds some.
 func (r *room) base(limit int64) int64 {
-	return min(max(r.start, r.beside.Load()-limit/freeShare), r.start+limit/mostShare)
+	most := min(limit/mostShare, max(0, limit-smallLimit)/smallShare)
+	return min(max(r.start, r.beside.Load()-limit/freeShare), r.start+most)
 }
 
 // WatchResident takes note of the process' resident set, in bytes, 0 if it is not known.
