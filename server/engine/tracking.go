@@ -257,7 +257,7 @@ func (f *forgetter) Forget(trackers []*store.Tracker, key []byte) {
 
 // Changed implements store.Forgetter.
 func (f *forgetter) Changed(key []byte) {
-	if f.c != nil {
+	if f.c != nil && f.c.Session != nil { // else it is background work
 		f.c.changes.add(key)
 		return
 	}
