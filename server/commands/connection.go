@@ -27,7 +27,7 @@ func connectionCommands() []engine.Spec {
 			Summary:    "Authenticates the connection.",
 			Complexity: "O(N) where N is the number of passwords defined for the user",
 			History:    []string{"6.0.0: A user name is accepted."}},
-		{Name: "hello", Handler: cmdHello, Arity: -1, Flags: login, Secret: func(args [][]byte, i int) bool { return follows(args, i, 2, "auth", 2) },
+		{Name: "hello", Handler: cmdHello, Arity: -1, Flags: login | engine.SwitchesRESP, Secret: func(args [][]byte, i int) bool { return follows(args, i, 2, "auth", 2) },
 			Group: "connection", Categories: cat, Since: "6.0.0",
 			Syntax:     "[protover [AUTH username password] [SETNAME clientname]]",
 			Summary:    "Chooses the protocol version and may authenticate and name the connection.",

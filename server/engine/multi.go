@@ -162,7 +162,7 @@ func (c *Ctx) Exec() error {
 		c.Out.NullArray()
 		return nil
 	}
-	if t.flags&ManyReplies != 0 {
+	if t.flags&(ManyReplies|SwitchesRESP) != 0 {
 		c.settle()
 	}
 	c.logging = c.Kernel.journal.On()

@@ -15,7 +15,7 @@
 // front of its own reply what has been pushed until then (settle): behind that nothing can come any
 // more. So does HELLO when it changes the protocol (message.go). Inside a transaction nothing can be
 // put in front, since the head of the array is out; EXEC settles before it if one of its commands
-// may unsubscribe. What others publish while the transaction runs follows it.
+// may unsubscribe or change the protocol. What others publish while the transaction runs follows it.
 
 package engine
 

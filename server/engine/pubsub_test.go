@@ -40,7 +40,7 @@ func subscribing() []Spec {
 				return nil
 			})
 		}},
-		{Name: "hello", Arity: 2, Handler: func(c *Ctx) error {
+		{Name: "hello", Arity: 2, Flags: SwitchesRESP, Handler: func(c *Ctx) error {
 			c.SetRESP(int(c.Parse(1).Int64()))
 			c.Out.OK()
 			return nil
@@ -76,6 +76,16 @@ func TestNothingBehindTheEnd(t *testing.T) {
 }
 
 // TestOwnMessages: a client gets what it publishes to itself after the reply, and CLIENT REPLY holds
+// TestProtocolChangesInTransaction: what was published before an EXEC that changes the protocol comes
+// before its reply, in the version of before.
+func TestProtocolChangesInTransaction(t *testing.T) {
+	r := newRig(t)
+	a, b := r.connect(), r.connect()
+	a.expect("hello 3\nsubscribe news\nmulti\nget k\nhello 2", "+OK >"+inNews[1:]+" +OK +QUEUED +QUEUED")
+	b.expect("publish news hello", ":1")
+	a.expect("exec\nunsubscribe", ">"+news[1:]+" *2 _ +OK "+noNews)
+}
+
 // back neither messages nor confirmations.
 func TestOwnMessages(t *testing.T) {
 	c := newRig(t).connect()

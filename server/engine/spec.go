@@ -145,6 +145,9 @@ const (
 	NamesDB
 	// KeepsCaching rows leave CLIENT CACHING in force for what comes after them: CLIENT.
 	KeepsCaching
+	// SwitchesRESP rows may change the version of the protocol: HELLO. RESET does too, but never waits
+	// in a queue.
+	SwitchesRESP
 )
 
 // flagNames is in the order of the bits above.
