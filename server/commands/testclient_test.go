@@ -120,6 +120,7 @@ func (testConn) Class() netloop.Class                { return 0 }
 func (testConn) SetClass(netloop.Class)              {}
 func (testConn) Resume()                             {}
 func (testConn) Kill(netloop.CloseReason)            {}
+func (testConn) Killed() bool                        { return false }
 func (testConn) Push([]byte) int64                   { return 0 }
 func (testConn) PushLater([]byte) int64              { return 0 }
 func (testConn) AppendPushed(b []byte) []byte        { return b }

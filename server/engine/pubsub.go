@@ -26,17 +26,27 @@ import (
 )
 
 // Publish sends a message to all who have subscribed to the channel or to a pattern that matches it,
-// and returns how often that was. by is the command in whose course it is said, nil if there is
-// none. Safe from any goroutine, whatever shards it has locked.
+// and returns how often that was. The message is encoded for the first that takes it: thousands of
+// patterns can be those of one client, which a long message sends to its output limit soon. Who is
+// there no longer for that reason, or about to be closed for another, is counted still, as in Redis.
+// by is the command in whose course it is said, nil if there is none. Safe from any goroutine,
+// whatever shards it has locked.
 func (k *Kernel) Publish(by *Ctx, channel, payload []byte) int {
 	var m Message
+	kind, matching := "message", []byte(nil)
 	return k.PubSub.Publish(pubsub.Channels, channel, func(pattern []byte) {
-		if pattern == nil {
-			m = NewMessage(encode("message", nil, channel, payload))
-		} else {
-			m = NewMessage(encode("pmessage", pattern, channel, payload))
+		if m = (Message{}); pattern != nil {
+			kind, matching = "pmessage", pattern
 		}
-	}, func(to *Session) { to.Deliver(by, &m) })
+	}, func(to *Session) {
+		switch {
+		case to.conn.Killed():
+			return
+		case m.array == nil:
+			m = NewMessage(encode(kind, matching, channel, payload))
+		}
+		to.Deliver(by, &m)
+	})
 }
 
 // PublishShard is Publish for shard channels, for which there are no patterns.

@@ -75,7 +75,6 @@ func TestNothingBehindTheEnd(t *testing.T) {
 	a.expect("hello 2\nget k", ">"+news[1:]+" +OK -"+string(errSubscribed(&Spec{full: "get"})))
 }
 
-// TestOwnMessages: a client gets what it publishes to itself after the reply, and CLIENT REPLY holds
 // TestProtocolChangesInTransaction: what was published before an EXEC that changes the protocol comes
 // before its reply, in the version of before.
 func TestProtocolChangesInTransaction(t *testing.T) {
@@ -86,6 +85,7 @@ func TestProtocolChangesInTransaction(t *testing.T) {
 	a.expect("exec\nunsubscribe", ">"+news[1:]+" *2 _ +OK "+noNews)
 }
 
+// TestOwnMessages: a client gets what it publishes to itself after the reply, and CLIENT REPLY holds
 // back neither messages nor confirmations.
 func TestOwnMessages(t *testing.T) {
 	c := newRig(t).connect()
@@ -203,6 +203,23 @@ func TestLeaving(t *testing.T) {
 	other.expect("publish news hello", ":0")
 	if n := r.kernel.PubSub.Members(); n != 0 {
 		t.Errorf("%d members left", n)
+	}
+}
+
+// TestPublishEncodesForTakers: a message that nobody can take any more is not encoded, but counted.
+func TestPublishEncodesForTakers(t *testing.T) {
+	r := newRig(t)
+	c := r.connect()
+	c.do("subscribe news")
+	c.conn.killed.Store(true)
+	channel, payload := []byte("news"), make([]byte, 1000)
+	allocs := testing.AllocsPerRun(100, func() {
+		if n := r.kernel.Publish(nil, channel, payload); n != 1 {
+			t.Errorf("%d deliveries", n)
+		}
+	})
+	if heard := c.conn.heard(); allocs != 0 || heard != "" {
+		t.Errorf("%v allocations, the client heard %.100q", allocs, heard)
 	}
 }
 

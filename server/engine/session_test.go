@@ -357,6 +357,7 @@ func (f *fakeConn) AppendPushed(b []byte) []byte {
 	return b
 }
 func (f *fakeConn) Sizes() netloop.Sizes { return f.sizes }
+func (f *fakeConn) Killed() bool         { return f.killed.Load() }
 
 // heard returns what has been pushed since it was last asked.
 func (f *fakeConn) heard() string { return string(f.AppendPushed(nil)) }

@@ -71,6 +71,8 @@ func (c *conn) Kill(reason CloseReason) {
 	}
 }
 
+func (c *conn) Killed() bool { return c.killed.Load() != 0 }
+
 // limits are those of the connection's class. Safe from any goroutine.
 func (c *conn) limits() Limits { return c.loop.server.opts.Limits(c.Class()) }
 

@@ -106,6 +106,9 @@ type Conn interface {
 	// Kill closes the connection soon; unsent output is lost. The first Kill's reason is the one
 	// that Closed is told, also if the session ends the connection itself before.
 	Kill(reason CloseReason)
+	// Killed reports whether there has been a Kill, or a Push beyond the limit: what is pushed now is
+	// lost.
+	Killed() bool
 	// Push sends b, complete out-of-band messages, after the output of the calls made so far and
 	// before that of those to come. b must never change again: it is not copied, so that many
 	// connections can share it. It counts as the output of each from now on: if that would pass

@@ -583,7 +583,7 @@ func (c *pconn) write(out []byte, more *chain.Chain) bool {
 
 // Grow is conn.Grow.
 func (c *pconn) Grow(n, written int) bool {
-	if c.isKilled() {
+	if c.Killed() {
 		return false
 	}
 	if lim := c.limits(); lim.OutputHard > 0 && int64(written) > lim.OutputHard {
@@ -593,7 +593,7 @@ func (c *pconn) Grow(n, written int) bool {
 	c.making += n
 	c.made = written
 	c.account(0)
-	if c.isKilled() {
+	if c.Killed() {
 		c.making -= n
 		return false
 	}
@@ -607,7 +607,7 @@ func (c *pconn) Shrink(n, written int) {
 	c.account(0)
 }
 
-func (c *pconn) isKilled() bool {
+func (c *pconn) Killed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.killed
