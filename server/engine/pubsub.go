@@ -20,6 +20,8 @@
 package engine
 
 import (
+	"context"
+	"runtime"
 	"strconv"
 
 	"github.com/larderkv/larder/server/pubsub"
@@ -55,6 +57,32 @@ func (k *Kernel) PublishShard(by *Ctx, channel, payload []byte) int {
 	return k.PubSub.Publish(pubsub.ShardChannels, channel, func([]byte) {
 		m = NewMessage(encode("smessage", nil, channel, payload))
 	}, func(to *Session) { to.Deliver(by, &m) })
+}
+
+const (
+	// leaveAtOnce is how many subscriptions a client may have that leaves at once, on its loop: that
+	// takes a few milliseconds.
+	leaveAtOnce = 2000
+	// mostLeaving is how many may be left to a goroutine, in all. They take memory that is in no
+	// account any more. Who leaves while there are more takes its time from its own loop, so that
+	// clients cannot subscribe faster than is cleaned up behind them.
+	mostLeaving = 4 << 20
+)
+
+// leave ends a member's subscriptions, which have no effect from now on.
+func (k *Kernel) leave(m *pubsub.Member[*Session]) {
+	if m.Len() > leaveAtOnce && k.PubSub.Leaving() < mostLeaving {
+		m.Hide()
+		if k.Go(func(ctx context.Context) {
+			m.Leave(func() bool {
+				runtime.Gosched()
+				return ctx.Err() == nil
+			})
+		}) {
+			return
+		}
+	}
+	m.Leave(nil)
 }
 
 // encode makes the array of a message in one allocation of its exact size: with one subscriber the
@@ -207,7 +235,7 @@ func (s *Session) dropSubscriptions() {
 	if s.member == nil {
 		return
 	}
-	s.member.Leave()
+	s.kernel.leave(s.member)
 	s.member = nil
 	for kind := range s.subscribed {
 		s.subscribed[kind].Store(0)

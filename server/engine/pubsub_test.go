@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -203,6 +204,43 @@ func TestLeaving(t *testing.T) {
 	other.expect("publish news hello", ":0")
 	if n := r.kernel.PubSub.Members(); n != 0 {
 		t.Errorf("%d members left", n)
+	}
+}
+
+// TestLeavingWithMuch: a client with very many subscriptions gets nothing more, and is not counted,
+// from the moment on when it leaves. What it had is removed behind its back.
+func TestLeavingWithMuch(t *testing.T) {
+	r := newRig(t)
+	other := r.connect()
+	for _, end := range []func(c *client){
+		func(c *client) { c.expect("reset", "+RESET") },
+		func(c *client) { c.Kill(); c.Closed(0) },
+	} {
+		c := r.connect()
+		c.do("subscribe news")
+		for i := range leaveAtOnce {
+			c.do(fmt.Sprintf("subscribe channel:%d", i))
+		}
+		other.expect("publish news hello", ":1")
+		c.conn.heard()
+		end(c)
+		other.expect("publish news hello", ":0")
+		if n := r.kernel.PubSub.Subscribers(pubsub.Channels, []byte("news")); n != 0 || c.Subscribed() {
+			t.Errorf("%d subscribers", n)
+		}
+		r.kernel.work.jobs.Wait()
+		if h := r.kernel.PubSub; h.Topics(pubsub.Channels) != 0 || h.Leaving() != 0 || h.Members() != 0 {
+			t.Errorf("%d channels left, %d subscriptions still leaving", h.Topics(pubsub.Channels), h.Leaving())
+		}
+	}
+	c := r.connect()
+	for i := range leaveAtOnce + 1 {
+		c.do(fmt.Sprintf("subscribe channel:%d", i))
+	}
+	r.kernel.Close() // as at the end of the server, which may come first
+	c.expect("reset", "+RESET")
+	if n := r.kernel.PubSub.Topics(pubsub.Channels); n != 0 {
+		t.Errorf("%d channels left", n)
 	}
 }
 

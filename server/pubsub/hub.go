@@ -28,6 +28,16 @@
 //
 // What deliver does must therefore be short, and must not call back. A subscription is in force when
 // Subscribe returns, and nothing is delivered by it after Unsubscribe has returned.
+//
+// # Leaving with a million subscriptions
+//
+// A million small things also take a second or more to remove, most of it waiting for memory, and
+// that is too long for an event loop. So a member can be hidden first (Member.Hide), and leave later
+// on another goroutine. Hiding sets a mark in the member's slot, which every publisher looks at, and
+// then takes the lock of each shard once. Who has looked before the mark was set holds the lock of a
+// shard while it delivers: so nothing is delivered after Hide. Hidden members are not counted among
+// the subscribers of a topic, and a topic of theirs alone is not named. But Topics counts it until it
+// is removed: to know how many have no other subscriber would take the walk that is to be avoided.
 package pubsub
 
 import (
@@ -59,6 +69,7 @@ type Hub[S any] struct {
 	kinds   [Kinds]registry
 	index   index // under the lock of the patterns' shard
 	members members[S]
+	leaving atomic.Int64 // subscriptions of hidden members
 }
 
 // registry is the topics of one kind.
@@ -83,11 +94,14 @@ func (h *Hub[S]) place(kind Kind, name []byte) (s *shard, n, hash uint32) {
 	return &r.shards[n], n, uint32(sum)
 }
 
-// Topics counts the topics of a kind that have subscribers.
+// Topics counts the topics of a kind that have subscribers, hidden ones included.
 func (h *Hub[S]) Topics(kind Kind) int { return int(h.kinds[kind].topics.Load()) }
 
 // Members counts the subscribers that have subscribed to anything.
 func (h *Hub[S]) Members() int { return int(h.members.count.Load()) }
+
+// Leaving counts the subscriptions of hidden members that are still to be removed.
+func (h *Hub[S]) Leaving() int { return int(h.leaving.Load()) }
 
 // Subscribers counts those who have subscribed to a topic.
 func (h *Hub[S]) Subscribers(kind Kind, name []byte) int {
@@ -98,7 +112,10 @@ func (h *Hub[S]) Subscribers(kind Kind, name []byte) int {
 	if !ok {
 		return 0
 	}
-	return int(s.topics.get(n).subscribers)
+	if h.leaving.Load() == 0 {
+		return int(s.topics.get(n).subscribers)
+	}
+	return h.deliverLocked(s, n, func(S) {})
 }
 
 // Names calls each with the name of every topic of a kind, which is only valid during the call. It
@@ -108,7 +125,7 @@ func (h *Hub[S]) Names(kind Kind, each func(name []byte)) {
 		s := &h.kinds[kind].shards[i]
 		s.mu.RLock()
 		for _, n := range s.table {
-			if n != 0 {
+			if n != 0 && h.subscribedLocked(s, n-1) {
 				each(s.nameLocked(n - 1))
 			}
 		}
@@ -116,11 +133,26 @@ func (h *Hub[S]) Names(kind Kind, each func(name []byte)) {
 	}
 }
 
+// subscribedLocked reports whether a topic has a subscriber who is not hidden. The shard is locked.
+func (h *Hub[S]) subscribedLocked(s *shard, n uint32) bool {
+	if h.leaving.Load() == 0 {
+		return true
+	}
+	for at := s.topics.get(n).first; at != none; {
+		l := s.links.get(at)
+		if !h.members.at(l.who).hidden.Load() {
+			return true
+		}
+		at = l.next
+	}
+	return false
+}
+
 // Publish delivers something to the subscribers of a channel, and if it is no shard channel to those
-// of the patterns that match it afterwards. begin is called before the first delivery to the
-// channel's subscribers, with nil, and before the first to those of each pattern, with its text,
-// which is valid during the call. Publish returns how many deliveries there were: whoever has
-// subscribed in several ways gets several.
+// of the patterns that match it afterwards. begin is called before the deliveries to the channel's
+// subscribers, with nil, and before those to the subscribers of each pattern, with its text, which is
+// valid until the last of them. Publish returns how many deliveries there were: whoever has subscribed
+// in several ways gets several.
 func (h *Hub[S]) Publish(kind Kind, channel []byte, begin func(pattern []byte), deliver func(to S)) int {
 	patterns := kind == Channels && h.Topics(Patterns) > 0
 	if !patterns && h.Topics(kind) == 0 {
@@ -147,16 +179,18 @@ func (h *Hub[S]) Publish(kind Kind, channel []byte, begin func(pattern []byte), 
 	return delivered
 }
 
-// deliverLocked delivers to all subscribers of a topic, in the order in which they have subscribed.
-// The shard is locked.
-func (h *Hub[S]) deliverLocked(s *shard, n uint32, deliver func(to S)) int {
-	t := s.topics.get(n)
-	for at := t.first; at != none; {
+// deliverLocked delivers to all subscribers of a topic, in the order in which they have subscribed,
+// and returns how many they are. The shard is locked.
+func (h *Hub[S]) deliverLocked(s *shard, n uint32, deliver func(to S)) (delivered int) {
+	for at := s.topics.get(n).first; at != none; {
 		l := s.links.get(at)
 		at = l.next
-		deliver(h.members.at(l.who))
+		if to := h.members.at(l.who); !to.hidden.Load() {
+			deliver(to.who)
+			delivered++
+		}
 	}
-	return int(t.subscribers)
+	return delivered
 }
 
 // subscribe links a member with a topic, unless it has one of these already: known reports that for

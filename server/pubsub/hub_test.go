@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/larderkv/larder/store/lex"
@@ -70,6 +73,13 @@ func TestLikeTheModel(t *testing.T) {
 		want[kind] = map[string]map[int]bool{}
 	}
 	members := make([]*Member[*int], 20)
+	var hidden []*Member[*int]
+	leave := func() {
+		for _, m := range hidden {
+			m.Leave(func() bool { return true })
+		}
+		hidden = nil
+	}
 	for step := range 15_000 {
 		who, kind := rnd.IntN(len(members)), Kind(rnd.IntN(Kinds))
 		name := drawName(rnd, kind)
@@ -96,7 +106,12 @@ func TestLikeTheModel(t *testing.T) {
 		case n < 704 && m != nil:
 			checkUnsubscribeAll(t, &want, m, kind, who)
 		case n < 706 && m != nil:
-			m.Leave()
+			if rnd.IntN(2) == 0 {
+				m.Leave(nil)
+			} else {
+				m.Hide()
+				hidden = append(hidden, m)
+			}
 			members[who] = nil
 			for kind := range Kind(Kinds) {
 				for name := range maps.Clone(want[kind]) {
@@ -115,10 +130,14 @@ func TestLikeTheModel(t *testing.T) {
 		if step%1000 == 0 {
 			checkTopics(t, h, &want, members)
 		}
+		if rnd.IntN(1000) == 0 {
+			leave()
+		}
 	}
+	leave()
 	for who, m := range members {
 		if m != nil {
-			m.Leave()
+			m.Leave(nil)
 			members[who] = nil
 		}
 	}
@@ -153,7 +172,7 @@ func checkTopics(t *testing.T, h *Hub[*int], want *model, members []*Member[*int
 	for kind := range Kind(Kinds) {
 		names := map[string]bool{}
 		h.Names(kind, func(name []byte) { names[string(name)] = true })
-		if len(names) != len(want[kind]) || h.Topics(kind) != len(names) {
+		if len(names) != len(want[kind]) || h.Topics(kind) < len(names) || h.Leaving() == 0 && h.Topics(kind) > len(names) {
 			t.Fatalf("kind %d: %d names, %d topics, want %d", kind, len(names), h.Topics(kind), len(want[kind]))
 		}
 		for name, whos := range want[kind] {
@@ -188,7 +207,7 @@ func checkTopics(t *testing.T, h *Hub[*int], want *model, members []*Member[*int
 // checkEmpty fails if anything is left in a hub without subscribers.
 func checkEmpty(t *testing.T, h *Hub[*int]) {
 	t.Helper()
-	if h.Members() != 0 || len(h.index.shapes) != 0 || len(h.index.entries) != 0 {
+	if h.Members() != 0 || h.Leaving() != 0 || len(h.index.shapes) != 0 || len(h.index.entries) != 0 {
 		t.Errorf("%d members, %d shapes, %d patterns left", h.Members(), len(h.index.shapes), len(h.index.entries))
 	}
 	for kind := range h.kinds {
@@ -229,8 +248,59 @@ func TestStorm(t *testing.T) {
 		t.Errorf("%d deliveries: %q", n, got)
 	}
 	for _, m := range members {
-		m.Leave()
+		m.Leave(nil)
 	}
+	checkEmpty(t, h)
+}
+
+// TestHiding: Hide returns when nobody is delivering to the member any more, and from then on nobody
+// does. Others with the same topics see nothing of the member that is still to leave.
+func TestHiding(t *testing.T) {
+	const topics = 250
+	h := NewHub[*int]()
+	stays, hides := 1, 2
+	other := h.Join(&stays)
+	other.Subscribe(Channels, []byte("c:0"))
+	for _, kind := range []Kind{Channels, Patterns} {
+		m := h.Join(&hides)
+		for i := range topics {
+			m.Subscribe(kind, fmt.Appendf(nil, "c:%d", i))
+		}
+		var hidden atomic.Bool
+		var hiding sync.WaitGroup
+		n := h.Publish(Channels, []byte("c:0"), func([]byte) {}, func(to *int) {
+			if to != &hides {
+				return
+			}
+			hiding.Go(func() {
+				m.Hide()
+				hidden.Store(true)
+			})
+			for range 1000 {
+				runtime.Gosched()
+			}
+			if hidden.Load() {
+				t.Error("Hide has returned during a delivery")
+			}
+		})
+		if hiding.Wait(); n != 2 {
+			t.Errorf("%d deliveries before", n)
+		}
+		if got, _ := published(h, Channels, "c:0"); !slices.Equal(got, []string{"1"}) {
+			t.Errorf("delivered to %q", got)
+		}
+		names := 0
+		h.Names(Channels, func([]byte) { names++ })
+		h.Names(Patterns, func([]byte) { names++ })
+		if n := h.Subscribers(Channels, []byte("c:0")); n != 1 || names != 1 || h.Members() != 1 || h.Leaving() != topics {
+			t.Errorf("%d subscribers, %d topics, %d members besides the hidden", n, names, h.Members())
+		}
+		pauses := 0
+		if m.Leave(func() bool { pauses++; return true }); pauses != topics/leaveStep {
+			t.Errorf("%d pauses", pauses)
+		}
+	}
+	other.Leave(nil)
 	checkEmpty(t, h)
 }
 

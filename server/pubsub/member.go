@@ -27,21 +27,52 @@ func (h *Hub[S]) Join(who S) *Member[S] {
 	return &Member[S]{hub: h, slot: h.members.add(who)}
 }
 
-// Leave ends all subscriptions. The member must not be used any more.
-func (m *Member[S]) Leave() {
-	for kind := range Kind(Kinds) {
-		m.UnsubscribeAll(kind, func([]byte) {})
+// leaveStep is how many subscriptions Leave ends between two calls of pause: some tenths of a
+// millisecond.
+const leaveStep = 100
+
+// Leave ends all subscriptions. The member must not be used any more. pause, unless it is nil, is
+// called from time to time, and ends it early by false: then the hub must not be used any more either.
+func (m *Member[S]) Leave(pause func() (goOn bool)) {
+	hidden, ended := m.hub.members.at(m.slot).hidden.Load(), 0
+	for kind := range m.links {
+		for topic, link := range m.links[kind] {
+			m.hub.unsubscribe(Kind(kind), topic, link, nil)
+			if hidden {
+				m.hub.leaving.Add(-1)
+			}
+			if ended++; ended%leaveStep == 0 && pause != nil && !pause() {
+				return
+			}
+		}
+		m.links[kind] = nil
 	}
 	m.hub.members.remove(m.slot)
+}
+
+// Hide makes all subscriptions ineffective: when it has returned, nothing is delivered by them any
+// more. Nothing but Leave may follow.
+func (m *Member[S]) Hide() {
+	m.hub.leaving.Add(int64(m.Len())) // before the mark: who sees the mark counts the topic's members
+	m.hub.members.hide(m.slot)
+	for kind := range m.links {
+		shards := m.hub.kinds[kind].shards
+		for i := range shards {
+			shards[i].waitForHolders() // among whom is everybody who has not seen the mark
+		}
+	}
 }
 
 // Count is how many topics of a kind the member has subscribed to.
 func (m *Member[S]) Count(kind Kind) int { return len(m.links[kind]) }
 
-// Empty reports whether the member has no subscriptions.
-func (m *Member[S]) Empty() bool {
-	return m.Count(Channels)+m.Count(ShardChannels)+m.Count(Patterns) == 0
+// Len is how many topics of all kinds the member has subscribed to.
+func (m *Member[S]) Len() int {
+	return m.Count(Channels) + m.Count(ShardChannels) + m.Count(Patterns)
 }
+
+// Empty reports whether the member has no subscriptions.
+func (m *Member[S]) Empty() bool { return m.Len() == 0 }
 
 // Memory is what the subscriptions take, in bytes.
 func (m *Member[S]) Memory() int64 { return m.memory }
@@ -128,46 +159,60 @@ const memberChunk = 256
 // link to it is made and after the last has gone, each under the lock of a shard: so whoever follows
 // a link with that lock held may read it.
 type members[S any] struct {
-	chunks atomic.Pointer[[]*[memberChunk]S]
-	count  atomic.Int64
+	chunks atomic.Pointer[[]*[memberChunk]slot[S]]
+	count  atomic.Int64 // of those that are not hidden
 
 	mu   sync.Mutex // protects the fields below, and changes of chunks and slots
 	free []uint32
 	next uint32 // the first slot that was never used
 }
 
-func (m *members[S]) at(slot uint32) S { return (*m.chunks.Load())[slot/memberChunk][slot%memberChunk] }
+// slot is one member.
+type slot[S any] struct {
+	who    S
+	hidden atomic.Bool // it gets nothing more, and is going to leave
+}
 
-func (m *members[S]) add(who S) (slot uint32) {
+func (m *members[S]) at(n uint32) *slot[S] { return &(*m.chunks.Load())[n/memberChunk][n%memberChunk] }
+
+func (m *members[S]) add(who S) (n uint32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if n := len(m.free); n > 0 {
-		slot, m.free = m.free[n-1], m.free[:n-1]
+	if last := len(m.free) - 1; last >= 0 {
+		n, m.free = m.free[last], m.free[:last]
 	} else {
-		slot = m.next
+		n = m.next
 		m.next++
 	}
-	var chunks []*[memberChunk]S
+	var chunks []*[memberChunk]slot[S]
 	if p := m.chunks.Load(); p != nil {
 		chunks = *p
 	}
-	if int(slot/memberChunk) == len(chunks) {
-		more := make([]*[memberChunk]S, len(chunks)+1)
+	if int(n/memberChunk) == len(chunks) {
+		more := make([]*[memberChunk]slot[S], len(chunks)+1)
 		copy(more, chunks)
-		more[len(chunks)] = new([memberChunk]S)
+		more[len(chunks)] = new([memberChunk]slot[S])
 		chunks = more
 		m.chunks.Store(&chunks)
 	}
-	chunks[slot/memberChunk][slot%memberChunk] = who
+	m.at(n).who = who
 	m.count.Add(1)
-	return slot
+	return n
 }
 
-func (m *members[S]) remove(slot uint32) {
+func (m *members[S]) hide(n uint32) {
+	m.at(n).hidden.Store(true)
+	m.count.Add(-1)
+}
+
+func (m *members[S]) remove(n uint32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	at := m.at(n)
 	var nobody S
-	(*m.chunks.Load())[slot/memberChunk][slot%memberChunk] = nobody
-	m.free = append(m.free, slot)
-	m.count.Add(-1)
+	at.who = nobody
+	if !at.hidden.Swap(false) {
+		m.count.Add(-1)
+	}
+	m.free = append(m.free, n)
 }

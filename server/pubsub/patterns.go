@@ -72,7 +72,8 @@ func (x *index) remove(topic uint32) {
 	e := x.entries[topic]
 	x.entries[topic] = entry{}
 	s := e.shape
-	key := string(s.key(nil, e.pattern.Prefix(), e.pattern.Suffix()))
+	var buf [2 * longestKey]byte
+	key := string(s.key(buf[:0], e.pattern.Prefix(), e.pattern.Suffix()))
 	list := s.patterns[key]
 	last := list[len(list)-1]
 	list = list[:len(list)-1]

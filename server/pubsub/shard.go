@@ -36,6 +36,12 @@ type link struct {
 	prev, next uint32
 }
 
+// waitForHolders returns when whoever holds the lock now has let go of it.
+func (s *shard) waitForHolders() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+}
+
 // nameLocked is the name of a topic. It is valid while the shard is locked.
 func (s *shard) nameLocked(n uint32) []byte {
 	t := s.topics.get(n)
