@@ -18,6 +18,7 @@
 //	      server/pubsub.members.mu            leaf: the slots of subscribers
 //	  10  server/engine.caches.mu             which clients track keys, and by which prefixes
 //	      server/engine.caches.outside        leaf: keys that have changed outside commands
+//	      server/engine.unread.looking        that one looks for clients that do not read, never waited for
 //	  11  server/engine.clientMemory.listing  lists of clients by their memory
 //	  12  server/engine.Clients.mu            the registry of clients
 //	  13  server/engine.Session.telling       the protocol, while a message is encoded and pushed

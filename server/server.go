@@ -88,6 +88,7 @@ func (s *Server) open() (err error) {
 		Shutdown: s.requestStop,
 		Network:  func() netloop.Stats { return s.net.Stats() },
 		Unsent:   func() (held, leaving int64) { return s.net.OutputMemory() },
+		Queued:   func() int64 { return s.net.QueuedMessages() },
 		Flush:    func() { s.net.Flush() },
 		Port:     s.Port,
 	})

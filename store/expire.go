@@ -198,16 +198,23 @@ type alarm struct {
 func (a *alarm) tell(due uint32) {
 	for at := a.at.Load(); at != 0 && before(due, at); at = a.at.Load() {
 		if a.at.CompareAndSwap(at, 0) {
-			select {
-			case a.bell <- struct{}{}:
-			default:
-			}
+			a.ring()
 		}
+	}
+}
+
+func (a *alarm) ring() {
+	select {
+	case a.bell <- struct{}{}:
+	default:
 	}
 }
 
 // Bell says that the sleep that Rest was asked for is to end early.
 func (s *Store) Bell() <-chan struct{} { return s.alarm.bell }
+
+// Ring ends the sleep of who calls Maintain, for other work than the store's own.
+func (s *Store) Ring() { s.alarm.ring() }
 
 // Rest returns for how long who calls Maintain may sleep until something expires, usual if nothing
 // does before. It locks one shard after the other.

@@ -11,16 +11,17 @@ import (
 // memoryUse is the server's memory at one moment, in bytes. INFO memory, MEMORY
 // STATS and MEMORY DOCTOR tell it in their own ways.
 //
-// Two allocators share the process: the store's arena, with the data, and the Go
-// runtime, with everything else. Both count in all of what Redis says of its one
+// Three allocators share the process: the store's arena, with the data, the blocks of
+// replies and messages that clients have not read, and the Go runtime, with everything
+// else. All count in all of what Redis says of its one
 // allocator, so that Redis' relations hold here:
 //
-//	used      blocks in use, and what the Go runtime uses
+//	used      blocks in use, of data and of output, and what the Go runtime uses
 //	active    with the free slots between these blocks
 //	resident  with the free spans and the Go heap's pages that the system has not back yet
 //	rss       with the program itself, its stacks and tables
 //
-// used is overhead and data set. Overhead is what Go uses, the tables that find the
+// used is overhead and data set. Overhead is what Go uses, output, the tables that find the
 // keys, and old records that only a running snapshot still needs; the data set is the
 // records, in which names, values and times to live stand.
 type memoryUse struct {
@@ -28,7 +29,8 @@ type memoryUse struct {
 
 	muzzy   int64 // freed, and not yet given back by the one who freed it; not in resident
 	golang  int64 // in used: what the Go runtime uses
-	clients int64 // in golang: sessions and buffers of clients
+	output  int64 // in used, not in golang: blocks of output that clients have not read
+	clients int64 // in golang and output: sessions and buffers of clients
 	log     int64 // in golang: what is appended to the log and not written
 	arrays  int64 // in used, not in golang: buckets of the tables that find the keys
 	index   int64 // arrays, and these tables' directories, which are in golang
@@ -51,9 +53,10 @@ type dbUse struct {
 // readMemory collects it. Only for rows that say OwnLocks.
 func readMemory(c *engine.Ctx, st store.Stats, p stats.Process, logged int64) *memoryUse {
 	k := c.Kernel
+	output := k.OutputBlocks()
 	m := &memoryUse{
-		used: st.Used + p.Go, active: st.Held + p.Go, resident: st.Resident + p.GoResident, rss: p.RSS,
-		golang: p.Go, clients: k.Clients.Memory(), log: logged, debt: c.Store.Debt(), startup: k.StartMemory,
+		used: st.Used + p.Go + output, active: st.Held + p.Go + output, resident: st.Resident + p.GoResident + output,
+		rss: p.RSS, golang: p.Go, output: output, clients: k.Clients.Memory(), log: logged, debt: c.Store.Debt(), startup: k.StartMemory,
 	}
 	if m.rss == 0 { // the system does not say
 		m.rss = m.resident
@@ -74,7 +77,7 @@ func readMemory(c *engine.Ctx, st store.Stats, p stats.Process, logged int64) *m
 	return m
 }
 
-func (m *memoryUse) overhead() int64 { return m.golang + m.arrays + m.debt }
+func (m *memoryUse) overhead() int64 { return m.golang + m.output + m.arrays + m.debt }
 func (m *memoryUse) dataset() int64  { return m.used - m.overhead() }
 
 // grown is what has come since the start.

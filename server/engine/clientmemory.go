@@ -113,7 +113,9 @@ func (s *Session) Sized(delta int64) {
 		}
 	}
 	if grown > 0 {
-		r.noteRecent(s.conn.Sizes())
+		z := s.conn.Sizes()
+		r.noteRecent(z)
+		k.grewUnread(&z, grown)
 	}
 }
 
@@ -220,15 +222,16 @@ func (r *Clients) forget(s *Session) {
 }
 
 // EnforceClientsLimit evicts clients if all together take more than
-// maxmemory-clients allows, and lets time pass for RecentMax. It costs little if
-// there is nothing to do.
+// maxmemory-clients allows, or too much under maxmemory by unread messages, and lets time
+// pass for RecentMax. It costs little if there is nothing to do.
 func (k *Kernel) EnforceClientsLimit() {
 	r := &k.Clients
 	r.passTime(k.clock().Unix())
-	limit := k.Config.Values().ClientsLimit()
-	if limit > 0 && r.Memory() >= limit {
+	v := k.Config.Values()
+	if limit := v.ClientsLimit(); limit > 0 && r.Memory() >= limit {
 		k.evictClients(limit)
 	}
+	k.boundUnread(v.MaxMemory)
 }
 
 // victim is what the log says of an evicted client.

@@ -80,6 +80,9 @@ type Options struct {
 	// Unsent reports how many bytes the blocks of clients' unsent output take, and how many those
 	// that are on their way back to the system.
 	Unsent func() (held, leaving int64)
+	// Queued reports how many bytes of messages count as memory of each of several clients, though all
+	// share them, as their loops have not come to them yet.
+	Queued func() int64
 	// Flush has the messages sent that background work has put off.
 	Flush func()
 	// Driver names how connections are driven, as INFO's multiplexing_api.
@@ -125,6 +128,7 @@ type Kernel struct {
 	shutdown func(now bool)
 	network  func() netloop.Stats
 	unsent   func() (held, leaving int64)
+	queued   func() int64
 	flush    func()
 	port     func() int
 	ctxs     ctxPool
@@ -134,6 +138,7 @@ type Kernel struct {
 	monitors monitors
 	room     room
 	stuck    stuck
+	unread   unread
 	notified notified
 	caches   caches
 
@@ -156,6 +161,9 @@ func NewKernel(o Options) (*Kernel, error) {
 	if o.Unsent == nil {
 		o.Unsent = func() (held, leaving int64) { return 0, 0 }
 	}
+	if o.Queued == nil {
+		o.Queued = func() int64 { return 0 }
+	}
 	if o.Flush == nil {
 		o.Flush = func() {}
 	}
@@ -174,7 +182,8 @@ func NewKernel(o Options) (*Kernel, error) {
 		Stats: stats.NewCommands(o.Table.Len()), PubSub: pubsub.NewHub[*Session](),
 		RunID: hex.EncodeToString(id[:]), Started: o.Clock(), Driver: o.Driver,
 		room:  room{start: stats.GoMemory()},
-		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, unsent: o.Unsent, flush: o.Flush, port: o.Port,
+		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, unsent: o.Unsent, queued: o.Queued,
+		flush: o.Flush, port: o.Port,
 		word: new(atomic.Uint32), journal: journal.New(o.Clock), timeouts: timeouts{base: time.Now(), next: never},
 	}
 	k.StartMemory = k.room.start + o.Store.Memory()

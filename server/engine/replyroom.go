@@ -225,13 +225,18 @@ func (k *Kernel) closeStuck() bool {
 	return true
 }
 
+// isStuck reports whether a client with such buffers takes nothing of output that is worth closing it.
+func isStuck(z *netloop.Sizes, now int64) bool {
+	return z.Output >= worthClosing && z.Waiting != 0 && now-z.Waiting >= int64(stuckAfter)
+}
+
 // stuckLocked is the session with most unsent output of those that take none, or nil.
 func (r *Clients) stuckLocked(now int64) (worst *Session, most int64) {
 	most = worthClosing
 	for _, list := range r.size.heavy {
 		for _, s := range list {
 			z := s.conn.Sizes()
-			if z.Output > most && z.Waiting != 0 && now-z.Waiting >= int64(stuckAfter) {
+			if z.Output > most && isStuck(&z, now) {
 				worst, most = s, z.Output
 			}
 		}

@@ -87,8 +87,15 @@ func (c *Ctx) ResetStats() {
 	k.base.Store(&t)
 }
 
-// UsedMemory is what the store's data and the Go runtime use, in bytes.
-func (k *Kernel) UsedMemory() int64 { return k.Store.Used() + stats.GoMemory() }
+// UsedMemory is what the store's data, the Go runtime and the blocks of clients' output use, in bytes.
+func (k *Kernel) UsedMemory() int64 { return k.Store.Used() + stats.GoMemory() + k.OutputBlocks() }
+
+// OutputBlocks is what the blocks of clients' output take, in bytes, those that are on their way back
+// to the system included.
+func (k *Kernel) OutputBlocks() int64 {
+	held, leaving := k.unsent()
+	return held + leaving
+}
 
 // SampleMemory records the memory in use for used_memory_peak, in bytes. The
 // background worker calls it, and INFO, which shows none above the peak.

@@ -17,7 +17,9 @@ type client struct {
 	local   netip.AddrPort
 	path    string // of a Unix socket, shared by its connections
 	class   atomic.Uint32
-	sizes   struct{ query, queryFree, output, pushed, memory, read, written, waiting atomic.Int64 }
+	sizes   struct {
+		query, queryFree, output, unasked, pushed, memory, read, written, waiting atomic.Int64
+	}
 }
 
 func (c *client) init(id uint64, nc net.Conn, fd int) {
@@ -61,6 +63,7 @@ func (c *client) sizesWith(own int) Sizes {
 		QueryBuf:  c.sizes.query.Load(),
 		QueryFree: c.sizes.queryFree.Load(),
 		Output:    c.owed(),
+		Messages:  c.sizes.unasked.Load() + c.sizes.pushed.Load(),
 		Memory:    c.sizes.memory.Load() + c.sizes.pushed.Load(),
 		Waiting:   c.sizes.waiting.Load(),
 		Read:      c.sizes.read.Load(),
@@ -132,6 +135,7 @@ func (c *client) clearSizes() {
 	c.sizes.query.Store(0)
 	c.sizes.queryFree.Store(0)
 	c.sizes.output.Store(0)
+	c.sizes.unasked.Store(0)
 	c.sizes.waiting.Store(0)
 	c.sizes.memory.Store(0)
 }

@@ -89,7 +89,11 @@ func (c *conn) heed(what notice) {
 	}
 }
 
-func (c *conn) Sizes() Sizes { return c.sizesWith(connMemory) }
+func (c *conn) Sizes() Sizes {
+	z := c.sizesWith(connMemory)
+	z.Unread = c.sizes.unasked.Load()
+	return z
+}
 
 func (c *conn) rest() []byte { return c.query[c.taken:] }
 func (c *conn) unsent() int  { return len(c.output) - c.sent + c.chain.Len() }
@@ -533,6 +537,7 @@ func (c *conn) watch() {
 func (c *conn) account() {
 	query := memoryOf(c.query, c.lent)
 	output := cap(c.output) + c.chain.Held() + c.making
+	setIfNew(&c.sizes.unasked, c.unasked)
 	c.setSizes(c.session, len(c.query)-c.taken, query, c.unsent()+c.made, connMemory+query+output)
 }
 

@@ -84,6 +84,10 @@
 // by whoever pushes. Push returns the number for that, rather than call the session itself, because
 // only its caller surely knows the session of a connection that is just being made.
 //
+// A session that keeps account of what clients do not read (Sizes.Unread) kills those that leave most.
+// Their memory is wanted for the messages to others that a round sends, so the loop closes them between
+// two of these, and not when it comes to its notices.
+//
 // Messages that a client does not take do not pause it, and count for the soft limit as they are. So
 // nothing slows down who causes them, and where the class has no hard limit they have one of their
 // own (Limits.UnaskedHard), which counts those in the queue and those behind it separately.

@@ -134,6 +134,11 @@ type Sizes struct {
 	QueryBuf  int64 // input that no complete request has been found in yet, or that is not executed yet
 	QueryFree int64 // room beside it
 	Output    int64 // output that the client has not taken yet
+	// Messages is how much of that output was pushed, at most, and Unread how much of these the client
+	// has kept waiting: an event loop has offered them to the kernel, and has its own copy of what that
+	// did not take; the portable driver has been at it for lateAfter. What else there is lies in memory
+	// that connections share, as a rule, and only for a moment.
+	Messages, Unread int64
 	// OutputFree is room beside it, and before it, where what has been taken was.
 	OutputFree int64
 	// Waiting is since when the client has taken nothing of that output, in unix nanoseconds; 0:

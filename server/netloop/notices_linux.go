@@ -28,6 +28,7 @@ const (
 type notices struct {
 	wake     int         // eventfd, in the loop's epoll set
 	pending  atomic.Bool // there is something to take; set under mu
+	killing  atomic.Bool // a notice is a kill; set under mu
 	sleeping atomic.Bool // the loop waits, or is about to, and wants the eventfd written
 
 	mu      sync.Mutex
@@ -55,6 +56,9 @@ func (n *notices) post(c *conn, what notice) bool {
 		n.announceLocked()
 	}
 	c.notices |= what
+	if what&noticeKill != 0 {
+		n.killing.Store(true)
+	}
 	return true
 }
 
@@ -101,11 +105,25 @@ func (n *notices) take() (waiting []*conn, drain, stop bool) {
 		silence(n.wake)
 	}
 	n.pending.Store(len(n.pushes) > 0)
+	n.killing.Store(false)
 	waiting, n.waiting = n.waiting, n.seen[:0]
 	n.seen = waiting
 	drain, stop = n.drain, n.stop
 	n.drain, n.stop = false, false
 	return waiting, drain, stop
+}
+
+// killed returns the connections that are to be closed. Their notices stay.
+func (n *notices) killed() (conns []*conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.killing.Store(false)
+	for _, c := range n.waiting {
+		if c.notices&noticeKill != 0 && c.notices&noticeNew == 0 {
+			conns = append(conns, c)
+		}
+	}
+	return conns
 }
 
 // of takes the notices of a connection that take has returned.

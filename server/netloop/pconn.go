@@ -47,6 +47,8 @@ type pconn struct {
 	held     int          // bytes of memory that the output takes while a write is under way
 	making   int          // bytes of the blocks of the output that is being made
 	made     int          // and of that output
+	entries  int          // bytes of the queue that is being sent, beside the messages
+	sending  atomic.Int64 // when that queue was taken, unix nanoseconds; 0: there is none
 	writing  atomic.Int64 // start of the write under way, unix nanoseconds; 0: none
 	borrowed atomic.Bool  // a read waits with a borrowed buffer
 	halted   atomic.Bool  // requests wait until that write is through
@@ -64,7 +66,21 @@ const (
 	pnoticeDrain                       // see drain
 )
 
-func (c *pconn) Sizes() Sizes { return c.sizesWith(pconnMemory) }
+// lateAfter is how long messages wait for a client of the portable driver until they are unread ones
+// (Sizes.Unread).
+const lateAfter = 100 * time.Millisecond
+
+func (c *pconn) Sizes() Sizes {
+	z := c.sizesWith(pconnMemory)
+	since := c.sending.Load()
+	if since == 0 {
+		since = c.writing.Load()
+	}
+	if since != 0 && time.Now().UnixNano()-since >= int64(lateAfter) {
+		z.Unread = z.Messages
+	}
+	return z
+}
 
 // limits are those of the connection's class. Safe from any goroutine.
 func (c *pconn) limits() Limits { return c.driver.server.opts.Limits(c.Class()) }
@@ -272,10 +288,12 @@ func (c *pconn) heed() bool {
 // they lie. It returns false if the connection is to be closed.
 func (c *pconn) writePushed() bool {
 	pushed, noted := c.takePushed()
-	c.behind = 0
+	c.behind, c.entries = 0, len(pushed)*pushEntry
 	for _, b := range pushed {
 		c.behind += len(b)
 	}
+	c.sending.Store(time.Now().UnixNano())
+	defer c.sent()
 	if noted > 0 { // else the account does not know of them, and they are few
 		c.account(0)
 		c.tell(c.session, -noted)
@@ -295,6 +313,13 @@ func (c *pconn) writePushed() bool {
 		}
 	}
 	return c.writeMessages(&buf)
+}
+
+// sent is the end of writePushed.
+func (c *pconn) sent() {
+	c.entries = 0
+	c.sending.Store(0)
+	c.account(0)
 }
 
 // writeMessages writes some of what writePushed has taken, and empties b.
@@ -532,7 +557,8 @@ func (c *pconn) account(unsent int) {
 	if c.busy {
 		query += bigRead
 	}
-	memory := pconnMemory + query + c.held + c.making + c.behind
+	memory := pconnMemory + query + c.held + c.making + c.behind + c.entries
+	setIfNew(&c.sizes.unasked, c.behind)
 	c.setSizes(c.session, len(c.query), query, unsent+c.made+c.behind, memory)
 }
 

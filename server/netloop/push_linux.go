@@ -85,6 +85,9 @@ func (n *notices) takeLocked(c *conn) (t taken, size int64) {
 	if t.first = c.pushed.first; t.first != nil {
 		size, t.noted = c.sizes.pushed.Swap(0), c.noted.clear()
 		c.pushed = queue{}
+		if t.noted != 0 {
+			c.loop.server.queued.Add(-t.noted)
+		}
 	}
 	return t, size
 }
@@ -175,11 +178,23 @@ func (l *loop) sendPushes(all bool) {
 		}
 		for _, t := range p.taken[:p.used] {
 			t.c.sendMessages(t)
+			if l.notices.killing.Load() {
+				l.closeKilled()
+			}
 		}
 		l.notices.reuseTaken(p)
 		if !all && !(p.hurry && p.left()) {
 			return
 		}
+	}
+}
+
+// closeKilled closes the connections that have been killed while messages were sent: by sessions that
+// keep account of what is not read (Sizer), whose memory is wanted before the next client's message is
+// copied.
+func (l *loop) closeKilled() {
+	for _, c := range l.notices.killed() {
+		c.heed(noticeKill)
 	}
 }
 
@@ -206,7 +221,10 @@ func (c *conn) push(b []byte, later bool) (grown int64) {
 			}
 		}
 	}
-	return c.loop.notices.push(c, b, hurry, later)
+	if grown = c.loop.notices.push(c, b, hurry, later); grown != 0 {
+		c.loop.server.queued.Add(grown)
+	}
+	return grown
 }
 
 // AppendPushed is Conn.AppendPushed.
@@ -230,7 +248,7 @@ func (c *conn) sendPushed() {
 // sendMessages sends a queue of messages: short ones together, with one system call for 64 KiB of
 // them, long ones from where they lie.
 func (c *conn) sendMessages(t taken) {
-	if c.closed || c.closing || t.first == nil {
+	if c.closed || c.closing || c.killed.Load() != 0 || t.first == nil {
 		return
 	}
 	if t.first.next == nil {

@@ -62,12 +62,12 @@ func TestPushAllocs(t *testing.T) {
 func TestPushesOfARound(t *testing.T) {
 	for name, long := range map[string]bool{"short": false, "long": true} {
 		t.Run(name, func(t *testing.T) {
-			n, p := &notices{}, &pushRound{}
+			n, p, l := &notices{}, &pushRound{}, &loop{server: new(Server)}
 			for range 3 * pushConns {
-				n.push(&conn{}, []byte("message"), pushHurry, false)
+				n.push(&conn{loop: l}, []byte("message"), pushHurry, false)
 			}
 			if long {
-				n.push(&conn{}, make([]byte, pushHurry), pushHurry, false)
+				n.push(&conn{loop: l}, make([]byte, pushHurry), pushHurry, false)
 			}
 			n.takePushes(p)
 			if p.used != pushConns || !p.left() || p.hurry != long {

@@ -37,8 +37,9 @@ var errNotMine = errors.New("netloop: no descriptor")
 type Server struct {
 	opts     Options
 	log      *slog.Logger
-	blocks   *chain.Pool // of all output
-	loops    driver      // nil: portable only
+	blocks   *chain.Pool  // of all output
+	queued   atomic.Int64 // see QueuedMessages
+	loops    driver       // nil: portable only
 	portable driver
 
 	complaints complaints
@@ -206,6 +207,10 @@ func (s *Server) eachDriver(f func(driver)) {
 // OutputMemory is how many bytes the blocks take that hold output, what is being made and what
 // clients have not taken, and how many those that are on their way back to the system.
 func (s *Server) OutputMemory() (held, leaving int64) { return s.blocks.Used() }
+
+// QueuedMessages is how many bytes the sessions' accounts have of messages in queues of event loops,
+// which count for every receiver, and are shared by them.
+func (s *Server) QueuedMessages() int64 { return s.queued.Load() }
 
 // Flush has what PushLater has been given sent without further delay.
 func (s *Server) Flush() { s.eachDriver(driver.flush) }
