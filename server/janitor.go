@@ -23,11 +23,12 @@ import (
 // microseconds. Keys that expire before that wake it: they go at their time and not
 // at that of a round, whatever hz is.
 //
-// For what is above maxmemory it does not sleep at all between two slices: whoever lowers the
-// limit wants the memory back. Redis takes all of its one thread for it, between the events.
-// But it offers its processor to whoever waits for it: a system that takes it away from a busy
-// thread only at its own ticks (4 ms in a Linux of 250 Hz) keeps a loop waiting for the next one,
-// and may stop the janitor with a shard's lock in its hands.
+// For what is above maxmemory it keeps to no share: whoever lowers the limit wants the memory
+// back. Redis takes all of its one thread for it, between the events. But between two slices it
+// gives its processor away for a moment (giveWay): a system that takes it from a busy thread only at
+// its own ticks (4 ms in a Linux of 250 Hz) keeps a loop waiting for the next one, and may stop the
+// janitor with a shard's lock in its hands. With sched_yield in place of the moment's sleep the
+// longest PING on two cores was 6 to 17 ms, with it 2 to 3, and it took as long.
 // While commands make their own room the janitor stays away, but looks again
 // every payingPause: where few commands come, each frees little.
 
@@ -96,7 +97,7 @@ func (j *janitor) run() {
 		gc.follow(j.cfg.Values().MaxMemory > 0)
 		pause := j.round()
 		if pause == 0 {
-			yieldProcessor()
+			giveWay()
 		}
 		timer.Reset(pause)
 	}
