@@ -69,12 +69,14 @@ func (s *Session) keep(c *Ctx, spec *Spec) kept {
 }
 
 // size is how many bytes the call's arguments take.
-func (k *kept) size() int64 {
-	size := keptOverhead * len(k.args)
-	for _, a := range k.args {
-		size += len(a)
+func (k *kept) size() int64 { return int64(keptOverhead*len(k.args) + argsSize(k.args)) }
+
+// argsSize is the number of bytes of all arguments.
+func argsSize(args [][]byte) (n int) {
+	for _, a := range args {
+		n += len(a)
 	}
-	return int64(size)
+	return n
 }
 
 // perform runs a call that was kept.

@@ -251,7 +251,7 @@ func (k *Kernel) evictClients(limit int64) {
 // closed logs what evictLocked has done.
 func (k *Kernel) closed(victims []victim, short bool) {
 	for _, v := range victims {
-		k.Log.Info("evicting client", "id", v.ID(), "addr", v.conn.RemoteAddr(), "name", v.Name(), "memory", v.memory)
+		k.logEvicted(v.Session, "evicting client", "memory", v.memory)
 	}
 	if short {
 		k.Log.Warn("over maxmemory-clients after evicting all clients that may be evicted")
@@ -282,15 +282,27 @@ func (r *Clients) evictLocked(limit int64) (victims []victim, short bool) {
 			return victims, short
 		}
 		memory := r.releaseLocked(s)
-		if s.killed.Swap(true) {
-			continue // about to go anyway
+		if r.evict(s) {
+			victims = append(victims, victim{s, memory})
 		}
-		r.size.evicted.Add(1)
-		s.conn.Kill(netloop.Evicted)
-		victims = append(victims, victim{s, memory})
 	}
 	r.size.short = false
 	return victims, false
+}
+
+// evict closes a client to have its memory back. It reports false if that was about to go anyway.
+func (r *Clients) evict(s *Session) bool {
+	if s.killed.Swap(true) {
+		return false
+	}
+	r.size.evicted.Add(1)
+	s.conn.Kill(netloop.Evicted)
+	return true
+}
+
+// logEvicted says why a client was evicted, and of how much memory it was: what it was that took it.
+func (k *Kernel) logEvicted(s *Session, why, what string, bytes int64) {
+	k.Log.Info(why, "id", s.ID(), "addr", s.conn.RemoteAddr(), "name", s.Name(), what, bytes)
 }
 
 // heaviestLocked is a session of the highest list that is not empty, or nil.

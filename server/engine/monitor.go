@@ -141,13 +141,6 @@ func (c *Ctx) show(s *Spec) {
 	}
 }
 
-func argsSize(args [][]byte) (n int) {
-	for _, a := range args {
-		n += len(a)
-	}
-	return n
-}
-
 // monitorLine prints the running command.
 func (c *Ctx) monitorLine(s *Spec) []byte {
 	now, addr := c.Kernel.clock(), c.Session.conn.RemoteAddr()

@@ -34,29 +34,31 @@ import (
 // by is the command in whose course it is said, nil if there is none. Safe from any goroutine,
 // whatever shards it has locked.
 func (k *Kernel) Publish(by *Ctx, channel, payload []byte) int {
+	return k.publish(by, pubsub.Channels, "message", channel, payload)
+}
+
+// PublishShard is Publish for shard channels, for which there are no patterns.
+func (k *Kernel) PublishShard(by *Ctx, channel, payload []byte) int {
+	return k.publish(by, pubsub.ShardChannels, "smessage", channel, payload)
+}
+
+// publish is Publish for a kind of channels. word is what messages begin with that match no pattern.
+func (k *Kernel) publish(by *Ctx, kind pubsub.Kind, word string, channel, payload []byte) int {
 	var m Message
-	kind, matching := "message", []byte(nil)
-	return k.PubSub.Publish(pubsub.Channels, channel, func(pattern []byte) {
+	var matching []byte
+	return k.PubSub.Publish(kind, channel, func(pattern []byte) {
 		if m = (Message{}); pattern != nil {
-			kind, matching = "pmessage", pattern
+			word, matching = "pmessage", pattern
 		}
 	}, func(to *Session) {
 		switch {
 		case to.conn.Killed():
 			return
 		case m.array == nil:
-			m = NewMessage(encode(kind, matching, channel, payload))
+			m = NewMessage(encode(word, matching, channel, payload))
 		}
 		to.Deliver(by, &m)
 	})
-}
-
-// PublishShard is Publish for shard channels, for which there are no patterns.
-func (k *Kernel) PublishShard(by *Ctx, channel, payload []byte) int {
-	var m Message
-	return k.PubSub.Publish(pubsub.ShardChannels, channel, func([]byte) {
-		m = NewMessage(encode("smessage", nil, channel, payload))
-	}, func(to *Session) { to.Deliver(by, &m) })
 }
 
 const (
@@ -175,13 +177,19 @@ func (c *Ctx) putPushed(pushed []byte) {
 	if len(pushed) == 0 {
 		return
 	}
+	c.many = c.many || c.Session.reply == replyOn
+	c.say(pushed)
+}
+
+// say writes a message in the place of the reply, or has it follow where that is held back. b lies in
+// the scratch memory of settle, or replaces it.
+func (c *Ctx) say(b []byte) {
 	if c.Session.reply == replyOn {
-		c.Out.Raw(pushed)
-		c.many = true
+		c.Out.Raw(b)
 	} else {
-		c.own = append(c.own, pushed...)
+		c.own = append(c.own, b...)
 	}
-	if c.pushed = pushed; cap(pushed) > outputBound {
+	if c.pushed = b; cap(b) > outputBound {
 		c.pushed = nil
 	}
 }
@@ -194,28 +202,17 @@ func (c *Ctx) confirm(kind pubsub.Kind, verb string, name []byte, named bool) {
 	if kind != pubsub.ShardChannels {
 		now = s.subscribed[pubsub.Channels].Load() + s.subscribed[pubsub.Patterns].Load()
 	}
-	if s.reply == replyOn {
-		c.Out.Push(3)
-		c.Out.BulkString(verb)
-		if named {
-			c.Out.Bulk(name)
-		} else {
-			c.Out.Null()
-		}
-		c.Out.Int(int64(now))
-		return
-	}
 	head, null := "*3\r\n", "$-1\r\n"
 	if s.resp3.Load() {
 		head, null = ">3\r\n", "_\r\n"
 	}
-	c.own = appendBulk(append(c.own, head...), verb)
+	b := appendBulk(append(c.pushed[:0], head...), verb)
 	if named {
-		c.own = appendBulk(c.own, name)
+		b = appendBulk(b, name)
 	} else {
-		c.own = append(c.own, null...)
+		b = append(b, null...)
 	}
-	c.own = append(strconv.AppendInt(append(c.own, ':'), int64(now), 10), "\r\n"...)
+	c.say(append(strconv.AppendInt(append(b, ':'), int64(now), 10), "\r\n"...))
 }
 
 // count publishes how much the session has subscribed to.

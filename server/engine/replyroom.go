@@ -216,11 +216,8 @@ func (k *Kernel) closeStuck() bool {
 	inUse, leaving := k.unsent()
 	k.stuck.goal.Store(inUse + leaving - held)
 	k.stuck.closed.Store(now)
-	if !s.killed.Swap(true) {
-		r.size.evicted.Add(1)
-		s.conn.Kill(netloop.Evicted)
-		k.Log.Info("evicting client that does not take its output, for the reply of another",
-			"id", s.ID(), "addr", s.conn.RemoteAddr(), "name", s.Name(), "output", held)
+	if r.evict(s) {
+		k.logEvicted(s, "evicting client that does not take its output, for the reply of another", "output", held)
 	}
 	return true
 }

@@ -136,11 +136,7 @@ func (k *Kernel) closeHolder(h holder) {
 	r.size.listing.Lock()
 	r.releaseLocked(h.Session)
 	r.size.listing.Unlock()
-	if h.killed.Swap(true) {
-		return
+	if r.evict(h.Session) {
+		k.logEvicted(h.Session, "evicting client that does not read its messages, under maxmemory", "output", h.bytes)
 	}
-	r.size.evicted.Add(1)
-	h.conn.Kill(netloop.Evicted)
-	k.Log.Info("evicting client that does not read its messages, under maxmemory",
-		"id", h.ID(), "addr", h.conn.RemoteAddr(), "name", h.Name(), "output", h.bytes)
 }

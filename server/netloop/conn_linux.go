@@ -255,10 +255,8 @@ func (c *conn) replaceQuery(b []byte) {
 // execute gives the session the input: the query buffer's, or else the shared read buffer's.
 func (c *conn) execute(in []byte, inQuery bool) {
 	l := c.loop
-	if c.sizes.pushed.Load() != 0 {
-		if c.sendPushed(); c.closed {
-			return
-		}
+	if !c.messagesFirst() {
+		return
 	}
 	for taken := 0; ; {
 		n, next := c.session.Data(in[taken:], l.lend(c))
@@ -290,10 +288,8 @@ func (c *conn) answer() {
 	if !c.blocked || c.closing || c.closed || c.killed.Load() != 0 {
 		return
 	}
-	if c.sizes.pushed.Load() != 0 {
-		if c.sendPushed(); c.closed {
-			return
-		}
+	if !c.messagesFirst() {
+		return
 	}
 	c.blocked = false
 	next := c.session.Resumed(c.loop.lend(c))

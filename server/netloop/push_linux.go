@@ -238,11 +238,15 @@ func (c *conn) AppendPushed(b []byte) []byte {
 	return b
 }
 
-// sendPushed sends what has been pushed before a turn, in front of its output.
-func (c *conn) sendPushed() {
+// messagesFirst sends what has been pushed before a turn, in front of its output. It returns false if
+// the connection is closed.
+func (c *conn) messagesFirst() bool { return c.sizes.pushed.Load() == 0 || c.sendPushed() }
+
+func (c *conn) sendPushed() (open bool) {
 	t := c.loop.notices.takeOne(c)
 	c.sendMessages(t)
 	c.loop.notices.reuse(t.first)
+	return !c.closed
 }
 
 // sendMessages sends a queue of messages: short ones together, with one system call for 64 KiB of
