@@ -61,6 +61,11 @@ func benchGet(b *testing.B, keys int) {
 }
 
 func benchSet(b *testing.B, keys int) {
+	benchSetUntil(b, keys, func(*View, int, uint64) int64 { return 0 })
+}
+
+// benchSetUntil overwrites keys at random, the nth time key number k with the expiry that until returns.
+func benchSetUntil(b *testing.B, keys int, until func(v *View, n int, k uint64) int64) {
 	s := benchOpen(b)
 	v := fill(b, s, keys)
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -68,11 +73,12 @@ func benchSet(b *testing.B, keys int) {
 	copy(name[:], "key:0000")
 	value := make([]byte, 64)
 	b.ResetTimer()
-	for range b.N {
-		binary.LittleEndian.PutUint64(name[8:], rng.Uint64N(uint64(keys)))
+	for i := range b.N {
+		n := rng.Uint64N(uint64(keys))
+		binary.LittleEndian.PutUint64(name[8:], n)
 		k := s.Key(name[:])
 		s.Lock(k.Shard())
-		v.SetString(k, value, 0)
+		v.SetString(k, value, until(v, i, n))
 		s.Unlock(k.Shard())
 	}
 }
@@ -133,19 +139,5 @@ func benchGetGroup(b *testing.B, keys int, prefetch bool) {
 func BenchmarkSetExpiring(b *testing.B) { benchmarkBySize(b, benchSetExpiring) }
 
 func benchSetExpiring(b *testing.B, keys int) {
-	s := benchOpen(b)
-	v := fill(b, s, keys)
-	rng := rand.New(rand.NewPCG(1, 1))
-	var name [16]byte
-	copy(name[:], "key:0000")
-	value := make([]byte, 64)
-	b.ResetTimer()
-	for i := range b.N {
-		n := rng.Uint64N(uint64(keys))
-		binary.LittleEndian.PutUint64(name[8:], n)
-		k := s.Key(name[:])
-		s.Lock(k.Shard())
-		v.SetString(k, value, v.Now+60_000+int64(n%60_000)+int64(i>>10))
-		s.Unlock(k.Shard())
-	}
+	benchSetUntil(b, keys, func(v *View, n int, k uint64) int64 { return v.Now + 60_000 + int64(k%60_000) + int64(n>>10) })
 }

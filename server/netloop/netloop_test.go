@@ -322,16 +322,7 @@ func TestPushesAreBounded(t *testing.T) {
 	const hard, each = 1 << 20, 10_000
 	eachDriver(t, Limits{OutputHard: hard}, func(t *testing.T, s *testServer) {
 		c := s.connect()
-		busy, goOn := make(chan struct{}), make(chan struct{})
-		once := sync.OnceFunc(func() { close(busy) })
-		wait := func() error {
-			once()
-			<-goOn
-			return nil
-		}
-		s.commit.Store(&wait)
-		c.send("echo x\n")
-		<-busy
+		release := held(s, c, "echo x")
 		conn := c.session.conn
 		message := bytes.Repeat([]byte{'x'}, each)
 		for i := int64(1); i <= 50; i++ {
@@ -346,7 +337,7 @@ func TestPushesAreBounded(t *testing.T) {
 				t.Fatalf("%d bytes wait", got)
 			}
 		}
-		close(goOn)
+		release()
 		c.expectClosed(OutputHardLimit)
 	})
 }

@@ -1,7 +1,6 @@
 package netloop
 
 import (
-	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -12,16 +11,7 @@ import (
 func TestNoticesAreBounded(t *testing.T) {
 	s := startServer(t, networks[0], Limits{})
 	c := s.connect()
-	busy, goOn := make(chan struct{}), make(chan struct{})
-	once := sync.OnceFunc(func() { close(busy) })
-	wait := func() error {
-		once()
-		<-goOn
-		return nil
-	}
-	s.commit.Store(&wait)
-	c.send("block\n")
-	<-busy
+	release := held(s, c, "block")
 	conn := c.session.conn.(*conn)
 	if n := testing.AllocsPerRun(1000, conn.Resume); n != 0 {
 		t.Errorf("%v allocations for each Resume", n)
@@ -32,7 +22,7 @@ func TestNoticesAreBounded(t *testing.T) {
 		t.Errorf("%d entries for one connection", len(n.waiting))
 	}
 	n.mu.Unlock()
-	close(goOn)
+	release()
 	c.expect("resumed")
 	conn.Kill(Killed)
 	conn.Kill(IdleTimeout)

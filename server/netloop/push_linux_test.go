@@ -1,25 +1,8 @@
 package netloop
 
 import (
-	"sync"
 	"testing"
 )
-
-// held is an event loop that waits within a Commit until release is called.
-func held(t *testing.T, s *testServer, c *testClient) (release func()) {
-	t.Helper()
-	busy, goOn := make(chan struct{}), make(chan struct{})
-	once := sync.OnceFunc(func() { close(busy) })
-	wait := func() error {
-		once()
-		<-goOn
-		return nil
-	}
-	s.commit.Store(&wait)
-	c.send("echo held\n")
-	<-busy
-	return func() { close(goOn) }
-}
 
 // TestPushAllocs: a push takes no memory but an entry, which is used again. The loop keeps no
 // message that it has sent.
@@ -30,7 +13,7 @@ func TestPushAllocs(t *testing.T) {
 	conn := c.session.conn.(*conn)
 	b := []byte("message\n")
 	for round := range 2 {
-		release := held(t, s, c)
+		release := held(s, c, "echo held")
 		allocs := testing.AllocsPerRun(pushes-1, func() { conn.Push(b) })
 		if round > 0 && allocs != 0 {
 			t.Errorf("%v allocations for each Push", allocs)

@@ -402,3 +402,19 @@ func (c *testClient) expectClosed(reasons ...CloseReason) {
 		c.t.Fatal("the session was not closed")
 	}
 }
+
+// held has the loop or goroutine of c wait within a Commit, after it has been sent a line, until release
+// is called.
+func held(s *testServer, c *testClient, line string) (release func()) {
+	busy, goOn := make(chan struct{}), make(chan struct{})
+	once := sync.OnceFunc(func() { close(busy) })
+	wait := func() error {
+		once()
+		<-goOn
+		return nil
+	}
+	s.commit.Store(&wait)
+	c.send("%s\n", line)
+	<-busy
+	return func() { close(goOn) }
+}

@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -100,30 +99,17 @@ func TestEvents(t *testing.T) {
 	larder, redis := newWitnesses(t)
 	redis.caller.MustOK("SET", "s1", "42")
 	value := redis.caller.Do("DUMP", "s1").Text
-	drawer := &drawer{rand.New(rand.NewPCG(seed, 0)), time.Now()}
-	calls := alsoPublished
-	for _, row := range grammar {
-		if name, _, _ := strings.Cut(row.call, " "); !slices.Contains([]string{"CONFIG", "MULTI", "EXEC", "CLIENT"}, name) {
-			calls = append(calls, row.call)
+	drawCalls(seed, draws, alsoPublished, []string{"CONFIG", "MULTI", "EXEC", "CLIENT"}, func(args []string) {
+		if publishesByChance(args) {
+			return
 		}
-	}
-	for _, call := range calls {
-		for i := range draws {
-			args := drawer.draw(call)
-			if i%6 == 5 {
-				args = drawer.damage(args)
+		for i := range args {
+			if args[i] == "VALUE" {
+				args[i] = value
 			}
-			if tooDangerous(args) || publishesByChance(args) {
-				continue
-			}
-			for i := range args {
-				if args[i] == "VALUE" {
-					args[i] = value
-				}
-			}
-			compareEvents(t, seed, larder, redis, args)
 		}
-	}
+		compareEvents(t, seed, larder, redis, args)
+	})
 }
 
 func compareEvents(t *testing.T, seed uint64, larder, redis witness, args []string) {
