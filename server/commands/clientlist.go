@@ -61,7 +61,8 @@ func clientLine(i engine.ClientInfo) string {
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d multi=%d watch=%d"+
 		" qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=%s cmd=%s user=default"+
 		" redir=%d resp=%d lib-name=%s lib-ver=%s\n",
-		i.ID, i.Addr, i.LocalAddr, i.FD, i.Name, seconds(i.Age), seconds(i.Idle), i.Flags, i.DB, i.Channels, i.Patterns, i.ShardChannels, i.Queued, i.Watched,
+		i.ID, i.Addr, i.LocalAddr, i.FD, i.Name, seconds(i.Age), seconds(i.Idle), i.Flags, i.DB,
+		i.Channels, i.Patterns, i.ShardChannels, i.Queued, i.Watched,
 		i.Sizes.QueryBuf, i.Sizes.QueryFree, i.Tables, i.QueueBytes, owed, i.Sizes.Output+i.Sizes.OutputFree, i.Memory, events, i.Command,
 		i.Redirect, i.RESP, i.LibName, i.LibVer)
 }

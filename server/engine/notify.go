@@ -84,7 +84,9 @@ func (c *Ctx) FollowNotifications() {
 // store yet.
 func (k *Kernel) listen() {
 	k.notified = parseNotified(k.Config.Values().NotifyKeyspaceEvents)
-	k.Store.Listen(loggedClasses|k.notified.classes, func(db int, key []byte, ev store.Event) { k.changed(nil, db, key, ev) })
+	k.Store.Listen(loggedClasses|k.notified.classes, func(db int, key []byte, ev store.Event) {
+		k.changed(nil, db, key, ev)
+	})
 }
 
 // changed is the store's report of a change by the running command.

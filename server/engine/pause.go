@@ -140,7 +140,8 @@ func (k *Kernel) Still() bool { return k.state()&(pausedAll|pausedWrites) != 0 }
 
 // pauses reports whether the command has to wait.
 func (s *Session) pauses(spec *Spec, state uint32) bool {
-	return !s.monitor && (state&pausedAll != 0 || state&pausedWrites != 0 && s.runs(spec, Write|MayReplicate|PausesAsWrite))
+	return !s.monitor && (state&pausedAll != 0 ||
+		state&pausedWrites != 0 && s.runs(spec, Write|MayReplicate|PausesAsWrite))
 }
 
 // postpone keeps the request in c until the pause is over.

@@ -132,7 +132,8 @@ func (k *Kernel) Counted() int64 {
 }
 
 func (k *Kernel) counted(limit int64) int64 {
-	return k.room.base(limit) + k.Clients.Memory() + k.Store.Counted(limit) + k.room.promised.Load() - k.room.moving.Load() - k.queued()
+	beside := k.room.base(limit) + k.Clients.Memory() - k.queued()
+	return beside + k.Store.Counted(limit) + k.room.promised.Load() - k.room.moving.Load()
 }
 
 // atMost is an upper bound of counted that takes fewer loads.

@@ -83,7 +83,8 @@ const pushEntry = 32
 // overflows reports whether n bytes more of messages would pass a limit.
 func (c *client) overflows(lim *Limits, n int) bool {
 	pushed := c.sizes.pushed.Load() + int64(n)
-	return lim.OutputHard > 0 && c.sizes.output.Load()+pushed > lim.OutputHard || lim.UnaskedHard > 0 && pushed > lim.UnaskedHard
+	return lim.OutputHard > 0 && c.sizes.output.Load()+pushed > lim.OutputHard ||
+		lim.UnaskedHard > 0 && pushed > lim.UnaskedHard
 }
 
 // noted is what the session's account has of the messages that wait to be sent, in bytes. It
