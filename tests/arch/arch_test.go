@@ -25,7 +25,7 @@ const module = "github.com/larderkv/larder/"
 // be repeated.
 const levels = `
 0 words eviction protocol/chain store/invariants tests/randtest | quoted words; policies; replies under way; what only tests check; random numbers of tests
-1 protocol store/lex store/arena server/config server/stats persistence/vfs persistence/journal | requests and replies; lexical rules; memory; parameters; counters; the file system; effects
+1 protocol store/lex store/arena server/config server/stats server/lua persistence/vfs persistence/journal | requests and replies; lexical rules; memory; parameters; counters; scripts; the file system; effects
 2 store/tree     | long sequences: lists, the order of sorted sets
 3 store          | keyspace, records, data types
 4 server/netloop server/pubsub persistence/rdb persistence/aof | event loops and connections; subscriptions; file formats
