@@ -6,6 +6,7 @@
 //
 //	order lock                                protects
 //	   1  persistence.Manager.shutdown        that one PrepareShutdown runs at a time, to its end
+//	   1  store.Store.growth                  that one call takes shards which it has not known of at first
 //	   2  store.shardMutex.Mutex              one shard: keys, values, arena, watches, waiters; in order of index
 //	   3  server/config.Config.mu             changes of parameters, and the hooks that they call
 //	   4  persistence.Manager.applying        the steps of Apply; the lock on the folder
@@ -51,6 +52,10 @@
 // configuration stands below them, though most of its changes happen with nothing locked: CONFIG
 // SET may be queued by MULTI. Its hooks and subscribers must not look at the store shard by shard;
 // what has to change in the shards changes once the configuration is unlocked (engine's notify.go).
+//
+// The order of index has one exception: a script that touches a key which it has not declared takes
+// the key's shard then, with others held. It holds Store.growth for that, from before its first
+// shard (store/lockset.go).
 //
 // Somebody who holds all shards holds up every client. So nothing is waited for meanwhile that
 // waits for the disk: Manager.mu, Log.mu and Journal.mu are never held during I/O; applying, manage

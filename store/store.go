@@ -100,6 +100,7 @@ type Store struct {
 	nDBs   int
 
 	snapshot atomic.Pointer[Snapshot] // nil when none runs
+	growth   sync.Mutex               // the right to grow a locked Lockset, see lockset.go
 	debt     atomic.Int64
 	orphans  atomic.Int64 // bytes of removed tables that only the snapshot waits for
 	littered shardBits    // shards that have garbage
@@ -149,7 +150,9 @@ type shard struct {
 
 	digits [20]byte // an integer member of a set, printed for its reader
 
-	_ [28]byte // shards begin on cache lines, and neighbours share none
+	next atomic.Int32 // what the holder of the lock takes next or waits for, see lockset.go
+
+	_ [24]byte // shards begin on cache lines, and neighbours share none
 }
 
 // Open makes an empty store.
@@ -235,55 +238,6 @@ func (s *Store) Lock(shard int) { s.shards[shard].mu.Lock() }
 
 // Unlock releases the lock of one shard.
 func (s *Store) Unlock(shard int) { s.shards[shard].mu.Unlock() }
-
-// LockAll takes all locks, in order.
-func (s *Store) LockAll() {
-	for i := range s.shards {
-		s.shards[i].mu.Lock()
-	}
-}
-
-// UnlockAll releases all locks.
-func (s *Store) UnlockAll() {
-	for i := range s.shards {
-		s.shards[i].mu.Unlock()
-	}
-}
-
-// Lockset collects shards, and locks them by ascending index. The zero value
-// is empty; it allocates nothing.
-type Lockset struct{ bits [MaxShards / 64]uint64 }
-
-// Reset empties the set.
-func (l *Lockset) Reset() { *l = Lockset{} }
-
-// Add puts a shard into the set; twice is once.
-func (l *Lockset) Add(shard int) { l.bits[shard>>6] |= 1 << (shard & 63) }
-
-// AddAll puts every shard of s into the set.
-func (l *Lockset) AddAll(s *Store) {
-	for i := range s.shards {
-		l.Add(i)
-	}
-}
-
-// Lock takes the locks of the set.
-func (l *Lockset) Lock(s *Store) {
-	for i := range s.shards {
-		if l.bits[i>>6]>>(i&63)&1 != 0 {
-			s.shards[i].mu.Lock()
-		}
-	}
-}
-
-// Unlock releases them.
-func (l *Lockset) Unlock(s *Store) {
-	for i := range s.shards {
-		if l.bits[i>>6]>>(i&63)&1 != 0 {
-			s.shards[i].mu.Unlock()
-		}
-	}
-}
 
 // Stats are the counters of a store.
 type Stats struct {

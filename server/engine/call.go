@@ -6,7 +6,7 @@
 // frame that they run in, and by nothing else:
 //
 //	            a client's own        inside another call
-//	locks       taken for its keys    are there, and nothing else may be locked
+//	locks       taken for its keys    are there, and nothing else may be locked (but straying.go)
 //	waiting     if the row says so    never: nobody could get at what it waits for
 //	effects     appended by itself    with those of the call around it
 //	reply       c.Out                 c.Out, where the call around has room for it
@@ -33,6 +33,7 @@ import (
 type frame struct {
 	locked bool // its shards are locked
 	kept   bool // its effects are the other's to append, or not
+	script bool // it is a script's: the shards that it needs may have yet to be locked (straying.go)
 }
 
 // MayWait reports whether the command may leave its client without a reply for now.

@@ -116,6 +116,11 @@ func (c *Ctx) resolve(s *Spec) {
 func (c *Ctx) invoke(s *Spec) error {
 	c.resolve(s)
 	if c.frame.locked {
+		if c.frame.script {
+			if err := c.reach(s); err != nil {
+				return err
+			}
+		}
 		return c.run(s)
 	}
 	switch s.lockKind {
@@ -138,17 +143,36 @@ func (c *Ctx) invoke(s *Spec) error {
 	return c.run(s)
 }
 
-// runLocked runs s with the shards of its keys locked.
+// runLocked runs s with the shards of its keys locked, and if it is a script that needs it with the
+// right to lock others.
 func (c *Ctx) runLocked(s *Spec) error {
 	c.locks.Reset()
 	for i := range c.Keys {
 		c.locks.Add(c.Keys[i].Shard())
 	}
-	c.locks.Lock(c.Store)
+	if s.Undeclared != nil && s.Undeclared(c) {
+		c.locks.AddGrowth()
+	}
+	c.lock()
 	c.Store.PrefetchLocked(c.DB, c.Keys)
 	err := c.run(s)
-	c.locks.Unlock(c.Store)
+	c.unlock()
 	return err
+}
+
+// lock locks c.locks. A call that may stray has a shard from the start: so a pause, or the last
+// snapshot, which take all of them, do not begin while it runs.
+func (c *Ctx) lock() {
+	if c.locks.Grows() && c.locks.Empty() {
+		c.locks.Add(0)
+	}
+	c.locks.Lock(c.Store)
+}
+
+// unlock unlocks c.locks.
+func (c *Ctx) unlock() {
+	c.Held = false
+	c.locks.Unlock(c.Store)
 }
 
 // runAlone runs s with every shard locked.

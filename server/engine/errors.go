@@ -84,7 +84,9 @@ const (
 	// counts a reply when it has been made, has no such error.
 	ErrReplyOOM Error = "OOM the reply does not fit under 'maxmemory'."
 	ErrNoMulti  Error = "ERR Command not allowed inside a transaction"
-	ErrLoading  Error = "LOADING Redis is loading the dataset in memory"
+	// errStrays is the reply to a command of a script that touches a key which it has been proved not to.
+	errStrays  Error = "ERR BUG: the script was taken for one that keeps to its declared keys"
+	ErrLoading Error = "LOADING Redis is loading the dataset in memory"
 	// errUnblocked is the reply to a client that CLIENT UNBLOCK has kept from waiting.
 	errUnblocked Error = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 	// ErrSaveFailing is the reply to a write while background saves fail.

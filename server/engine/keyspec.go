@@ -299,6 +299,8 @@ func (s *Spec) deriveLock() {
 		s.lockKind = lockAll
 	case s.Strays != nil:
 		s.lockKind = lockStray
+	case s.Undeclared != nil:
+		s.lockKind = lockKeys
 	case !s.HasKeys():
 		s.lockKind = lockNone
 	case len(k) == 1 && k[0].plain() && k[0].Last == 0 && s.KeysAt == nil:

@@ -4,7 +4,8 @@
 // (loan.go), and kept with its row. EXEC takes
 // the union of all queued keys' shards and of the watched keys' shards once, in
 // index order (every shard if a queued row needs all, or
-// locks by itself elsewhere), looks whether the watch
+// locks by itself elsewhere; the right to lock others if a queued script may touch keys that
+// it does not declare, see straying.go), looks whether the watch
 // still stands, runs the queue and lets go. So a transaction is isolated from
 // everything else, and it can wait for a lock only before it has done anything.
 //
@@ -179,25 +180,32 @@ func (c *Ctx) Exec() error {
 
 // lockTxn locks what the queue and the watched keys need and returns the unlock.
 func (c *Ctx) lockTxn(t *txn) (unlock func()) {
-	st := c.Store
-	if t.flags&(AllShards|OwnLocks) != 0 {
-		st.LockAll()
-		c.Held = true
-		return func() {
-			c.Held = false
-			st.UnlockAll()
-		}
-	}
 	c.locks.Reset()
-	t.watcher.AddShards(&c.locks)
+	all := t.flags&(AllShards|OwnLocks) != 0
+	if all {
+		c.locks.AddAll(c.Store)
+	} else {
+		t.watcher.AddShards(&c.locks)
+		c.addQueued(t)
+	}
+	c.lock()
+	c.Held = all
+	return c.unlock
+}
+
+// addQueued puts what the queued commands need into c.locks.
+func (c *Ctx) addQueued(t *txn) {
+	args := c.Args
 	for i := range t.queue {
 		q := &t.queue[i]
-		c.Keys = q.spec.appendKeys(c.Keys[:0], st, q.args)
+		c.Args, c.Keys = q.args, q.spec.appendKeys(c.Keys[:0], c.Store, q.args)
 		c.most = max(c.most, len(c.Keys))
 		for j := range c.Keys {
 			c.locks.Add(c.Keys[j].Shard())
 		}
+		if q.spec.Undeclared != nil && q.spec.Undeclared(c) {
+			c.locks.AddGrowth()
+		}
 	}
-	c.locks.Lock(st)
-	return func() { c.locks.Unlock(st) }
+	c.Args = args
 }

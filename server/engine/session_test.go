@@ -181,6 +181,8 @@ func rigCommands(resumes *sync.Map) []Spec {
 			c.Out.Status(fmt.Sprint(c.Held))
 			return nil
 		}},
+		scriptRow("script", func(*Ctx) bool { return true }),
+		scriptRow("proved", func(*Ctx) bool { return false }),
 		{Name: "sleep", Arity: 2, Handler: func(c *Ctx) error {
 			return c.Wait(time.Hour, func(c *Ctx) error { c.Out.Status("awake"); return nil })
 		}},

@@ -29,6 +29,11 @@ type Spec struct {
 	// makes their names of the elements that it finds. Then every shard is locked while the handler
 	// runs. nil: no request does.
 	Strays func(args [][]byte) bool
+	// Undeclared reports whether the script that a request runs may touch keys beyond those that are
+	// among its arguments: whether nobody has proved that it does not. It is asked before the locks
+	// are taken, with Ctx.Args and Ctx.Keys being those of the request (straying.go). nil: the row
+	// runs no script.
+	Undeclared func(c *Ctx) bool
 	// Element is the position of the field or member that the request is about, or of the first of
 	// several: what has to be found inside the key's value is prefetched together with the key
 	// (ahead.go). Where options may stand before it, the position is that in a request without any.

@@ -1,0 +1,170 @@
+package store
+
+// Sets of locks.
+//
+// A call locks the shards of its keys before it does anything: by ascending index, so that two
+// calls never wait for each other, and until it has ended, so that others see all of it or nothing.
+//
+// # Sets that grow
+//
+// A script may touch keys that it has not declared, and which these are shows only while it runs. To
+// lock every shard for it would be simple, and would stop everybody else for the time of a script
+// that touches two. To start it again under more locks would mean to take back what it has written
+// and what others have heard of that. Instead its set grows: it takes the further lock when it needs
+// it, in whatever order, and keeps it to its end like the others. It can wait for that lock with
+// others held, without a deadlock, by two rules:
+//
+//  1. One set at a time may grow. Who might want that holds Store.growth, in front of all shards. So
+//     two calls that have already done something never wait for each other.
+//  2. All others wait only before they have done anything, and say so. A call that holds shard 3 and
+//     waits for shard 5 has published that 5 comes next after 3. Should a script that holds 5 want
+//     3, there is no need to wait: whoever holds 3 has changed nothing, will have to wait until the
+//     script has ended, and until then nobody else can get at 3. The script uses the shard under the
+//     lock of that other call; it is "lent".
+//
+// If it is not stuck behind the script, a shard's holder is running, or waits for one that is: then it
+// will be done, and polling ends (TryLock alone does not jump a queue, but takes its chance among
+// those who are woken).
+//
+// # What is published
+//
+// shard.next is set by the shard's holder: the next shard in its set, which it holds too, or waits
+// for. It is published when a call begins to wait, for all that it holds, and taken back when it has
+// all of its locks; who need not wait publishes nothing, and a single lock never does. While it is
+// set, the holder of the one shard is therefore the holder of the other, or waits for it. So a shard
+// is stuck behind a set if its next one is held by the set, or is stuck itself. Links lead upwards,
+// so a chain has an end.
+//
+// The links of a chain are read one after the other, and the first may be out of date when the last
+// is read. Hence each is read again on the way back, when what lies behind it is known to be stuck:
+// a link that is there at that moment has been published by the present holder, who cannot go on
+// past what is stuck, so that nothing changes any more until the set is unlocked.
+//
+// Nobody who has published a link may let go of the shard before it has all of its locks.
+
+// Lockset collects shards, and locks them by ascending index. The zero value
+// is empty; it allocates nothing.
+type Lockset struct {
+	has   shardSet
+	lent  shardSet // those of has that a call holds that waits for this one
+	grows bool     // Store.growth is in the set
+}
+
+type shardSet [MaxShards / 64]uint64
+
+func (b *shardSet) add(shard int)      { b[shard>>6] |= 1 << (shard & 63) }
+func (b *shardSet) has(shard int) bool { return b[shard>>6]>>(shard&63)&1 != 0 }
+
+// Reset empties the set.
+func (l *Lockset) Reset() { *l = Lockset{} }
+
+// Add puts a shard into the set; twice is once.
+func (l *Lockset) Add(shard int) { l.has.add(shard) }
+
+// AddAll puts every shard of s into the set.
+func (l *Lockset) AddAll(s *Store) {
+	for i := range s.shards {
+		l.has.add(i)
+	}
+}
+
+// AddGrowth puts the right to grow into the set.
+func (l *Lockset) AddGrowth() { l.grows = true }
+
+// Empty reports whether no shard is in the set.
+func (l *Lockset) Empty() bool { return l.has == shardSet{} }
+
+// Has reports whether a shard is in the set.
+func (l *Lockset) Has(shard int) bool { return l.has.has(shard) }
+
+// Grows reports whether the right to grow is in the set.
+func (l *Lockset) Grows() bool { return l.grows }
+
+// Lock takes the locks of the set.
+func (l *Lockset) Lock(s *Store) {
+	if l.grows {
+		s.growth.Lock()
+	}
+	waited := false
+	for i := range s.shards {
+		if l.has.has(i) && !s.shards[i].mu.TryLock() {
+			l.wait(s, i)
+			waited = true
+		}
+	}
+	if waited {
+		for i := range s.shards {
+			if l.has.has(i) {
+				s.shards[i].next.Store(0)
+			}
+		}
+	}
+}
+
+// wait takes the lock of a shard that somebody else holds. Those of the set below it are held.
+func (l *Lockset) wait(s *Store, shard int) {
+	last := -1
+	for i := range shard + 1 {
+		if !l.has.has(i) {
+			continue
+		}
+		if last >= 0 {
+			s.shards[last].next.Store(int32(i) + 1)
+		}
+		last = i
+	}
+	s.shards[shard].mu.Lock()
+}
+
+// Unlock releases them.
+func (l *Lockset) Unlock(s *Store) {
+	for i := range s.shards {
+		if l.has.has(i) && !l.lent.has(i) {
+			s.shards[i].mu.Unlock()
+		}
+	}
+	if l.grows {
+		s.growth.Unlock()
+	}
+}
+
+// Grow tries to take a further shard into the set, which is locked, and reports whether it is in the
+// set. If not, whoever has the right to grow can try again until it is. Others must not wait: they
+// get the shard, or that right, if it is free, or neither.
+func (l *Lockset) Grow(s *Store, shard int) bool {
+	switch {
+	case l.has.has(shard):
+	case s.shards[shard].mu.TryLock():
+	case l.stuck(s, shard):
+		l.lent.add(shard)
+	default:
+		l.grows = l.grows || s.growth.TryLock()
+		return false
+	}
+	l.has.add(shard)
+	return true
+}
+
+// stuck reports whether the holder of a shard cannot go on before the set is unlocked.
+func (l *Lockset) stuck(s *Store, shard int) bool {
+	next := s.shards[shard].next.Load()
+	if next == 0 {
+		return false
+	}
+	behind := int(next) - 1
+	return (l.has.has(behind) || l.stuck(s, behind)) && s.shards[shard].next.Load() == next
+}
+
+// LockAll takes all locks, in order.
+func (s *Store) LockAll() {
+	var l Lockset
+	l.AddAll(s)
+	l.Lock(s)
+}
+
+// UnlockAll releases all locks.
+func (s *Store) UnlockAll() {
+	for i := range s.shards {
+		s.shards[i].mu.Unlock()
+	}
+}
