@@ -124,5 +124,6 @@ func (testConn) Killed() bool                        { return false }
 func (testConn) Push([]byte) int64                   { return 0 }
 func (testConn) PushLater([]byte) int64              { return 0 }
 func (testConn) AppendPushed(b []byte) []byte        { return b }
+func (testConn) HandOver()                           {}
 func (testConn) ResumeAfter(netloop.Conn, bool) bool { return false }
 func (testConn) Sizes() netloop.Sizes                { return netloop.Sizes{} }

@@ -354,6 +354,8 @@ func (f *fakeConn) PushLater(b []byte) int64 {
 	f.later++
 	return f.Push(b)
 }
+func (f *fakeConn) HandOver() {}
+
 func (f *fakeConn) AppendPushed(b []byte) []byte {
 	b, f.pushed = append(b, f.pushed...), nil
 	return b

@@ -18,7 +18,7 @@ type client struct {
 	path    string // of a Unix socket, shared by its connections
 	class   atomic.Uint32
 	sizes   struct {
-		query, queryFree, output, unasked, pushed, memory, read, written, waiting atomic.Int64
+		query, queryFree, output, unasked, pushed, memory, away, read, written, waiting atomic.Int64
 	}
 }
 
@@ -64,7 +64,7 @@ func (c *client) sizesWith(own int) Sizes {
 		QueryFree: c.sizes.queryFree.Load(),
 		Output:    c.owed(),
 		Messages:  c.sizes.unasked.Load() + c.sizes.pushed.Load(),
-		Memory:    c.sizes.memory.Load() + c.sizes.pushed.Load(),
+		Memory:    c.sizes.memory.Load() + c.sizes.away.Load() + c.sizes.pushed.Load(),
 		Waiting:   c.sizes.waiting.Load(),
 		Read:      c.sizes.read.Load(),
 		Written:   c.sizes.written.Load(),
@@ -75,7 +75,9 @@ func (c *client) sizesWith(own int) Sizes {
 
 // owed is the output that the client has not taken, in bytes: that of its own turns and what others
 // have pushed.
-func (c *client) owed() int64 { return c.sizes.output.Load() + c.sizes.pushed.Load() }
+func (c *client) owed() int64 {
+	return c.sizes.output.Load() + c.sizes.away.Load() + c.sizes.pushed.Load()
+}
 
 // pushEntry is what a message in a connection's queue takes beside its bytes, in bytes.
 const pushEntry = 32
@@ -83,7 +85,7 @@ const pushEntry = 32
 // overflows reports whether n bytes more of messages would pass a limit.
 func (c *client) overflows(lim *Limits, n int) bool {
 	pushed := c.sizes.pushed.Load() + int64(n)
-	return lim.OutputHard > 0 && c.sizes.output.Load()+pushed > lim.OutputHard ||
+	return lim.OutputHard > 0 && c.owed()+int64(n) > lim.OutputHard ||
 		lim.UnaskedHard > 0 && pushed > lim.UnaskedHard
 }
 

@@ -34,6 +34,7 @@ type conn struct {
 	chain  chain.Chain // the rest of it
 	making int         // bytes of the blocks of the output that is being made
 	made   int         // and of that output
+	away   *away       // not nil while another goroutine executes a batch of the connection's
 
 	unasked int // bytes of the unsent output that were pushed, at most; see asked
 
@@ -58,7 +59,7 @@ func (c *conn) Resume() { c.loop.notices.post(c, noticeResume) }
 
 func (c *conn) ResumeAfter(other Conn, first bool) bool {
 	o, ok := other.(*conn)
-	if !ok || o.loop != c.loop {
+	if !ok || o.loop != c.loop || c.away != nil {
 		return false
 	}
 	c.loop.next.add(o, first)
@@ -84,6 +85,9 @@ func (c *conn) heed(what notice) {
 	if what&noticeKill != 0 {
 		c.close(CloseReason(c.killed.Load() - 1))
 	}
+	if what&noticeBack != 0 {
+		c.comeBack()
+	}
 	if what&noticeResume != 0 && !c.closed {
 		c.resume()
 	}
@@ -105,7 +109,7 @@ func (c *conn) asked() int { return c.unsent() - c.unasked }
 
 // due says whether the connection is to have a turn without a new event.
 func (c *conn) due() bool {
-	return !c.closed && (c.writable || !c.closing && !c.blocked && !c.paused && (c.leftover || c.readable))
+	return !c.closed && (c.writable || !c.closing && !c.blocked && !c.paused && c.away == nil && (c.leftover || c.readable))
 }
 
 // ready handles what the kernel has to say about the connection. Events are edge-triggered: what
@@ -120,7 +124,7 @@ func (c *conn) ready(events uint32) {
 	c.readable = true
 	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		c.ended = true
-		if c.blocked || (c.closing || c.paused) && events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		if c.blocked || (c.closing || c.paused || c.away != nil) && events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 			c.close(ClientClosed)
 			return
 		}
@@ -254,24 +258,45 @@ func (c *conn) replaceQuery(b []byte) {
 
 // execute gives the session the input: the query buffer's, or else the shared read buffer's.
 func (c *conn) execute(in []byte, inQuery bool) {
-	l := c.loop
 	if !c.messagesFirst() {
 		return
 	}
-	for taken := 0; ; {
-		n, next := c.session.Data(in[taken:], l.lend(c))
-		if taken += n; next == Again && taken == len(in) {
+	c.loop.batch = batch{c: c, in: in, inQuery: inQuery}
+	c.loop.goOn()
+}
+
+// batch is the input of a turn, of which the session has taken some.
+type batch struct {
+	c       *conn // nil: there is none
+	in      []byte
+	taken   int
+	inQuery bool // in lies in the query buffer
+}
+
+// goOn gives the session whose turn it is its input, and what it leaves of it once more after those
+// that it wants to be resumed before.
+func (l *loop) goOn() {
+	b := &l.batch
+	for b.c != nil {
+		c := b.c
+		if c.closed { // by sendTurns, and the input is gone
+			*b = batch{}
+			return
+		}
+		n, next := c.session.Data(b.in[b.taken:], l.lend(c))
+		if c.away != nil {
+			c.away.bringBack(n, next)
+		}
+		if b.taken += n; next == Again && b.taken == len(b.in) {
 			next = Wait
 		}
 		if next != Again {
-			c.keepRest(in[taken:], taken, inQuery)
+			c.keepRest(b.in[b.taken:], b.taken, b.inQuery)
+			*b = batch{}
 		}
 		l.endTurn(c, next)
 		if !l.next.empty() {
 			l.runNext(c)
-		}
-		if next != Again || c.closed { // by sendTurns, and the input is gone
-			return
 		}
 	}
 }
@@ -285,6 +310,10 @@ func (c *conn) resume() {
 
 // answer lets a session that is blocked go on.
 func (c *conn) answer() {
+	if c.away != nil {
+		c.away.resume = true // it may be about to block
+		return
+	}
 	if !c.blocked || c.closing || c.closed || c.killed.Load() != 0 {
 		return
 	}
@@ -293,6 +322,9 @@ func (c *conn) answer() {
 	}
 	c.blocked = false
 	next := c.session.Resumed(c.loop.lend(c))
+	if c.away != nil {
+		c.away.bringBack(0, next)
+	}
 	if next == Wait {
 		next = Yield // to what came in meanwhile
 	}
@@ -483,6 +515,9 @@ func (c *conn) Grow(n, written int) bool {
 	if c.killed.Load() != 0 {
 		return false
 	}
+	if c.away != nil {
+		return c.away.grow(n, written)
+	}
 	if lim := c.limits(); lim.OutputHard > 0 && int64(c.unsent()+written) > lim.OutputHard {
 		c.Kill(OutputHardLimit)
 		return false
@@ -499,6 +534,10 @@ func (c *conn) Grow(n, written int) bool {
 
 // Shrink is told that so much was given back. See chain.Owner.
 func (c *conn) Shrink(n, written int) {
+	if c.away != nil {
+		c.away.account(-n)
+		return
+	}
 	c.making -= n
 	c.made = written
 	c.account()
@@ -542,6 +581,10 @@ func (c *conn) closeAfterFlush(reason CloseReason) {
 	if c.closing {
 		return
 	}
+	if c.away != nil {
+		c.away.last = true
+		return
+	}
 	if c.unsent() == 0 {
 		c.closing = true
 		c.close(reason)
@@ -565,26 +608,33 @@ func (c *conn) close(reason CloseReason) {
 	l := c.loop
 	c.closed = true
 	l.conns[c.fd] = nil
-	l.live--
 	if c.roomAsked {
 		l.owing--
 	}
-	c.dropQuery()
 	c.killed.CompareAndSwap(0, uint32(reason)+1) // Push does nothing any more
 	if c.sizes.pushed.Load() != 0 {
 		l.notices.reuse(l.notices.takeOne(c).first)
 	}
-	l.server.close(c.session, reason)
-	c.loop.load.Add(-1)
 	c.dropOutput()
 	c.chain.Free()
 	c.writable = false
-	c.clearSizes()
+	if c.reason = reason; c.away == nil {
+		c.endSession()
+	}
 	if c.closing {
 		c.report(farewell(c.fd))
 		return
 	}
 	c.report(unix.Close(c.fd))
+}
+
+// endSession is the rest of close, when nobody uses the session and its input any more.
+func (c *conn) endSession() {
+	c.dropQuery()
+	c.loop.live--
+	c.loop.server.close(c.session, c.reason)
+	c.loop.load.Add(-1)
+	c.clearSizes()
 }
 
 // discard closes a connection that has no session yet.

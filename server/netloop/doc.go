@@ -51,6 +51,33 @@
 // anything else happens. The loop ends the turn that it is in, runs those that were named, and goes
 // on with the same input. Their replies leave first.
 //
+// # Handing over
+//
+// A session may have to compute for seconds, and nobody knows that before it has begun (a script in
+// a loop). It says so in the middle of a call (Conn.HandOver). Then a new goroutine, with a thread of
+// its own, takes the loop over as it stands: its epoll instance, connections and notices, and the
+// rest of the round, which is why all that a round has yet to do stands in fields of the loop. The
+// goroutine that was the loop keeps the batch, and what it has got for it: the input in the old
+// shared buffer, the output begun in the other, in whose places the loop gets new ones. Handing over
+// takes some tens of microseconds, and a loop that never does pays a comparison per turn.
+//
+// The connection is blocked meanwhile: the loop neither reads it nor calls its session. It may send
+// what the connection still owed before, and it may close the socket, on CLIENT KILL, a client that
+// is gone, a limit; but Session.Closed and the end of the input's buffer wait for the call's end.
+// Messages wait in the queue, since their place is behind the output of the call. A Resume is
+// remembered, since the call may end in a Block that somebody has ended already. A server that
+// drains or stops waits for the call; to have it end soon is the business of those who made it.
+//
+// When the call returns the goroutine leaves a notice and ends (runtime.Goexit: the functions below
+// it on its stack belong to a round that is long over). The loop keeps the rest of the input,
+// commits, sends, and does what the session wants next, as after any turn. Rejected: to give each
+// long batch to a goroutine from the start, which would cost all short ones a hand-over and their
+// order; and to interrupt a session and go on with it later, which would have every handler be
+// written for that.
+//
+// A loop that waits for input keeps its processor only as long as one is free beside those of the
+// batches that have been handed over (loop.poll).
+//
 // # Pushing
 //
 // Push may be called by anybody at any moment, in the middle of a command and under its locks. It

@@ -36,6 +36,10 @@ const listening uint32 = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
 // loop is one event loop: a goroutine on a thread of its own that reads, executes and writes for
 // its connections. All fields but notices, traffic and load are that goroutine's.
+//
+// Another goroutine may take the loop over wherever a session is called (handover_linux.go). So what
+// a round has yet to do stands in fields, and nowhere on a stack: occurred, reads, batch, next,
+// heeding and dueNow are lists from which things are taken one by one.
 type loop struct {
 	server *Server
 	ep     int
@@ -48,22 +52,29 @@ type loop struct {
 	live  int     // connections in conns
 	owing int     // those of them that have unsent output (conn.roomAsked)
 	again []*conn // connections that are due; they have their turn at the end of the round
-	next  resumed // connections to be resumed before anything else is executed
-	spare []*conn // the last again, to swap with
+	next  line    // connections to be resumed before anything else is executed
 
-	in      []byte       // shared read buffer
-	inUsed  int          // in[:inUsed] is the input in reads
-	direct  int          // bytes read into query buffers this round
-	reads   []read       // this round's, not executed yet
-	out     []byte       // shared output buffer: the replies of turns, until sendTurns
-	reply   chain.Buffer // lent to the session that has its turn; begins in out
-	turns   []turn       // this round's, not settled yet
-	more    chain.Chain  // blocks behind the output of the last turn, until it is sent
+	occurred []unix.EpollEvent // this round's, not looked at yet
+	heeding  line              // connections with notices, not heeded yet
+	orders   orders            // to be done after them
+	dueNow   line              // those of again whose turn is to come in this round
+	batch    batch             // the turn under way
+	resumes  bool              // another goroutine has begun this round
+
+	in      []byte        // shared read buffer
+	inUsed  int           // in[:inUsed] is the input in reads
+	direct  int           // bytes read into query buffers this round
+	reads   []read        // this round's; reads[readsAt:] are not executed yet
+	readsAt int           //
+	out     []byte        // shared output buffer: the replies of turns, until sendTurns
+	reply   *chain.Buffer // lent to the session that has its turn; begins in out
+	turns   []turn        // this round's, not settled yet
+	more    chain.Chain   // blocks behind the output of the last turn, until it is sent
 	vector  vector
 	buffers buffers
 	events  []unix.EpollEvent
 
-	hold     time.Duration // see poll
+	free     int // processors beyond one for each loop, see poll
 	rounds   uint
 	now      time.Time // some rounds old
 	nextTick time.Time
@@ -93,47 +104,26 @@ func newLoop(s *Server, n int) (*loop, error) {
 		done:   make(chan struct{}),
 		in:     make([]byte, readSize),
 		out:    make([]byte, 0, outSize),
+		reply:  new(chain.Buffer),
 		events: make([]unix.EpollEvent, maxEvents),
 		now:    time.Now(),
+		free:   runtime.GOMAXPROCS(0) - n,
 	}
 	l.notices.wake = wake
-	if runtime.GOMAXPROCS(0) > n {
-		l.hold = holdFor
-	}
 	return l, nil
 }
 
-// run is the loop. One round: ask what is ready, give each ready connection one turn (one read, one
-// batch), send the replies (one write each), do what others want of its connections, give the
-// connections with leftovers a turn.
+// run is the loop, until it ends or another goroutine takes it over.
 func (l *loop) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	defer close(l.done)
+	if l.resumes {
+		l.round()
+	}
 	for !l.draining || l.live > 0 {
 		l.direct = 0
-		for _, ev := range l.events[:l.poll()] {
-			if int(ev.Fd) == l.notices.wake {
-				continue // l.notices.pending says the same
-			}
-			if c := l.conns[ev.Fd]; c != nil {
-				c.ready(ev.Events)
-			}
-		}
-		l.runReads()
-		l.sendTurns()
-		if l.notices.pending.Load() {
-			l.heed()
-		}
-		if l.pushes.left() || l.notices.pending.Load() {
-			l.sendPushes(false)
-		}
-		l.runAgain()
-		l.runReads()
-		l.sendTurns()
-		if !l.now.Before(l.nextTick) {
-			l.tick()
-		}
+		l.occurred = l.events[:l.poll()]
+		l.round()
 	}
 	l.publish()
 	l.notices.close()
@@ -141,6 +131,47 @@ func (l *loop) run() {
 	for _, err := range [...]error{l.notices.closeWake(), unix.Close(l.ep)} {
 		if err != nil {
 			l.server.log.Error("closing an event loop", "error", err)
+		}
+	}
+	close(l.done)
+}
+
+// round gives each connection that is ready one turn (one read, one batch), sends the replies (one
+// write each), does what others want of its connections, and gives the connections with leftovers a
+// turn. Where a round was interrupted, this does the rest of it.
+func (l *loop) round() {
+	if l.resumes {
+		l.runNext(l.batch.c)
+		l.goOn()
+		l.runReads()
+	}
+	l.runEvents()
+	l.runReads()
+	l.sendTurns()
+	if l.notices.pending.Load() || l.resumes {
+		l.heed()
+	}
+	if l.pushes.left() || l.notices.pending.Load() {
+		l.sendPushes(false)
+	}
+	l.runAgain()
+	l.runReads()
+	l.sendTurns()
+	if !l.now.Before(l.nextTick) {
+		l.tick()
+	}
+}
+
+// runEvents reads from those that have sent something.
+func (l *loop) runEvents() {
+	for len(l.occurred) > 0 {
+		ev := l.occurred[0]
+		l.occurred = l.occurred[1:]
+		if int(ev.Fd) == l.notices.wake {
+			continue // l.notices.pending says the same
+		}
+		if c := l.conns[ev.Fd]; c != nil {
+			c.ready(ev.Events)
 		}
 	}
 }
@@ -151,8 +182,9 @@ func (l *loop) run() {
 // dear: the runtime's monitor thread then looks after the loop every 20 us, 5 % of all CPU time at
 // full load without pipelining, and the loop has to get a processor back. So the loop first waits
 // for a moment without telling. Should the runtime need the processor meanwhile, its signal ends
-// the wait, but that takes 10 to 20 ms: only where the scheduler has one more than there are loops.
-// Measured: the monitor's sleeps went from 4.9 to 0.1 % of the profile.
+// the wait, but that takes 10 to 20 ms: only where the scheduler has one more than there are loops
+// and goroutines that have handed one over. Measured: the monitor's sleeps went from 4.9 to 0.1 % of
+// the profile.
 //
 // Both waits are longer than a tick of the system's clock, of 1 to 10 ms: for a shorter one the
 // kernel programs the timer of the processor, and takes it back when input comes. On a virtual
@@ -164,8 +196,8 @@ func (l *loop) poll() int {
 	idle := len(l.again) == 0 && !l.pushes.left() && l.notices.sleep()
 	if !idle {
 		n = pollHeld(l.ep, l.events, 0)
-	} else if l.hold > 0 {
-		n = pollHeld(l.ep, l.events, l.hold)
+	} else if l.free > int(l.server.detached.Load()) {
+		n = pollHeld(l.ep, l.events, holdFor)
 	}
 	if n == 0 && idle {
 		l.publish()
@@ -204,7 +236,7 @@ func (l *loop) addRead(c *conn, n int) {
 // runReads gives the connections that have been read their turns. With several of them, the
 // sessions may first have a look at what is coming, so that their waits for memory overlap.
 func (l *loop) runReads() {
-	if len(l.reads) > 1 {
+	if len(l.reads) > 1 && l.readsAt == 0 {
 		for _, r := range l.reads {
 			if !r.c.closed && r.c.preview != nil {
 				r.c.preview.Preview(r.in)
@@ -216,13 +248,15 @@ func (l *loop) runReads() {
 			}
 		}
 	}
-	for i, r := range l.reads {
-		l.reads[i] = read{}
+	for l.readsAt < len(l.reads) {
+		r := l.reads[l.readsAt]
+		l.reads[l.readsAt] = read{}
+		l.readsAt++
 		if !r.c.closed {
 			r.c.execute(r.in, false)
 		}
 	}
-	l.reads, l.inUsed = l.reads[:0], 0
+	l.reads, l.readsAt, l.inUsed = l.reads[:0], 0, 0
 }
 
 // turn is what a session has returned, until its output is sent at the end of the round.
@@ -241,7 +275,7 @@ func (l *loop) lend(c *conn) *chain.Buffer {
 		l.sendTurns()
 	}
 	l.reply.Lend(l.out[len(l.out):], l.server.blocks, c)
-	return &l.reply
+	return l.reply
 }
 
 // endTurn takes the output of a turn. One that has outgrown the room is sent at once.
@@ -255,13 +289,13 @@ func (l *loop) endTurn(c *conn, next Action) {
 	}
 }
 
-// resumed is a queue of connections, to which some are added in front.
-type resumed struct {
+// line is a queue of connections, to which some are added in front.
+type line struct {
 	conns []*conn
 	at    int // conns[at:] is the queue
 }
 
-func (q *resumed) add(c *conn, first bool) {
+func (q *line) add(c *conn, first bool) {
 	switch {
 	case !first:
 		q.conns = append(q.conns, c)
@@ -273,9 +307,9 @@ func (q *resumed) add(c *conn, first bool) {
 	}
 }
 
-func (q *resumed) empty() bool { return q.at == len(q.conns) }
+func (q *line) empty() bool { return q.at == len(q.conns) }
 
-func (q *resumed) take() *conn {
+func (q *line) take() *conn {
 	if q.empty() {
 		q.conns, q.at = q.conns[:0], 0
 		return nil
@@ -332,33 +366,36 @@ func (l *loop) sendTurns() {
 }
 
 func (l *loop) runAgain() {
-	if len(l.again) == 0 {
-		return
+	if l.dueNow.empty() {
+		if len(l.again) == 0 {
+			return
+		}
+		l.dueNow.conns, l.again = l.again, l.dueNow.conns
 	}
-	turn := l.again
-	l.again = l.spare[:0]
-	for i, c := range turn {
-		turn[i] = nil
+	for c := l.dueNow.take(); c != nil; c = l.dueNow.take() {
 		c.inAgain = false
 		if c.due() {
 			c.turn()
 		}
 	}
-	l.spare = turn
 }
 
 // heed does what other goroutines want of the loop and of its connections.
 func (l *loop) heed() {
-	waiting, drain, stop := l.notices.take()
-	for i, c := range waiting {
-		waiting[i] = nil
+	if !l.resumes {
+		l.heeding.conns, l.orders = l.notices.take()
+	}
+	l.resumes = false
+	for c := l.heeding.take(); c != nil; c = l.heeding.take() {
 		c.heed(l.notices.of(c))
 	}
-	if drain {
+	o := l.orders
+	l.orders = orders{}
+	if o.drain {
 		l.sendPushes(true) // they are owed
 		l.drain()
 	}
-	if stop {
+	if o.stop {
 		l.stop()
 	}
 }
@@ -382,7 +419,7 @@ func (l *loop) tick() {
 		if c.unsent() > 0 {
 			c.checkOutput(&lim)
 		}
-		if !c.closed && !c.blocked && lim.IdleTimeout > 0 && l.now.UnixNano()-c.active > int64(lim.IdleTimeout) {
+		if !c.closed && !c.blocked && c.away == nil && lim.IdleTimeout > 0 && l.now.UnixNano()-c.active > int64(lim.IdleTimeout) {
 			c.close(IdleTimeout)
 		}
 	}

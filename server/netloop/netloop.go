@@ -125,6 +125,12 @@ type Conn interface {
 	// that is to come behind all that was pushed before. Only for a session's method, of its own
 	// connection.
 	AppendPushed(b []byte) []byte
+	// HandOver says that the running call of the session's may take long: where other connections
+	// would wait for it, another goroutine serves them from now on. The session's connection is
+	// blocked until the call returns. It may be closed meanwhile, which Killed reports; Closed comes
+	// after the call all the same. Only for a session's method, of its own connection, and as often
+	// as one likes.
+	HandOver()
 	Sizes() Sizes
 }
 

@@ -14,6 +14,7 @@ const (
 	noticeNew    notice = 1 << iota // the loop is to take it over
 	noticeResume                    // Conn.Resume
 	noticeKill                      // conn.killed says why
+	noticeBack                      // the batch of conn.away has been executed
 )
 
 // notices is how everybody reaches a loop: the connections that something is wanted of, and those
@@ -38,11 +39,13 @@ type notices struct {
 	hurry   bool     // under mu: one of them has much in its queue
 	free    *message // under mu: entries of queues for reuse
 	spare   int      // under mu: how many
-	drain   bool     // under mu: loop.drain is to be called
-	stop    bool     // under mu: loop.stop is to be called
+	orders  orders   // under mu: what the loop itself is to do
 	closed  bool     // under mu: the loop has ended
 	seen    []*conn  // the loop's: the slice of the last round, to swap with
 }
+
+// orders is what a loop is to do with all of its connections: loop.drain, loop.stop.
+type orders struct{ drain, stop bool }
 
 // post leaves a notice. It reports false if the loop has ended and will not see it.
 func (n *notices) post(c *conn, what notice) bool {
@@ -69,8 +72,8 @@ func (n *notices) order(drain bool) {
 	if n.closed {
 		return
 	}
-	n.drain = n.drain || drain
-	n.stop = n.stop || !drain
+	n.orders.drain = n.orders.drain || drain
+	n.orders.stop = n.orders.stop || !drain
 	n.announceLocked()
 }
 
@@ -97,7 +100,7 @@ func (n *notices) sleep() bool {
 }
 
 // take empties the queue of notices. The result is valid until the next call.
-func (n *notices) take() (waiting []*conn, drain, stop bool) {
+func (n *notices) take() (waiting []*conn, what orders) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.rung {
@@ -108,9 +111,8 @@ func (n *notices) take() (waiting []*conn, drain, stop bool) {
 	n.killing.Store(false)
 	waiting, n.waiting = n.waiting, n.seen[:0]
 	n.seen = waiting
-	drain, stop = n.drain, n.stop
-	n.drain, n.stop = false, false
-	return waiting, drain, stop
+	what, n.orders = n.orders, orders{}
+	return waiting, what
 }
 
 // killed returns the connections that are to be closed. Their notices stay.

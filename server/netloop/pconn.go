@@ -108,6 +108,9 @@ func (c *pconn) postLocked(what pnotices) {
 
 func (c *pconn) ResumeAfter(Conn, bool) bool { return false }
 
+// HandOver does nothing: nobody waits for this connection's goroutine.
+func (c *pconn) HandOver() {}
+
 func (c *pconn) Resume() { c.post(pnoticeResume) }
 
 func (c *pconn) Kill(reason CloseReason) {

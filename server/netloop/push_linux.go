@@ -146,6 +146,9 @@ func (n *notices) takePushes(p *pushRound) {
 		p.conns[p.at] = nil
 		p.at++
 		c.pushing = false
+		if c.away != nil { // behind the output that is being made
+			continue
+		}
 		if t, n := n.takeLocked(c); t.first != nil {
 			p.taken[p.used] = t
 			p.used++
@@ -153,7 +156,7 @@ func (n *notices) takePushes(p *pushRound) {
 		}
 	}
 	p.hurry = p.hurry || n.hurry
-	n.pending.Store(len(n.pushes) > 0 || len(n.waiting) > 0 || n.drain || n.stop)
+	n.pending.Store(len(n.pushes) > 0 || len(n.waiting) > 0 || n.orders != orders{})
 }
 
 // reuseTaken forgets the queues that have been sent.

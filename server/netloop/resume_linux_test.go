@@ -70,7 +70,7 @@ func TestResumeAfter(t *testing.T) {
 
 // TestResumeQueue: what is added in front comes first, at any time.
 func TestResumeQueue(t *testing.T) {
-	var q resumed
+	var q line
 	conns := make([]*conn, 6)
 	for i := range conns {
 		conns[i] = &conn{}

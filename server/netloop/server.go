@@ -41,6 +41,7 @@ type Server struct {
 	queued   atomic.Int64 // see QueuedMessages
 	loops    driver       // nil: portable only
 	portable driver
+	detached atomic.Int32 // batches whose goroutines have handed their loops over
 
 	complaints complaints
 

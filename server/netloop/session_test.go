@@ -36,6 +36,8 @@ const pause = 64 << 10
 //	hand X..  has those connections resumed before the next request; answers how many can be
 //	first X   likewise, and before those that were named earlier
 //	read X    answers X, having changed nothing
+//	long X    hands the loop over, waits for testServer.leave, and answers X
+//	later     is block, and hands the loop over when it is resumed
 //	quit      answers bye and closes
 //	now       closes
 type lineSession struct {
@@ -45,6 +47,8 @@ type lineSession struct {
 	requests atomic.Int64
 	inData   atomic.Bool
 	changed  bool // by the last turn
+	later    bool // Resumed is to be long
+	waits    atomic.Bool
 	want     int
 	told     atomic.Int64 // by Sized
 	most     atomic.Int64 // what told has been
@@ -152,8 +156,13 @@ func (s *lineSession) simple(verb string, arg, out []byte) ([]byte, Action) {
 			return append(out, "bad size\n"...), CloseAfterFlush
 		}
 		return append(append(out, bytes.Repeat([]byte{'x'}, n)...), '\n'), Wait
-	case "block":
+	case "block", "later":
+		s.later = verb == "later"
+		s.waits.Store(true)
 		return out, Block
+	case "long":
+		s.long()
+		return append(append(out, arg...), '\n'), Wait
 	case "name":
 		s.name = string(arg)
 		s.server.names.Store(s.name, s)
@@ -166,10 +175,22 @@ func (s *lineSession) simple(verb string, arg, out []byte) ([]byte, Action) {
 	return out, Wait
 }
 
+// long hands the loop over until the test says so.
+func (s *lineSession) long() {
+	s.conn.HandOver()
+	s.conn.HandOver() // which changes nothing
+	s.server.entered <- s
+	<-s.server.leave
+}
+
 func (s *lineSession) Resumed(out *chain.Buffer) Action {
 	s.enter()
 	defer s.leave()
 	s.changed = true
+	s.waits.Store(false)
+	if s.later {
+		s.long()
+	}
 	s.server.note("resumed " + s.name)
 	out.WriteString("resumed\n")
 	return Wait
@@ -197,6 +218,9 @@ type testServer struct {
 	wrap    atomic.Value // func(*lineSession) Session; nil: the session itself
 
 	names sync.Map // *lineSession by its name
+
+	entered chan *lineSession // those that have begun something long
+	leave   chan struct{}     // and are to end it
 
 	mu       sync.Mutex
 	sessions map[string]*lineSession // by the client's address
@@ -237,7 +261,8 @@ func eachDriver(t *testing.T, lim Limits, f func(t *testing.T, s *testServer)) {
 
 func startServer(t *testing.T, n network, lim Limits) *testServer {
 	t.Helper()
-	s := &testServer{t: t, sessions: make(map[string]*lineSession), served: make(chan error, 1), net: "tcp"}
+	s := &testServer{t: t, sessions: make(map[string]*lineSession), served: make(chan error, 1), net: "tcp",
+		entered: make(chan *lineSession, 100), leave: make(chan struct{})}
 	s.limits.Store(&lim)
 	addr := "127.0.0.1:0"
 	if n.unix {
