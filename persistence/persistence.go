@@ -356,8 +356,7 @@ func (m *Manager) Tick() {
 		m.startRewrite(now)
 	}
 	m.mu.Unlock()
-	if save {
-		m.store.LockAll()
+	if save && m.store.TryLockAll() { // else in some later tick, when a script that takes long is over
 		m.mu.Lock()
 		if m.job == nil && !m.closing {
 			m.startSaveLocked()

@@ -6,7 +6,7 @@
 //
 //	order lock                                protects
 //	   1  persistence.Manager.shutdown        that one PrepareShutdown runs at a time, to its end
-//	   1  store.Store.growth                  that one call takes shards which it has not known of at first
+//	   1  store.growth.Mutex                  that one call takes shards which it has not known of at first
 //	   2  store.shardMutex.Mutex              one shard: keys, values, arena, watches, waiters; in order of index
 //	   3  server/config.Config.mu             changes of parameters, and the hooks that they call
 //	   4  persistence.Manager.applying        the steps of Apply; the lock on the folder
@@ -25,7 +25,9 @@
 //	  13  server/engine.Session.telling       the protocol, while a message is encoded and pushed
 //	      server/engine.Session.meta.Mutex    leaf: names that the client has given itself
 //	      server/engine.timeouts.mu           leaf: when clients that wait get no further
-//	      server/engine.pause.mu              the pause in force, and who waits for its end
+//	      server/engine.busy.mu               leaf: scripts that take long
+//	      server/engine.pause.mu              the pause in force
+//	      server/engine.lineup.mu             who waits for the end of a pause, or of a script
 //	      server/engine.monitors.mu           leaf: the list of monitors, while it changes
 //	      server/engine.work.mu               leaf: that no goroutine begins after Close
 //	      server/netloop.Server.mu            listeners, while they are opened and closed
@@ -54,13 +56,17 @@
 // what has to change in the shards changes once the configuration is unlocked (engine's notify.go).
 //
 // The order of index has one exception: a script that touches a key which it has not declared takes
-// the key's shard then, with others held. It holds Store.growth for that, from before its first
+// the key's shard then, with others held. It holds growth for that, from before its first
 // shard (store/lockset.go).
 //
 // Somebody who holds all shards holds up every client. So nothing is waited for meanwhile that
 // waits for the disk: Manager.mu, Log.mu and Journal.mu are never held during I/O; applying, manage
 // and the flusher's are, and a cut (CutLocked, BackgroundSaveLocked) takes none of those. The one
 // exception is the final save of a shutdown, after which nobody is answered.
+//
+// A script may need its shards for seconds. Then it gives their mutexes back and has the shards
+// occupied, so that nobody waits for a mutex for long: whoever gets one looks whether it is of any
+// use (store/occupied.go, engine's busy.go).
 //
 // # Without locks
 //

@@ -205,6 +205,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer func() { <-loaded }()
 	err := s.untilStop(ctx, failed)
 	close(s.ended)
+	s.kernel.StopScripts()
 	drain, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	go func() {
@@ -220,27 +221,30 @@ func (s *Server) Serve(ctx context.Context) error {
 	return err
 }
 
-// untilStop waits for a reason to stop that is good enough.
+// untilStop waits for a reason to stop that is good enough. Who asks by a signal waits until scripts
+// that take long are over, as in Redis.
 func (s *Server) untilStop(ctx context.Context, failed <-chan error) error {
 	asked := ctx.Done()
+	var waiting []stopRequest
+	var over <-chan struct{} // nil while nobody waits
 	for {
 		select {
 		case <-asked:
-			err := s.prepareSignal(false)
+			asked = nil
+			waiting, over = append(waiting, stopRequest{false, make(chan error, 1)}), s.kernel.ScriptsOver()
+		case r := <-s.requests:
+			waiting, over = append(waiting, r), s.kernel.ScriptsOver()
+		case <-over:
+			err := answerAll(waiting, s.prepareSignal(waiting[0].interrupt))
 			if err == nil {
 				return nil
 			}
 			s.log.Error("not stopping: this would lose data", "error", err)
-			asked = nil
-		case r := <-s.requests:
-			err := s.prepareSignal(r.interrupt)
-			r.outcome <- err
-			if err == nil {
-				return nil
-			}
+			waiting, over = nil, nil
 		case <-s.stop:
-			return nil
+			return answerAll(waiting, nil)
 		case err := <-failed:
+			answerAll(waiting, nil)
 			return err
 		}
 	}
@@ -250,6 +254,14 @@ func (s *Server) untilStop(ctx context.Context, failed <-chan error) error {
 type stopRequest struct {
 	interrupt bool
 	outcome   chan error // of room for one
+}
+
+// answerAll tells those who have asked for a stop whether it comes.
+func answerAll(requests []stopRequest, err error) error {
+	for _, r := range requests {
+		r.outcome <- err
+	}
+	return err
 }
 
 // Stop asks Serve to make durable what the configuration says for SIGINT, if it is
@@ -287,6 +299,9 @@ func (s *Server) close() error {
 		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if s.kernel != nil {
+		s.kernel.StopScripts()
 	}
 	if s.net != nil {
 		errs = append(errs, s.net.Close())

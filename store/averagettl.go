@@ -17,7 +17,7 @@ const (
 // every key, of big ones at least 32 per shard.
 func (v *View) AverageTTL(db int) int64 {
 	var sum ttlSum
-	v.Store.eachShard(v.Held, func(sh *shard) { sum.add(sh.dbs[db], v.Now) })
+	v.Store.survey(v.Held, func(sh *shard) { sum.add(sh.dbs[db], v.Now) }, func(*occupation) {})
 	return sum.average()
 }
 

@@ -70,7 +70,9 @@ func (s *Store) collectReturned() bool {
 	}
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.mu.Lock()
+		if !sh.lock() {
+			continue
+		}
 		collected := sh.ar.Collect(returnedBatch)
 		sh.mu.Unlock()
 		if collected {

@@ -108,7 +108,10 @@ func (s *Store) compactUnit(now int64) (worked bool) {
 			s.pressed.Store(i)
 		}
 		sh := &s.shards[i-1]
-		sh.mu.Lock()
+		if !sh.lock() {
+			s.pressed.CompareAndSwap(i, 0)
+			return false
+		}
 		worked = sh.compact.active || sh.beginWalk(s, 0, pressingAtLeast, now)
 		if !worked || !sh.walk(s, now) {
 			s.pressed.CompareAndSwap(i, 0)
@@ -213,8 +216,18 @@ func (s *Store) walking(delta int, now int64) {
 func (s *Store) Compaction(now int64) CompactionStats { return s.compactionStats(now, false) }
 
 func (s *Store) compactionStats(now int64, held bool) (st CompactionStats) {
-	s.eachShard(held, func(sh *shard) { sh.compact.addTo(&st) })
+	s.survey(held, func(sh *shard) { sh.compact.addTo(&st) }, func(o *occupation) { st.add(&o.compact) })
 	return s.walkTimes(st, now)
+}
+
+func (st *CompactionStats) add(o *CompactionStats) {
+	st.Running = st.Running || o.Running
+	st.Records += o.Records
+	st.Arrays += o.Arrays
+	st.KeptRecords += o.KeptRecords
+	st.KeptArrays += o.KeptArrays
+	st.Moved += o.Moved
+	st.Freed += o.Freed
 }
 
 func (c *compaction) addTo(st *CompactionStats) {

@@ -220,6 +220,10 @@ func (e *Evictor) burst(now, want int64) (progress bool) {
 			}
 			sh.mu.Lock()
 		}
+		if sh.occupied {
+			sh.mu.Unlock()
+			continue
+		}
 		keys := e.evictable(sh)
 		if keys == 0 {
 			sh.mu.Unlock()
@@ -532,7 +536,9 @@ func (e *Evictor) evictFar(victims int, want int64) {
 			return
 		}
 		sh := &e.s.shards[c.shard]
-		sh.mu.Lock()
+		if !sh.lock() {
+			continue
+		}
 		if size, ok := e.evictAgain(sh, c); ok {
 			want -= size
 			victims--

@@ -226,13 +226,13 @@ func (s *Store) Rest(now time.Time, usual time.Duration) time.Duration {
 	until := tickAt(now.Add(usual).UnixMilli()) | 1 // not 0
 	s.alarm.at.Store(until)
 	first := until
-	s.eachShard(false, func(sh *shard) {
+	s.survey(false, func(sh *shard) {
 		for _, t := range sh.dbs {
 			if t != nil && t.due != 0 && before(t.due, first) {
 				first = t.due
 			}
 		}
-	})
+	}, func(*occupation) {})
 	if first == until || !s.alarm.at.CompareAndSwap(until, first) {
 		return usual
 	}

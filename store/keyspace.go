@@ -141,7 +141,12 @@ func (v *View) put(k Key, meta uint32, value []byte, expire int64) {
 // RandomLocked returns the name of a random live key; all shards are locked.
 // Every key has the same chance. The name aliases the arena.
 func (v *View) RandomLocked() (name []byte, ok bool) {
-	total := v.Store.dbStats(v.DB, true).Keys
+	total := 0
+	for i := range v.Store.shards {
+		if t := v.Store.shards[i].dbs[v.DB]; t != nil {
+			total += t.n
+		}
+	}
 	if total == 0 {
 		return nil, false
 	}

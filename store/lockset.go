@@ -1,5 +1,7 @@
 package store
 
+import "sync"
+
 // Sets of locks.
 //
 // A call locks the shards of its keys before it does anything: by ascending index, so that two
@@ -48,6 +50,13 @@ type Lockset struct {
 	has   shardSet
 	lent  shardSet // those of has that a call holds that waits for this one
 	grows bool     // Store.growth is in the set
+	by    any      // who occupies the shards, see occupied.go; nil: their mutexes are held
+}
+
+// growth is the right to grow a locked set.
+type growth struct {
+	sync.Mutex
+	by any // under Mutex: who has it for long; nil: nobody
 }
 
 type shardSet [MaxShards / 64]uint64
@@ -80,24 +89,55 @@ func (l *Lockset) Has(shard int) bool { return l.has.has(shard) }
 // Grows reports whether the right to grow is in the set.
 func (l *Lockset) Grows() bool { return l.grows }
 
-// Lock takes the locks of the set.
-func (l *Lockset) Lock(s *Store) {
+// Lock takes the locks of the set. If something of it is occupied it takes none, and returns who
+// has it (occupied.go).
+func (l *Lockset) Lock(s *Store) (occupier any) {
 	if l.grows {
-		s.growth.Lock()
+		if s.growth.Lock(); s.growth.by != nil {
+			defer s.growth.Unlock()
+			return s.growth.by
+		}
 	}
 	waited := false
 	for i := range s.shards {
-		if l.has.has(i) && !s.shards[i].mu.TryLock() {
+		if !l.has.has(i) {
+			continue
+		}
+		if !s.shards[i].mu.TryLock() {
 			l.wait(s, i)
 			waited = true
 		}
-	}
-	if waited {
-		for i := range s.shards {
-			if l.has.has(i) {
-				s.shards[i].next.Store(0)
-			}
+		if o := s.shards[i].occupation; s.shards[i].occupied {
+			l.letGo(s, i)
+			return o.by
 		}
+	}
+	if !waited {
+		return nil
+	}
+	for i := range s.shards {
+		if !l.has.has(i) {
+			continue
+		}
+		if o := s.shards[i].occupation; s.shards[i].occupied { // it was lent meanwhile
+			l.letGo(s, len(s.shards)-1)
+			return o.by
+		}
+		s.shards[i].next.Store(0)
+	}
+	return nil
+}
+
+// letGo unlocks those of the set up to the last.
+func (l *Lockset) letGo(s *Store, last int) {
+	for i := range last + 1 {
+		if l.has.has(i) {
+			s.shards[i].next.Store(0)
+			s.shards[i].mu.Unlock()
+		}
+	}
+	if l.grows {
+		s.growth.Unlock()
 	}
 }
 
@@ -118,6 +158,10 @@ func (l *Lockset) wait(s *Store, shard int) {
 
 // Unlock releases them.
 func (l *Lockset) Unlock(s *Store) {
+	if l.by != nil {
+		l.vacate(s)
+		return
+	}
 	for i := range s.shards {
 		if l.has.has(i) && !l.lent.has(i) {
 			s.shards[i].mu.Unlock()
@@ -134,15 +178,34 @@ func (l *Lockset) Unlock(s *Store) {
 func (l *Lockset) Grow(s *Store, shard int) bool {
 	switch {
 	case l.has.has(shard):
-	case s.shards[shard].mu.TryLock():
-	case l.stuck(s, shard):
+	case s.shards[shard].tryLock():
+		if l.by != nil {
+			s.shards[shard].occupy(l.by)
+			s.shards[shard].mu.Unlock()
+		}
+	case l.by == nil && l.stuck(s, shard):
 		l.lent.add(shard)
 	default:
-		l.grows = l.grows || s.growth.TryLock()
+		l.grows = l.grows || l.mayGrow(s)
 		return false
 	}
 	l.has.add(shard)
 	return true
+}
+
+// mayGrow takes the right to grow, if it is free.
+func (l *Lockset) mayGrow(s *Store) bool {
+	if !s.growth.TryLock() {
+		return false
+	}
+	free := s.growth.by == nil
+	if l.by != nil && free {
+		s.growth.by = l.by
+	}
+	if l.by != nil || !free {
+		s.growth.Unlock()
+	}
+	return free
 }
 
 // stuck reports whether the holder of a shard cannot go on before the set is unlocked.
@@ -155,11 +218,19 @@ func (l *Lockset) stuck(s *Store, shard int) bool {
 	return (l.has.has(behind) || l.stuck(s, behind)) && s.shards[shard].next.Load() == next
 }
 
-// LockAll takes all locks, in order.
+// LockAll takes all locks, in order, however long a shard is occupied: for goroutines with nothing
+// else to do.
 func (s *Store) LockAll() {
 	var l Lockset
 	l.AddAll(s)
-	l.Lock(s)
+	l.Await(s)
+}
+
+// TryLockAll takes all locks, and reports whether it has: not if a shard is occupied.
+func (s *Store) TryLockAll() bool {
+	var l Lockset
+	l.AddAll(s)
+	return l.Lock(s) == nil
 }
 
 // UnlockAll releases all locks.

@@ -34,9 +34,11 @@ func (s *Store) Maintain(now int64) (more bool, err error) {
 		}
 	}
 	sh := &s.shards[m.shard]
-	sh.mu.Lock()
-	m.last = sh.maintain(s, &m.expireAt[m.shard], now)
-	sh.mu.Unlock()
+	m.last = Looking
+	if sh.lock() {
+		m.last = sh.maintain(s, &m.expireAt[m.shard], now)
+		sh.mu.Unlock()
+	}
 	if m.last != Looking {
 		m.idle = 0
 	} else {

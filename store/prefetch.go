@@ -33,7 +33,9 @@ func (s *Store) PrefetchRecord(db int, k *Key) { s.withTable(db, k, (*table).pre
 
 func (s *Store) withTable(db int, k *Key, fn func(t *table, h uint64)) {
 	sh := &s.shards[k.shard]
-	sh.mu.Lock()
+	if !sh.lock() {
+		return
+	}
 	if t := sh.dbs[db]; t != nil {
 		fn(t, k.hash)
 	}
@@ -58,7 +60,10 @@ func (s *Store) eachNested(db int, keys []Key, elements [][]byte, fn func(t *tab
 	for i := 0; i < len(keys); {
 		sh := &s.shards[keys[i].shard]
 		sh.mu.Lock()
-		nested := sh.findNested(db, &keys[i])
+		var nested *table
+		if !sh.occupied {
+			nested = sh.findNested(db, &keys[i])
+		}
 		for first := i; i < len(keys) && keys[i].sameAs(&keys[first]); i++ {
 			if nested != nil && elements[i] != nil {
 				fn(nested, nested.hash(elements[i]))

@@ -83,11 +83,12 @@ func (e *Evictor) Relieve(now, want, limit int64) (progress bool) {
 	s.giveBack()
 	if i := s.littered.first(e.at); i >= 0 {
 		sh := &s.shards[i]
-		sh.mu.Lock()
-		freed := sh.collectGarbage()
-		sh.mu.Unlock()
-		if freed {
-			return true
+		if sh.lock() {
+			freed := sh.collectGarbage()
+			sh.mu.Unlock()
+			if freed {
+				return true
+			}
 		}
 	}
 	return s.collectReturned() || e.compactInTime(now, want, limit) || e.burst(now, want) ||

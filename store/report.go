@@ -9,7 +9,7 @@ import (
 // Report says how memory is laid out.
 func (v *View) Report() *arena.Report {
 	r := v.Store.heap.Report()
-	v.Store.eachShard(v.Held, func(sh *shard) { sh.ar.AddTo(r) })
+	v.Store.survey(v.Held, func(sh *shard) { sh.ar.AddTo(r) }, func(*occupation) {})
 	return r
 }
 

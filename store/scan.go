@@ -28,7 +28,7 @@ func (v *View) Scan(cursor uint64, count int, fn func(e *Entry, name []byte)) (n
 		}
 		sh := &s.shards[i]
 		if !v.Held {
-			sh.mu.Lock()
+			v.await(sh)
 		}
 		cursor = sh.scan(v.DB, cursor, v.Now, func(e *Entry, name []byte) {
 			seen++

@@ -76,7 +76,7 @@ func (sn *Snapshot) step() (more bool) {
 
 func (sn *Snapshot) lock(sh *shard) {
 	if !sn.locked {
-		sh.mu.Lock()
+		sh.await()
 	}
 }
 

@@ -100,7 +100,8 @@ type Store struct {
 	nDBs   int
 
 	snapshot atomic.Pointer[Snapshot] // nil when none runs
-	growth   sync.Mutex               // the right to grow a locked Lockset, see lockset.go
+	growth   growth                   // the right to grow a locked Lockset, see lockset.go
+	occupied atomic.Int32             // sets of locks that are occupied, see occupied.go
 	debt     atomic.Int64
 	orphans  atomic.Int64 // bytes of removed tables that only the snapshot waits for
 	littered shardBits    // shards that have garbage
@@ -132,6 +133,7 @@ type shard struct {
 	ar       *arena.Arena
 	dbs      []*table   // nil until the database is used
 	interest EventClass // the classes of events that somebody listens to, see feed.go
+	occupied bool       // who holds mu must not use the shard, see occupied.go
 	id       int32      // index of the shard
 	cut      cutState   // its first two words
 
@@ -152,7 +154,9 @@ type shard struct {
 
 	next atomic.Int32 // what the holder of the lock takes next or waits for, see lockset.go
 
-	_ [24]byte // shards begin on cache lines, and neighbours share none
+	occupation *occupation // by whom the shard is occupied, if it is
+
+	_ [16]byte // shards begin on cache lines, and neighbours share none
 }
 
 // Open makes an empty store.
@@ -233,7 +237,8 @@ func (s *Store) ShardOf(name []byte) int { return int(xxhash.Sum64(name) & s.mas
 // Shards is the number of shards.
 func (s *Store) Shards() int { return len(s.shards) }
 
-// Lock takes the lock of one shard. Several are taken through a Lockset.
+// Lock takes the lock of one shard. Several are taken through a Lockset. Where scripts may run, the
+// caller asks for the shard's Occupier then.
 func (s *Store) Lock(shard int) { s.shards[shard].mu.Lock() }
 
 // Unlock releases the lock of one shard.
@@ -256,7 +261,12 @@ func (s *Store) Stats() Stats { return s.stats(false) }
 
 func (s *Store) stats(held bool) Stats {
 	st := s.heapStats()
-	s.eachShard(held, func(sh *shard) { sh.addStatsLocked(&st) })
+	s.survey(held, func(sh *shard) { sh.addStatsLocked(&st) }, func(o *occupation) {
+		st.Used += o.stats.Used
+		st.Freed += o.stats.Freed
+		st.Garbage += o.stats.Garbage
+		st.Bodies += o.stats.Bodies
+	})
 	return st
 }
 
@@ -337,6 +347,14 @@ type DBStats struct {
 	Index  int64 // of the tables without records: bucket arrays and directories
 }
 
+func (st *DBStats) addAll(o *DBStats) {
+	st.Keys += o.Keys
+	st.Expires += o.Expires
+	st.Bytes += o.Bytes
+	st.Arrays += o.Arrays
+	st.Index += o.Index
+}
+
 func (st *DBStats) add(t *table) {
 	st.Keys += t.n
 	st.Expires += t.ttls
@@ -346,15 +364,9 @@ func (st *DBStats) add(t *table) {
 }
 
 // DB counts the keys of a database; it locks one shard after the other.
-func (s *Store) DB(db int) DBStats { return s.dbStats(db, false) }
-
-func (s *Store) dbStats(db int, held bool) (st DBStats) {
-	s.eachShard(held, func(sh *shard) {
-		if t := sh.dbs[db]; t != nil {
-			st.add(t)
-		}
-	})
-	return st
+func (s *Store) DB(db int) DBStats {
+	v := View{Store: s}
+	return v.DBStats(db)
 }
 
 // FlushLocked empties a database and returns the number of keys it had. All

@@ -174,7 +174,20 @@ func (s *Store) EndTracker(tr *Tracker) {
 // Broadcast says that one more (+1) or one less (-1) wants to hear of every change.
 func (v *View) Broadcast(delta int64) {
 	v.Store.tracking.broadcasts.Add(delta)
-	v.Store.eachShard(v.Held, (*shard).setInterest) // whoever is last at a shard knows of all
+	for i := range v.Store.shards { // whoever is last at a shard knows of all
+		sh := &v.Store.shards[i]
+		if v.Held {
+			sh.setInterest()
+			continue
+		}
+		sh.mu.Lock()
+		if sh.occupied {
+			sh.later(sh.setInterest)
+		} else {
+			sh.setInterest()
+		}
+		sh.mu.Unlock()
+	}
 }
 
 // Track notes that a tracker's client has read a key. hidden says that the read has found a key whose

@@ -28,6 +28,10 @@ type View struct {
 	// waiter's owner: by those who can have him do so in time. It is called under the key's lock.
 	Ready func(w *Waiter)
 
+	// Stall, where set, is called again and again while a walk over all shards waits for an occupied
+	// one (occupied.go). It should take a moment.
+	Stall func()
+
 	// Listener, where set, is notified of the view's changes in place of the store's
 	// (Store.Listen), of the same classes.
 	Listener Listener

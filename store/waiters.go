@@ -103,7 +103,9 @@ func (v *View) StillReady(w *Waiter) bool {
 	for i := range w.places {
 		p := &w.places[i]
 		sh := &v.Store.shards[p.shard]
-		sh.mu.Lock()
+		if !sh.lock() {
+			return true // the try will have to wait for it
+		}
 		typ, ok := v.awaited(sh, p.q)
 		ready := ok && typ == w.Type && p.q.told == p
 		sh.mu.Unlock()
@@ -121,24 +123,40 @@ func (v *View) Stay(w *Waiter) {
 		p := &w.places[i]
 		sh := &v.Store.shards[p.shard]
 		sh.mu.Lock()
-		if p.q.told == p {
-			p.q.told = nil
-			v.signal(sh, p.q)
+		if sh.occupied {
+			sh.later(func() { stay((&View{Store: v.Store, Now: v.Now}), sh, p) })
+		} else {
+			stay(v, sh, p)
 		}
 		sh.mu.Unlock()
 	}
 }
 
+func stay(v *View, sh *shard, p *waitPlace) {
+	if p.q.told == p {
+		p.q.told = nil
+		v.signal(sh, p.q)
+	}
+}
+
 // Leave takes w out of its queues. The caller holds no shard.
 func (v *View) Leave(w *Waiter) {
+	later := false
 	for i := range w.places {
 		p := &w.places[i]
 		sh := &v.Store.shards[p.shard]
 		sh.mu.Lock()
-		v.leave(sh, p)
+		if sh.occupied {
+			later = true
+			sh.later(func() { (&View{Store: v.Store, Now: v.Now}).leave(sh, p) })
+		} else {
+			v.leave(sh, p)
+		}
 		sh.mu.Unlock()
 	}
-	clear(w.one[:])
+	if !later {
+		clear(w.one[:])
+	}
 	w.places = nil
 }
 
@@ -245,6 +263,6 @@ func (w *Waiter) Memory() int64 {
 
 // AwaitedKeys counts the keys that somebody waits for.
 func (v *View) AwaitedKeys() (n int) {
-	v.Store.eachShard(v.Held, func(sh *shard) { n += len(sh.waiting) })
+	v.Store.survey(v.Held, func(sh *shard) { n += len(sh.waiting) }, func(o *occupation) { n += o.awaited })
 	return n
 }

@@ -96,7 +96,11 @@ func (s *Store) Unwatch(w *Watcher) {
 	for _, k := range w.keys {
 		sh := &s.shards[k.shard]
 		sh.mu.Lock()
-		sh.unwatch(k.watchKey, w)
+		if sh.occupied {
+			sh.later(func() { sh.unwatch(k.watchKey, w) })
+		} else {
+			sh.unwatch(k.watchKey, w)
+		}
 		sh.mu.Unlock()
 	}
 	w.reset()

@@ -293,7 +293,7 @@ func (w *infoWriter) cluster() { w.zero("cluster_enabled") }
 
 func (w *infoWriter) keyspace() {
 	for db := range w.c.Store.Databases() {
-		if st := w.c.DBStats(db); st.Keys > 0 {
+		if st := w.c.DBSurvey(db); st.Keys > 0 {
 			w.put(fmt.Sprintf("db%d", db), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=%d,subexpiry=0", st.Keys, st.Expires, w.c.AverageTTL(db)))
 		}
 	}

@@ -62,7 +62,7 @@ func readMemory(c *engine.Ctx, st store.Stats, p stats.Process, logged int64) *m
 		m.rss = m.resident
 	}
 	for db := range c.Store.Databases() {
-		st := c.DBStats(db)
+		st := c.DBSurvey(db)
 		m.arrays += st.Arrays
 		m.index += st.Index
 		if st.Keys > 0 {

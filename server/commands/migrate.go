@@ -257,7 +257,7 @@ func (m *migration) deleteMoved(keys []*moving) (changed []*moving, err error) {
 	for _, k := range keys {
 		locks.Add(k.key.Shard())
 	}
-	locks.Lock(st)
+	locks.Await(st)
 	defer locks.Unlock(st)
 	if p := m.kernel.Persist; p != nil && p.State()&persistence.Stopping != 0 {
 		return nil, engine.ErrMigrateStopped

@@ -68,7 +68,7 @@ func cmdSave(c *engine.Ctx) error {
 		}
 	}
 	return c.WaitFor(engine.ForServer, func(resume func()) {
-		c.Store.LockAll() // never inside EXEC, see the row
+		c.LockAll() // never inside EXEC, see the row
 		err := m.SaveLocked(end(resume))
 		c.Store.UnlockAll()
 		if err != nil {
@@ -108,7 +108,7 @@ func cmdBgsave(c *engine.Ctx) error {
 	if c.Inside() { // the snapshot would have one half of the transaction
 		err = m.ScheduleSave()
 	} else if err = m.RefusesSave(); err == nil {
-		c.Store.LockAll()
+		c.LockAll()
 		scheduled, err = m.BackgroundSaveLocked(schedule)
 		c.Store.UnlockAll()
 	}
@@ -193,6 +193,11 @@ func cmdShutdown(c *engine.Ctx) error {
 		return err
 	case o.abort:
 		return engine.ErrNoShutdown
+	}
+	if !o.NoSave {
+		if err := c.BehindScripts(); err != nil {
+			return err
+		}
 	}
 	k := c.Kernel
 	k.Log.Info("SHUTDOWN received", "addr", c.Session.Conn().RemoteAddr(), "now", o.now, "save", o.Save, "nosave", o.NoSave, "force", o.Force)

@@ -15,7 +15,7 @@ func serverCommands() []engine.Spec {
 	const danger = engine.CatKeyspace | engine.CatDangerous
 	all := []string{"request_policy:all_shards", "response_policy:all_succeeded"}
 	return []engine.Spec{
-		{Name: "info", Handler: cmdInfo, Arity: -1, Flags: engine.Loading | engine.Stale | engine.OwnLocks,
+		{Name: "info", Handler: cmdInfo, Arity: -1, Flags: engine.Loading | engine.Stale | engine.OwnLocks | engine.Survey,
 			Group: "server", Categories: engine.CatDangerous, Since: "1.0.0", Syntax: "[section [section ...]]",
 			Tips:       []string{"nondeterministic_output", "request_policy:all_shards", "response_policy:special"},
 			Summary:    "Reports on the server and its statistics.",

@@ -13,6 +13,11 @@ func activeParams() []Param {
 func networkParams() []Param {
 	return []Param{
 		{
+			Name: "busy-reply-threshold", Aliases: []string{"lua-time-limit"}, Default: "5000",
+			Kind:    integer(0, math.MaxInt64, func(v *Values) *int64 { return &v.BusyReplyThreshold }),
+			Meaning: "milliseconds that a script may run until those who need its keys are refused with BUSY",
+		},
+		{
 			Name: "bind", Default: "* -::*", Change: Immutable,
 			Kind:    addresses(func(v *Values) *[]string { return &v.Bind }),
 			Meaning: "addresses to listen on",

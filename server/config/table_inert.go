@@ -118,7 +118,6 @@ func tuningParams() []Param {
 		{Name: "latency-monitor-threshold", Default: "0", Kind: integer(0, math.MaxInt64, nil), Meaning: "milliseconds from which events are noted", Inert: noSlowLog},
 		{Name: "latency-tracking", Default: "yes", Kind: yesNo(nil), Meaning: "a histogram per command", Inert: noSlowLog},
 		{Name: "latency-tracking-info-percentiles", Default: "50 99 99.9", Kind: percentiles(), Meaning: "percentiles in INFO", Inert: noSlowLog},
-		{Name: "busy-reply-threshold", Aliases: []string{"lua-time-limit"}, Default: "5000", Kind: integer(0, math.MaxInt64, nil), Meaning: "milliseconds until a script counts as busy", Inert: noScripts},
 		{Name: "list-compress-depth", Default: "0", Kind: integer(0, math.MaxInt32, nil), Meaning: "uncompressed nodes at a list's ends", Inert: "nodes of lists are never compressed: any of them is read in place"},
 		{Name: "hll-sparse-max-bytes", Default: "3000", Kind: memory(0, math.MaxInt64, nil), Meaning: "size of a sparse HyperLogLog", Inert: noSuchType},
 		{Name: "stream-node-max-bytes", Default: "4kb", Kind: memory(0, math.MaxInt64, nil), Meaning: "bytes in a stream's node", Inert: noSuchType},

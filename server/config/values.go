@@ -56,6 +56,7 @@ type Values struct {
 	MaxMemoryPolicy      string
 	MaxMemorySamples     int64 // keys compared for an eviction
 	EvictionTenacity     int64 // 0..100
+	BusyReplyThreshold   int64 // milliseconds
 	TrackingMaxKeys      int64 // 0 no limits
 	MaxMemoryClients     int64 // bytes, 0 no bound, below it percent of MaxMemory; see ClientsLimit
 	LFULogFactor         int64

@@ -150,6 +150,10 @@ func (c *Ctx) fail(spec *Spec, start int, err error) {
 		c.meter.calls--
 		c.Session.postponeAdmitted(c, spec)
 		return
+	case errors.Is(err, errOccupied):
+		c.meter.calls--
+		c.Session.postponeBehind(c, spec)
+		return
 	}
 	c.writeError(asReply(err))
 	c.Kernel.Stats.Failed(int(c.Session.slot), spec.index)

@@ -44,10 +44,14 @@ type Ctx struct {
 	logging bool            // effects of what runs now are wanted
 	said    bool            // the handler has said Effect
 
-	pushed []byte  // scratch memory of settle
-	many   bool    // more was written than one reply, see checkReply
-	own    []byte  // messages for the session itself, to follow the reply, see message.go
-	ready  []*wait // whom to tell that a key of theirs may have something, see waitkeys.go
+	pushed []byte     // scratch memory of settle
+	many   bool       // more was written than one reply, see checkReply
+	own    []byte     // messages for the session itself, to follow the reply, see message.go
+	script scriptCall // the script that runs
+	long   *Run       // it, once it takes long
+	behind *Run       // the script that the request has to wait for
+
+	ready []*wait // whom to tell that a key of theirs may have something, see waitkeys.go
 
 	remembers bool    // the keys that a command reads are noted, see tracking.go
 	changes   changes // what BCAST clients are to be told of
@@ -75,7 +79,7 @@ func (p *ctxPool) get(k *Kernel) *Ctx {
 func newCtx(k *Kernel) *Ctx {
 	c := &Ctx{Kernel: k}
 	c.Out, c.room.allow = &c.writer, c.mayGrow
-	c.View = store.View{Store: k.Store, Listener: c.changed, Ready: c.madeReady, Forgetter: &forgetter{k, c}}
+	c.View = store.View{Store: k.Store, Listener: c.changed, Ready: c.madeReady, Forgetter: &forgetter{k, c}, Stall: c.stall}
 	return c
 }
 
@@ -84,6 +88,7 @@ func newCtx(k *Kernel) *Ctx {
 // gone from being freed.
 func (p *ctxPool) put(c *Ctx) {
 	c.writer.Reset(nil, false)
+	c.script, c.behind = scriptCall{}, nil
 	c.Args, c.wire, c.Session, c.Spec, c.parser = nil, nil, nil, nil, Args{}
 	c.looked = nil
 	c.ahead.letGo()
@@ -127,6 +132,10 @@ func (c *Ctx) invoke(s *Spec) error {
 	case lockOne:
 		shard := c.Keys[0].Shard()
 		c.Store.Lock(shard)
+		if by := c.Store.Occupier(shard); by != nil {
+			c.Store.Unlock(shard)
+			return c.occupied(by)
+		}
 		err := c.run(s)
 		c.Store.Unlock(shard)
 		return err
@@ -139,6 +148,11 @@ func (c *Ctx) invoke(s *Spec) error {
 			return c.runAlone(s)
 		}
 		return c.runLocked(s)
+	}
+	if s.Flags&(OwnLocks|Survey) == OwnLocks && c.Store.Occupied() {
+		if err := c.BehindScripts(); err != nil {
+			return err
+		}
 	}
 	return c.run(s)
 }
@@ -153,34 +167,45 @@ func (c *Ctx) runLocked(s *Spec) error {
 	if s.Undeclared != nil && s.Undeclared(c) {
 		c.locks.AddGrowth()
 	}
-	c.lock()
+	if err := c.lock(); err != nil {
+		return err
+	}
 	c.Store.PrefetchLocked(c.DB, c.Keys)
 	err := c.run(s)
 	c.unlock()
 	return err
 }
 
-// lock locks c.locks. A call that may stray has a shard from the start: so a pause, or the last
-// snapshot, which take all of them, do not begin while it runs.
-func (c *Ctx) lock() {
+// lock locks c.locks, if nothing of it is occupied. A call that may stray has a shard from the start:
+// so a pause, or the last snapshot, which take all of them, do not begin while it runs.
+func (c *Ctx) lock() error {
 	if c.locks.Grows() && c.locks.Empty() {
 		c.locks.Add(0)
 	}
-	c.locks.Lock(c.Store)
+	if by := c.locks.Lock(c.Store); by != nil {
+		return c.occupied(by)
+	}
+	return nil
 }
 
 // unlock unlocks c.locks.
 func (c *Ctx) unlock() {
 	c.Held = false
 	c.locks.Unlock(c.Store)
+	if c.long != nil {
+		c.endLong()
+	}
 }
 
 // runAlone runs s with every shard locked.
 func (c *Ctx) runAlone(s *Spec) error {
-	c.Store.LockAll()
+	c.locks.Reset()
+	c.locks.AddAll(c.Store)
+	if err := c.lock(); err != nil {
+		return err
+	}
 	c.Held = true
 	err := c.run(s)
-	c.Held = false
-	c.Store.UnlockAll()
+	c.unlock()
 	return err
 }

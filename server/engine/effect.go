@@ -107,6 +107,9 @@ func (c *Ctx) collect(s *Spec) error {
 
 // flushEffects appends what has been collected. The shards are still locked.
 func (c *Ctx) flushEffects() {
+	if c.script.stopped { // the server ends, and nothing of the script is to be found again
+		c.effects.Reset()
+	}
 	if c.effects.Len() > 0 {
 		c.Kernel.journal.AppendEffects(&c.effects)
 		c.effects.Reset()

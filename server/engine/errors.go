@@ -132,6 +132,24 @@ var errStopped = errors.New("engine: the server has stopped")
 // errPaused is no reply either: the request comes again when the pause is over.
 var errPaused = errors.New("engine: writes pause")
 
+// errOccupied is no reply either: a script has what the request needs (Ctx.behind), and it comes
+// again when the script is over, or is refused.
+var errOccupied = errors.New("engine: a script occupies a shard")
+
+// postpones reports whether an error means that the request comes again.
+func postpones(err error) bool { return errors.Is(err, errPaused) || errors.Is(err, errOccupied) }
+
+// What is said of scripts that run for long. The replies to SCRIPT KILL and FUNCTION KILL are those of
+// Redis; the third is the error that a script ends with, which gets the script's name behind it.
+const (
+	errBusyScript    Error = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+	errBusyFunction  Error = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+	errScriptKilled  Error = "ERR Script killed by user with SCRIPT KILL..."
+	errNothingToKill Error = "NOTBUSY No scripts in execution right now."
+	errUnkillable    Error = "UNKILLABLE Sorry the script already executed write commands against the dataset. " +
+		"You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
+)
+
 // Errors of connections.
 const (
 	ErrWrongPass       Error = "WRONGPASS invalid username-password pair or user is disabled."

@@ -135,6 +135,7 @@ type Kernel struct {
 	work     work
 	timeouts timeouts
 	pause    pause
+	busy     busy
 	monitors monitors
 	room     room
 	stuck    stuck
@@ -186,6 +187,7 @@ func NewKernel(o Options) (*Kernel, error) {
 		flush: o.Flush, port: o.Port,
 		word: new(atomic.Uint32), journal: journal.New(o.Clock), timeouts: timeouts{base: time.Now(), next: never},
 	}
+	k.pause.lineup.shut = k.Still
 	k.StartMemory = k.room.start + o.Store.Memory()
 	k.Clients.byID = make(map[uint64]*Session)
 	for _, name := range []string{"maxmemory-clients", "maxmemory"} {

@@ -112,7 +112,7 @@ func (c *Ctx) runShown(s *Spec) error {
 		err = c.runRead(s)
 	}
 	unfit := c.Out.Counting() && !c.Out.Refused() && !c.frame.locked
-	if !again && !unfit && !errors.Is(err, errPaused) && !errors.Is(err, errStopped) {
+	if !again && !unfit && !postpones(err) && !errors.Is(err, errStopped) {
 		c.show(s)
 	}
 	return err

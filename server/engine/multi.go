@@ -152,7 +152,10 @@ func (c *Ctx) Exec() error {
 		s.dropTxn()
 		return ErrExecAbort
 	}
-	unlock := c.lockTxn(t)
+	if err := c.lockTxn(t); err != nil {
+		return err // the queue stays, likewise
+	}
+	unlock := c.unlock
 	if err := c.Kernel.barred(t.flags); err != nil {
 		unlock() // the queue stays: what pauses comes again
 		return err
@@ -178,8 +181,8 @@ func (c *Ctx) Exec() error {
 	return nil
 }
 
-// lockTxn locks what the queue and the watched keys need and returns the unlock.
-func (c *Ctx) lockTxn(t *txn) (unlock func()) {
+// lockTxn locks what the queue and the watched keys need, for unlock.
+func (c *Ctx) lockTxn(t *txn) error {
 	c.locks.Reset()
 	all := t.flags&(AllShards|OwnLocks) != 0
 	if all {
@@ -188,9 +191,11 @@ func (c *Ctx) lockTxn(t *txn) (unlock func()) {
 		t.watcher.AddShards(&c.locks)
 		c.addQueued(t)
 	}
-	c.lock()
+	if err := c.lock(); err != nil {
+		return err
+	}
 	c.Held = all
-	return c.unlock
+	return nil
 }
 
 // addQueued puts what the queued commands need into c.locks.

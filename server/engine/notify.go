@@ -72,7 +72,7 @@ func parseNotified(letters string) notified {
 // changed.
 func (c *Ctx) FollowNotifications() {
 	if !c.Held {
-		c.Store.LockAll()
+		c.LockAll()
 		defer c.Store.UnlockAll()
 	}
 	if c.Kernel.Config.Values().NotifyKeyspaceEvents != c.Kernel.notified.letters {

@@ -20,9 +20,7 @@
 //
 // # When it ends
 //
-// Ten thousand clients that are resumed at once would keep all others waiting until the last of
-// them has been served. So only letGo are: each that has been served, or has closed, lets the next
-// one go. Others come in between.
+// Those who wait are resumed some at a time, in the order in which they came (lineup.go).
 
 package engine
 
@@ -44,28 +42,17 @@ const (
 	pausedAll
 )
 
-// letGo is how many clients are being resumed at any time after a pause.
-const letGo = 64
-
 // postponed is what admission says of a request that is to wait until the pause is over. It is
 // never a reply.
 const postponed Error = "postponed"
 
 // pause is what the kernel knows of the pause in force and of who waits for its end.
 type pause struct {
-	mu       sync.Mutex // protects what follows and the bits of the state word
-	until    time.Time
-	timer    *time.Timer // nil: there never was a pause
-	first    *wait       // of those who have not been let go, in order of arrival
-	last     *wait
-	resuming int // how many have been let go and not been served
-}
+	mu    sync.Mutex // protects what follows and the bits of the state word
+	until time.Time
+	timer *time.Timer // nil: there never was a pause
 
-// inPause is what a wait is in the queue of pause. It is protected by pause.mu, but for known.
-type inPause struct {
-	prev, next *wait
-	queued     bool // else it has been let go
-	known      bool // the client's loop only: it is one or the other
+	lineup lineup // who waits for its end
 }
 
 // Pause has clients wait for some time, those that write or all. A pause in force becomes no shorter
@@ -120,7 +107,7 @@ func (k *Kernel) Unpause() {
 func (k *Kernel) unpauseLocked() {
 	k.Store.KeepStill(false)
 	k.word.And(^(pausedAll | pausedWrites))
-	k.letGoLocked()
+	k.pause.lineup.open()
 }
 
 // Paused reports whether nothing is to change, whether that is for all commands, and for how long.
@@ -152,7 +139,7 @@ func (s *Session) postpone(c *Ctx, spec *Spec) {
 // postponeAdmitted is postpone for a request that was admitted before the pause began.
 func (s *Session) postponeAdmitted(c *Ctx, spec *Spec) {
 	if w := s.wait.Load(); w != nil { // it has waited for a key
-		w.again, w.paused = true, true
+		w.again, w.until = true, &s.kernel.pause.lineup
 		return
 	}
 	s.postpone(c, spec)
@@ -163,75 +150,8 @@ func (s *Session) postponeCall(call kept) *wait {
 	s.wait.Store(w)
 	s.next = netloop.Block
 	s.kernel.Clients.blocked.Add(1)
-	s.awaitPause(w)
+	s.kernel.pause.lineup.join(w)
 	return w
-}
-
-// awaitPause has a wait looked at again when the pause is over, which may be now.
-func (s *Session) awaitPause(w *wait) {
-	if w.pause.known {
-		return
-	}
-	w.pause.known = true
-	p := &s.kernel.pause
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	w.pause.queued, w.pause.prev = true, p.last
-	if p.last != nil {
-		p.last.pause.next = w
-	} else {
-		p.first = w
-	}
-	p.last = w
-	s.kernel.letGoLocked()
-}
-
-// leavePause is for a wait that is looked at again, or over.
-func (s *Session) leavePause(w *wait) {
-	if !w.pause.known {
-		return
-	}
-	p := &s.kernel.pause
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if w.pause.queued {
-		p.removeLocked(w)
-	} else {
-		p.resuming--
-	}
-	w.pause = inPause{}
-	s.kernel.letGoLocked()
-}
-
-// letGoLocked resumes as many as may be resumed at a time. The caller holds pause.mu.
-func (k *Kernel) letGoLocked() {
-	p := &k.pause
-	for p.first != nil && p.resuming < letGo && !k.Still() {
-		w := p.first
-		p.removeLocked(w)
-		p.resuming++
-		if w.reason == ForPause {
-			w.end(done)
-		} else {
-			w.Ready()
-		}
-	}
-}
-
-// removeLocked takes a wait out of the queue. The caller holds pause.mu.
-func (p *pause) removeLocked(w *wait) {
-	q := &w.pause
-	if q.prev != nil {
-		q.prev.pause.next = q.next
-	} else {
-		p.first = q.next
-	}
-	if q.next != nil {
-		q.next.pause.prev = q.prev
-	} else {
-		p.last = q.prev
-	}
-	q.prev, q.next, q.queued = nil, nil, false
 }
 
 // runPostponed runs the request of a client that has been paused.

@@ -123,7 +123,7 @@ func TestPauseAgain(t *testing.T) {
 	r.kernel.Unpause()
 	a.released("+OK\r\n")
 	a.expect("get k", "$3 a b")
-	if p := &r.kernel.pause; p.resuming != 0 || p.first != nil || p.last != nil {
+	if p := &r.kernel.pause.lineup; p.resuming != 0 || p.first != nil || p.last != nil {
 		t.Errorf("left behind: %+v", p)
 	}
 }
@@ -150,8 +150,8 @@ func TestPauseOfWaiting(t *testing.T) {
 		b.released("*-1\r\n")
 		r.kernel.Unpause()
 		a.released("$1\r\nx\r\n")
-		if n := r.kernel.Clients.Blocked(); n != 0 || r.kernel.pause.resuming != 0 {
-			t.Errorf("%d blocked, %d being resumed", n, r.kernel.pause.resuming)
+		if n := r.kernel.Clients.Blocked(); n != 0 || r.kernel.pause.lineup.resuming != 0 {
+			t.Errorf("%d blocked, %d being resumed", n, r.kernel.pause.lineup.resuming)
 		}
 	})
 }

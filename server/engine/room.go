@@ -272,6 +272,9 @@ func (c *Ctx) StringLength(name []byte) (n int64, ok bool) {
 	k := c.Store.Key(name)
 	c.Store.Lock(k.Shard())
 	defer c.Store.Unlock(k.Shard())
+	if c.Store.Occupier(k.Shard()) != nil { // the request will have to wait, and be weighed again
+		return 0, true
+	}
 	e, ok := c.Peek(k)
 	if !ok {
 		return 0, true

@@ -128,6 +128,7 @@ const (
 
 	AllShards // every shard is locked while the handler runs
 	OwnLocks  // the handler asks for the whole store (store/whole.go), shard by shard; a transaction with it locks all
+	Survey    // with OwnLocks: what it tells need not be exact, so it does not wait for scripts that take long
 	Unqueued  // runs at once inside MULTI instead of being queued
 	EndsMulti // ends MULTI, and is let through there however short memory is
 	Protected // refused unless enable-debug-command allows it

@@ -39,6 +39,9 @@ import (
 
 // reach has the shards locked that a command inside a script needs. c.Keys are the command's.
 func (c *Ctx) reach(s *Spec) error {
+	if s.Flags&Write != 0 && !c.mayWrite() {
+		return errScriptKilled
+	}
 	if c.Held {
 		return nil
 	}
@@ -81,6 +84,9 @@ func (c *Ctx) grow(shard int) error {
 			runtime.Gosched()
 		default:
 			time.Sleep(growSleep)
+			if err := c.Tick(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

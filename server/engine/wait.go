@@ -44,6 +44,9 @@ const (
 	ForKey
 	// ForPause is the end of a pause. It cannot be unblocked.
 	ForPause
+	// ForScript is the end of a script that has occupied what the request needs. It cannot be
+	// unblocked.
+	ForScript
 )
 
 // The states of a wait: what it does, or how it has ended.
@@ -61,8 +64,8 @@ type wait struct {
 	state   atomic.Int32
 	ready   atomic.Bool // a key may have something: to be tried again
 	reason  Reason
-	again   bool // the request, tried again, goes on waiting
-	paused  bool // until the pause is over
+	again   bool    // the request, tried again, goes on waiting
+	until   *lineup // and until that says so as well, if it is not nil
 	spec    *Spec
 	reply   func(c *Ctx) error
 	after   func() // nil, or what AfterWait has been given
@@ -70,9 +73,10 @@ type wait struct {
 	deadline time.Duration // of timeouts; 0: no time limit
 	slot     int           // under timeouts.mu
 
-	call   kept // of one that waits for keys, or for the end of a pause
+	call   kept // of one that waits for keys, or for the end of a pause or of a script
 	waiter store.Waiter
-	pause  inPause
+	behind *Run // of one that waits for the end of a script
+	in     inLine
 }
 
 // Wait ends the handler without a reply: after d the client gets what reply
@@ -144,7 +148,9 @@ func (s *Session) Resumed(out *chain.Buffer) netloop.Action {
 		return s.tryAgain(w, out)
 	case w.state.Load() == waiting:
 		return netloop.Block
-	case w.reason == ForPause:
+	case w.reason == ForScript && w.state.Load() == timedOut:
+		return s.refuseBusy(w, out)
+	case w.reason == ForPause || w.reason == ForScript:
 		return s.runPostponed(w, out)
 	}
 	s.next = netloop.Wait
@@ -178,14 +184,14 @@ func (s *Session) endWait(c *Ctx) {
 		return
 	}
 	s.kernel.timeouts.remove(w)
-	s.leavePause(w)
+	w.leaveLine()
 	if w.after != nil {
 		w.after()
 	}
 	switch w.reason {
 	case ForKey:
 		s.leaveKeys(w, c)
-	case ForPause:
+	case ForPause, ForScript:
 		s.kernel.giveBack(w.call.loan)
 	case ForServer, ForAck:
 	}
@@ -203,7 +209,7 @@ func (s *Session) Unblock(withError, mayWait bool) bool {
 	for {
 		w := s.wait.Load()
 		switch {
-		case w == nil || w.reason == ForServer || w.reason == ForPause:
+		case w == nil || w.reason == ForServer || w.reason == ForPause || w.reason == ForScript:
 			return false
 		case w.end(how):
 			return true

@@ -95,7 +95,7 @@ func (s *Session) handOn(c *Ctx, first bool) (here bool) {
 // tryAgain runs the request of a wait.
 func (s *Session) tryAgain(w *wait, out *chain.Buffer) netloop.Action {
 	s.next = netloop.Wait
-	s.leavePause(w)
+	w.leaveLine()
 	c := s.begin(out)
 	if !c.StillReady(&w.waiter) {
 		s.goOnWaiting(c, w)
@@ -113,7 +113,7 @@ func (s *Session) tryAgain(w *wait, out *chain.Buffer) netloop.Action {
 		s.finish(c)
 		return s.next
 	case refused == postponed:
-		w.again, w.paused = true, true
+		w.again, w.until = true, &s.kernel.pause.lineup
 	case refused != "":
 		s.reject(c, spec, refused)
 	default:
@@ -147,9 +147,9 @@ func (s *Session) goOnWaiting(c *Ctx, w *wait) {
 	}
 	c.Stay(&w.waiter)
 	s.handOn(c, false)
-	if w.paused {
-		w.paused = false
-		s.awaitPause(w)
+	if q := w.until; q != nil {
+		w.until = nil
+		q.join(w)
 	}
 }
 
