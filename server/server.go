@@ -227,11 +227,12 @@ func (s *Server) untilStop(ctx context.Context, failed <-chan error) error {
 	asked := ctx.Done()
 	var waiting []stopRequest
 	var over <-chan struct{} // nil while nobody waits
+	told := false            // of the end of ctx, that it was in vain
 	for {
 		select {
 		case <-asked:
 			asked = nil
-			waiting, over = append(waiting, stopRequest{false, make(chan error, 1)}), s.kernel.ScriptsOver()
+			waiting, over = append(waiting, stopRequest{outcome: make(chan error, 1)}), s.kernel.ScriptsOver()
 		case r := <-s.requests:
 			waiting, over = append(waiting, r), s.kernel.ScriptsOver()
 		case <-over:
@@ -239,7 +240,10 @@ func (s *Server) untilStop(ctx context.Context, failed <-chan error) error {
 			if err == nil {
 				return nil
 			}
-			s.log.Error("not stopping: this would lose data", "error", err)
+			if ctx.Err() != nil && !told {
+				told = true // who has called Stop says so by himself
+				s.log.Error("not stopping: this would lose data", "error", err)
+			}
 			waiting, over = nil, nil
 		case <-s.stop:
 			return answerAll(waiting, nil)

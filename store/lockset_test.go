@@ -137,7 +137,7 @@ func TestGrowWithoutTheRight(t *testing.T) {
 
 // Calls of all kinds lock the same few shards. Each writes its number to what the shards protect when
 // it gets them, and finds it there when it ends. Some want further shards in any order, in the middle.
-// All of them come to an end, and the race detector sees nobody use a shard that it does not hold.
+// Some occupy what they have. All of them come to an end, and the race detector sees nobody use a shard that it does not hold.
 func TestGrowthUnderContention(t *testing.T) {
 	s := locksetStore(t)
 	seed := randtest.Seed(t)
@@ -171,7 +171,10 @@ func TestGrowthUnderContention(t *testing.T) {
 				} else if rng.IntN(50) == 0 {
 					l.AddAll(s)
 				}
-				l.Lock(s)
+				l.Await(s)
+				if rng.IntN(40) == 0 {
+					l.Occupy(s, id)
+				}
 				for i := range shards {
 					if l.Has(i) {
 						take(i)
@@ -191,6 +194,9 @@ func TestGrowthUnderContention(t *testing.T) {
 						take(i)
 					}
 				}
+				if rng.IntN(40) == 0 && l.by == nil {
+					l.Occupy(s, id)
+				}
 				for _, i := range mine {
 					if owner[i] != id {
 						t.Errorf("%d found %d at work in its shard %d", id, owner[i], i)
@@ -201,6 +207,11 @@ func TestGrowthUnderContention(t *testing.T) {
 		})
 	}
 	workers.Wait()
+	if s.Occupied() || !s.TryLockAll() {
+		t.Error("something is still occupied")
+	} else {
+		s.UnlockAll()
+	}
 	for i := range count {
 		for w := range want {
 			count[i] -= want[w][i]

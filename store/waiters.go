@@ -124,7 +124,8 @@ func (v *View) Stay(w *Waiter) {
 		sh := &v.Store.shards[p.shard]
 		sh.mu.Lock()
 		if sh.occupied {
-			sh.later(func() { stay((&View{Store: v.Store, Now: v.Now}), sh, p) })
+			at := &View{Store: v.Store, Now: v.Now}
+			sh.later(func() { stay(at, sh, p) })
 		} else {
 			stay(v, sh, p)
 		}
@@ -148,7 +149,8 @@ func (v *View) Leave(w *Waiter) {
 		sh.mu.Lock()
 		if sh.occupied {
 			later = true
-			sh.later(func() { (&View{Store: v.Store, Now: v.Now}).leave(sh, p) })
+			at := &View{Store: v.Store, Now: v.Now}
+			sh.later(func() { at.leave(sh, p) })
 		} else {
 			v.leave(sh, p)
 		}

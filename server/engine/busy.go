@@ -52,6 +52,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/server/netloop"
 )
@@ -280,6 +281,13 @@ func (s *Session) postponeBehind(c *Ctx, spec *Spec) {
 	s.kernel.Clients.blocked.Add(1)
 	s.kernel.timeouts.add(w, left)
 	r.lineup.join(w)
+}
+
+// lacksOccupied reports whether a request that there is no room for may have some when a script is over
+// that takes long: what it occupies cannot be evicted before. The request has to wait then.
+func (s *Session) lacksOccupied(c *Ctx) bool {
+	return s.kernel.Store.Occupied() && !s.Queuing() && s.kernel.Config.Values().Policy().Rule != eviction.NoEviction &&
+		c.BehindScripts() != nil
 }
 
 // refuseBusy answers the request of a client that has waited for a script for too long.

@@ -197,6 +197,8 @@ func (s *Session) request(c *Ctx) (done bool) {
 		return false
 	case err == postponed:
 		s.postpone(c, spec)
+	case err == ErrOOM && s.lacksOccupied(c):
+		s.postponeBehind(c, spec)
 	case err != "":
 		s.reject(c, spec, err)
 	case s.txn != nil && s.txn.queuing && spec.Flags&Unqueued == 0:

@@ -183,6 +183,18 @@ func rigCommands(resumes *sync.Map) []Spec {
 		}},
 		scriptRow("script", func(*Ctx) bool { return true }),
 		scriptRow("proved", func(*Ctx) bool { return false }),
+		spinRow("spin", false, func(*Ctx) bool { return false }),
+		spinRow("roam", false, func(*Ctx) bool { return true }),
+		spinRow("fspin", true, func(*Ctx) bool { return false }),
+		{Name: "scriptkill", Arity: -1, Flags: NoScript | AllowBusy, Handler: func(c *Ctx) error {
+			c.Out.OK()
+			return c.Kernel.KillScripts(len(c.Args) > 1)
+		}},
+		{Name: "orderly", Arity: 1, Handler: func(c *Ctx) error { c.Out.OK(); return c.BehindScripts() }},
+		{Name: "survey", Arity: 1, Flags: OwnLocks | Survey, Handler: func(c *Ctx) error {
+			c.Out.Int(int64(c.DBSurvey(c.DB).Keys))
+			return nil
+		}},
 		{Name: "sleep", Arity: 2, Handler: func(c *Ctx) error {
 			return c.Wait(time.Hour, func(c *Ctx) error { c.Out.Status("awake"); return nil })
 		}},
