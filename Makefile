@@ -4,10 +4,15 @@ GO      ?= go
 PREFIX  ?= /usr/local
 VENV    := .venv
 PYREQS  := tests/examples/requirements.txt
+NODE    := .node
+NODEREQ := tests/libraries/node/package.json tests/libraries/node/package-lock.json
+TOOLS   := redis-server redis-tools prometheus-redis-exporter prometheus shellcheck openssl tmux chromium
+ASYNQ   := $(shell sed -n 's/^const asynqModule = "\(.*\)"/\1/p' tests/libraries/asynq_test.go)
 FUZZTIME ?= 10s
+SOAK    ?= 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-race lint fuzz-short diff bench simulate profile install tools
+.PHONY: help build run test test-race lint fuzz-short diff soak bench simulate profile install deb container tools
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -22,7 +27,7 @@ run: build ## build, and serve on 127.0.0.1:6379 with ./data as the data folder
 
 # Packages whose tests run with the checks of package invariants: freed memory is overwritten, shards know
 # whether they are locked, and replies are counted. The others run as the server is built.
-CHECKED := ./store/... ./server/engine ./server/commands ./tests/diff ./tests/evict ./tests/linear ./tests/packets
+CHECKED := ./store/... ./server/engine ./server/commands ./tests/diff ./tests/evict ./tests/linear ./tests/packets ./tests/storm
 
 test: tools lint ## install what the tests need, lint, and run all tests (SEED=n repeats a random run)
 	$(GO) test -timeout 30m -tags invariants $(CHECKED)
@@ -51,6 +56,11 @@ fuzz-short: ## run every fuzz target for FUZZTIME (10s)
 diff: tools ## compare replies with redis-server, byte for byte
 	$(GO) test -count=1 ./tests/diff/...
 
+soak: tools ## run all of asynq's own tests, and for SOAK (10m) each a storm of clients, and random scripts against redis-server
+	SOAK=$(SOAK) $(GO) test -count=1 -timeout 20m -run TestAsynq ./tests/libraries
+	SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -tags invariants -v ./tests/storm
+	SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -run 'TestPrograms' -v ./tests/diff
+
 bench: tools ## measure beside redis-server and write tests/bench/RESULTS.md
 	$(GO) run ./tests/bench
 
@@ -63,15 +73,30 @@ profile: ## measure anew where GET and SET spend their time, for the compiler (c
 install: build ## install into PREFIX (/usr/local)
 	install -D -m 755 bin/larder $(DESTDIR)$(PREFIX)/bin/larder
 
-# What the tests need from outside: redis-server as the oracle, redis-cli and redis-benchmark as clients, and a Python of
-# their own with the client libraries in pinned versions.
-tools: $(VENV)/.installed
-	@for tool in redis-server redis-cli redis-benchmark; do \
+PACKAGING := cmd/larder/packaging
+CONTAINER ?= docker
+
+deb: build ## build a Debian package, with the unit files, into bin
+	deb=$$($(PACKAGING)/deb.sh bin/larder bin) && echo $$deb && \
+	if command -v lintian >/dev/null; then lintian --allow-root --fail-on error,warning $$deb; fi
+
+container: build ## build the container image larder (CONTAINER=podman: with another tool)
+	rm -rf bin/image && mkdir -p bin/image/data
+	cp bin/larder bin/image && $(PACKAGING)/copyright.sh >bin/image/copyright
+	echo 'larder:x:65532:65532::/data:/sbin/nologin' >bin/image/passwd
+	$(CONTAINER) build -t larder -f $(PACKAGING)/Containerfile bin/image
+
+# What the tests need from outside: redis-server as the oracle, redis-cli, redis-benchmark, openssl and redis_exporter as
+# clients, promtool (of the package prometheus), chromium and tmux to look at dashboards, shellcheck, a Python of their own and
+# packages for Node, both with libraries in pinned versions, and asynq with what its own tests need.
+tools: $(VENV)/.installed $(NODE)/.installed
+	@cd "$$($(GO) mod download -json $(ASYNQ) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" && GOFLAGS= $(GO) mod download
+	@for tool in redis-server redis-cli redis-benchmark prometheus-redis-exporter promtool shellcheck openssl tmux chromium; do \
 		command -v $$tool >/dev/null && continue; \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			apt-get update && apt-get install -y --no-install-recommends redis-server redis-tools; break; \
+			apt-get update && apt-get install -y --no-install-recommends $(TOOLS); break; \
 		fi; \
-		echo "the tests need $$tool; install it: apt-get install redis-server redis-tools (as root)" >&2; exit 1; \
+		echo "the tests need $$tool; install it: apt-get install $(TOOLS) (as root)" >&2; exit 1; \
 	done
 
 $(VENV)/.installed: $(PYREQS)
@@ -81,4 +106,14 @@ $(VENV)/.installed: $(PYREQS)
 			apt-get update && apt-get install -y --no-install-recommends python3-venv && python3 -m venv $(VENV); \
 		else echo "the tests need Python's venv; install it: apt-get install python3-venv (as root)" >&2; exit 1; fi; }
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(PYREQS)
+	@touch $@
+
+$(NODE)/.installed: $(NODEREQ)
+	@command -v npm >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update && apt-get install -y --no-install-recommends nodejs npm; \
+		else echo "the tests need Node and npm; install them: apt-get install nodejs npm (as root)" >&2; exit 1; fi; }
+	@mkdir -p $(NODE)
+	cp $(NODEREQ) $(NODE)
+	cd $(NODE) && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

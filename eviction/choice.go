@@ -11,10 +11,6 @@ import "math"
 // chosen: as few as k/2 of a good group, as many as 1.5 k of a bad one. In simulation
 // that is worth more than twice as many candidates under LRU and LFU, as much as
 // Redis' pool, whose keys have to be looked up again later; and nothing is sorted.
-//
-// LHD has no bar. It learns from what is evicted, and where all that is evicted is
-// of one rank it learns nothing of what lies beyond: with a bar it has one to two
-// points less.
 type Choice struct {
 	rule   Rule
 	bar    float64 // 0: none yet
@@ -44,7 +40,7 @@ func (c *Choice) Reset(r Rule) { c.rule, c.bar = r, 0 }
 // the next call. sorted reports that the victims come in falling
 // order of their ranks.
 func (c *Choice) Of(ranks []uint64, k int) (victims []uint16, sorted bool) {
-	if c.rule == LHD || c.rule == Random || len(ranks) <= k {
+	if c.rule == Random || len(ranks) <= k {
 		return c.highest(ranks, k, k), true
 	}
 	least, most := max(k/2, 1), k+k/2

@@ -28,7 +28,7 @@ func TestChoiceTakesTheHighest(t *testing.T) {
 			k := 1 + rng.IntN(16)
 			got, sorted := c.Of(ranks, k)
 			least, most := max(k/2, 1), k+k/2
-			if rule == LHD || rule == Random {
+			if rule == Random {
 				least, most = k, k
 			}
 			if len(got) < min(least, len(ranks)) || len(got) > most {

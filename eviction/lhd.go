@@ -1,7 +1,6 @@
 package eviction
 
 import (
-	"math"
 	"math/bits"
 	"sort"
 	"sync"
@@ -18,7 +17,7 @@ import (
 const (
 	countBits = 3
 	scaleBits = 3
-	stampBits = 22 - scaleBits - countBits
+	stampBits = 21 - scaleBits - countBits
 
 	countMax   = 1<<countBits - 1
 	scaleMask  = 1<<scaleBits - 1
@@ -29,36 +28,22 @@ const (
 )
 
 const (
-	classes = countMax + 1 // entries are alike when their counts are
-
-	// Ages are counted in insertions, the youngest by one, those from linear
-	// on in quarters of an octave, up to 2^36.
-	linear  = 8
-	buckets = linear + 4*33
-
-	// A tick is 4^scale insertions. The scale is chosen such that a victim's
-	// typical age is shortLife to longLife ticks; the two differ by more than
-	// the factor 4 so that the scale comes to rest.
+	// A tick is 4^scale insertions. The scale is chosen such that there are shortLife to longLife
+	// entries for each insertion of a tick; the two differ by more than the factor 4 so that the
+	// scale comes to rest.
 	shortLife, longLife = 64, 512
 	maxScale            = 12
 
 	// halfLife is the age in ticks at which an access begins to take something
 	// off the count before it adds one.
-	halfLife = 256
+	halfLife = 1024
 
-	newEvery = 16 // one insertion in so many, by a draw, moves the clock, by as many
-	hitEvery = 8  // one hit in so many, by a draw, is learnt from
-
-	// The densities are computed anew after learnEvery units; an eviction is
-	// evictionUnits of them, a hit one. Each time what was learnt before loses
-	// a twentieth of its weight.
-	learnEvery    = 1 << 17
-	evictionUnits = 16
-	memory        = 0.95
-
-	// priorEvents is the weight of what is known of all classes against what is
-	// known of one, as a number of entries.
-	priorEvents = 4
+	// Where many goroutines write, and there is no need to be exact, one insertion in
+	// newEvery, by a draw, moves the clock, by as many, and one hit in hitEvery is learnt from, as
+	// so many. The clock of a small cache moves with every insertion, and it learns from all hits.
+	exactScales = 2
+	newEvery    = 16
+	hitEvery    = 8
 
 	// The clock is tied to time each markEvery ticks, and when an entry is read
 	// after more than quietMs without that.
@@ -67,9 +52,9 @@ const (
 	quietMs   = 60_000
 )
 
-// lhd is what the entries of a cache have taught. Everything but mu's fields
-// is atomic: hits and evictions that come while densities are computed may
-// be counted in this round or in the next.
+// lhd is the clock of insertions, and what the entries of a cache have taught. Everything but mu's
+// fields is atomic: hits and evictions that come while densities are computed may be counted in
+// this round or in the next.
 type lhd struct {
 	// Read by all, written each newEvery insertions.
 	clock    atomic.Uint64 // insertions, and one tick for each quiet time
@@ -78,10 +63,9 @@ type lhd struct {
 	nextMark atomic.Uint64 // the clock at which the next mark is due
 	_        [32]byte
 
-	// Since the last round, in one word: units towards learnEvery, victims, and
-	// their buckets, summed. It has room for some rounds.
-	tally atomic.Uint64
-	_     [56]byte
+	tally   atomic.Int64 // units since the last round
+	entries atomic.Int64 // of the cache, when something was evicted last; 0 before
+	_       [48]byte
 
 	// By class and bucket: the inverse of the hit density, a float32; hits and
 	// evictions since the last round.
@@ -90,22 +74,9 @@ type lhd struct {
 
 	mu      sync.Mutex
 	weights [classes][buckets]lives
-	evicts  bool   // there were victims to choose the scale by
-	victims uint64 // since the scale was looked at
-	ages    uint64 // their buckets, summed
+	due     atomic.Int64 // the tally of the next round
 	marks   []mark
 }
-
-const (
-	victimShift, ageShift = 24, 40 // in tally
-
-	unitMask   = 1<<victimShift - 1
-	victimMask = 1<<(ageShift-victimShift) - 1
-)
-
-// lives counts lives of entries that ended at an age: an entry lives from one
-// access to the next, or to its eviction.
-type lives struct{ hits, all float64 }
 
 // mark is a moment told by the clock and in unix milliseconds.
 type mark struct {
@@ -117,30 +88,13 @@ type mark struct {
 // first lives have ended.
 func newLHD() *lhd {
 	l := &lhd{marks: make([]mark, 0, maxMarks)}
+	l.due.Store(roundTicks * evictionUnits)
 	for class := range l.cost {
 		for b := range l.cost[class] {
 			l.setDensity(class, b, float64(class+1)/(lowest(b)+1))
 		}
 	}
 	return l
-}
-
-// bucket is where lives of this age are counted.
-func bucket(age uint64) int {
-	if age < linear {
-		return int(age)
-	}
-	octave := bits.Len64(age) - 3
-	return min(linear+(octave-1)*4+int(age>>octave)&3, buckets-1)
-}
-
-// lowest is the smallest age of a bucket, 0 <= b <= buckets.
-func lowest(b int) float64 {
-	if b < linear {
-		return float64(b)
-	}
-	octave := (b-linear)/4 + 1
-	return float64(uint64(4+(b-linear)%4) << octave)
 }
 
 // stamp is a word without its count for an access at this clock.
@@ -185,12 +139,16 @@ func (l *lhd) since(ms, nowMs int64) uint64 {
 	return clock - from.clock - uint64(part*float64(to.clock-from.clock))
 }
 
-// insert returns the word of a new entry. random is a draw of 32 bits.
-func (l *lhd) insert(nowMs int64, random uint32) uint32 {
-	if random%newEvery == 0 && l.clock.Add(newEvery) >= l.nextMark.Load() {
+// insert returns the word of a new entry with a count. random is a draw of 32 bits.
+func (l *lhd) insert(count uint32, nowMs int64, random uint32) uint32 {
+	step := uint64(1)
+	if l.scale.Load() >= exactScales {
+		step = newEvery
+	}
+	if random%uint32(step) == 0 && l.clock.Add(step) >= l.nextMark.Load() {
 		l.mark(nowMs)
 	}
-	return stamp(l.clock.Load(), l.scale.Load())
+	return stamp(l.clock.Load(), l.scale.Load()) | count
 }
 
 // current reports whether word records an access in the current tick, so that
@@ -206,117 +164,16 @@ func (l *lhd) current(word uint32, nowMs int64) bool {
 // current. random is a draw of 32 bits.
 func (l *lhd) access(count uint32, age uint64, random uint32) uint32 {
 	clock, scale := l.clock.Load(), l.scale.Load()
-	if random%hitEvery == 0 {
-		l.hits[count][bucket(age)].Add(1)
-		l.learnt(hitEvery)
+	if scale < exactScales {
+		l.hit(count, age, 1)
+	} else if random%hitEvery == 0 {
+		l.hit(count, age, hitEvery)
 	}
 	// Counts are as good as logarithms here: one off per doubling of the age.
 	if old := uint32(bits.Len64(age >> (2 * scale) / halfLife)); old > 0 {
 		count -= min(count, old)
 	}
 	return stamp(clock, scale) | min(count+1, countMax)
-}
-
-// rank is the size of an entry over its hit density.
-func (l *lhd) rank(count uint32, age uint64, size int64) uint64 {
-	cost := math.Float32frombits(l.cost[count][bucket(age)].Load())
-	return math.Float64bits(float64(max(size, 1)) * float64(cost))
-}
-
-func (l *lhd) evicted(count uint32, age uint64) {
-	b := bucket(age)
-	l.evictions[count][b].Add(1)
-	l.learnt(evictionUnits | 1<<victimShift | uint64(b)<<ageShift)
-}
-
-// learnt adds to the tally, and runs a round when it is time: some 10 us, each time
-// after thousands of evictions.
-func (l *lhd) learnt(tally uint64) {
-	if l.tally.Add(tally)&unitMask < learnEvery || !l.mu.TryLock() {
-		return
-	}
-	defer l.mu.Unlock()
-	if l.tally.Load()&unitMask >= learnEvery { // nobody was faster
-		tally := l.tally.Swap(0)
-		l.victims += tally >> victimShift & victimMask
-		l.ages += tally >> ageShift
-		l.rescaleLocked()
-		l.learnLocked()
-	}
-}
-
-// rescaleLocked lengthens or shortens the tick by the age at which entries are
-// evicted. The mean is that of buckets, which is geometric: a few entries of
-// wrong age cannot move it far.
-func (l *lhd) rescaleLocked() {
-	const enough = 100
-	if l.victims < enough {
-		return
-	}
-	l.evicts = true
-	scale := l.scale.Load()
-	typical := uint64(lowest(int(l.ages/l.victims))) >> (2 * scale)
-	l.ages, l.victims = 0, 0
-	switch {
-	case typical > longLife && scale < maxScale:
-		l.scale.Store(scale + 1)
-	case typical < shortLife && scale > 0:
-		l.scale.Store(scale - 1)
-	}
-}
-
-// learnLocked computes the hit densities. An entry of some class and age can
-// expect the future that entries like it had: the hits at that age or above,
-// over all the time that they went on to occupy memory. One pass from the
-// oldest bucket down sums both.
-//
-// Where few lives have ended the density is drawn towards that of all classes
-// together, and that one towards half of the mean. Without it an age that
-// nobody has reached yet would never get a chance, and in a loop larger than
-// the cache it is the oldest entries that are due next.
-func (l *lhd) learnLocked() {
-	var pool [buckets]lives
-	for class := range l.weights {
-		for b := range l.weights[class] {
-			hits := float64(l.hits[class][b].Swap(0)) * hitEvery
-			w := &l.weights[class][b]
-			w.hits = w.hits*memory + hits
-			w.all = w.all*memory + hits + float64(l.evictions[class][b].Swap(0))
-			pool[b].hits += w.hits
-			pool[b].all += w.all
-		}
-	}
-
-	var prior [buckets]float64
-	mean := densities(&pool, &prior)[0]
-	for b := range prior {
-		prior[b] = mean / 2
-	}
-	prior = densities(&pool, &prior)
-	for class := range l.weights {
-		for b, density := range densities(&l.weights[class], &prior) {
-			l.setDensity(class, b, density)
-		}
-	}
-}
-
-// densities is the hit density of each bucket.
-func densities(at *[buckets]lives, prior *[buckets]float64) (d [buckets]float64) {
-	var hits, alive, occupied float64
-	for b := buckets - 1; b >= 0; b-- {
-		width := lowest(b+1) - lowest(b)
-		hits += at[b].hits
-		alive += at[b].all
-		occupied += alive * width
-		d[b] = (hits + priorEvents*width*prior[b]) / (occupied + priorEvents*width)
-	}
-	return d
-}
-
-// setDensity publishes a density of 0 or more.
-func (l *lhd) setDensity(class, b int, density float64) {
-	const least = 1e-30 // its inverse is a float32
-	l.cost[class][b].Store(math.Float32bits(float32(1 / max(density, least))))
 }
 
 // mark ties the clock to time. In a quiet time the clock moves by a tick, so
@@ -336,7 +193,7 @@ func (l *lhd) mark(nowMs int64) {
 		clock = l.clock.Add(1 << (2 * scale))
 	}
 	// Until something is evicted, the life of an entry is that of the cache.
-	if !l.evicts && clock>>(2*scale) > longLife && scale < maxScale {
+	if l.entries.Load() == 0 && clock>>(2*scale) > longLife && scale < maxScale {
 		scale++
 		l.scale.Store(scale)
 	}

@@ -58,6 +58,7 @@ func (c *keeper) read(key int, takes int64) (hit bool) {
 		return true
 	}
 	if len(c.held) == c.room {
+		c.m.Entries(len(c.held))
 		c.pool.Reset()
 		for range 10 {
 			at := c.rng.IntN(c.room)
@@ -69,7 +70,7 @@ func (c *keeper) read(key int, takes int64) (hit bool) {
 		c.held[at] = c.held[c.room-1]
 		c.held = c.held[:c.room-1]
 	}
-	c.held, c.words[key] = append(c.held, key), c.m.New(c.clock)
+	c.held, c.words[key] = append(c.held, key), c.m.New(false, c.clock)
 	return false
 }
 
@@ -155,14 +156,14 @@ func TestLHDTellsIdleTimes(t *testing.T) {
 			for range ms / 100 {
 				clock += 100
 				for range perMs * 10 {
-					m.New(clock)
+					m.New(false, clock)
 				}
-				m.Read(m.New(clock), clock)
+				m.Read(m.New(false, clock), clock)
 			}
 		}
 		pass(10_000)
 		for _, idle := range []int64{0, 10, 100, 1000} { // seconds
-			word := m.Read(m.New(clock), clock)
+			word := m.Read(m.New(false, clock), clock)
 			from := clock
 			pass(idle * 1000)
 			want := (clock - from) / 1000

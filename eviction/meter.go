@@ -42,15 +42,25 @@ func (m *Meter) Next(p Policy, o Params) *Meter {
 // Policy is the policy the Meter was made for.
 func (m *Meter) Policy() Policy { return m.policy }
 
-// New is the word of a new entry.
-func (m *Meter) New(nowMs int64) uint32 {
+// New is the word of a new entry. again reports that Arrivals knows its key.
+func (m *Meter) New(again bool, nowMs int64) uint32 {
 	switch m.policy.Rule {
 	case LFU:
 		return lfuWord(lfuInitial, nowMs)
 	case LHD:
-		return m.lhd.insert(nowMs, m.draw())
+		if again {
+			return m.lhd.insert(1, nowMs, m.draw())
+		}
+		return m.lhd.insert(0, nowMs, m.draw())
 	}
 	return clock(nowMs)
+}
+
+// Entries tells the Meter how many entries its cache has, about, when some are to be evicted.
+func (m *Meter) Entries(n int) {
+	if m.policy.Rule == LHD {
+		m.lhd.entries.Store(int64(n))
+	}
 }
 
 // Read is the word after a read of an entry. It is word itself where the policy

@@ -67,7 +67,7 @@ func TestPoliciesAgainstModels(t *testing.T) {
 				clock += rng.Int64N(1 << rng.IntN(18)) // up to two minutes
 				i := rng.IntN(40)
 				if i >= len(all) {
-					e := &entry{word: m.New(clock), size: 1 + rng.Int64N(1000), accessed: clock, change: clock, counter: 5, decayed: clock / 60_000}
+					e := &entry{word: m.New(false, clock), size: 1 + rng.Int64N(1000), accessed: clock, change: clock, counter: 5, decayed: clock / 60_000}
 					if rng.IntN(4) > 0 {
 						e.expire = clock + rng.Int64N(1<<40)
 					}
@@ -106,12 +106,12 @@ func TestClocksWrapAround(t *testing.T) {
 	for _, c := range []struct {
 		rule         Rule
 		period, step int64 // milliseconds
-	}{{LRU, second * clockPeriod, 100 * second}, {LRM, second * clockPeriod, 100 * second}, {LFU, minute << 16, 10 * minute}} {
+	}{{LRU, second * clockPeriod, 100 * second}, {LRM, second * clockPeriod, 100 * second}, {LFU, minute * (minutesMask + 1), 10 * minute}} {
 		m := NewMeter(Policy{Rule: c.rule}, Params{LogFactor: 10, DecayTime: 10})
 		wrap := (now/c.period + 1) * c.period
 		var words []uint32
 		for at := wrap - 5*c.step; at < wrap+5*c.step; at += c.step {
-			word := m.New(at)
+			word := m.New(false, at)
 			if c.rule == LFU { // the counter tells the time by its decay
 				word, _ = m.WithFrequency(100, at)
 			}
@@ -127,7 +127,7 @@ func TestClocksWrapAround(t *testing.T) {
 			t.Errorf("rule %d: idle for %d seconds, want %d", c.rule, idle, 10*c.step/1000)
 		}
 		// A word of the future is one of now, not the oldest of all.
-		if ahead, fresh := m.Rank(m.New(end+day), 1, 0, end), m.Rank(m.New(end), 1, 0, end); ahead != fresh {
+		if ahead, fresh := m.Rank(m.New(false, end+day), 1, 0, end), m.Rank(m.New(false, end), 1, 0, end); ahead != fresh {
 			t.Errorf("rule %d: rank %d for an entry used a day ahead of the clock, want %d", c.rule, ahead, fresh)
 		}
 	}
@@ -149,7 +149,7 @@ func TestWordsFromOutside(t *testing.T) {
 		if ok && m.Frequency(word, now) != 77 {
 			t.Errorf("%s: the counter is %d, want 77", p.name, m.Frequency(word, now))
 		}
-		if p.Rule != LFU && m.Frequency(m.New(now), now) != 0 {
+		if p.Rule != LFU && m.Frequency(m.New(false, now), now) != 0 {
 			t.Errorf("%s keeps a counter", p.name)
 		}
 		if m.Policy() != p.Policy {
@@ -169,7 +169,7 @@ func TestAnyWordIsSafe(t *testing.T) {
 			clock += rng.Int64N(1<<20) - 1<<18 // it is set back as well
 			word := rng.Uint32N(1 << WordBits)
 			if rng.IntN(2) == 0 {
-				word = m.New(clock)
+				word = m.New(false, clock)
 			}
 			size := rng.Int64N(1 << rng.IntN(40))
 			for _, w := range []uint32{m.Read(word, clock), m.Write(word, clock)} {
@@ -199,7 +199,7 @@ func TestMetersFromManyGoroutines(t *testing.T) {
 					w := &words[rng.IntN(len(words))]
 					switch rng.IntN(4) {
 					case 0:
-						*w = m.New(clock)
+						*w = m.New(false, clock)
 					case 1:
 						m.Rank(*w, 100, 0, clock)
 						m.Evicted(*w, 100, clock)
@@ -218,11 +218,11 @@ func TestMetersFromManyGoroutines(t *testing.T) {
 func TestMetersAllocateNothing(t *testing.T) {
 	for _, p := range policies() {
 		m := NewMeter(p.Policy, Params{LogFactor: 10, DecayTime: 1})
-		clock, word := now, m.New(now)
+		clock, word := now, m.New(false, now)
 		allocs := testing.AllocsPerRun(1000, func() {
 			for range 100 {
 				clock += 50
-				word = m.Write(m.Read(m.New(clock), clock), clock)
+				word = m.Write(m.Read(m.New(false, clock), clock), clock)
 				m.Rank(word, 100, 0, clock)
 				m.Evicted(word, 100, clock)
 			}
@@ -241,7 +241,7 @@ func benchmark(b *testing.B, f func(m *Meter, word uint32, clock int64) uint64) 
 			m := NewMeter(Policy{Rule: rule}, Params{LogFactor: 10, DecayTime: 1})
 			words := make([]uint32, 1<<12)
 			for i := range words {
-				words[i] = m.New(now)
+				words[i] = m.New(false, now)
 			}
 			clock := now
 			for i := 0; b.Loop(); i++ {
@@ -253,7 +253,7 @@ func benchmark(b *testing.B, f func(m *Meter, word uint32, clock int64) uint64) 
 }
 
 func BenchmarkNew(b *testing.B) {
-	benchmark(b, func(m *Meter, _ uint32, clock int64) uint64 { return uint64(m.New(clock)) })
+	benchmark(b, func(m *Meter, _ uint32, clock int64) uint64 { return uint64(m.New(false, clock)) })
 }
 
 func BenchmarkRead(b *testing.B) {

@@ -20,13 +20,13 @@ func TestWordsOutliveTheirPolicy(t *testing.T) {
 		params := Params{LogFactor: 10, DecayTime: decay, Random: rand.New(rand.NewPCG(seed, 0))}
 		m := NewMeter(first.Policy, params)
 		for at := now - 3600_000; at < now-idle*60_000; at += 1000 {
-			m.New(at)
+			m.New(false, at)
 		}
-		unused := m.New(now - idle*60_000)
-		used := m.New(now - idle*60_000)
+		unused := m.New(false, now-idle*60_000)
+		used := m.New(false, now-idle*60_000)
 		for at := now - idle*60_000; at <= now; at += 1000 {
 			for range 20 {
-				m.New(at)
+				m.New(false, at)
 			}
 			used = m.Write(used, at)
 		}
@@ -58,7 +58,7 @@ func TestWordsOutliveTheirPolicy(t *testing.T) {
 				if noted && m.Rank(unused, 100, 0, now) <= m.Rank(used, 100, 0, now) {
 					t.Errorf("%s: an entry in use goes before one that is not", name)
 				}
-				if noted && third.Rule != LHD && m.Rank(m.New(now), 100, 0, now) > m.Rank(unused, 100, 0, now) {
+				if noted && third.Rule != LHD && m.Rank(m.New(false, now), 100, 0, now) > m.Rank(unused, 100, 0, now) {
 					t.Errorf("%s: a new entry goes before an old one that nobody uses", name)
 				}
 			}
@@ -71,9 +71,9 @@ func TestLHDComesBack(t *testing.T) {
 	params := Params{Random: rand.New(rand.NewPCG(1, 2))}
 	first := NewMeter(Policy{Rule: LHD}, params)
 	for i := range int64(100_000) {
-		first.New(now + i)
+		first.New(false, now+i)
 	}
-	word := first.New(now + 100_000)
+	word := first.New(false, now+100_000)
 	back := first.Next(Policy{Rule: LRU}, params).Next(Policy{Rule: LHD}, params)
 	if a, b := first.Rank(word, 100, 0, now+100_000), back.Rank(word, 100, 0, now+100_000); a != b {
 		t.Errorf("rank %d after LHD has been left and come back to, %d before", b, a)

@@ -456,7 +456,7 @@ func (w *world) crash(n int64) bool {
 	mem := w.mem.Crash(w.rng)
 	w.end()
 	w.mem, w.faulty = mem, vfs.NewFaulty(mem)
-	w.disk = newDisk(w.faulty)
+	w.disk = newDisk(w.faulty, w.clock)
 	w.mem.CrashAt(n)
 	return w.start()
 }

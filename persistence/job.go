@@ -26,6 +26,7 @@ type job struct {
 	dirty      int64 // changes that the cut includes
 	waiting    []func(error)
 	snap       atomic.Pointer[store.Snapshot] // nil until the cut
+	libraries  []string                       // their sources at the cut
 	aborted    atomic.Bool
 	done       chan struct{} // closed when all is over
 	err        error         // the outcome, read after done
@@ -74,6 +75,38 @@ type record struct {
 	rewriteDebt int64
 }
 
+// moment is what a file is to hold: everything as it was at a cut.
+type moment struct {
+	snap      *store.Snapshot
+	libraries []string // sources of the libraries of functions
+	walk      walk
+}
+
+// walk is how a snapshot is walked: Run or RunLocked.
+type walk func(*store.Snapshot, store.Sink) error
+
+// moment is what the job writes, once it has cut.
+func (j *job) moment() moment {
+	return moment{j.snap.Load(), j.libraries, (*store.Snapshot).Run}
+}
+
+// drop ends a snapshot that cannot be written.
+func (m *moment) drop() error {
+	m.snap.Abort()
+	if err := m.walk(m.snap, nil); !errors.Is(err, store.ErrAborted) {
+		return err
+	}
+	return nil
+}
+
+// sources are the libraries of functions at a cut. All shard locks are held.
+func (m *Manager) sources() []string {
+	if m.scripts == nil {
+		return nil
+	}
+	return m.scripts.Sources()
+}
+
 // begin makes j the running job. m.mu is held.
 func (m *Manager) begin(j *job) {
 	m.job = j
@@ -85,6 +118,7 @@ func (m *Manager) begin(j *job) {
 // it is walked. All shard locks are held.
 func (m *Manager) cut(j *job, snap *store.Snapshot) {
 	m.pace(snap)
+	j.libraries = m.sources()
 	j.setSnapshot(snap)
 	m.debtLimit.Store(max(leastDebt, m.store.Memory()/debtShare))
 }

@@ -9,12 +9,14 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/store"
 )
 
 // reportEvery is the time between two lines of the log while loading.
@@ -165,22 +167,10 @@ func (m *Manager) loadLogFile(ctx context.Context, path string, last bool, v *co
 			return err
 		}
 	}
-	f, size, err := m.open(path)
-	if err != nil {
-		return err
-	}
-	if from == size {
-		return f.Close()
-	}
 	before := m.load.done.Load()
-	r := &meter{ctx: ctx, r: io.NewSectionReader(f, from, size-from), done: &m.load.done}
-	res, err := aof.ReadCommands(r, size-from, aof.ReadOptions{File: path, Offset: from}, replay)
-	if err = errors.Join(err, f.Close()); err != nil {
-		var corrupt *aof.CorruptError
-		if errors.As(err, &corrupt) { // it names the file
-			return err
-		}
-		return fmt.Errorf("%s: %w", path, err)
+	res, size, err := m.replayFile(ctx, path, from, &m.load.done, replay)
+	if err != nil || from == size {
+		return err
 	}
 	m.load.done.Store(before + size - from)
 	m.log.Info("log replayed", "file", path, "commands", res.Commands)
@@ -188,6 +178,30 @@ func (m *Manager) loadLogFile(ctx context.Context, path string, last bool, v *co
 		return nil
 	}
 	return m.cutTail(path, size, res.Valid, last, v)
+}
+
+// replayFile executes the commands that a file of the log has from an offset on, and returns the
+// file's size. done counts the bytes that are read; nil: nobody does.
+func (m *Manager) replayFile(
+	ctx context.Context, path string, from int64, done *atomic.Int64, replay func([]aof.Command) error,
+) (res aof.ReadResult, size int64, err error) {
+	f, size, err := m.open(path)
+	if err != nil {
+		return res, 0, err
+	}
+	if from == size {
+		return res, size, f.Close()
+	}
+	r := &meter{ctx: ctx, r: io.NewSectionReader(f, from, size-from), done: done}
+	res, err = aof.ReadCommands(r, size-from, aof.ReadOptions{File: path, Offset: from}, replay)
+	if err = errors.Join(err, f.Close()); err == nil {
+		return res, size, nil
+	}
+	var corrupt *aof.CorruptError
+	if errors.As(err, &corrupt) { // it names the file
+		return res, size, err
+	}
+	return res, size, fmt.Errorf("%s: %w", path, err)
 }
 
 // cutTail takes the torn end off the last file of a log, if the configuration
@@ -247,24 +261,20 @@ func (m *Manager) isRDB(path string) (bool, error) {
 // loadFile loads an RDB file and returns where its RDB part ends. now is as in
 // rdb.LoadOptions.
 func (m *Manager) loadFile(ctx context.Context, path string, now int64, v *config.Values) (end int64, err error) {
-	f, size, err := m.open(path)
-	if err != nil {
-		return 0, err
-	}
 	before, keys := m.load.done.Load(), m.load.keys.Load()
-	sum, err := rdb.Load(&meter{ctx: ctx, r: f}, size, m.store, rdb.LoadOptions{
-		Now: now, Clock: m.clock().UnixMilli(), Workers: runtime.GOMAXPROCS(0), SkipUnknownTypes: v.RDBSkipUnknownTypes,
+	o := rdb.LoadOptions{
+		Now: now, Workers: runtime.GOMAXPROCS(0),
 		Progress: func(read, n int64) {
 			m.load.done.Store(before + read)
 			m.load.keys.Store(keys + n)
 		},
-	})
-	if err = errors.Join(err, f.Close()); err != nil {
-		var unknown *rdb.UnknownTypeError
-		if errors.As(err, &unknown) {
-			err = fmt.Errorf("%w; rdb-skip-unknown-types yes leaves out what is not supported", err)
-		}
-		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	if m.scripts != nil {
+		o.Library = m.scripts.LoadSource
+	}
+	sum, err := m.readRDB(ctx, path, m.store, v, o)
+	if err != nil {
+		return 0, err
 	}
 	m.load.done.Store(before + sum.Bytes)
 	m.load.keys.Store(keys + sum.Keys)
@@ -273,17 +283,104 @@ func (m *Manager) loadFile(ctx context.Context, path string, now int64, v *confi
 		m.load.memory.Store(mem)
 	}
 	if sum.Skipped > 0 {
-		m.log.Warn("keys and functions of kinds that larder does not have were left out; "+
+		m.log.Warn("keys and other things of kinds that larder does not have were left out; "+
 			"the next save or rewrite replaces the file by one without them", "file", path, "count", sum.Skipped)
 	}
 	return sum.Bytes, nil
+}
+
+// readRDB loads an RDB file into a store. What o says of unknown types and of the time that it is now
+// is replaced.
+func (m *Manager) readRDB(
+	ctx context.Context, path string, into *store.Store, v *config.Values, o rdb.LoadOptions,
+) (rdb.Summary, error) {
+	f, size, err := m.open(path)
+	if err != nil {
+		return rdb.Summary{}, err
+	}
+	o.Clock, o.SkipUnknownTypes = m.clock().UnixMilli(), v.RDBSkipUnknownTypes
+	sum, err := rdb.Load(&meter{ctx: ctx, r: f}, size, into, o)
+	if err = errors.Join(err, f.Close()); err != nil {
+		var unknown *rdb.UnknownTypeError
+		if errors.As(err, &unknown) {
+			err = fmt.Errorf("%w; rdb-skip-unknown-types yes leaves out what is not supported", err)
+		}
+		return rdb.Summary{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return sum, nil
+}
+
+// ReadSnapshot loads the snapshot file into an empty store that nobody else uses. now is as in
+// rdb.LoadOptions. Libraries of functions are left out.
+func (m *Manager) ReadSnapshot(into *store.Store, now int64) error {
+	v := m.cfg.Values()
+	_, err := m.readRDB(context.Background(), v.Path(v.DBFilename), into, v, withoutLibraries(now))
+	return err
+}
+
+func withoutLibraries(now int64) rdb.LoadOptions {
+	return rdb.LoadOptions{Now: now, Library: func(string) error { return nil }}
+}
+
+// ReadLogLocked writes what is pending of the log, and loads all of it into an empty store that nobody
+// else uses, keys that have expired included. replay, which makes what executes the commands of a
+// file, has the same store. Libraries of functions are left out.
+//
+// All shard locks are held, so nothing is appended meanwhile, and a rewrite that begins does not come to
+// its cut; with one that is running the files may change, hence ErrRewriteRunning. Other errors are
+// those of Redis' loading, and aof.ErrOff. A torn end, which the log of a running server does not have,
+// is one, and nothing is cut off.
+func (m *Manager) ReadLogLocked(into *store.Store, replay func() func([]aof.Command) error) error {
+	if err := m.busy(); err != nil {
+		return err
+	}
+	if !m.aof.On() {
+		return aof.ErrOff
+	}
+	if err := m.aof.Sync(); err != nil {
+		return err
+	}
+	v := m.cfg.Values()
+	manifest, err := aof.Find(m.fs, v.Dir, logFolder(v), v.AppendFilename)
+	if err != nil {
+		return err
+	}
+	for _, path := range manifest.Paths() {
+		if err := m.readLogFile(path, into, replay(), v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readLogFile is loadLogFile for ReadLogLocked.
+func (m *Manager) readLogFile(
+	path string, into *store.Store, replay func([]aof.Command) error, v *config.Values,
+) error {
+	isRDB, err := m.isRDB(path)
+	if err != nil {
+		return err
+	}
+	var from int64
+	if isRDB {
+		base, err := m.readRDB(context.Background(), path, into, v, withoutLibraries(0))
+		if err != nil {
+			return err
+		}
+		from = base.Bytes
+	}
+	res, size, err := m.replayFile(context.Background(), path, from, nil, replay)
+	if err == nil && res.Truncated {
+		return fmt.Errorf("%s: ends in the middle of a command at offset %d of %d", path, res.Valid, size)
+	}
+	return err
 }
 
 // meter counts what is read, and stops with its context.
 type meter struct {
 	ctx  context.Context
 	r    io.Reader
-	done interface{ Add(int64) int64 } // nil: nobody counts
+	done *atomic.Int64 // nil: nobody counts
 }
 
 func (r *meter) Read(p []byte) (int, error) {

@@ -88,6 +88,21 @@ type Options struct {
 	Replay func() func(batch []aof.Command) error
 	// Memory is used_memory, written into snapshots.
 	Memory func() int64
+	// Watch does something, and notes how long it takes under the name of an event; nil: nothing is
+	// noted.
+	Watch func(event string, do func() error) error
+	// Libraries are the libraries of functions; nil: files may have none.
+	Libraries Libraries
+}
+
+// Libraries are the libraries of functions, which files hold beside the keys, as their sources.
+type Libraries interface {
+	// LoadSource adds a library that a file has, in place of one of the same name. No shard is
+	// locked, and nobody else uses the libraries.
+	LoadSource(source string) error
+	// Sources lists the sources of all libraries. All shards are locked, which is what keeps the
+	// libraries from changing.
+	Sources() []string
 }
 
 // Manager is the persistence of one server. Its methods are safe from any
@@ -99,8 +114,10 @@ type Manager struct {
 	cfg     *config.Config
 	log     *slog.Logger
 	clock   func() time.Time
+	watch   func(event string, do func() error) error
 	replay  func() func([]aof.Command) error
 	memory  func() int64
+	scripts Libraries // nil: none
 	journal *journal.Journal
 	aof     *aof.Log
 
@@ -132,7 +149,11 @@ type Manager struct {
 // lock of the folder if the configuration asks for any file to be written.
 func New(o Options) (*Manager, error) {
 	m := &Manager{
-		store: o.Store, fs: o.FS, cfg: o.Config, log: o.Log, clock: o.Clock, replay: o.Replay, memory: o.Memory,
+		store: o.Store, fs: o.FS, cfg: o.Config, log: o.Log, clock: o.Clock, watch: o.Watch,
+		replay: o.Replay, memory: o.Memory, scripts: o.Libraries,
+	}
+	if m.watch == nil {
+		m.watch = func(_ string, do func() error) error { return do() }
 	}
 	if m.clock == nil {
 		m.clock = time.Now
@@ -147,7 +168,7 @@ func New(o Options) (*Manager, error) {
 	m.journal = journal.New(m.clock)
 	m.aof = aof.NewLog(aof.Options{
 		Journal: m.journal, FS: m.fs, Dir: m.logDir, Prefix: v.AppendFilename, Logger: m.log, Clock: m.clock,
-		OnFailure: func(failing bool) { m.setState(LogFailing, failing) },
+		OnFailure: func(failing bool) { m.setState(LogFailing, failing) }, Watch: m.watch,
 	})
 	m.followLocked(v)
 	if err := m.plan(v); err != nil {

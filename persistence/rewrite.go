@@ -7,7 +7,6 @@ import (
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/server/config"
-	"github.com/larderkv/larder/store"
 )
 
 // After so many failures in a row automatic rewrites wait: a minute, then twice
@@ -114,12 +113,12 @@ func (m *Manager) rewrite(j *job, v *config.Values) error {
 		return err
 	}
 	m.store.LockAll()
-	snap, err := m.cutLocked(j, rw)
+	err = m.cutLocked(j, rw)
 	m.store.UnlockAll()
 	if err != nil {
 		return errors.Join(err, rw.Cancel())
 	}
-	size, err := m.writeBase(rw.BaseTemp(), snap, v)
+	size, err := m.writeBase(rw.BaseTemp(), j.moment(), v)
 	if err == nil && j.aborted.Load() {
 		err = errAborted
 	}
@@ -131,36 +130,49 @@ func (m *Manager) rewrite(j *job, v *config.Values) error {
 
 // cutLocked begins the snapshot of a rewrite. All shard locks are held. Under m.mu a
 // log that has just been switched off is not switched on by this.
-func (m *Manager) cutLocked(j *job, rw *aof.Rewrite) (*store.Snapshot, error) {
+func (m *Manager) cutLocked(j *job, rw *aof.Rewrite) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if j.aborted.Load() {
-		return nil, errAborted
+		return errAborted
 	}
 	snap, err := m.store.CutLocked(m.clock().UnixMilli())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rw.CutLocked()
 	m.cut(j, snap)
-	return snap, nil
+	return nil
 }
 
 // writeBase writes the log's base file, in the form that v asks for.
-func (m *Manager) writeBase(name string, snap *store.Snapshot, v *config.Values) (int64, error) {
+func (m *Manager) writeBase(name string, at moment, v *config.Values) (int64, error) {
 	if v.AOFUseRDBPreamble {
-		return m.writeRDB(name, snap, v, true, v.AOFRewriteIncrementalFsync, (*store.Snapshot).Run)
+		return m.writeRDB(name, at, v, true, v.AOFRewriteIncrementalFsync)
 	}
-	return m.writeSnapshot(name, snap, (*store.Snapshot).Run, func(f vfs.File) error {
+	return m.writeSnapshot(name, at, func(f vfs.File) error {
 		enc := aof.NewBaseEncoder(f)
-		if v.AOFTimestampEnabled {
-			if err := enc.Timestamp(m.clock().Unix()); err != nil {
-				return errors.Join(err, drop(snap, (*store.Snapshot).Run))
-			}
+		if err := m.beginBase(enc, &at, v); err != nil {
+			return errors.Join(err, at.drop())
 		}
-		if err := snap.Run(enc); err != nil {
+		if err := at.walk(at.snap, enc); err != nil {
 			return err
 		}
 		return enc.Close()
 	})
+}
+
+// beginBase writes what a base of commands has in front of the keys.
+func (m *Manager) beginBase(enc *aof.BaseEncoder, at *moment, v *config.Values) error {
+	if v.AOFTimestampEnabled {
+		if err := enc.Timestamp(m.clock().Unix()); err != nil {
+			return err
+		}
+	}
+	for _, source := range at.libraries {
+		if err := enc.Library([]byte(source)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

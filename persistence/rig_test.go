@@ -21,6 +21,7 @@ import (
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/stats"
 	"github.com/larderkv/larder/store"
 )
 
@@ -66,12 +67,35 @@ func (c *clock) add(d time.Duration) {
 type disk struct {
 	vfs.FS
 	mu       sync.Mutex
+	clock    *clock
+	took     time.Duration // by which every write, sync and removal moves the clock
 	hold     chan struct{} // nil: nothing is held
 	holdSync chan struct{} // likewise for syncs
 	held     chan string   // the files that wait, as they come
 }
 
-func newDisk(base vfs.FS) *disk { return &disk{FS: base, held: make(chan string, 16)} }
+func newDisk(base vfs.FS, c *clock) *disk {
+	return &disk{FS: base, clock: c, held: make(chan string, 16)}
+}
+
+// slow has every call take so long from now on, by the rig's clock.
+func (d *disk) slow(took time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.took = took
+}
+
+func (d *disk) pass() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clock.add(d.took)
+}
+
+// Remove implements vfs.FS.
+func (d *disk) Remove(name string) error {
+	d.pass()
+	return d.FS.Remove(name)
+}
 
 // OpenFile implements vfs.FS.
 func (d *disk) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, error) {
@@ -97,8 +121,15 @@ type diskFile struct {
 	name string
 }
 
+// Write implements vfs.File.
+func (f *diskFile) Write(p []byte) (int, error) {
+	f.disk.pass()
+	return f.File.Write(p)
+}
+
 // Sync implements vfs.File.
 func (f *diskFile) Sync() error {
+	f.disk.pass()
 	f.disk.mu.Lock()
 	hold := f.disk.holdSync
 	f.disk.mu.Unlock()
@@ -141,15 +172,17 @@ func (d *disk) release() {
 
 // rig is a server without a network: a store, a configuration and a Manager.
 type rig struct {
-	t      testing.TB
-	clock  *clock
-	mem    *vfs.Mem
-	faulty *vfs.Faulty
-	disk   *disk
-	cfg    *config.Config
-	store  *store.Store
-	m      *Manager
-	args   []string
+	t       testing.TB
+	clock   *clock
+	mem     *vfs.Mem
+	faulty  *vfs.Faulty
+	disk    *disk
+	cfg     *config.Config
+	store   *store.Store
+	m       *Manager
+	args    []string
+	libs    *libraries // nil: the server has none
+	latency *stats.Latency
 }
 
 // newRig begins on an empty disk, with neither save points nor a log unless args say so.
@@ -164,7 +197,7 @@ func newRig(t testing.TB, args ...string) *rig {
 func rigOn(t testing.TB, mem *vfs.Mem, c *clock, args ...string) *rig {
 	t.Helper()
 	faulty := vfs.NewFaulty(mem)
-	r := &rig{t: t, clock: c, mem: mem, faulty: faulty, disk: newDisk(faulty),
+	r := &rig{t: t, clock: c, mem: mem, faulty: faulty, disk: newDisk(faulty, c), latency: stats.NewLatency(c.Now),
 		args: append([]string{"--dir", "/", "--save", ""}, args...)}
 	t.Cleanup(r.end)
 	return r
@@ -189,11 +222,18 @@ func (r *rig) begin() (err error) {
 		r.t.Fatal(err)
 	}
 	st := r.store
-	r.m, err = New(Options{
+	o := Options{
 		Store: st, FS: r.disk, Config: r.cfg, Log: quiet, Clock: r.clock.Now,
-		Replay: func() func([]aof.Command) error { return replayer(st, r.clock, func(n int64) { r.m.AddDirty(n) }) },
-		Memory: st.Memory,
-	})
+		Replay: func() func([]aof.Command) error {
+			return replayer(st, r.clock, r.libs, func(n int64) { r.m.AddDirty(n) })
+		},
+		Memory: st.Memory, Watch: r.latency.Watch,
+	}
+	if r.libs != nil {
+		r.libs.sources = nil
+		o.Libraries = r.libs
+	}
+	r.m, err = New(o)
 	if err != nil {
 		if r.m != nil {
 			r.t.Fatal("New returns a Manager beside its error")
@@ -465,7 +505,7 @@ func apply(v *store.View, args [][]byte) {
 }
 
 // replayer runs the commands of a log.
-func replayer(st *store.Store, c *clock, dirty func(int64)) func([]aof.Command) error {
+func replayer(st *store.Store, c *clock, libs *libraries, dirty func(int64)) func([]aof.Command) error {
 	db := 0
 	return func(batch []aof.Command) error {
 		st.LockAll()
@@ -480,6 +520,12 @@ func replayer(st *store.Store, c *clock, dirty func(int64)) func([]aof.Command) 
 			}
 			if string(cmd.Args[0]) == "NONSENSE" {
 				return errors.New("unknown command")
+			}
+			if string(cmd.Args[0]) == "FUNCTION" {
+				if err := libs.LoadSource(string(cmd.Args[2])); err != nil {
+					return err
+				}
+				continue
 			}
 			v := store.View{Store: st, DB: db, Now: c.Now().UnixMilli(), Loading: true}
 			apply(&v, cmd.Args)
@@ -607,7 +653,7 @@ func (c *collector) Key(k *store.SnapshotKey, v *store.Value) error {
 		return nil
 	}
 	v.Each(func(item, value []byte) bool {
-		return c.Element(item, value) == nil
+		return c.Element(item, value, 0) == nil
 	})
 	return nil
 }
@@ -619,7 +665,7 @@ func (c *collector) Begin(k *store.SnapshotKey, _ int) error {
 }
 
 // Element implements store.Sink.
-func (c *collector) Element(item, value []byte) error {
+func (c *collector) Element(item, value []byte, _ int64) error {
 	if c.typ == store.TypeList {
 		c.at.list = append(c.at.list, string(item))
 		return nil

@@ -13,7 +13,6 @@ import (
 	"github.com/larderkv/larder/persistence/rdb"
 	"github.com/larderkv/larder/persistence/vfs"
 	"github.com/larderkv/larder/server/config"
-	"github.com/larderkv/larder/store"
 )
 
 // retryDelay is the time after a failed background save before the next, if save
@@ -81,9 +80,6 @@ func (m *Manager) ScheduleSave() error {
 // what has just been flushed. Redis saves at once and has everybody wait. A save
 // that is running goes on: somebody may be waiting for the state at its cut.
 func (m *Manager) Flushed() {
-	if m.state.Load()&Loading != 0 {
-		return // the log says so, and goes on
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.closing && len(m.cfg.Values().SavePoints) > 0 {
@@ -105,6 +101,27 @@ func (m *Manager) SaveLocked(done func(error)) error {
 		m.startSaveLocked()
 	}
 	return nil
+}
+
+// SaveAtOnceLocked saves before it returns, unless something else is being saved or rewritten. All
+// shard locks are held, so that nobody is served meanwhile.
+func (m *Manager) SaveAtOnceLocked() error {
+	if err := m.busy(); err != nil {
+		return err
+	}
+	_, err := m.saveLocked(m.cfg.Values())
+	return err
+}
+
+// busy is ErrStopping, or why there cannot be another job now.
+func (m *Manager) busy() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	err := m.refusesSaveLocked()
+	if err == nil && m.job != nil {
+		err = ErrRewriteRunning
+	}
+	return err
 }
 
 // LastSave is the time of the last successful save, at first that of the start.
@@ -161,7 +178,7 @@ func (m *Manager) runSave(j *job, err error) {
 	v := m.cfg.Values()
 	var size int64
 	if err == nil {
-		size, err = m.writeDump(j.snap.Load(), v, (*store.Snapshot).Run)
+		size, err = m.writeDump(j.moment(), v)
 	}
 	m.end(j, err, func(took time.Duration, debt int64) {
 		m.record.saveDebt = debt
@@ -196,9 +213,9 @@ func (m *Manager) savedLocked(dirty int64) {
 // writeDump writes a snapshot to the file that the configuration names, by way of
 // a temporary file. The snapshot is over afterwards in any case. It returns the
 // file's size in bytes.
-func (m *Manager) writeDump(snap *store.Snapshot, v *config.Values, walk walk) (int64, error) {
+func (m *Manager) writeDump(at moment, v *config.Values) (int64, error) {
 	tmp := filepath.Join(v.Dir, "temp-"+strconv.Itoa(os.Getpid())+".rdb")
-	size, err := m.writeRDB(tmp, snap, v, false, v.RDBSaveIncrementalFsync, walk)
+	size, err := m.writeRDB(tmp, at, v, false, v.RDBSaveIncrementalFsync)
 	if err == nil {
 		err = m.fs.Rename(tmp, filepath.Join(v.Dir, v.DBFilename))
 		if err == nil {
@@ -206,26 +223,23 @@ func (m *Manager) writeDump(snap *store.Snapshot, v *config.Values, walk walk) (
 		}
 	}
 	if err != nil {
-		return 0, errors.Join(err, m.removeIfThere(tmp))
+		return 0, errors.Join(err, m.watch("rdb-unlink-temp-file", func() error { return m.removeIfThere(tmp) }))
 	}
 	return size, nil
 }
 
-// walk is how a snapshot is walked: Run or RunLocked.
-type walk func(*store.Snapshot, store.Sink) error
-
 // writeRDB writes a snapshot to a new file and makes it durable.
-func (m *Manager) writeRDB(name string, snap *store.Snapshot, v *config.Values, base, stepwise bool, walk walk) (size int64, err error) {
-	return m.writeSnapshot(name, snap, walk, func(f vfs.File) error {
+func (m *Manager) writeRDB(name string, at moment, v *config.Values, base, stepwise bool) (size int64, err error) {
+	return m.writeSnapshot(name, at, func(f vfs.File) error {
 		o := rdb.Options{
 			Compress: v.RDBCompression, Checksum: v.RDBChecksum, Aux: m.aux(base),
-			Databases: snap.Databases(), Access: keepsAccess(v),
+			Libraries: at.libraries, Databases: at.snap.Databases(), Access: keepsAccess(v),
 		}
 		if stepwise {
 			o.Sync, o.SyncEvery = f.StartSync, syncEvery
 		}
 		enc := rdb.NewEncoder(f, o)
-		if err := walk(snap, enc); err != nil {
+		if err := at.walk(at.snap, enc); err != nil {
 			enc.Abort()
 			return err
 		}
@@ -245,10 +259,10 @@ func keepsAccess(v *config.Values) bool {
 
 // writeSnapshot makes a file, has write fill it, and syncs it. If the file cannot
 // be made the snapshot is ended here.
-func (m *Manager) writeSnapshot(name string, snap *store.Snapshot, walk walk, write func(vfs.File) error) (size int64, err error) {
+func (m *Manager) writeSnapshot(name string, at moment, write func(vfs.File) error) (size int64, err error) {
 	f, err := m.fs.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
-		return 0, errors.Join(fmt.Errorf("open the snapshot's file: %w", err), drop(snap, walk))
+		return 0, errors.Join(fmt.Errorf("open the snapshot's file: %w", err), at.drop())
 	}
 	err = write(f)
 	if err == nil {
@@ -263,15 +277,6 @@ func (m *Manager) writeSnapshot(name string, snap *store.Snapshot, walk walk, wr
 		return 0, fmt.Errorf("write %s: %w", name, err)
 	}
 	return size, nil
-}
-
-// drop ends a snapshot that cannot be written.
-func drop(snap *store.Snapshot, walk walk) error {
-	snap.Abort()
-	if err := walk(snap, nil); !errors.Is(err, store.ErrAborted) {
-		return err
-	}
-	return nil
 }
 
 func (m *Manager) removeIfThere(name string) error {

@@ -104,18 +104,27 @@ func (m *Manager) finalFiles(mode ShutdownMode) error {
 func (m *Manager) finalSave(v *config.Values) error {
 	m.store.LockAll()
 	defer m.store.UnlockAll()
-	snap, err := m.store.CutLocked(m.clock().UnixMilli())
-	if err != nil {
-		return err
-	}
-	size, err := m.writeDump(snap, v, (*store.Snapshot).RunLocked)
+	size, err := m.saveLocked(v)
 	if err != nil {
 		return err
 	}
 	m.setState(Stopping, !m.aof.On())
+	m.log.Info("snapshot saved before the end", "file", v.Path(v.DBFilename), "bytes", size)
+	return nil
+}
+
+// saveLocked saves while all shard locks are held, and returns the file's size in bytes. No other
+// snapshot is being written.
+func (m *Manager) saveLocked(v *config.Values) (size int64, err error) {
+	snap, err := m.store.CutLocked(m.clock().UnixMilli())
+	if err != nil {
+		return 0, err
+	}
+	if size, err = m.writeDump(moment{snap, m.sources(), (*store.Snapshot).RunLocked}, v); err != nil {
+		return 0, err
+	}
 	m.mu.Lock()
 	m.savedLocked(m.dirty.Load())
 	m.mu.Unlock()
-	m.log.Info("snapshot saved before the end", "file", v.Path(v.DBFilename), "bytes", size)
-	return nil
+	return size, nil
 }

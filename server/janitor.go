@@ -8,12 +8,13 @@ import (
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/stats"
+	"github.com/larderkv/larder/server/yield"
 	"github.com/larderkv/larder/store"
 )
 
 // The janitor is the one goroutine that does the store's background work
 // (evicting what is above maxmemory, removing expired keys, freeing what was
-// deleted, compacting), samples rates and memory for INFO, trims the Go heap, and
+// deleted, compacting, and deleting what purges are for), samples rates and memory for INFO, trims the Go heap, and
 // tells the persistence that time passes.
 //
 // It works in slices: units of the store (tens of microseconds under one shard's
@@ -25,7 +26,7 @@ import (
 //
 // For what is above maxmemory it keeps to no share: whoever lowers the limit wants the memory
 // back. Redis takes all of its one thread for it, between the events. But between two slices it
-// gives its processor away for a moment (giveWay): a system that takes it from a busy thread only at
+// gives its processor away for a moment (yield.Moment): a system that takes it from a busy thread only at
 // its own ticks (4 ms in a Linux of 250 Hz) keeps a loop waiting for the next one, and may stop the
 // janitor with a shard's lock in its hands. With sched_yield in place of the moment's sleep the
 // longest PING on two cores was 6 to 17 ms, with it 2 to 3, and it took as long.
@@ -53,6 +54,7 @@ type janitor struct {
 	kernel  *engine.Kernel
 	cfg     *config.Config
 	log     *slog.Logger
+	clock   func() time.Time // what its work is measured by
 	stop    chan struct{}
 	done    chan struct{}
 
@@ -64,12 +66,13 @@ type janitor struct {
 	// Of the slice that runs: the time of its units, which may have different shares. Eviction has
 	// none, and is in neither.
 	compacting, other time.Duration
+	expiring          time.Duration // part of other
 }
 
 func startJanitor(st *store.Store, p *persistence.Manager, k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
 	j := &janitor{
-		store: st, persist: p, kernel: k, cfg: cfg, log: log, stop: make(chan struct{}), done: make(chan struct{}),
-		evictor: st.NewEvictor(),
+		store: st, persist: p, kernel: k, cfg: cfg, log: log, clock: time.Now,
+		stop: make(chan struct{}), done: make(chan struct{}), evictor: st.NewEvictor(),
 	}
 	go j.run()
 	return j
@@ -93,11 +96,12 @@ func (j *janitor) run() {
 			return
 		case <-timer.C:
 		case <-j.store.Bell():
+		case <-j.kernel.PurgeBell():
 		}
 		gc.follow(j.cfg.Values().MaxMemory > 0)
 		pause := j.round()
 		if pause == 0 {
-			giveWay()
+			yield.Moment()
 		}
 		timer.Reset(pause)
 	}
@@ -106,7 +110,7 @@ func (j *janitor) run() {
 // round does one slice and returns how long to sleep.
 func (j *janitor) round() time.Duration {
 	v := j.cfg.Values()
-	start := time.Now()
+	start := j.clock()
 	if start.Sub(j.sampled) >= samplePeriod {
 		j.sampled = start
 		j.kernel.SampleRates()
@@ -140,7 +144,8 @@ func (j *janitor) pause(v *config.Values, paid bool) time.Duration {
 	if !j.mayMaintain() {
 		return usual
 	}
-	return j.store.Rest(time.Now(), usual)
+	now := j.clock()
+	return j.store.Rest(now, j.kernel.PurgeRest(now, usual))
 }
 
 // mayMaintain reports whether expired keys may be removed: not while the data are loaded, since
@@ -152,18 +157,26 @@ func (j *janitor) mayMaintain() bool {
 // slice works until there is nothing to do or sliceBudget is used up, and tells
 // which. It evicts nothing if commands have paid.
 func (j *janitor) slice(start time.Time, paid bool) (more bool) {
-	j.compacting, j.other = 0, 0
+	j.compacting, j.other, j.expiring = 0, 0, 0
+	defer func() { j.kernel.Latency.Add("expire-cycle", j.expiring) }()
 	maintain, crowded := j.mayMaintain(), !paid
-	for worked := time.Duration(0); maintain || crowded; {
-		now := start.Add(worked).UnixMilli()
+	purging, turn := maintain && j.kernel.RunningPurges() > 0, false
+	for worked := time.Duration(0); maintain || crowded || purging; turn = !turn {
+		at := start.Add(worked)
+		now := at.UnixMilli()
 		work := store.Looking
-		if crowded = crowded && j.kernel.EvictWhenIdle(j.evictor, now); !crowded {
+		crowded = crowded && j.kernel.EvictWhenIdle(j.evictor, now)
+		switch {
+		case crowded:
+		case purging && (turn || !maintain):
+			purging = j.kernel.PurgeStep(at)
+		case maintain:
 			var err error
 			maintain, err = j.store.Maintain(now)
 			j.report(err)
 			work = j.store.Maintained()
 		}
-		unit := time.Since(start) - worked
+		unit := j.clock().Sub(start) - worked
 		worked += unit
 		switch {
 		case crowded: // no rest for it
@@ -171,6 +184,7 @@ func (j *janitor) slice(start time.Time, paid bool) (more bool) {
 			j.compacting += unit
 		case work == store.Expiring:
 			j.kernel.ExpireTime.Add(int64(unit))
+			j.expiring += unit
 			fallthrough
 		default:
 			j.other += unit

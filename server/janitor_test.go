@@ -55,7 +55,40 @@ func handDriven(t *testing.T, s *Server) *janitor {
 	eventually(t, "the server has loaded", func() bool { return p.do("get nothing") == "$-1" })
 	s.janitor.close()
 	s.janitor = nil
-	return &janitor{store: s.store, persist: s.persist, kernel: s.kernel, cfg: s.cfg, log: quiet, evictor: s.store.NewEvictor()}
+	return &janitor{store: s.store, persist: s.persist, kernel: s.kernel, cfg: s.cfg, log: quiet, clock: time.Now,
+		evictor: s.store.NewEvictor()}
+}
+
+// TestExpireCycleEvent: what a slice has spent on expired keys is an event of LATENCY, and what it has
+// spent on other work is not.
+func TestExpireCycleEvent(t *testing.T) {
+	s := start(t, "--latency-monitor-threshold", "50")
+	j := handDriven(t, s)
+	now := time.Now()
+	j.clock = func() time.Time { // every unit of work takes 60 ms
+		now = now.Add(60 * time.Millisecond)
+		return now
+	}
+	for range 100 { // each ends after one unit
+		j.slice(now, false)
+	}
+	if got := s.kernel.Latency.Events(); len(got) != 0 {
+		t.Fatalf("with nothing to expire: %+v", got)
+	}
+	v := store.View{Store: s.store, Now: now.UnixMilli() - 10_000}
+	k := s.store.Key([]byte("key"))
+	s.store.Lock(k.Shard())
+	v.SetString(k, nil, v.Now+1)
+	s.store.Unlock(k.Shard())
+	for range 1000 {
+		if j.slice(now, false); s.store.Expired() > 0 {
+			break
+		}
+	}
+	got := s.kernel.Latency.Events()
+	if len(got) != 1 || got[0].Name != "expire-cycle" || got[0].Worst != 60 {
+		t.Errorf("got %+v", got)
+	}
 }
 
 // TestExpireCapped: a slice that ends with keys still due is counted, and INFO says so; those that

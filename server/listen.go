@@ -16,44 +16,93 @@ import (
 	"github.com/larderkv/larder/server/config"
 )
 
+// listener is a place where clients are accepted.
+type listener struct {
+	net.Listener
+	kind string // one of the kind constants
+	addr string // as bind or unixsocket has it
+}
+
+// port is that of TCP, 0 for a Unix socket.
+func (l listener) port() int {
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok {
+		return tcp.Port
+	}
+	return 0
+}
+
+// The kinds of listeners, by Redis' names and in Redis' order, by which INFO numbers them.
+const (
+	kindTCP  = "tcp"
+	kindUnix = "unix"
+	kindTLS  = "tls"
+)
+
+// kindAdmin is that of the admin server's listeners, which are none of those.
+const kindAdmin = "admin"
+
 // listen opens every listener that the parameters ask for. On an error none is
 // left open.
-func listen(v *config.Values, log *slog.Logger) (all []net.Listener, err error) {
+func listen(v *config.Values, log *slog.Logger) (all []listener, err error) {
 	defer func() {
 		if err != nil {
-			for _, ln := range all {
-				err = errors.Join(err, ln.Close())
-			}
-			all = nil
+			all, err = nil, errors.Join(err, closeAll(all))
 		}
 	}()
-	port := int(v.Port)
-	for _, addr := range v.Bind {
-		ln, err := listenTCP(addr, port, int(v.TCPBacklog), log)
-		if err != nil {
-			return all, err
-		}
-		if ln == nil {
+	for _, p := range [...]struct {
+		kind   string
+		port   int64
+		served bool
+	}{{kindTCP, v.Port, v.ServesTCP()}, {kindTLS, v.TLSPort, v.TLSPort != 0}} {
+		if !p.served {
 			continue
 		}
-		all = append(all, ln)
-		// With port 0 the system chooses, and the other addresses follow.
-		if tcp, ok := ln.Addr().(*net.TCPAddr); ok {
-			port = tcp.Port
+		before := len(all)
+		if all, err = listenAll(all, p.kind, int(p.port), v.Bind, int(v.TCPBacklog), log); err != nil {
+			return all, err
 		}
-	}
-	if len(v.Bind) > 0 && len(all) == 0 {
-		return all, fmt.Errorf("none of the addresses to bind is available: %s", strings.Join(v.Bind, " "))
+		if len(v.Bind) > 0 && len(all) == before {
+			return all, fmt.Errorf("none of the addresses to bind is available: %s", strings.Join(v.Bind, " "))
+		}
 	}
 	if v.UnixSocket != "" {
 		ln, err := listenUnix(v.Path(v.UnixSocket), fs.FileMode(v.UnixSocketPerm), int(v.TCPBacklog))
 		if err != nil {
 			return all, err
 		}
-		all = append(all, ln)
+		all = append(all, listener{ln, kindUnix, v.Path(v.UnixSocket)})
 	}
 	if len(all) == 0 {
 		return all, errors.New("nowhere to listen: neither bind nor unixsocket is set")
+	}
+	return all, nil
+}
+
+// closeAll closes listeners, of which some may be closed already.
+func closeAll(all []listener) error {
+	var errs []error
+	for _, ln := range all {
+		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// listenAll adds a port's listeners, one for each address.
+func listenAll(
+	all []listener, kind string, port int, addrs []string, backlog int, log *slog.Logger,
+) ([]listener, error) {
+	for _, addr := range addrs {
+		ln, err := listenTCP(addr, port, backlog, log)
+		if err != nil {
+			return all, err
+		}
+		if ln == nil {
+			continue
+		}
+		all = append(all, listener{ln, kind, addr})
+		port = all[len(all)-1].port() // with port 0 the system chooses, and the other addresses follow
 	}
 	return all, nil
 }

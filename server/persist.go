@@ -14,8 +14,10 @@ import (
 func (s *Server) openPersistence() (err error) {
 	s.persist, err = persistence.New(persistence.Options{
 		Store: s.store, FS: vfs.OS(), Config: s.cfg, Log: s.log,
-		Replay: func() func([]aof.Command) error { return s.kernel.NewReplayer().Replay },
-		Memory: func() int64 { return s.store.Used() + stats.GoMemory() }, // before there is a kernel, too
+		Replay:    func() func([]aof.Command) error { return s.kernel.NewReplayer().Replay },
+		Memory:    func() int64 { return s.store.Used() + stats.GoMemory() }, // before there is a kernel, too
+		Libraries: s.scripts.Libraries(),
+		Watch:     s.latency.Watch,
 	})
 	if err != nil {
 		return err
@@ -50,8 +52,11 @@ func (s *Server) startLoading(ctx context.Context, failed chan<- error) <-chan s
 	go func() {
 		defer close(done)
 		defer cancel()
-		if err := s.persist.Load(ctx); err != nil && ctx.Err() == nil {
-			failed <- fmt.Errorf("load the data: %w", err)
+		switch err := s.persist.Load(ctx); {
+		case err == nil:
+			close(s.loaded)
+		case ctx.Err() == nil:
+			offer(failed, fmt.Errorf("load the data: %w", err))
 		}
 	}()
 	return done

@@ -13,20 +13,25 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/persistence"
+	"github.com/larderkv/larder/server/admin"
 	"github.com/larderkv/larder/server/commands"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/server/scripting"
+	"github.com/larderkv/larder/server/stats"
 	"github.com/larderkv/larder/store"
 )
 
@@ -40,11 +45,22 @@ type Server struct {
 	store     *store.Store
 	persist   *persistence.Manager
 	kernel    *engine.Kernel
+	scripts   *scripting.Scripts
 	net       *netloop.Server
-	listeners []net.Listener
-	janitor   *janitor
+	listeners listeners
+	tls       atomic.Pointer[tls.Config] // of connections to come; nil without a tls-port
+	inherited []net.Listener             // to be served in the place of what the parameters say
+
+	admin            *admin.Admin // nil: there is none
+	adminListeners   []listener
+	adminConnections int // at most; 0: as many as the admin server has by itself
+
+	supervised string // process_supervised of INFO
+	janitor    *janitor
+	latency    *stats.Latency
 
 	requests  chan stopRequest
+	loaded    chan struct{} // closed when the data set has been loaded
 	ended     chan struct{} // closed when Serve asks nobody any more
 	stop      chan struct{} // closed when SHUTDOWN asks to stop
 	stopOnce  sync.Once
@@ -55,10 +71,14 @@ type Server struct {
 }
 
 // Open builds a server and its listeners. cfg and log stay in use until Close.
-func Open(cfg *config.Config, log *slog.Logger) (*Server, error) {
+func Open(cfg *config.Config, log *slog.Logger, options ...Option) (*Server, error) {
 	s := &Server{
-		cfg: cfg, log: log, requests: make(chan stopRequest), ended: make(chan struct{}),
+		cfg: cfg, log: log, supervised: config.SupervisedNo, latency: stats.NewLatency(time.Now),
+		requests: make(chan stopRequest), loaded: make(chan struct{}), ended: make(chan struct{}),
 		stop: make(chan struct{}), stopNow: make(chan struct{}),
+	}
+	for _, o := range options {
+		o(s)
 	}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -72,10 +92,12 @@ func (s *Server) open() (err error) {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	followConfig(s.cfg, s.store)
+	s.removeLeftovers(v)
+	s.scripts = scripting.New(s.cfg, s.log)
 	if err = s.openPersistence(); err != nil {
 		return err
 	}
-	table, err := engine.NewTable(commands.All())
+	table, err := engine.NewTable(commands.All(s.scripts))
 	if err != nil {
 		return err
 	}
@@ -85,12 +107,18 @@ func (s *Server) open() (err error) {
 	}
 	s.kernel, err = engine.NewKernel(engine.Options{
 		Store: s.store, Persist: s.persist, Config: s.cfg, Table: table, Log: s.log, Driver: driver,
-		Shutdown: s.requestStop,
-		Network:  func() netloop.Stats { return s.net.Stats() },
-		Unsent:   func() (held, leaving int64) { return s.net.OutputMemory() },
-		Queued:   func() int64 { return s.net.QueuedMessages() },
-		Flush:    func() { s.net.Flush() },
-		Port:     s.Port,
+		Shutdown:  s.requestStop,
+		Scripts:   s.scripts.Stats,
+		Latency:   s.latency,
+		Network:   func() netloop.Stats { return s.net.Stats() },
+		Unsent:    func() (held, leaving int64) { return s.net.OutputMemory() },
+		Queued:    func() int64 { return s.net.QueuedMessages() },
+		Commit:    s.commit,
+		Flush:     func() { s.net.Flush() },
+		Port:      s.Port,
+		Listeners: s.listeners.describe,
+
+		Supervised: s.supervised,
 	})
 	if err != nil {
 		return err
@@ -106,11 +134,26 @@ func (s *Server) open() (err error) {
 	if err != nil {
 		return fmt.Errorf("start the event loops: %w", err)
 	}
-	if s.listeners, err = listen(v, s.log); err != nil {
+	if err = s.openTLS(); err != nil {
 		return err
 	}
 	s.janitor = startJanitor(s.store, s.persist, s.kernel, s.cfg, s.log)
-	return nil
+	if err = s.openAdmin(v); err != nil {
+		return err
+	}
+	return s.openListeners(v)
+}
+
+// removeLeftovers removes what a kill has left of files that were being replaced.
+func (s *Server) removeLeftovers(v *config.Values) {
+	for _, name := range []string{s.cfg.File(), v.Path(v.ACLFile)} {
+		if name == "" {
+			continue
+		}
+		if err := config.RemoveLeftovers(name); err != nil {
+			s.log.Debug("removing what a kill has left of a file", "file", name, "error", err)
+		}
+	}
 }
 
 // limits are the bounds of one connection. Only normal clients are closed for being idle: replicas
@@ -154,6 +197,10 @@ func followConfig(cfg *config.Config, st *store.Store) {
 	}
 	samples := func(v *config.Values) { st.SetSamples(int(v.MaxMemorySamples)) }
 	tracked := func(v *config.Values) { st.SetMaxTracked(v.TrackingMaxKeys) }
+	stale := func(v *config.Values) { st.SetStaleReads(v.StaleReads) }
+	leases := func(v *config.Values) { st.SetMaxLeases(v.LeaseMax) }
+	hot := func(v *config.Values) { st.SampleHotKeys(v.HotKeys) }
+	sizes := func(v *config.Values) { st.CountSizes(v.KeySizes) }
 	reserve := func(v *config.Values) { st.SetReserve(v.MaxMemory) }
 	compaction := func(v *config.Values) {
 		var p store.CompactionParams
@@ -176,10 +223,14 @@ func followConfig(cfg *config.Config, st *store.Store) {
 	cfg.OnChange("maxmemory-samples", samples)
 	cfg.OnChange("maxmemory", reserve)
 	cfg.OnChange("tracking-table-max-keys", tracked)
+	cfg.OnChange("stale-reads", stale)
+	cfg.OnChange("lease-max", leases)
+	cfg.OnChange("hotkeys", hot)
+	cfg.OnChange("key-sizes", sizes)
 	for _, name := range []string{"activedefrag", "active-defrag-threshold-lower", "active-defrag-ignore-bytes"} {
 		cfg.OnChange(name, compaction)
 	}
-	for _, now := range []func(*config.Values){apply, policy, samples, tracked, reserve, compaction} {
+	for _, now := range []func(*config.Values){apply, policy, samples, tracked, stale, leases, hot, sizes, reserve, compaction} {
 		now(cfg.Values())
 	}
 }
@@ -197,10 +248,9 @@ func (s *Server) warnOfSmallLimit(v *config.Values) {
 // are owed, and returns. The end of ctx is a Stop: if that fails it goes on. An
 // error is a listener's or that of loading.
 func (s *Server) Serve(ctx context.Context) error {
-	failed := make(chan error, len(s.listeners)+1)
-	for _, ln := range s.listeners {
-		go func() { failed <- s.net.Serve(ln) }()
-	}
+	failed := make(chan error, 1) // the first one, of a listener or of loading
+	s.accept(failed)
+	s.serveAdmin(failed)
 	loaded := s.startLoading(ctx, failed)
 	defer func() { <-loaded }()
 	err := s.untilStop(ctx, failed)
@@ -298,15 +348,14 @@ func (s *Server) Close() error {
 }
 
 func (s *Server) close() error {
-	var errs []error
-	for _, ln := range s.listeners {
-		if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
-	}
+	errs := []error{s.listeners.close()}
 	if s.kernel != nil {
 		s.kernel.StopScripts()
 	}
+	if s.admin != nil {
+		errs = append(errs, s.admin.Close())
+	}
+	errs = append(errs, closeAll(s.adminListeners))
 	if s.net != nil {
 		errs = append(errs, s.net.Close())
 	}
@@ -323,23 +372,4 @@ func (s *Server) close() error {
 		errs = append(errs, s.store.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// Addrs lists where the server listens: "127.0.0.1:6379", "/run/larder.sock".
-func (s *Server) Addrs() []string {
-	addrs := make([]string, len(s.listeners))
-	for i, ln := range s.listeners {
-		addrs[i] = ln.Addr().String()
-	}
-	return addrs
-}
-
-// Port is the TCP port that is served, 0 for none.
-func (s *Server) Port() int {
-	for _, ln := range s.listeners {
-		if tcp, ok := ln.Addr().(*net.TCPAddr); ok {
-			return tcp.Port
-		}
-	}
-	return 0
 }

@@ -46,8 +46,10 @@ func trimSlack(limit int64) int64 {
 // cappedGCPercent is how much garbage the runtime may let pile up under a memory
 // limit, in percent of what is alive and not less than as much of 4 MiB. Garbage is
 // memory in use, so used_memory tells of it: with the usual 100 that was up to 4.9 MB
-// above a limit of 100 MB, with 50 it is 3.0.
-const cappedGCPercent = 50
+// above a limit of 100 MB, with 50 it was 3.0. Storms of short messages that nobody reads
+// took the resident set to 129 to 136 MB with 50, and take it to 109 to 126 with 25. What
+// is alive is some megabytes, and commands allocate next to nothing, so it costs little.
+const cappedGCPercent = 25
 
 // collector makes the runtime collect sooner while there is a memory limit.
 type collector struct {

@@ -22,6 +22,7 @@ func checkAccounts(t testing.TB, s *Store) {
 			if tb != nil {
 				live += a.keyspace(tb)
 				stats.add(tb)
+				a.prefixes(tb)
 			}
 		}
 		waiting := int64(0)
@@ -49,13 +50,15 @@ func checkAccounts(t testing.TB, s *Store) {
 		used += sh.ar.Used()
 		held += sh.ar.Held()
 	}
+	used, held = used+s.tags.Used(), held+s.tags.Held()
+	checkTags(t, s)
 	if s.Debt() != debt || s.orphans.Load() != orphans {
 		t.Errorf("debt is %d, counted as %d; orphans take %d, counted as %d", debt, s.Debt(), orphans, s.orphans.Load())
 	}
 	if held += s.heap.Uncollected(); s.Memory() != held {
 		t.Errorf("the shards hold %d bytes, the heap has handed out %d", held, s.Memory())
 	}
-	if diff := used - s.Used(); diff > int64(len(s.shards))<<11 || diff < -int64(len(s.shards))<<11 {
+	if diff := used - s.Used(); diff > int64(len(s.shards)+64)<<11 || diff < -int64(len(s.shards)+64)<<11 {
 		t.Errorf("%d bytes are in use, %d are told", used, s.Used())
 	}
 	if st := s.stats(true); st.Used != used || st.Held != held {
@@ -91,6 +94,43 @@ func (a *accounts) keyspace(tb *table) (bytes int64) {
 	})
 	a.live += bytes
 	return bytes
+}
+
+// prefixes compares what is booked to each prefix with the keys.
+func (a *accounts) prefixes(tb *table) {
+	p := &a.sh.prefixes
+	if !p.on {
+		return
+	}
+	var sums []stock
+	of := func(slot uint16) *stock {
+		for int(slot) >= len(sums) {
+			sums = append(sums, stock{})
+		}
+		return &sums[slot]
+	}
+	tb.eachRef(func(ref arena.Ref) bool {
+		r := readRecord(tb.mem, ref)
+		name := recordKey(tb.mem, ref)
+		at := a.sh.bookedTo(tb, p.table.find(name), tb.hash(name))
+		key := stock{keys: 1, bytes: int64(a.sh.ar.Footprint(ref)), until: datedUntil(r.expire)}
+		if r.expire != 0 {
+			key.dated = 1
+		}
+		of(at).add(key)
+		if b := a.sh.bodyOf(&r); b != nil && at != noSlot {
+			if bl := b.billed(); bl.epoch != p.epoch || bl.owner != tb || a.sh.billedTo(bl) != at {
+				a.t.Errorf("shard %d: a body of %q, whose slot is %d, is billed to %+v", a.sh.id, name, at, *bl)
+			}
+			of(at).bytes += b.size()
+		}
+		return true
+	})
+	for slot := range max(len(sums), len(tb.stock.bySlot)) {
+		if got, want := *tb.stock.of(uint16(slot)), *of(uint16(slot)); slot != noSlot && got != want {
+			a.t.Errorf("shard %d: slot %d has %+v, and %+v is booked", a.sh.id, slot, want, got)
+		}
+	}
 }
 
 // detached sums up a body that belongs to no key, or the table of a flushed database.

@@ -39,6 +39,8 @@ type body interface {
 
 	// mark is the body's part in the running snapshot.
 	mark() *cutMark
+	// billed says to which prefix the body's bytes are booked (prefixbody.go).
+	billed() *billing
 	// collect takes elements, as they were at the cut, that the snapshot has yet to write. It is
 	// done when there are no more. quiet ends the body's part in the snapshot without taking any.
 	collect(c *chunk, w *bodyWalk, quiet bool) (done bool)
@@ -59,6 +61,7 @@ func (sh *shard) newHandle(b body) (handle [handleSize]byte) {
 		sh.bodies = append(sh.bodies, b)
 	}
 	binary.LittleEndian.PutUint32(handle[:], i)
+	sh.arrive(b)
 	return handle
 }
 
@@ -71,6 +74,7 @@ func (sh *shard) body(handle []byte) body { return sh.bodies[handleIndex(handle)
 func (sh *shard) takeHandle(handle []byte) body {
 	i := handleIndex(handle)
 	b := sh.bodies[i]
+	sh.depart(b)
 	sh.bodies[i] = nil
 	sh.freeHandles = append(sh.freeHandles, i)
 	return b
@@ -100,7 +104,11 @@ func (sh *shard) dropBody(r *record) {
 }
 
 // body is the body of an entry that has one.
-func (e *Entry) body() body { return e.sh.body(e.value()) }
+func (e *Entry) body() body {
+	b := e.sh.body(e.value())
+	e.sh.touch(b)
+	return b
+}
 
 // nested is the table of an entry whose body is one.
 func (e *Entry) nested() *table { return e.body().(*table) }
@@ -108,7 +116,7 @@ func (e *Entry) nested() *table { return e.body().(*table) }
 // newBodyEntry adds a record to t, which is the keyspace or a table of one detached collection,
 // whose value is the handle of a new body.
 func (v *View) newBodyEntry(t *table, k Key, typ Type, b body) Entry {
-	e := v.insertCollection(t, k, v.newMeta(typ, encBody), handleSize)
+	e := v.insertCollection(t, k, v.newMeta(&k, typ, encBody), handleSize)
 	handle := e.sh.newHandle(b)
 	copy(e.value(), handle[:])
 	return e
@@ -134,4 +142,7 @@ func (e *Entry) rebody(b body) {
 func (e *Entry) embody(b body) {
 	handle := e.sh.newHandle(b)
 	e.replaceValue(handle[:], encBody)
+	if e.t.stock != nil { // the command may find that it has nothing to change
+		e.sh.bookRecord(e.t, e.ref)
+	}
 }

@@ -55,7 +55,12 @@ func (sh *shard) settle() bool {
 		return false
 	}
 	m := &sh.moved[n-1]
-	if sh.bodies[m.handle] != m.body || m.body.evacuate(&m.walk) {
+	there := sh.bodies[m.handle] == m.body
+	done := !there || m.body.evacuate(&m.walk)
+	if there {
+		sh.settleBody(m.body)
+	}
+	if done {
 		*m = movedBody{}
 		sh.moved = sh.moved[:n-1]
 	}

@@ -30,7 +30,7 @@ func (v *View) insertCollection(t *table, k Key, meta uint32, n int) Entry {
 	b := t.ar.Bytes(ref, size)
 	copy(b[writeHeader(b, meta, len(k.Name), n, 0):], k.Name)
 	p := t.insert(k.hash, ref, 0, v.Now)
-	return Entry{sh: v.shard(k), t: t, ref: ref, p: p, rec: readRecord(t.mem, ref)}
+	return Entry{sh: v.shard(&k), t: t, ref: ref, p: p, rec: readRecord(t.mem, ref)}
 }
 
 // element finds a field or a member in a nested table, as an entry that can be

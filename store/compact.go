@@ -88,6 +88,7 @@ type compaction struct {
 	active bool
 	at     int // databases first, bodies after them
 	walkPlace
+	sh   *shard
 	held int64 // the arena's memory when the walk began
 
 	records, arrays, keptRecords, keptArrays, moved, freed int64
@@ -180,9 +181,14 @@ func (sh *shard) beginWalk(s *Store, share int, atLeast, now int64) bool {
 // walk does one unit of the shard's walk. It returns false at its end.
 func (sh *shard) walk(s *Store, now int64) (more bool) {
 	c := &sh.compact
+	c.sh = sh
 	for c.at < len(sh.dbs)+len(sh.bodies) {
-		if b := sh.bodyAt(c.at); b != nil && !b.evacuate(c) {
-			return true
+		if b := sh.bodyAt(c.at); b != nil {
+			done := b.evacuate(c)
+			sh.settleBody(b)
+			if !done {
+				return true
+			}
 		}
 		c.at++
 		c.walkPlace = walkPlace{}
@@ -294,7 +300,12 @@ func (t *table) evacuateSub(sub, from uint32, c *compaction) (next uint32, done 
 				continue
 			}
 			r := readRecord(t.mem, ref)
-			b.setRef(slot, t.relocateRecord(ref, r.size()))
+			before := t.bytes
+			ref = t.relocateRecord(ref, r.size())
+			b.setRef(slot, ref)
+			if t.stock != nil && t.bytes != before { // it has given up room to grow
+				c.sh.bookRecord(t, ref)
+			}
 			moved += int64(r.size())
 			c.records++
 		}

@@ -251,6 +251,6 @@ func (w wordSink) Key(k *SnapshotKey, _ *Value) error {
 	w[string(k.Name)] = [2]int64{k.Idle, int64(k.Freq)}
 	return nil
 }
-func (wordSink) Begin(*SnapshotKey, int) error { return nil }
-func (wordSink) Element(_, _ []byte) error     { return nil }
-func (wordSink) End() error                    { return nil }
+func (wordSink) Begin(*SnapshotKey, int) error      { return nil }
+func (wordSink) Element(_, _ []byte, _ int64) error { return nil }
+func (wordSink) End() error                         { return nil }

@@ -18,8 +18,11 @@ type Entry struct {
 
 // remove unlinks and frees the entry.
 func (e *Entry) remove() {
+	if e.rec.extra > 0 {
+		e.sh.unlinkExtras(e.t, &e.rec)
+	}
 	parity := e.t.bucketAt(e.p).parity(e.p.slot)
-	e.t.remove(e.p, e.rec.expire != 0)
+	e.t.remove(e.p, e.rec.expire)
 	e.sh.releaseRecord(e.t, &e.rec, e.ref, parity)
 }
 
@@ -80,7 +83,7 @@ func (e *Entry) room() int { return e.t.ar.Cap(e.ref) }
 // slack asks for room to grow by as much again, for values that are appended
 // to.
 func (e *Entry) resizeValue(n int, enc encoding, slack bool) []byte {
-	size := recordSize(e.rec.klen, n, e.rec.expire != 0)
+	size := e.rec.sizeWith(n)
 	meta := e.rec.meta&^encMask | uint32(enc)<<encShift
 	if e.unsaved() {
 		e.move(meta, n, size, slack)
@@ -97,21 +100,21 @@ func (e *Entry) resizeValue(n int, enc encoding, slack bool) []byte {
 	e.t.resized(e.ref, size)
 	if lenSize(n) == lenSize(e.rec.vlen) {
 		var b [maxHeader]byte
-		h := writeHeader(b[:], meta, e.rec.klen, n, e.rec.expire)
+		h := writeHeader(b[:], meta, e.rec.klen, n, e.rec.date())
 		copy(e.t.mem[e.rec.off:], b[:h])
 	} else {
-		e.rewriteHeader(meta, n, e.rec.expire)
+		e.rewriteHeader(meta, n)
 	}
 	e.rec.meta, e.rec.vlen = meta, n
 	return e.value()
 }
 
-// rewriteHeader writes a header of another length and shifts key and value.
-func (e *Entry) rewriteHeader(meta uint32, vlen int, expire int64) {
+// rewriteHeader writes a header of another length and shifts what stands behind it.
+func (e *Entry) rewriteHeader(meta uint32, vlen int) {
 	var b [maxHeader]byte
-	h := writeHeader(b[:], meta, e.rec.klen, vlen, expire)
+	h := writeHeader(b[:], meta, e.rec.klen, vlen, e.rec.date())
 	off := e.rec.off
-	keep := e.rec.klen + min(vlen, e.rec.vlen)
+	keep := e.rec.klen + e.rec.extra + min(vlen, e.rec.vlen)
 	copy(e.t.mem[off+uint64(h):], e.t.mem[e.rec.key:e.rec.key+uint64(keep)])
 	copy(e.t.mem[off:], b[:h])
 	e.rec.key = off + uint64(h)
@@ -133,9 +136,12 @@ func (e *Entry) move(meta uint32, n, size int, slack bool) {
 		ref = e.t.allocRoom(size, room)
 	}
 	b := e.t.ar.Bytes(ref, size)
-	p := writeHeader(b, meta, e.rec.klen, n, e.rec.expire)
-	keep := e.rec.klen + min(n, e.rec.vlen)
+	p := writeHeader(b, meta, e.rec.klen, n, e.rec.date())
+	keep := e.rec.klen + e.rec.extra + min(n, e.rec.vlen)
 	copy(b[p:], e.t.mem[e.rec.key:e.rec.key+uint64(keep)])
+	if e.rec.extra > 0 {
+		e.sh.retainExtras(&e.rec)
+	}
 	e.release()
 	e.t.renew(e.p, ref)
 	e.ref = ref
@@ -155,31 +161,32 @@ func (e *Entry) replaceValue(value []byte, enc encoding) {
 // setExpire changes the expiry time; 0 takes it away.
 func (e *Entry) setExpire(expire, now int64) {
 	e.own()
-	had := e.rec.expire != 0
+	old, had := e.rec.expire, e.rec.date() != 0
+	e.t.spare(&e.rec, -1)
+	e.rec.expire = expire
+	date := e.rec.date()
 	switch {
-	case had && expire != 0: // overwrite in place: it stands before the key
-		binary.LittleEndian.PutUint64(e.t.mem[e.rec.key-8:], uint64(expire))
-		e.rec.expire = expire
-	case had != (expire != 0):
-		e.rec.expire = expire
-		size := recordSize(e.rec.klen, e.rec.vlen, expire != 0)
-		if size <= e.room() {
-			e.rewriteHeader(e.rec.meta, e.rec.vlen, expire)
+	case had && date != 0: // overwrite in place: it stands before the key
+		binary.LittleEndian.PutUint64(e.t.mem[e.rec.key-8:], uint64(date))
+	case had != (date != 0):
+		if size := e.rec.sizeWith(e.rec.vlen); size <= e.room() {
+			e.rewriteHeader(e.rec.meta, e.rec.vlen)
 		} else {
 			e.move(e.rec.meta, e.rec.vlen, size, false)
 		}
-		e.rec.meta = e.rec.meta&^flagExpire | uint32(flagExpire)
-		if expire == 0 {
+		e.rec.meta |= flagExpire
+		if date == 0 {
 			e.rec.meta &^= flagExpire
 		}
 	}
-	e.noteExpire(had, now)
+	e.t.spare(&e.rec, +1)
+	e.noteExpire(old, now)
 }
 
-// noteExpire brings the table's accounts up to date; had reports whether there
-// was an expiry time before.
-func (e *Entry) noteExpire(had bool, now int64) {
-	has := e.rec.expire != 0
+// noteExpire brings the table's accounts up to date; old is the expiry time before, 0 for none.
+func (e *Entry) noteExpire(old, now int64) {
+	had, has := old != 0, e.rec.expire != 0
+	e.t.until += datedUntil(e.rec.expire) - datedUntil(old)
 	if !had && has {
 		e.t.ttls++
 	} else if had && !has {

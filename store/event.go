@@ -17,14 +17,15 @@ type EventClass uint16
 
 // The classes, with the letters that Redis has for them.
 const (
-	ClassGeneric EventClass = 1 << iota // g: commands of any type
-	ClassString                         // $
-	ClassList                           // l
-	ClassSet                            // s
-	ClassHash                           // h
-	ClassZset                           // z
-	ClassExpired                        // x
-	ClassEvicted                        // e
+	ClassGeneric     EventClass = 1 << iota // g: commands of any type
+	ClassString                             // $
+	ClassList                               // l
+	ClassSet                                // s
+	ClassHash                               // h
+	ClassZset                               // z
+	ClassExpired                            // x
+	ClassEvicted                            // e
+	ClassInvalidated                        // told of as g
 
 	// AllClasses is every change to a key, and nothing else.
 	AllClasses = 1<<iota - 1
@@ -35,6 +36,9 @@ const (
 	ClassNew     EventClass = (AllClasses + 1) << iota // n
 	ClassKeyMiss                                       // m
 )
+
+// classCounted is in a shard's interest while it counts by prefix, which wants every event.
+const classCounted EventClass = 1 << 15
 
 const classShift = 8
 
@@ -60,6 +64,9 @@ const (
 	EventHDel         = Event(iota) | Event(ClassHash)<<classShift
 	EventHIncrBy      = Event(iota) | Event(ClassHash)<<classShift
 	EventHIncrByFloat = Event(iota) | Event(ClassHash)<<classShift
+	EventHExpire      = Event(iota) | Event(ClassHash)<<classShift // fields got a time to live, by whatever command
+	EventHExpired     = Event(iota) | Event(ClassHash)<<classShift // the time of fields had come
+	EventHPersist     = Event(iota) | Event(ClassHash)<<classShift
 
 	EventSAdd        = Event(iota) | Event(ClassSet)<<classShift
 	EventSRem        = Event(iota) | Event(ClassSet)<<classShift
@@ -94,6 +101,9 @@ const (
 	EventExpired = Event(iota) | Event(ClassExpired)<<classShift // its time had come
 	EventEvicted = Event(iota) | Event(ClassEvicted)<<classShift // memory was short
 
+	EventTag         = Event(iota) | Event(ClassGeneric)<<classShift     // tags, or other extras
+	EventInvalidated = Event(iota) | Event(ClassInvalidated)<<classShift // a tag of it was
+
 	EventNew     = Event(iota) | Event(ClassNew)<<classShift     // the key was absent, and its value may not be whole yet
 	EventKeyMiss = Event(iota) | Event(ClassKeyMiss)<<classShift // a command looked for it, to read
 
@@ -103,12 +113,12 @@ const (
 var eventNames = [numEvents]string{
 	"del", "expire", "persist", "rename_from", "rename_to", "move_from", "move_to", "copy_to", "restore",
 	"set", "setrange", "append", "incrby", "incrbyfloat",
-	"hset", "hdel", "hincrby", "hincrbyfloat",
+	"hset", "hdel", "hincrby", "hincrbyfloat", "hexpire", "hexpired", "hpersist",
 	"sadd", "srem", "spop", "sinterstore", "sunionstore", "sdiffstore",
 	"lpush", "rpush", "lpop", "rpop", "linsert", "lset", "lrem", "ltrim", "sortstore",
 	"zadd", "zincr", "zrem", "zremrangebyrank", "zremrangebyscore", "zremrangebylex", "zpopmin", "zpopmax",
 	"zrangestore", "zunionstore", "zinterstore", "zdiffstore",
-	"expired", "evicted", "new", "keymiss",
+	"expired", "evicted", "tag", "invalidated", "new", "keymiss",
 }
 
 // String is the event's name in Redis' keyspace notifications.

@@ -40,6 +40,12 @@ import (
 // A burst frees about what the caller wants if 16 victims can, and some more
 // while entries are small: the writers that follow find the room made.
 //
+// # The latest keys
+//
+// Under LHD the last keys that came to the shard are candidates, too (eviction.Arrivals), in place
+// of up to a fifth of those that are drawn. The one burst of a shard and the next are as
+// many insertions into it apart as it has victims, so a key is among them once or twice.
+//
 // # Few keys
 //
 // Shards take turns. Where one has fewer keys than there should be candidates
@@ -113,10 +119,13 @@ const (
 	// maxPicks bounds the buckets with candidates of a burst. The records of
 	// pickAhead more are on their way: some thirty, about as many misses as a
 	// processor has in flight.
-	maxPicks  = 80
+	maxPicks  = 80 + eviction.LatestArrivals
 	pickAhead = 4
 
-	maxCandidates = maxSamples + slots
+	// One in latestPart candidates, at most, is one of the latest keys instead of one that is drawn.
+	latestPart = 5
+
+	maxCandidates = maxSamples + slots + eviction.LatestArrivals
 )
 
 // Evictor chooses keys whose memory others need more, and removes them. It is one
@@ -128,6 +137,9 @@ type Evictor struct {
 	EvictFirst bool
 	// Background says that no command waits for it, see Store.SetBackground.
 	Background bool
+	// Watch, where set, calls remove, which removes chosen keys of one shard, and may see how long that
+	// takes. The shard is locked.
+	Watch func(remove func())
 
 	s     *Store
 	rng   rand.PCG
@@ -150,6 +162,7 @@ type Evictor struct {
 	near    [maxCandidates]near
 	ranks   [maxCandidates]uint64 // of near
 	found   int                   // candidates in near
+	latest  uint64                // buckets with one of the latest keys: a bit for each, which others may share
 	evicted int64                 // not yet counted
 	choice  *eviction.Choice
 	far     *eviction.Pool[far]
@@ -232,6 +245,7 @@ func (e *Evictor) burst(now, want int64) (progress bool) {
 		progress = true
 		var victims int
 		victims, each = e.share(sh, want)
+		e.meter.Entries(keys * len(s.shards))
 		if gathered == 0 && keys >= each && e.passOver(keys) {
 			sh.mu.Unlock()
 			visited = -1 // it may be the only one with keys
@@ -297,9 +311,9 @@ func (e *Evictor) evictable(sh *shard) (keys int) {
 
 func (e *Evictor) evictableOf(t *table) int {
 	if e.policy.Volatile {
-		return t.ttls
+		return t.ttls - t.sparedDated
 	}
-	return t.n
+	return t.n - t.spared
 }
 
 // share says how many victims of the shard's average size make want bytes, and
@@ -320,7 +334,12 @@ func (e *Evictor) share(sh *shard, want int64) (victims, each int) {
 
 // gather finds at least need candidates of the shard, if it has as many.
 func (e *Evictor) gather(sh *shard, keys, need int) {
-	e.found, e.n = 0, 0
+	e.found, e.n, e.latest = 0, 0, 0
+	if all := e.s.arrivals.Load(); all != nil {
+		latest := (*all)[sh.id].Latest()
+		e.gatherLatest(sh, latest)
+		need += e.found - min(len(latest), need/latestPart)
+	}
 	// Databases have their chance by the number of their keys.
 	db, skip := 0, int(e.rng.Uint64()%uint64(keys))
 	for ; ; db++ {
@@ -369,18 +388,19 @@ func (e *Evictor) gatherFrom(sh *shard, db int32, t *table, need int) {
 		p := &ahead[first]
 		first, n = (first+1)%pickAhead, n-1
 		coming -= int(t.bucket(&t.subs[p.sub], uint32(p.bucket)).count())
-		if e.consider(sh, p, single) {
-			e.picks[e.n] = *p
-			e.n++
-		}
+		e.consider(sh, p, single)
 	}
 }
 
-// consider adds what a bucket has to the candidates, as that of the next pick, and
-// reports whether it has any; single: what one of its slots has, full or not, so that
-// the keys of full buckets have the same chance as others.
-func (e *Evictor) consider(sh *shard, p *pick, single bool) bool {
+// consider adds what a bucket has to the candidates, and the bucket to the picks if it has any;
+// single: what one of its slots has, full or not, so that the keys of full buckets have the same
+// chance as others.
+func (e *Evictor) consider(sh *shard, p *pick, single bool) {
 	b := p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket))
+	at, known := e.n, uint16(0) // its pick, and the slots that are candidates already
+	if e.latest != 0 {
+		at, known = e.latestIn(p)
+	}
 	slot, end := uint8(0), b.count()
 	if single {
 		slot = uint8(e.rng.Uint64() % slots)
@@ -390,17 +410,27 @@ func (e *Evictor) consider(sh *shard, p *pick, single bool) bool {
 	for ; slot < end && e.found < maxCandidates; slot++ {
 		e.left--
 		rank, ok := e.rankAt(sh, b.ref(slot))
-		if !ok {
+		if !ok || known>>slot&1 != 0 {
 			continue
 		}
-		e.near[e.found], e.ranks[e.found] = near{uint8(e.n), slot}, rank
+		e.near[e.found], e.ranks[e.found] = near{uint8(at), slot}, rank
 		e.found++
 	}
-	if e.found > before {
-		return true
-	}
-	if e.policy.Volatile {
+	switch {
+	case e.found > before && at == e.n:
+		e.picks[at] = *p
+		e.n++
+	case e.found == before && e.policy.Volatile && !dated(sh, b):
 		b.setHint(0)
+	}
+}
+
+// dated reports whether a bucket has a record with an expiry time: one that is never to be evicted.
+func dated(sh *shard, b *bucket) bool {
+	for slot := range b.count() {
+		if r := readRecord(sh.ar.Mem(), b.ref(slot)); r.expire != 0 {
+			return true
+		}
 	}
 	return false
 }
@@ -414,15 +444,23 @@ func (e *Evictor) rankAt(sh *shard, ref arena.Ref) (rank uint64, ok bool) {
 		}
 	}
 	r := readRecord(sh.ar.Mem(), ref)
-	if e.policy.Volatile && r.expire == 0 {
+	if !e.mayEvict(sh, &r) {
 		return 0, false
 	}
-	return e.rank(&r, sh.weight(&r)), true
+	return e.rank(sh, &r, sh.weight(&r)), true
 }
 
-// rank is the Meter's, below that of every expired entry.
-func (e *Evictor) rank(r *record, size int64) uint64 {
-	if e.expired(r) {
+// mayEvict reports whether the policy, and the key's own mark, let it be evicted.
+func (e *Evictor) mayEvict(sh *shard, r *record) bool {
+	if r.extra > 0 && r.extras(sh.ar.Mem()).noEvict() {
+		return sh.ended(r, e.now)
+	}
+	return !e.policy.Volatile || r.expire != 0
+}
+
+// rank is the Meter's, below that of every entry that is none any more.
+func (e *Evictor) rank(sh *shard, r *record, size int64) uint64 {
+	if sh.ended(r, e.now) {
 		return math.MaxUint64
 	}
 	if e.policy.Rule == eviction.Random {
@@ -441,9 +479,6 @@ func (sh *shard) weight(r *record) int64 {
 	return size
 }
 
-// expired reports whether a record's time has come.
-func (e *Evictor) expired(r *record) bool { return r.expire != 0 && r.expire <= e.now }
-
 // evictNear removes the best candidates, about as many victims, until they are want
 // bytes.
 func (e *Evictor) evictNear(sh *shard, victims int, want int64) {
@@ -461,9 +496,7 @@ func (e *Evictor) evictNear(sh *shard, victims int, want int64) {
 		want -= sh.weight(&r)
 		p.victims |= 1 << c.slot
 	}
-	for i := range e.picks[:e.n] {
-		e.removeVictims(sh, &e.picks[i])
-	}
+	e.removeWatched(sh)
 	for i := range e.picks[:e.n] { // while the keys of guests are in the cache
 		e.picks[i].t.bringHome(e.picks[i].sub, uint32(e.picks[i].bucket))
 	}
@@ -473,6 +506,22 @@ func (e *Evictor) evictNear(sh *shard, victims int, want int64) {
 		}
 	}
 	e.count()
+}
+
+// removeWatched is removeChosen, of which Watch is told.
+func (e *Evictor) removeWatched(sh *shard) {
+	if e.Watch == nil {
+		e.removeChosen(sh)
+		return
+	}
+	e.Watch(func() { e.removeChosen(sh) })
+}
+
+// removeChosen removes the victims that the picks name.
+func (e *Evictor) removeChosen(sh *shard) {
+	for i := range e.picks[:e.n] {
+		e.removeVictims(sh, &e.picks[i])
+	}
 }
 
 // count adds the step's victims to the store's count.
@@ -499,9 +548,8 @@ func (e *Evictor) remove(sh *shard, at *pick, slot uint8) {
 	raw := b.raw(slot)
 	r := readRecord(t.mem, raw&^parityBit)
 	ev := EventEvicted
-	if e.expired(&r) {
-		ev = EventExpired
-		e.s.expired.Add(1)
+	if sh.ended(&r, e.now) {
+		ev = e.s.endedBy(&r, e.now)
 	} else {
 		e.meter.Evicted(r.meta>>wordShift, sh.weight(&r), e.now)
 		e.evicted++
@@ -510,7 +558,7 @@ func (e *Evictor) remove(sh *shard, at *pick, slot uint8) {
 	if slot >= b.count()-b.guests() {
 		p.guests = t.guestsAt(s, &r, uint32(at.bucket))
 	}
-	t.unlink(p, r.expire != 0)
+	t.unlink(p, r.expire)
 	sh.removed(int(at.db), t, &r, raw, ev, e.Background)
 }
 
@@ -560,10 +608,11 @@ func (e *Evictor) evictAgain(sh *shard, c far) (size int64, ok bool) {
 	}
 	r := readRecord(t.mem, c.ref)
 	size = sh.weight(&r)
-	if e.policy.Volatile && r.expire == 0 || e.policy.Rule != eviction.Random && e.rank(&r, size) < c.rank {
+	if !e.mayEvict(sh, &r) || e.policy.Rule != eviction.Random && e.rank(sh, &r, size) < c.rank {
 		return 0, false
 	}
-	e.remove(sh, &pick{t: t, db: c.db, sub: p.sub, bucket: p.bucket}, p.slot)
+	e.picks[0], e.n = pick{t: t, db: c.db, sub: p.sub, bucket: p.bucket, victims: 1 << p.slot}, 1
+	e.removeWatched(sh)
 	t.shrink(p.sub)
 	e.count()
 	return size, true

@@ -123,8 +123,10 @@ func (t *table) nextDue(now int64) (sub uint32, ok bool) {
 
 // sweep unlinks the expired records of a sub-table and passes each to fn,
 // with its parity bit, which frees it. fn must not change the table. It
-// returns how many.
-func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref)) (removed int) {
+// returns how many. elements, if not nil, removes the expired elements of a
+// record's body (elementttl.go): it returns when to look again, and whether
+// the record is to go since none is left, of which fn is told.
+func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref, emptied bool), elements elementSweep) (removed int) {
 	s := &t.subs[sub]
 	at := tickAt(now)
 	overslept := at-s.due >= hintLate // the hints are ambiguous: every bucket is looked at
@@ -136,7 +138,7 @@ func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref)) (removed in
 			continue
 		}
 		if overslept || !earlier(at&hintMask, h) {
-			n, left := t.sweepBucket(sub, i, now, fn)
+			n, left := t.sweepBucket(sub, i, now, fn, elements)
 			removed += n
 			b.setHint(left)
 			if n > 0 {
@@ -162,31 +164,43 @@ func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref)) (removed in
 
 // sweepBucket returns the hint of what is left. Slots are visited from the
 // last to the first, since a removal moves later ones into the gap.
-func (t *table) sweepBucket(sub, i uint32, now int64, fn func(raw arena.Ref)) (removed int, left uint32) {
+func (t *table) sweepBucket(sub, i uint32, now int64, fn func(raw arena.Ref, emptied bool), elements elementSweep) (removed int, left uint32) {
 	s := &t.subs[sub]
 	b := t.bucket(s, i)
 	t.prefetchRefs(s, i)
 	for slot := int(b.count()) - 1; slot >= 0; slot-- {
 		raw := b.raw(uint8(slot))
 		r := readRecord(t.mem, raw&^parityBit)
+		next, emptied := r.expire, false
+		if elements != nil && r.encoding() == encBody && (next == 0 || next > now) {
+			var first int64
+			first, emptied = elements(pos{sub: sub, bucket: uint16(i), slot: uint8(slot)}, raw&^parityBit)
+			if first != 0 && (next == 0 || first < next) {
+				next = first
+			}
+			raw = b.raw(uint8(slot)) // the record may have moved
+			r = readRecord(t.mem, raw&^parityBit)
+		}
 		switch {
-		case r.expire == 0:
-		case r.expire <= now:
+		case r.expire != 0 && r.expire <= now || emptied:
 			p := pos{sub: sub, bucket: uint16(i), slot: uint8(slot)}
 			if slot >= int(b.count()-b.guests()) {
 				p.guests = t.guestsAt(s, &r, i)
 			}
-			t.unlink(p, true)
-			fn(raw)
+			t.unlink(p, r.expire)
+			fn(raw, emptied)
 			removed++
-		default:
-			if h := dueTick(sub, r.expire, now) & hintMask; left == 0 || earlier(h, left) {
+		case next != 0:
+			if h := dueTick(sub, next, now) & hintMask; left == 0 || earlier(h, left) {
 				left = h
 			}
 		}
 	}
 	return removed, left
 }
+
+// elementSweep is what sweep asks about records with bodies.
+type elementSweep func(p pos, ref arena.Ref) (next int64, emptied bool)
 
 // alarm wakes who calls Maintain if something expires earlier than it meant to look.
 type alarm struct {
@@ -216,21 +230,22 @@ func (s *Store) Bell() <-chan struct{} { return s.alarm.bell }
 // Ring ends the sleep of who calls Maintain, for other work than the store's own.
 func (s *Store) Ring() { s.alarm.ring() }
 
-// Rest returns for how long who calls Maintain may sleep until something expires, usual if nothing
+// Rest returns for how long who calls Maintain may sleep until something expires or a lease ends, usual if nothing
 // does before. It locks one shard after the other.
 func (s *Store) Rest(now time.Time, usual time.Duration) time.Duration {
-	if !s.activeExpire.Load() {
-		return usual
-	}
+	active := s.activeExpire.Load()
 	// It is set before the tables are looked at, so that what comes behind the look rings.
 	until := tickAt(now.Add(usual).UnixMilli()) | 1 // not 0
 	s.alarm.at.Store(until)
 	first := until
 	s.survey(false, func(sh *shard) {
 		for _, t := range sh.dbs {
-			if t != nil && t.due != 0 && before(t.due, first) {
+			if active && t != nil && t.due != 0 && before(t.due, first) {
 				first = t.due
 			}
+		}
+		if due, ok := sh.leases.dueTick(); ok && before(due, first) {
+			first = due
 		}
 	}, func(*occupation) {})
 	if first == until || !s.alarm.at.CompareAndSwap(until, first) {

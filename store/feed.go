@@ -52,34 +52,57 @@ func (sh *shard) setInterest() {
 	if len(sh.watched) > 0 {
 		sh.interest |= AllClasses
 	}
+	if len(sh.leases.byKey) > 0 {
+		sh.interest |= AllClasses
+	}
 	if sh.tracks() || sh.s.tracking.broadcasts.Load() > 0 {
 		sh.interest |= AllClasses
+	}
+	if sh.prefixes.on {
+		sh.interest |= classCounted
 	}
 }
 
 // Changed says that a key was changed. The mutators of the store call it themselves, when the
 // change is done.
-func (v *View) Changed(k Key, ev Event) {
-	if sh := v.shard(k); sh.interest&ev.Class() != 0 {
-		v.publish(sh, k, ev)
+func (v *View) Changed(k Key, ev Event) { v.changed(&k, ev) }
+
+// changed is Changed for hot paths: a Key is so large that handing it on by value copies it through
+// memory each time.
+func (v *View) changed(k *Key, ev Event) {
+	if sh := v.shard(k); sh.interest&(ev.Class()|classCounted) != 0 {
+		v.publish(sh, v.table(k), k, ev)
 	}
 }
 
 // wants reports whether somebody listens to a class of events of a key. Who would call Changed on a
 // hot path where nothing has changed yet asks first: this is inlined, while the call alone would be
 // a per cent of a SET of a new key.
-func (v *View) wants(k Key, class EventClass) bool { return v.shard(k).interest&class != 0 }
+func (v *View) wants(k *Key, class EventClass) bool { return v.shard(k).interest&class != 0 }
 
-func (v *View) publish(sh *shard, k Key, ev Event) {
+func (v *View) publish(sh *shard, t *table, k *Key, ev Event) {
+	if sh.prefixes.on {
+		v.count(sh, t, k, ev)
+	}
+	if sh.interest&ev.Class() != 0 {
+		v.notify(sh, k, ev)
+	}
+}
+
+// notify tells all who listen. It stands apart from publish, which is short then.
+func (v *View) notify(sh *shard, k *Key, ev Event) {
 	v.Store.announce(v.Listener, v.DB, k.Name, ev)
 	if len(sh.watched) > 0 && AllClasses&ev.Class() != 0 {
-		sh.touchWatched(watchKey{v.DB, string(k.Name)}, v.table(k), k)
+		sh.touchWatched(watchKey{v.DB, string(k.Name)}, v.table(k), *k)
 	}
 	if AllClasses&ev.Class() != 0 {
-		sh.publishTracked(v.forgetter(), k, ev)
+		sh.publishTracked(v.forgetter(), *k, ev)
+	}
+	if len(sh.leases.byKey) > 0 && AllClasses&ev.Class() != 0 {
+		sh.touchLease(watchKey{v.DB, string(k.Name)}, ev)
 	}
 	if len(sh.waiting) > 0 && waitClasses&ev.Class() != 0 {
-		v.signalKey(sh, k)
+		v.signalKey(sh, *k)
 	}
 }
 

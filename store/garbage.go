@@ -73,6 +73,9 @@ func (sh *shard) freeKeys(t *table, i int, epoch uint32) {
 		if b := sh.bodyOf(&r); b != nil && epoch != sh.cut.epoch {
 			b.mark().epoch = sh.cut.epoch
 		}
+		if r.extra > 0 {
+			sh.unlinkTags(&r)
+		}
 		sh.freeRecord(t, &r, ref)
 	})
 }
@@ -80,5 +83,8 @@ func (sh *shard) freeKeys(t *table, i int, epoch uint32) {
 // freeRecord frees a record that is no longer in its table, and what it owns.
 func (sh *shard) freeRecord(t *table, r *record, ref arena.Ref) {
 	sh.dropBody(r)
+	if r.extra > 0 {
+		sh.dropExtras(r)
+	}
 	t.free(ref)
 }

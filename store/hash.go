@@ -26,7 +26,7 @@ type Hash struct {
 
 // ReadHash finds a hash for reading.
 func (v *View) ReadHash(k Key) (h Hash, ok bool, err error) {
-	if !v.read(&h.e, k) {
+	if !v.read(&h.e, &k) {
 		return h, false, nil
 	}
 	if h.e.Type() != TypeHash {
@@ -53,17 +53,23 @@ func (v *View) WriteHash(k Key) (h Hash, ok bool, err error) {
 // (at least one pair), and creates the hash if need be. It returns the number
 // of fields that were new.
 func (v *View) SetFields(k Key, pairs [][]byte) (created int, err error) {
-	return v.setFields(k, pairs, EventHSet)
+	return v.setFields(k, pairs, EventHSet, false)
 }
 
-// SetField is SetFields of one field for a command that has an event of its own.
+// SetFieldsKeeping is SetFields for fields that keep their times to live.
+func (v *View) SetFieldsKeeping(k Key, pairs [][]byte) (created int, err error) {
+	return v.setFields(k, pairs, EventHSet, true)
+}
+
+// SetField is SetFields of one field for a command that has an event of its own. Unless that is the
+// event of HSET the field keeps its time to live.
 func (v *View) SetField(k Key, field, value []byte, ev Event) error {
 	pair := [2][]byte{field, value}
-	_, err := v.setFields(k, pair[:], ev)
+	_, err := v.setFields(k, pair[:], ev, ev != EventHSet)
 	return err
 }
 
-func (v *View) setFields(k Key, pairs [][]byte, ev Event) (created int, err error) {
+func (v *View) setFields(k Key, pairs [][]byte, ev Event, keep bool) (created int, err error) {
 	n := len(pairs) / 2
 	h, ok, err := v.WriteHash(k)
 	if err != nil {
@@ -78,7 +84,7 @@ func (v *View) setFields(k Key, pairs [][]byte, ev Event) (created int, err erro
 		h.convert()
 	}
 	for i := 0; i < len(pairs); i += 2 {
-		if h.set(pairs[i], pairs[i+1]) {
+		if h.set(pairs[i], pairs[i+1], keep) {
 			created++
 		}
 	}
@@ -101,13 +107,13 @@ func (h *Hash) fits(pairs [][]byte) bool {
 // a field; it returns their number.
 func (h *Hash) create(pairs [][]byte) int {
 	v, enc := h.v, h.v.Store.enc
-	t := v.tableForWrite(h.k)
+	t := v.tableForWrite(&h.k)
 	size, fit := packItems(pairs, enc.HashMaxValue.Load())
 	if !fit || int64(len(pairs)/2) > enc.HashMaxEntries.Load() {
-		h.e = v.newBodyEntry(t, h.k, TypeHash, newTable(v.shard(h.k), v.Store.seed))
+		h.e = v.newBodyEntry(t, h.k, TypeHash, newTable(v.shard(&h.k), v.Store.seed))
 		return 0
 	}
-	h.e = v.insertCollection(t, h.k, v.newMeta(TypeHash, encPack), size)
+	h.e = v.insertCollection(t, h.k, v.newMeta(&h.k, TypeHash, encPack), size)
 	used, taken := fillPack(h.e.value(), pairs, 2)
 	if used < size {
 		h.e.resizeValue(used, encPack, false)
@@ -150,20 +156,31 @@ func (h *Hash) Get(field []byte) (value []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	return recordValue(t.mem, ref), true
+	return h.value(t, ref)
+}
+
+// value is the value of an element, unless its time has come.
+func (h *Hash) value(t *table, ref arena.Ref) (value []byte, ok bool) {
+	r := readRecord(t.mem, ref)
+	if h.v.gone(r.expire) {
+		return nil, false
+	}
+	v := r.value()
+	end := v + uint64(r.vlen)
+	return t.mem[v:end:end], true
 }
 
 // Set sets one field and reports whether it was new. ev is the event of the command.
 func (h *Hash) Set(field, value []byte, ev Event) (created bool) {
-	created = h.set(field, value)
+	created = h.set(field, value, ev != EventHSet)
 	h.v.Dirty++
 	h.v.Changed(h.k, ev)
 	return created
 }
 
-func (h *Hash) set(field, value []byte) (created bool) {
+func (h *Hash) set(field, value []byte, keep bool) (created bool) {
 	if h.e.rec.encoding() == encBody {
-		return h.setElement(field, value)
+		return h.setElement(field, value, keep)
 	}
 	p := pack(h.e.value())
 	enc := h.v.Store.enc
@@ -176,7 +193,7 @@ func (h *Hash) set(field, value []byte) (created bool) {
 	}
 	if int64(n/2) > enc.HashMaxEntries.Load() || int64(len(field)) > limit || int64(len(value)) > limit || len(p)+add > packMaxSize {
 		h.convert()
-		return h.setElement(field, value)
+		return h.setElement(field, value, keep)
 	}
 	if !ok {
 		b, at := h.e.editPack(packEdit{off: len(p), add: add, count: n})
@@ -195,7 +212,8 @@ func (h *Hash) set(field, value []byte) (created bool) {
 	return false
 }
 
-func (h *Hash) setElement(field, value []byte) (created bool) {
+// setElement takes a field's time to live away unless it is to be kept.
+func (h *Hash) setElement(field, value []byte, keep bool) (created bool) {
 	t := h.e.nested()
 	el, ok := h.e.element(t, field)
 	if !ok {
@@ -203,14 +221,20 @@ func (h *Hash) setElement(field, value []byte) (created bool) {
 		t.insert(hash, h.v.newRecord(t, metaOf(TypeString, encPlain), field, value, 0), 0, 0)
 		return true
 	}
+	if el.rec.expire != 0 {
+		created = h.v.gone(el.rec.expire)
+		if created || !keep {
+			h.e.dateElement(&el, 0, h.v.Now)
+		}
+	}
 	if h.v.Loan.Holds(value) {
-		el.become(h.v.newRecord(t, el.rec.meta, field, value, 0))
+		el.become(h.v.newRecord(t, el.rec.meta, field, value, el.rec.expire))
 	} else if el.rec.vlen == len(value) && !el.unsaved() {
 		copy(el.value(), value)
 	} else {
 		el.replaceValue(value, encPlain)
 	}
-	return false
+	return created
 }
 
 // convert turns a pack into a table.
@@ -227,20 +251,30 @@ func (h *Hash) convert() {
 }
 
 // Delete removes fields and returns how many were there. The handle is spent
-// if none is left.
+// if none is left. Those whose time has come go, too, as they do when the log is
+// replayed, but do not count.
 func (h *Hash) Delete(fields [][]byte) (removed int) {
+	expired := 0
 	for _, f := range fields {
+		dead := h.Dead(f)
 		if !h.remove(f) {
 			continue
 		}
-		removed++
+		h.v.Dirty++
+		if dead {
+			expired++
+		} else {
+			removed++
+		}
 		if h.e.spent() {
 			break
 		}
 	}
-	if removed > 0 {
-		h.v.Dirty += int64(removed)
+	switch {
+	case removed > 0:
 		h.e.changed(h.v, h.k, EventHDel)
+	case expired > 0:
+		h.e.changed(h.v, h.k, EventHExpired)
 	}
 	return removed
 }
@@ -274,7 +308,10 @@ func (h *Hash) Each(fn func(field, value []byte)) {
 func (h *Hash) each(fn func(field, value []byte) bool) {
 	if h.e.rec.encoding() == encBody {
 		t := h.e.nested()
-		t.eachRef(func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref), recordValue(t.mem, ref)) })
+		t.eachRef(func(ref arena.Ref) bool {
+			value, ok := h.value(t, ref)
+			return !ok || fn(recordKey(t.mem, ref), value)
+		})
 		return
 	}
 	p := pack(h.e.value())
@@ -298,11 +335,13 @@ func (h *Hash) Scan(cursor uint64, count int, fn func(field, value []byte)) (nex
 	}
 	t := h.e.nested()
 	return t.scanTable(cursor, count, func(ref arena.Ref) {
-		fn(recordKey(t.mem, ref), recordValue(t.mem, ref))
+		if value, ok := h.value(t, ref); ok {
+			fn(recordKey(t.mem, ref), value)
+		}
 	})
 }
 
-// Random draws one field.
+// Random draws one field. It is nil if all have expired.
 func (h *Hash) Random() (field, value []byte) {
 	h.Repeat(1, func(f, v []byte) bool {
 		field, value = f, v
@@ -313,6 +352,10 @@ func (h *Hash) Random() (field, value []byte) {
 
 // Repeat makes n independent draws, until fn returns false.
 func (h *Hash) Repeat(n int, fn func(field, value []byte) bool) {
+	if h.Dated() {
+		h.repeatLive(n, fn)
+		return
+	}
 	if h.e.rec.encoding() == encBody {
 		t := h.e.nested()
 		for ; n > 0; n-- {
@@ -344,15 +387,15 @@ func (p pack) pair(off int) (field, value []byte) {
 	return field, value
 }
 
-// Sample draws n distinct fields, n <= Len, until fn returns false. Of a packed
+// Sample draws n distinct fields, n <= LiveLen, until fn returns false. Of a packed
 // hash they come in its order.
 func (h *Hash) Sample(n int, fn func(field, value []byte) bool) {
-	if h.e.rec.encoding() == encBody {
+	if h.e.rec.encoding() == encBody && !h.Dated() {
 		t := h.e.nested()
 		t.sample(n, func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref), recordValue(t.mem, ref)) })
 		return
 	}
-	s := selection{need: n, left: h.Len()}
+	s := selection{need: n, left: h.LiveLen()}
 	h.each(func(field, value []byte) bool {
 		return !s.take() || fn(field, value) && s.need > 0
 	})

@@ -12,19 +12,22 @@ import (
 // away. A time that has passed is the caller's to turn into a Delete. It
 // reports whether the key exists.
 func (v *View) SetExpire(k Key, at int64) bool {
-	if !v.Date(k, at) {
+	e, ok := v.Write(k)
+	if !ok {
 		return false
 	}
+	e.setExpire(at, v.Now)
 	v.Dirty++
 	v.Changed(k, EventExpire)
 	return true
 }
 
-// Date is SetExpire as a part of another change, which the caller tells of.
+// Date is SetExpire as a part of a change which others have been told of, or are not told of at all.
 func (v *View) Date(k Key, at int64) bool {
 	e, ok := v.Write(k)
 	if ok {
 		e.setExpire(at, v.Now)
+		v.booked(k)
 	}
 	return ok
 }
@@ -78,7 +81,7 @@ func (v *View) Move(k Key, to *View) bool {
 // transfer moves an entry's value to another key. A big value keeps its body; where the body cannot
 // be given to the other key's shard (bodymove.go), it is copied.
 func (v *View) transfer(e *Entry, to *View, k Key) {
-	dst := v.shard(k)
+	dst := v.shard(&k)
 	value, meta := e.value(), e.rec.meta
 	if e.rec.encoding() == encBody {
 		moves := dst == e.sh || e.movable()
@@ -92,17 +95,26 @@ func (v *View) transfer(e *Entry, to *View, k Key) {
 			value = h[:]
 		}
 		if moves { // only the old record must not free the body
+			if dst == e.sh {
+				b := e.body()
+				dst.depart(b)
+				dst.arrive(b)
+			}
 			e.rec.meta = meta&^encMask | uint32(encPack)<<encShift
 		}
 	}
 	to.put(k, meta, value, e.rec.expire)
+	if e.rec.extra > 0 {
+		x := e.describe()
+		to.Attach(k, &x)
+	}
 	v.unlinkAgain(e)
 }
 
 // unlinkAgain removes the entry after another insertion, which may have moved
 // its slot.
 func (v *View) unlinkAgain(e *Entry) {
-	key := e.t.mem[e.rec.key : e.rec.key+uint64(e.rec.klen)]
+	key := e.name()
 	e.p, _, _ = e.t.find(e.t.hash(key), key)
 	e.remove()
 }
@@ -117,11 +129,16 @@ func (v *View) Copy(from Key, to *View, k Key) bool {
 	}
 	value := e.value()
 	if e.rec.encoding() == encBody {
-		dst := v.shard(k)
+		dst := v.shard(&k)
 		h := dst.newHandle(e.body().clone(dst, v.Now))
 		value = h[:]
 	}
-	to.put(k, to.newMeta(e.rec.typ(), e.rec.encoding()), value, e.rec.expire)
+	to.put(k, to.newMeta(&k, e.rec.typ(), e.rec.encoding()), value, e.rec.expire)
+	if e.rec.extra > 0 {
+		x := e.describe()
+		x.NoEvict = false
+		to.Attach(k, &x)
+	}
 	v.Dirty++
 	to.Changed(k, EventCopyTo)
 	return true
@@ -131,10 +148,11 @@ func (v *View) Copy(from Key, to *View, k Key) bool {
 // how (Changed). The key is a new one in any case, as in Redis. value may alias the arena: the new
 // record is made before the old one is freed.
 func (v *View) put(k Key, meta uint32, value []byte, expire int64) {
-	t := v.tableForWrite(k)
+	t := v.tableForWrite(&k)
 	ref := t.newRecord(meta, k.Name, value, expire)
 	v.Vacate(k)
-	t.insert(k.hash, ref, expire, v.Now)
+	p := t.insert(k.hash, ref, expire, v.Now)
+	t.noteElements(v.shard(&k), p, ref, v.Now)
 	v.Changed(k, EventNew)
 }
 
@@ -160,7 +178,7 @@ func (v *View) RandomLocked() (name []byte, ok bool) {
 				continue
 			}
 			if n -= t.n; n < 0 {
-				if name, ok = v.liveName(t, t.random()); ok {
+				if name, ok = v.liveName(&v.Store.shards[i], t, t.random()); ok {
 					return name, true
 				}
 				break
@@ -170,7 +188,7 @@ func (v *View) RandomLocked() (name []byte, ok bool) {
 	for i := range v.Store.shards {
 		if t := v.Store.shards[i].dbs[v.DB]; t != nil {
 			t.eachRef(func(ref arena.Ref) bool {
-				name, ok = v.liveName(t, ref)
+				name, ok = v.liveName(&v.Store.shards[i], t, ref)
 				return !ok
 			})
 			if ok {
@@ -181,9 +199,9 @@ func (v *View) RandomLocked() (name []byte, ok bool) {
 	return nil, false
 }
 
-func (v *View) liveName(t *table, ref arena.Ref) ([]byte, bool) {
+func (v *View) liveName(sh *shard, t *table, ref arena.Ref) ([]byte, bool) {
 	r := readRecord(t.mem, ref)
-	if r.expire != 0 && r.expire <= v.Now {
+	if sh.ended(&r, v.Now) {
 		return nil, false
 	}
 	return t.mem[r.key : r.key+uint64(r.klen) : r.key+uint64(r.klen)], true

@@ -59,10 +59,10 @@ func (v *View) NewLarge(k Key, typ Type, n int) *NewLarge {
 	l := &NewLarge{v: v, k: k, typ: typ}
 	switch typ {
 	case TypeHash, TypeSet:
-		l.members = newTable(v.shard(k), v.Store.seed)
+		l.members = newTable(v.shard(&k), v.Store.seed)
 		l.members.reserve(n)
 	case TypeZset:
-		l.zset = newZsetBody(v.shard(k), v)
+		l.zset = newZsetBody(v.shard(&k), v)
 		l.zset.reserve(n)
 		l.zset.unordered = true
 	case TypeString, TypeList:
@@ -93,7 +93,7 @@ func (l *NewLarge) push(elements [][]byte) {
 	switch {
 	case len(elements) == 0:
 	case l.holder == nil:
-		l.holder = newTable(l.v.shard(l.k), l.v.Store.seed)
+		l.holder = newTable(l.v.shard(&l.k), l.v.Store.seed)
 		l.list = l.v.newList(l.holder, l.k, Back, elements)
 	default:
 		_, size := elementSizes(elements)
@@ -117,7 +117,7 @@ func (l *NewLarge) Len() int {
 // InsertLarge gives the value, which has an element, to its key, unless the key exists, which it
 // reports. It tells no watcher and counts no change.
 func (v *View) InsertLarge(l *NewLarge) bool {
-	t := v.tableForWrite(l.k)
+	t := v.tableForWrite(&l.k)
 	if _, _, exists := t.find(l.k.hash, l.k.Name); exists {
 		return false
 	}
@@ -133,6 +133,7 @@ func (v *View) InsertLarge(l *NewLarge) bool {
 		l.list.loaded()
 		l.list.e.attach(v, l.k, 0)
 	}
+	v.booked(l.k)
 	return true
 }
 
@@ -140,9 +141,9 @@ func (v *View) InsertLarge(l *NewLarge) bool {
 func (l *NewLarge) Discard() {
 	switch {
 	case l.members != nil:
-		l.v.shard(l.k).discard(l.members)
+		l.v.shard(&l.k).discard(l.members)
 	case l.zset != nil:
-		l.v.shard(l.k).discard(l.zset)
+		l.v.shard(&l.k).discard(l.zset)
 	case l.holder != nil:
 		l.list.e.drop()
 	}
@@ -151,9 +152,9 @@ func (l *NewLarge) Discard() {
 // attach moves an entry out of a table of its own into the keyspace, where its key is absent. expire
 // is in unix milliseconds, 0 for none.
 func (e *Entry) attach(v *View, k Key, expire int64) {
-	e.t.remove(e.p, false)
+	e.t.remove(e.p, 0)
 	e.t.disown(e.ref)
-	e.t = v.tableForWrite(k)
+	e.t = v.tableForWrite(&k)
 	e.t.adopt(e.ref)
 	e.p = e.t.insert(k.hash, e.ref, 0, v.Now)
 	if expire != 0 {

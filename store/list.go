@@ -26,7 +26,7 @@ const (
 
 // ReadList finds a list for reading.
 func (v *View) ReadList(k Key) (l List, ok bool, err error) {
-	if !v.read(&l.e, k) {
+	if !v.read(&l.e, &k) {
 		return l, false, nil
 	}
 	if l.e.Type() != TypeList {
@@ -78,7 +78,7 @@ func (v *View) PushElements(k Key, end End, elements [][]byte) (n int, err error
 	if ok {
 		return l.Push(end, elements), nil
 	}
-	v.newList(v.tableForWrite(k), k, end, elements)
+	v.newList(v.tableForWrite(&k), k, end, elements)
 	v.Changed(k, EventNew)
 	v.pushed(k, end, len(elements))
 	return len(elements), nil
@@ -221,7 +221,7 @@ func (l *List) insert(i int, element []byte) {
 // index is the position of the first element that equals s, -1 if there is none.
 func (l *List) index(s []byte) (at int) {
 	if l.b != nil {
-		return l.b.tree.Find(s, 0, false)
+		return l.b.find(s, 0, false)
 	}
 	p := packedList(l.e.value())
 	var element []byte

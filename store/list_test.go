@@ -223,7 +223,7 @@ func (m *listModel) step(t *testing.T, r *rand.Rand, v *View, k Key, longest int
 	size := len(m.order)
 	i := r.IntN(size)
 	pivot := m.order[i]
-	switch r.IntN(7) {
+	switch r.IntN(8) {
 	case 0:
 		m.grow(elements[0])
 		m.order[i] = elements[0]
@@ -288,7 +288,83 @@ func (m *listModel) step(t *testing.T, r *rand.Rand, v *View, k Key, longest int
 		if l, ok, _ = v.ReadList(k); ok {
 			m.after(&l)
 		}
+	case 7:
+		m.stepSeveral(t, r, v, k, end)
 	}
+}
+
+// stepSeveral moves several elements within the list, or to another one.
+func (m *listModel) stepSeveral(t *testing.T, r *rand.Rand, v *View, k Key, end End) {
+	t.Helper()
+	size := len(m.order)
+	how := Moving{From: end, To: End(r.IntN(2)), Count: 1 + r.IntN(size+2), Exactly: r.IntN(3) == 0, Bulk: r.IntN(2) == 0}
+	to := k
+	if r.IntN(2) == 0 {
+		to = v.Store.Key(append([]byte("other of "), k.Name...))
+		v.Delete(to)
+		if _, err := v.PushElements(to, Back, [][]byte{[]byte("there")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enough := !how.Exactly || how.Count <= size
+	var want, seen []string
+	if enough {
+		want = m.pop(end, min(how.Count, size)) // the outermost first
+		if end == Back {
+			slices.Reverse(want)
+		}
+		if !how.Bulk && how.From == how.To && string(to.Name) != string(k.Name) {
+			slices.Reverse(want)
+		}
+	}
+	moved, err := v.MoveElements(k, to, how, func(elements [][]byte, changes bool) {
+		for _, e := range elements {
+			seen = append(seen, string(e))
+		}
+		if changes != (string(to.Name) != string(k.Name) || how.From != how.To && len(elements) < size) {
+			t.Fatalf("%+v of %d elements: changes is %v", how, size, changes)
+		}
+	})
+	if moved != enough || err != nil || !slices.Equal(seen, want) {
+		t.Fatalf("%+v of %d elements: %v, %v, saw %q, want %q", how, size, moved, err, seen, want)
+	}
+	switch {
+	case !enough:
+	case string(to.Name) != string(k.Name):
+		m.checkArrived(t, v, to, how.To, want)
+	default:
+		if how.From != how.To && len(m.order) > 0 { // else they stay where they are
+			m.grow(want...)
+		}
+		if m.order = slices.Concat(m.order, want); how.To == Front {
+			m.order = slices.Concat(want, m.order[:len(m.order)-len(want)])
+		}
+	}
+	if l, ok, _ := v.ReadList(k); ok {
+		m.after(&l)
+	}
+}
+
+// checkArrived looks for elements at an end of another list, beside the one that was there.
+func (m *listModel) checkArrived(t *testing.T, v *View, to Key, end End, want []string) {
+	t.Helper()
+	want = append([]string{"there"}, want...)
+	if end == Front {
+		want = append(want[1:], "there")
+	}
+	l, ok, err := v.ReadList(to)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	var got []string
+	l.Range(0, l.Len(), func(element []byte) bool {
+		got = append(got, string(element))
+		return true
+	})
+	if !slices.Equal(got, want) {
+		t.Fatalf("arrived are %q, want %q", got, want)
+	}
+	v.Delete(to)
 }
 
 // after is shrunk for what was done to l.

@@ -17,6 +17,7 @@ import (
 // without a copy. At its end the tree is thawed, which frees the old nodes in steps.
 type listBody struct {
 	cutMark
+	billing
 	sh     *shard
 	tree   *tree.List
 	quick  bool   // OBJECT ENCODING says quicklist
@@ -46,6 +47,7 @@ func (b *listBody) own() {
 }
 
 func (b *listBody) push(end End, elements [][]byte) {
+	b.sh.touch(b)
 	for _, s := range elements {
 		if end == Front {
 			b.tree.PushFront(s)
@@ -58,6 +60,7 @@ func (b *listBody) push(end End, elements [][]byte) {
 
 // pop removes the outermost element of an end, which is not the last one.
 func (b *listBody) pop(end End, fn func(element []byte)) {
+	b.sh.touch(b)
 	front := end == Front
 	s := b.tree.End(front)
 	fn(s)
@@ -68,11 +71,13 @@ func (b *listBody) pop(end End, fn func(element []byte)) {
 }
 
 func (b *listBody) insert(i int, s []byte) {
+	b.sh.touch(b)
 	b.tree.Insert(i, s)
 	b.came(s)
 }
 
 func (b *listBody) set(i int, s []byte) {
+	b.sh.touch(b)
 	b.goes(i, 1)
 	b.tree.Set(i, s)
 	b.came(s)
@@ -80,16 +85,27 @@ func (b *listBody) set(i int, s []byte) {
 
 // cut removes n elements from position i on.
 func (b *listBody) cut(i, n int) {
+	b.sh.touch(b)
 	b.goes(i, n)
 	b.tree.Delete(i, n)
 }
 
 func (b *listBody) remove(s []byte, from End, most int) (removed int) {
+	b.sh.touch(b)
 	removed = b.tree.RemoveEqual(s, most, from == Back)
+	b.sh.settleBody(b)
 	if b.exact > 0 {
 		b.exact -= removed * listpackEntry(s)
 	}
 	return removed
+}
+
+// find is tree.Find. A search may leave notes in the tree that speed later ones up, so that a read makes
+// it larger.
+func (b *listBody) find(s []byte, i int, back bool) int {
+	i = b.tree.Find(s, i, back)
+	b.sh.settleBody(b)
+	return i
 }
 
 // positions finds all elements that equal s, from an end on, until fn returns false.
@@ -99,7 +115,7 @@ func (b *listBody) positions(s []byte, from End, fn func(i int) bool) {
 		i, step = b.tree.Len()-1, -1
 	}
 	for ; ; i += step {
-		if i = b.tree.Find(s, i, from == Back); i < 0 || !fn(i) {
+		if i = b.find(s, i, from == Back); i < 0 || !fn(i) {
 			return
 		}
 	}

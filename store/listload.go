@@ -5,12 +5,13 @@ package store
 // InsertList adds a list of elements in order, at least one, unless the key exists, which it
 // reports. It tells no watcher and counts no change.
 func (v *View) InsertList(k Key, elements [][]byte) bool {
-	t := v.tableForWrite(k)
+	t := v.tableForWrite(&k)
 	if _, _, exists := t.find(k.hash, k.Name); exists {
 		return false
 	}
 	l := v.newList(t, k, Back, elements)
 	l.loaded()
+	v.booked(k)
 	return true
 }
 
@@ -25,9 +26,10 @@ func (v *View) AppendElements(k Key, elements [][]byte) (n int, err error) {
 		_, size := elementSizes(elements)
 		l.add(Back, elements, size)
 	} else {
-		l = v.newList(v.tableForWrite(k), k, Back, elements)
+		l = v.newList(v.tableForWrite(&k), k, Back, elements)
 	}
 	l.loaded()
+	v.booked(k)
 	return l.Len(), nil
 }
 
@@ -39,7 +41,7 @@ func (v *View) StoreList(k Key, elements [][]byte) {
 		return
 	}
 	replaced := v.Vacate(k)
-	l := v.newList(v.tableForWrite(k), k, Back, elements)
+	l := v.newList(v.tableForWrite(&k), k, Back, elements)
 	l.loaded()
 	v.Dirty += int64(len(elements)) - 1
 	v.stored(k, replaced, EventSortStore)

@@ -91,12 +91,12 @@ func (v *View) newList(t *table, k Key, end End, elements [][]byte) List {
 	quick := limit.exceeded(listpackFrame+bytes, len(elements))
 	if size <= packedListMax {
 		head := packedHead(len(elements), quick)
-		l.e = v.insertCollection(t, k, v.newMeta(TypeList, encPack), lenSize(head)+size)
+		l.e = v.insertCollection(t, k, v.newMeta(&k, TypeList, encPack), lenSize(head)+size)
 		b := l.e.value()
 		putElements(b[binary.PutUvarint(b, uint64(head)):], end, elements)
 		return l
 	}
-	sh := v.shard(k)
+	sh := v.shard(&k)
 	l.b = newListBody(sh, tree.NewList(sh.ar), limit)
 	l.b.quick = quick
 	l.b.push(end, elements)

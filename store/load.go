@@ -14,12 +14,13 @@ import (
 // InsertString adds a string, unless the key exists. expire is in unix
 // milliseconds, 0 for none.
 func (v *View) InsertString(k Key, value []byte, expire int64) bool {
-	t := v.tableForWrite(k)
+	t := v.tableForWrite(&k)
 	if _, _, exists := t.find(k.hash, k.Name); exists {
 		return false
 	}
-	ref := t.newRecord(v.newMeta(TypeString, encPlain), k.Name, value, expire)
+	ref := t.newRecord(v.newMeta(&k, TypeString, encPlain), k.Name, value, expire)
 	t.insert(k.hash, ref, expire, v.Now)
+	v.booked(k)
 	return true
 }
 
@@ -27,39 +28,39 @@ func (v *View) InsertString(k Key, value []byte, expire int64) bool {
 // exists. members are little-endian, each of width bytes: 2, 4 or 8. There is at
 // least one. A set with more members than an intset may have becomes a table.
 func (v *View) InsertIntegers(k Key, width int, members []byte) bool {
-	t := v.tableForWrite(k)
+	t := v.tableForWrite(&k)
 	if _, _, exists := t.find(k.hash, k.Name); exists {
 		return false
 	}
-	s := Set{v: v, k: k, e: v.insertCollection(t, k, v.newMeta(TypeSet, encIntset), 1+len(members))}
+	s := Set{v: v, k: k, e: v.insertCollection(t, k, v.newMeta(&k, TypeSet, encIntset), 1+len(members))}
 	b := s.e.value()
 	b[0] = byte(width)
 	copy(b[1:], members)
 	if int64(len(members)/width) > v.Store.enc.SetMaxIntset.Load() {
 		s.convertToTable()
 	}
+	v.booked(k)
 	return true
 }
 
 // InsertDistinct adds a hash or set, unless the key exists: fields and values in
 // turn, or members, of which none comes twice. There is at least one.
 func (v *View) InsertDistinct(k Key, typ Type, items [][]byte) bool {
-	t := v.tableForWrite(k)
+	t := v.tableForWrite(&k)
 	if _, _, exists := t.find(k.hash, k.Name); exists {
 		return false
 	}
 	if typ == TypeHash {
 		v.insertItems(t, k, typ, items, 2, v.Store.enc.HashMaxEntries.Load(), v.Store.enc.HashMaxValue.Load())
-		return true
-	}
-	if _, integer := lex.ParseInt(items[0]); integer { // it may have to be an intset
+	} else if _, integer := lex.ParseInt(items[0]); integer { // it may have to be an intset
 		s := Set{v: v, k: k}
 		for _, m := range items[s.create(t, items):] {
 			s.add(m)
 		}
-		return true
+	} else {
+		v.insertItems(t, k, typ, items, 1, v.Store.enc.SetMaxEntries.Load(), v.Store.enc.SetMaxValue.Load())
 	}
-	v.insertItems(t, k, typ, items, 1, v.Store.enc.SetMaxEntries.Load(), v.Store.enc.SetMaxValue.Load())
+	v.booked(k)
 	return true
 }
 
@@ -68,13 +69,13 @@ func (v *View) InsertDistinct(k Key, typ Type, items [][]byte) bool {
 func (v *View) insertItems(t *table, k Key, typ Type, items [][]byte, stride int, entries, longest int64) {
 	size, fit := packItems(items, longest)
 	if !fit || int64(len(items)/stride) > entries {
-		nested := newTable(v.shard(k), v.Store.seed)
+		nested := newTable(v.shard(&k), v.Store.seed)
 		nested.reserve(len(items) / stride)
 		nested.addGroups(items, stride, nil)
 		v.newBodyEntry(t, k, typ, nested)
 		return
 	}
-	e := v.insertCollection(t, k, v.newMeta(typ, encPack), size)
+	e := v.insertCollection(t, k, v.newMeta(&k, typ, encPack), size)
 	b := e.value()
 	at := binary.PutUvarint(b, uint64(len(items)))
 	for _, s := range items {

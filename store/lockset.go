@@ -1,6 +1,9 @@
 package store
 
-import "sync"
+import (
+	"math/bits"
+	"sync"
+)
 
 // Sets of locks.
 //
@@ -43,6 +46,14 @@ import "sync"
 // past what is stuck, so that nothing changes any more until the set is unlocked.
 //
 // Nobody who has published a link may let go of the shard before it has all of its locks.
+//
+// # Slots
+//
+// Some calls exclude each other though they share no key: those of one library of functions, whose
+// variables they share. They put a slot into their sets: a lock like that of a shard, and behind all
+// of them in order, that has no keys. So all that is true of shards is true of slots: a call has both
+// before it does anything, and a slot is occupied rather than held for long. A set does not grow by
+// slots, and all shards are not all slots: who walks over the keys excludes no such call.
 
 // Lockset collects shards, and locks them by ascending index. The zero value
 // is empty; it allocates nothing.
@@ -59,10 +70,28 @@ type growth struct {
 	by any // under Mutex: who has it for long; nil: nobody
 }
 
-type shardSet [MaxShards / 64]uint64
+// Slots is the number of slots.
+const Slots = 64
+
+// shardSet has a bit for each shard and, behind those that there are, for each slot.
+type shardSet [(MaxShards + Slots) / 64]uint64
 
 func (b *shardSet) add(shard int)      { b[shard>>6] |= 1 << (shard & 63) }
 func (b *shardSet) has(shard int) bool { return b[shard>>6]>>(shard&63)&1 != 0 }
+
+// from is the first member from i on, or -1.
+func (b *shardSet) from(i int) int {
+	if i>>6 >= len(b) {
+		return -1
+	}
+	word := b[i>>6] >> (i & 63) << (i & 63)
+	for i >>= 6; word == 0; word = b[i] {
+		if i++; i == len(b) {
+			return -1
+		}
+	}
+	return i<<6 + bits.TrailingZeros64(word)
+}
 
 // Reset empties the set.
 func (l *Lockset) Reset() { *l = Lockset{} }
@@ -77,11 +106,24 @@ func (l *Lockset) AddAll(s *Store) {
 	}
 }
 
+// AddSlot puts a slot into the set.
+func (l *Lockset) AddSlot(s *Store, slot int) { l.has.add(len(s.shards) + slot) }
+
+// AddSlots puts every slot into the set.
+func (l *Lockset) AddSlots(s *Store) {
+	for i := range Slots {
+		l.AddSlot(s, i)
+	}
+}
+
 // AddGrowth puts the right to grow into the set.
 func (l *Lockset) AddGrowth() { l.grows = true }
 
-// Empty reports whether no shard is in the set.
-func (l *Lockset) Empty() bool { return l.has == shardSet{} }
+// Shardless reports whether no shard is in the set, whatever slots are.
+func (l *Lockset) Shardless(s *Store) bool {
+	first := l.has.from(0)
+	return first < 0 || first >= len(s.shards)
+}
 
 // Has reports whether a shard is in the set.
 func (l *Lockset) Has(shard int) bool { return l.has.has(shard) }
@@ -99,15 +141,12 @@ func (l *Lockset) Lock(s *Store) (occupier any) {
 		}
 	}
 	waited := false
-	for i := range s.shards {
-		if !l.has.has(i) {
-			continue
-		}
-		if !s.shards[i].mu.TryLock() {
+	for i := l.has.from(0); i >= 0; i = l.has.from(i + 1) {
+		if !s.locks[i].mu.TryLock() {
 			l.wait(s, i)
 			waited = true
 		}
-		if o := s.shards[i].occupation; s.shards[i].occupied {
+		if o := s.locks[i].occupation; s.locks[i].occupied {
 			l.letGo(s, i)
 			return o.by
 		}
@@ -115,26 +154,21 @@ func (l *Lockset) Lock(s *Store) (occupier any) {
 	if !waited {
 		return nil
 	}
-	for i := range s.shards {
-		if !l.has.has(i) {
-			continue
-		}
-		if o := s.shards[i].occupation; s.shards[i].occupied { // it was lent meanwhile
-			l.letGo(s, len(s.shards)-1)
+	for i := l.has.from(0); i >= 0; i = l.has.from(i + 1) {
+		if o := s.locks[i].occupation; s.locks[i].occupied { // it was lent meanwhile
+			l.letGo(s, len(s.locks)-1)
 			return o.by
 		}
-		s.shards[i].next.Store(0)
+		s.locks[i].next.Store(0)
 	}
 	return nil
 }
 
 // letGo unlocks those of the set up to the last.
 func (l *Lockset) letGo(s *Store, last int) {
-	for i := range last + 1 {
-		if l.has.has(i) {
-			s.shards[i].next.Store(0)
-			s.shards[i].mu.Unlock()
-		}
+	for i := l.has.from(0); i >= 0 && i <= last; i = l.has.from(i + 1) {
+		s.locks[i].next.Store(0)
+		s.locks[i].mu.Unlock()
 	}
 	if l.grows {
 		s.growth.Unlock()
@@ -144,16 +178,13 @@ func (l *Lockset) letGo(s *Store, last int) {
 // wait takes the lock of a shard that somebody else holds. Those of the set below it are held.
 func (l *Lockset) wait(s *Store, shard int) {
 	last := -1
-	for i := range shard + 1 {
-		if !l.has.has(i) {
-			continue
-		}
+	for i := l.has.from(0); i >= 0 && i <= shard; i = l.has.from(i + 1) {
 		if last >= 0 {
-			s.shards[last].next.Store(int32(i) + 1)
+			s.locks[last].next.Store(int32(i) + 1)
 		}
 		last = i
 	}
-	s.shards[shard].mu.Lock()
+	s.locks[shard].mu.Lock()
 }
 
 // Unlock releases them.
@@ -162,9 +193,9 @@ func (l *Lockset) Unlock(s *Store) {
 		l.vacate(s)
 		return
 	}
-	for i := range s.shards {
-		if l.has.has(i) && !l.lent.has(i) {
-			s.shards[i].mu.Unlock()
+	for i := l.has.from(0); i >= 0; i = l.has.from(i + 1) {
+		if !l.lent.has(i) {
+			s.locks[i].mu.Unlock()
 		}
 	}
 	if l.grows {
@@ -178,10 +209,10 @@ func (l *Lockset) Unlock(s *Store) {
 func (l *Lockset) Grow(s *Store, shard int) bool {
 	switch {
 	case l.has.has(shard):
-	case s.shards[shard].tryLock():
+	case s.locks[shard].tryLock():
 		if l.by != nil {
-			s.shards[shard].occupy(l.by)
-			s.shards[shard].mu.Unlock()
+			s.locks[shard].occupy(l.by)
+			s.locks[shard].mu.Unlock()
 		}
 	case l.by == nil && l.stuck(s, shard):
 		l.lent.add(shard)
@@ -210,12 +241,12 @@ func (l *Lockset) mayGrow(s *Store) bool {
 
 // stuck reports whether the holder of a shard cannot go on before the set is unlocked.
 func (l *Lockset) stuck(s *Store, shard int) bool {
-	next := s.shards[shard].next.Load()
+	next := s.locks[shard].next.Load()
 	if next == 0 {
 		return false
 	}
 	behind := int(next) - 1
-	return (l.has.has(behind) || l.stuck(s, behind)) && s.shards[shard].next.Load() == next
+	return (l.has.has(behind) || l.stuck(s, behind)) && s.locks[shard].next.Load() == next
 }
 
 // LockAll takes all locks, in order, however long a shard is occupied: for goroutines with nothing

@@ -221,3 +221,80 @@ func TestGrowthUnderContention(t *testing.T) {
 		}
 	}
 }
+
+// TestSlots: a slot excludes its other users, whatever shards they have, and nobody else. All shards
+// are not all slots.
+func TestSlots(t *testing.T) {
+	s := locksetStore(t)
+	slots := func(shard int, slots ...int) *Lockset {
+		l := new(Lockset)
+		if shard >= 0 {
+			l.Add(shard)
+		}
+		for _, i := range slots {
+			l.AddSlot(s, i)
+		}
+		return l
+	}
+	first := slots(-1, 0, Slots-1)
+	if !first.Shardless(s) || slots(7, 3).Shardless(s) {
+		t.Error("a slot is taken for a shard, or a shard for a slot")
+	}
+	first.Lock(s)
+	s.LockAll()
+	s.UnlockAll()
+	slots(3, 1).Lock(s)
+	waiting := slots(2, 0)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if by := waiting.Lock(s); by != "first" {
+			t.Errorf("who waited finds that the slot belongs to %v", by)
+		}
+	}()
+	awaitLink(t, s, 2, s.Shards())
+	growing := locked(s, true, 5)
+	select {
+	case <-done:
+		t.Fatal("a slot was locked twice")
+	default:
+	}
+	if growing.Grow(s, 2) {
+		t.Error("a set has grown by a shard whose holder waits for somebody else")
+	}
+	first.Occupy(s, "first")
+	<-done
+	if by := waiting.Lock(s); by != "first" {
+		t.Errorf("the slot belongs to %v", by)
+	}
+	first.Unlock(s)
+	growing.Unlock(s)
+	if by := waiting.Lock(s); by != nil {
+		t.Errorf("the slot still belongs to %v", by)
+	}
+}
+
+// TestShardSet walks over sets of every kind.
+func TestShardSet(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(randtest.Seed(t), 1))
+	for range 1000 {
+		var b shardSet
+		want := map[int]bool{}
+		for range rnd.IntN(10) {
+			i := rnd.IntN(64 * len(b))
+			b.add(i)
+			want[i] = true
+		}
+		last, n := -1, 0
+		for i := b.from(0); i >= 0; i = b.from(i + 1) {
+			if i <= last || !want[i] {
+				t.Fatalf("%d follows %d in %v", i, last, want)
+			}
+			last = i
+			n++
+		}
+		if n != len(want) {
+			t.Fatalf("%d members of %v", n, want)
+		}
+	}
+}

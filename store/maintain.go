@@ -18,6 +18,7 @@ type maintenance struct {
 	idle     int   // shards in a row that had nothing to do
 	expireAt []int // by shard, the database whose turn it is
 	last     Work
+	swept    bool // the last unit was one of the tags' sweep
 }
 
 // Maintain does one unit of work and reports whether there may be more. It
@@ -32,6 +33,16 @@ func (s *Store) Maintain(now int64) (more bool, err error) {
 		if _, err := s.heap.Scavenge(); err != nil {
 			return false, err
 		}
+	}
+	if m.shard == 0 && s.choosePrefixes(now) {
+		m.idle = 0
+	}
+	if m.shard == 0 && s.sizeStep(now) {
+		m.idle = -1 // so that a round of idle shards does not end the work
+	}
+	if m.swept = !m.swept && s.sweepTags(); m.swept { // in turn with everything else
+		m.last, m.idle = Freeing, 0
+		return true, nil
 	}
 	sh := &s.shards[m.shard]
 	m.last = Looking
@@ -65,6 +76,7 @@ const (
 	Expiring             // removing expired keys
 	Freeing              // what was removed before
 	Compacting
+	Counting // keys of prefixes that are tracked since
 )
 
 // Maintained says what the last call of Maintain has done in its shard. Only for
@@ -74,6 +86,8 @@ func (s *Store) Maintained() Work { return s.maint.last }
 // maintain does one unit for a shard, the most urgent.
 func (sh *shard) maintain(s *Store, at *int, now int64) Work {
 	switch {
+	case sh.leaseStep(now):
+		return Expiring
 	case s.activeExpire.Load() && !s.still.Load() && sh.expireStep(s, at, now):
 		return Expiring
 	case sh.collectGarbage(), sh.ar.Collect(returnedBatch), sh.trackingStep(now):
@@ -82,6 +96,8 @@ func (sh *shard) maintain(s *Store, at *int, now int64) Work {
 		return Compacting
 	case sh.compactStep(s, now):
 		return Compacting
+	case sh.prefixStep():
+		return Counting
 	}
 	return Looking
 }
@@ -105,28 +121,49 @@ func (sh *shard) expireStep(s *Store, db *int, now int64) bool {
 }
 
 func (sh *shard) sweep(s *Store, db int, t *table, sub uint32, now int64) {
-	n := t.sweep(sub, now, func(raw arena.Ref) {
+	t.sweep(sub, now, func(raw arena.Ref, emptied bool) {
 		r := readRecord(t.mem, raw&^parityBit)
+		if emptied {
+			sh.removed(db, t, &r, raw, EventDel, true)
+			return
+		}
 		sh.removed(db, t, &r, raw, EventExpired, true)
-	})
-	s.expired.Add(int64(n))
+		s.expired.Add(1)
+	}, func(p pos, ref arena.Ref) (int64, bool) { return sh.expireElements(db, t, p, ref, now) })
 }
 
 // removed tells everybody that the store itself removes a key, and gives up its
 // record, which is no longer in its table. raw is what its slot referred to. background says that
 // no command waits for it.
 func (sh *shard) removed(db int, t *table, r *record, raw arena.Ref, ev Event, background bool) {
+	if r.extra > 0 {
+		sh.unlinkExtras(t, r)
+	}
+	sh.announceRemoval(db, t, r.name(t.mem), ev, background)
+	if !sh.prefixes.on {
+		sh.releaseRecord(t, r, raw&^parityBit, raw&parityBit)
+		return
+	}
+	k := sh.s.Key(r.name(t.mem))
+	sh.record(db, &k, ev)
+	sh.releaseRecord(t, r, raw&^parityBit, raw&parityBit)
+	sh.book(t, k.slot, k.hash)
+}
+
+// announceRemoval tells everybody of the event of a key that a removal by the store causes.
+func (sh *shard) announceRemoval(db int, t *table, name []byte, ev Event, background bool) {
 	if sh.interest&ev.Class() != 0 {
 		listener, forgetter := sh.s.listener, sh.s.tracking.forgetter
 		if background && sh.s.background != nil {
 			listener, forgetter = sh.s.background, sh.s.tracking.background
 		}
-		name := t.mem[r.key : r.key+uint64(r.klen) : r.key+uint64(r.klen)]
 		sh.s.announce(listener, db, name, ev)
 		if len(sh.watched) > 0 { // a key that goes wakes nobody, so those who wait are not asked
 			sh.touchWatched(watchKey{db, string(name)}, t, sh.s.Key(name))
 		}
+		if len(sh.leases.byKey) > 0 {
+			sh.touchLease(watchKey{db, string(name)}, ev)
+		}
 		sh.publishTracked(forgetter, sh.s.Key(name), ev)
 	}
-	sh.releaseRecord(t, r, raw&^parityBit, raw&parityBit)
 }

@@ -18,6 +18,8 @@ type mutator struct {
 
 	target  []byte   // the name of every other key, if set
 	evictor *Evictor // evicts now and then, if set
+
+	invalidates bool // tags are invalidated
 }
 
 func (m *mutator) view() *View { return &View{Store: m.s, DB: m.rng.IntN(m.s.Databases()), Now: m.now} }
@@ -27,7 +29,11 @@ func (m *mutator) key() Key {
 	if m.target != nil && m.rng.IntN(2) == 0 {
 		return m.s.Key(m.target)
 	}
-	return m.s.Key(fmt.Append(nil, "key:", m.rng.IntN(50)))
+	i := m.rng.IntN(50)
+	if i%9 == 0 {
+		return m.s.Key(fmt.Append(nil, "key", i))
+	}
+	return m.s.Key(fmt.Append(nil, "p", i%9, ":", i))
 }
 
 func (m *mutator) bytes(most int) []byte {
@@ -65,7 +71,8 @@ func (m *mutator) must(err error) {
 func (m *mutator) step() {
 	ops := []func(v *View, k Key){
 		m.set, m.set, m.set, m.del, m.expireOrPersist, m.rename, m.move, m.copy,
-		m.editString, m.editString, m.hset, m.hset, m.hset, m.hdel, m.sadd, m.sadd, m.srem, m.spop, m.algebra, m.zadd, m.zadd, m.zadd, m.zrem, m.zpop, m.zalgebra, m.read, m.many,
+		m.editString, m.editString, m.hset, m.hset, m.hset, m.hdel, m.hexpire, m.sadd, m.sadd, m.srem, m.spop, m.algebra, m.zadd, m.zadd, m.zadd, m.zrem, m.zpop, m.zalgebra, m.read, m.many,
+		m.setWith, m.setWith, m.tag, m.tag,
 		m.push, m.push, m.push, m.pop, m.ledit, m.ledit, m.lcut, m.lmove,
 	}
 	switch m.rng.IntN(200) {
@@ -79,7 +86,16 @@ func (m *mutator) step() {
 		m.compact()
 	case 5, 6, 7, 8, 9:
 		m.evict()
+	case 10:
+		m.s.SetPrefixes(PrefixRule{Delimiter: ':', Depth: 1 + m.rng.IntN(2), Most: m.rng.IntN(12)})
+	case 11, 12:
+		m.handOver()
+	case 13, 14, 15, 16, 17, 18, 19, 20:
+		if m.invalidates {
+			m.view().Invalidate(m.tagName(), m.rng.IntN(2) == 0)
+		}
 	}
+
 	ops[m.rng.IntN(len(ops))](m.view(), m.key())
 	for range m.rng.IntN(3) {
 		m.maintain()
@@ -113,6 +129,25 @@ func (m *mutator) compact() {
 	if !sh.compact.active {
 		sh.beginWalk(m.s, 0, 1, m.now)
 	}
+}
+
+// handOver gives some slots to prefixes that have none.
+func (m *mutator) handOver() {
+	p := &m.s.prefixes
+	t := p.table.Load()
+	if t == nil {
+		return
+	}
+	to := map[uint16]string{}
+	names := m.rng.Perm(9)
+	for slot := firstSlot; slot < len(t.names) && slot < len(names); slot++ {
+		if name := fmt.Sprint("p", names[slot]); m.rng.IntN(3) == 0 && t.findAny([]byte(name)) == otherSlot {
+			to[uint16(slot)] = name
+		}
+	}
+	p.mu.Lock()
+	p.handOver(to)
+	p.mu.Unlock()
 }
 
 func (m *mutator) set(v *View, k Key) {
@@ -210,6 +245,32 @@ func (m *mutator) hdel(v *View, k Key) {
 	}
 }
 
+// hexpire changes when fields expire, of some of them to a time that has passed soon, and sets some
+// that keep their time.
+func (m *mutator) hexpire(v *View, k Key) {
+	h, ok, err := v.WriteHash(k)
+	m.must(err)
+	if !ok || err != nil {
+		return
+	}
+	var fields, pairs [][]byte
+	share := m.rng.IntN(6)
+	h.Each(func(field, _ []byte) {
+		if m.rng.IntN(6) <= share {
+			fields = append(fields, slices.Clone(field))
+		}
+	})
+	for _, f := range fields {
+		h.ExpireField(f, max(m.expire(), 0))
+		pairs = append(pairs, f, m.bytes(60))
+	}
+	h.Told(EventHExpire)
+	if len(pairs) > 0 && m.rng.IntN(3) == 0 {
+		_, err := v.SetFieldsKeeping(k, pairs[:2])
+		m.must(err)
+	}
+}
+
 func (m *mutator) sadd(v *View, k Key) {
 	var members [][]byte
 	words := m.rng.IntN(2) == 0
@@ -300,6 +361,9 @@ func (m *mutator) lmove(v *View, k Key) {
 		_, err := v.MoveElement(k, End(m.rng.IntN(2)), m.key(), End(m.rng.IntN(2)), func([]byte) {})
 		m.must(err)
 	}
+	how := Moving{From: End(m.rng.IntN(2)), To: End(m.rng.IntN(2)), Count: 1 + m.rng.IntN(100), Bulk: m.rng.IntN(2) == 0}
+	_, err := v.MoveElements(k, m.key(), how, func([][]byte, bool) {})
+	m.must(err)
 }
 
 func (m *mutator) algebra(v *View, k Key) {

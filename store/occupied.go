@@ -39,6 +39,7 @@ type occupation struct {
 	compact  CompactionStats
 	dbs      []DBStats
 	awaited  int
+	prefixes prefixCopy
 	deferred []func() // what is to be done to the shard when it ends
 }
 
@@ -46,18 +47,16 @@ type occupation struct {
 // Unlock.
 func (l *Lockset) Occupy(s *Store, by any) {
 	l.by = by
-	for i := range s.shards {
-		if l.has.has(i) {
-			s.shards[i].occupy(by)
-		}
+	for i := l.has.from(0); i >= 0; i = l.has.from(i + 1) {
+		s.locks[i].occupy(by)
 	}
 	if l.grows {
 		s.growth.by = by
 	}
 	s.occupied.Add(1)
-	for i := range s.shards {
-		if l.has.has(i) && !l.lent.has(i) {
-			s.shards[i].mu.Unlock()
+	for i := l.has.from(0); i >= 0; i = l.has.from(i + 1) {
+		if !l.lent.has(i) {
+			s.locks[i].mu.Unlock()
 		}
 	}
 	l.lent = shardSet{}
@@ -68,17 +67,15 @@ func (l *Lockset) Occupy(s *Store, by any) {
 
 // vacate ends what Occupy has begun.
 func (l *Lockset) vacate(s *Store) {
-	for i := range s.shards {
-		if l.has.has(i) {
-			sh := &s.shards[i]
-			sh.mu.Lock()
-			deferred := sh.occupation.deferred
-			sh.occupied, sh.occupation = false, nil
-			for _, f := range deferred {
-				f()
-			}
-			sh.mu.Unlock()
+	for i := l.has.from(0); i >= 0; i = l.has.from(i + 1) {
+		sh := &s.locks[i]
+		sh.mu.Lock()
+		deferred := sh.occupation.deferred
+		sh.occupied, sh.occupation = false, nil
+		for _, f := range deferred {
+			f()
 		}
+		sh.mu.Unlock()
 	}
 	if l.grows {
 		s.growth.Lock()
@@ -89,17 +86,26 @@ func (l *Lockset) vacate(s *Store) {
 	s.occupied.Add(-1)
 }
 
-// occupy notes that a shard, which is locked, belongs to by until vacate.
+// occupy notes that a shard or slot, which is locked, belongs to by until vacate.
 func (sh *shard) occupy(by any) {
-	o := &occupation{by: by, dbs: make([]DBStats, len(sh.dbs)), awaited: len(sh.waiting)}
+	o := &occupation{by: by}
+	if sh.s != nil { // else it is a slot
+		sh.note(o)
+	}
+	sh.occupied, sh.occupation = true, o
+}
+
+// note keeps what is to be told of the shard while it is occupied.
+func (sh *shard) note(o *occupation) {
+	o.dbs, o.awaited = make([]DBStats, len(sh.dbs)), len(sh.waiting)
 	sh.addStatsLocked(&o.stats)
+	o.prefixes = sh.copyPrefixes()
 	sh.compact.addTo(&o.compact)
 	for db, t := range sh.dbs {
 		if t != nil {
 			o.dbs[db].add(t)
 		}
 	}
-	sh.occupied, sh.occupation = true, o
 }
 
 // Occupier is who occupies a shard, whose lock is held and is of no use then; nil: nobody.

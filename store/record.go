@@ -9,18 +9,19 @@ import (
 
 // A record is one allocation in the arena:
 //
-//	word   4 bytes   type, encoding, flags, and 25 bits for package eviction
+//	word   4 bytes   type, encoding, flags, and 24 bits for package eviction
 //	klen   uvarint
 //	vlen   uvarint
 //	expire 8 bytes   unix milliseconds, only when flagExpire is set
 //	key    klen bytes
+//	extras           only when the sign bit of expire is set: what else is known of the key (extras.go)
 //	value  vlen bytes
 //
 // A key of 16 bytes with a value of 64 has a header of six bytes. Elements of
 // big hashes and sets are records too: the key is the field or member.
 //
-// The word, from the low end: 3 bits type, 3 bits encoding, 1 bit expire, 25
-// bits for package eviction.
+// The word, from the low end: 3 bits type, 3 bits encoding, 1 bit expire, 1 bit
+// without a use, 24 bits for package eviction.
 
 // Type is a value's data type.
 type Type uint8
@@ -71,9 +72,10 @@ type record struct {
 	klen   int
 	vlen   int
 	expire int64 // 0: none
+	extra  int   // bytes of extras between key and value, 0: none
 }
 
-func (r *record) value() uint64      { return r.key + uint64(r.klen) }
+func (r *record) value() uint64      { return r.key + uint64(r.klen+r.extra) }
 func (r *record) size() int          { return int(r.value()-r.off) + r.vlen }
 func (r *record) typ() Type          { return Type(r.meta & typeMask) }
 func (r *record) encoding() encoding { return encoding(r.meta & encMask >> encShift) }
@@ -107,6 +109,9 @@ func (r *record) decode(mem []byte, ref arena.Ref) {
 	if r.meta&flagExpire != 0 {
 		r.expire = int64(binary.LittleEndian.Uint64(mem[p:]))
 		p += 8
+		if r.expire < 0 {
+			r.decodeExtras(mem, p)
+		}
 	}
 	r.key = p
 }
@@ -136,7 +141,7 @@ func lenSize(n int) int {
 	return size
 }
 
-// recordSize is the length of a record before rounding to a size class.
+// recordSize is the length of a record before rounding to a size class, without extras.
 func recordSize(klen, vlen int, expire bool) int {
 	n := 4 + lenSize(klen) + lenSize(vlen) + klen + vlen
 	if expire {
@@ -145,7 +150,8 @@ func recordSize(klen, vlen int, expire bool) int {
 	return n
 }
 
-// writeHeader writes the header at the start of b and returns its length.
+// writeHeader writes the header at the start of b and returns its length. expire is in unix
+// milliseconds, 0 for none; record.date of what has extras.
 func writeHeader(b []byte, meta uint32, klen, vlen int, expire int64) int {
 	if expire != 0 {
 		meta |= flagExpire

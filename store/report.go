@@ -10,6 +10,7 @@ import (
 func (v *View) Report() *arena.Report {
 	r := v.Store.heap.Report()
 	v.Store.survey(v.Held, func(sh *shard) { sh.ar.AddTo(r) }, func(*occupation) {})
+	v.Store.tags.AddTo(r)
 	return r
 }
 

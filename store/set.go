@@ -25,7 +25,7 @@ type Set struct {
 
 // ReadSet finds a set for reading.
 func (v *View) ReadSet(k Key) (s Set, ok bool, err error) {
-	if !v.read(&s.e, k) {
+	if !v.read(&s.e, &k) {
 		return s, false, nil
 	}
 	if s.e.Type() != TypeSet {
@@ -57,7 +57,7 @@ func (v *View) AddMembers(k Key, members [][]byte) (added int, err error) {
 	}
 	if !ok {
 		s.v, s.k = v, k
-		added = s.create(v.tableForWrite(k), members)
+		added = s.create(v.tableForWrite(&k), members)
 		v.Changed(k, EventNew)
 		members = members[added:]
 	} else if enc := v.Store.enc; s.isIntset() && int64(len(members)) > enc.SetMaxIntset.Load() ||
@@ -84,7 +84,7 @@ func (s *Set) create(t *table, members [][]byte) int {
 	n := int64(len(members))
 	if i, isInt := lex.ParseInt(members[0]); isInt && n <= enc.SetMaxIntset.Load() {
 		width := intsetWidth(i)
-		s.e = v.insertCollection(t, s.k, v.newMeta(TypeSet, encIntset), 1+width)
+		s.e = v.insertCollection(t, s.k, v.newMeta(&s.k, TypeSet, encIntset), 1+width)
 		b := s.e.value()
 		b[0] = byte(width)
 		intsetPut(b, width, 0, i)
@@ -92,10 +92,10 @@ func (s *Set) create(t *table, members [][]byte) int {
 	}
 	size, fit := packItems(members, enc.SetMaxValue.Load())
 	if !fit || n > enc.SetMaxEntries.Load() {
-		s.e = v.newBodyEntry(t, s.k, TypeSet, newTable(v.shard(s.k), v.Store.seed))
+		s.e = v.newBodyEntry(t, s.k, TypeSet, newTable(v.shard(&s.k), v.Store.seed))
 		return 0
 	}
-	s.e = v.insertCollection(t, s.k, v.newMeta(TypeSet, encPack), size)
+	s.e = v.insertCollection(t, s.k, v.newMeta(&s.k, TypeSet, encPack), size)
 	used, taken := fillPack(s.e.value(), members, 1)
 	if used < size {
 		s.e.resizeValue(used, encPack, false)

@@ -291,6 +291,7 @@ func TestSetAlgebraAgainstMaps(t *testing.T) {
 			v.SetString(dst, []byte("a string with a TTL"), 1000)
 		}
 		n, store := v.NewSet(dst), r.IntN(2) == 0
+		a.checkCounts(t, r, v, dst)
 		switch sets := a.sets(t, v); r.IntN(3) {
 		case 0:
 			n.Union(sets)
@@ -309,6 +310,29 @@ func TestSetAlgebraAgainstMaps(t *testing.T) {
 	v.Delete(destination)
 	s.UnlockAll()
 	checkNothingLeft(t, s)
+}
+
+// checkCounts compares what is counted with the maps, with a limit or none, for a few sets and for the
+// same ones many times over.
+func (a *algebraRound) checkCounts(t *testing.T, r *rand.Rand, v *View, k Key) {
+	t.Helper()
+	limited := func(n, limit int) int {
+		if limit > 0 {
+			return min(n, limit)
+		}
+		return n
+	}
+	for _, times := range []int{1, 5} {
+		sets := a.sets(t, v)
+		first, all := sets[0], slices.Repeat(sets[1:], times)
+		limit := r.IntN(3) * r.IntN(2+len(a.union))
+		if n, want := v.CountDifference(k, &first, all, limit), limited(len(a.diff), limit); n != want {
+			t.Fatalf("difference: counted %d with limit %d, want %d", n, limit, want)
+		}
+		if n, want := v.CountUnion(k, append(all, first), limit), limited(len(a.union), limit); n != want {
+			t.Fatalf("union: counted %d with limit %d, want %d", n, limit, want)
+		}
+	}
 }
 
 func checkNewSet(t *testing.T, v *View, n *NewSet, want map[string]bool, store bool) {

@@ -34,7 +34,7 @@ type NewSet struct {
 
 // NewSet begins an empty set for k, whose shard is locked.
 func (v *View) NewSet(k Key) *NewSet {
-	return &NewSet{set: Set{v: v, k: k}, t: newTable(v.shard(k), v.Store.seed)}
+	return &NewSet{set: Set{v: v, k: k}, t: newTable(v.shard(&k), v.Store.seed)}
 }
 
 // Len is the number of members.
@@ -170,7 +170,7 @@ func agree(sets []Set, h uint64, member []byte, has bool) bool {
 // fill adds the members of the records in a list, which are all different, to n, which is empty.
 func (n *NewSet) fill(list []hashedRef) {
 	v, k := n.set.v, n.set.k
-	t := newTable(v.shard(k), v.Store.seed)
+	t := newTable(v.shard(&k), v.Store.seed)
 	if int64(len(list)) <= v.smallSet() {
 		for _, el := range list {
 			n.Add(recordKey(t.mem, el.ref))

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/larderkv/larder/store/arena"
 )
@@ -100,7 +101,15 @@ func (s *Set) popMost(n int, fn func(member []byte)) {
 		}
 		return true
 	})
-	expire := s.e.rec.expire
+	expire, x := s.e.rec.expire, s.e.describe()
+	for i := range x.Tags { // they may be freed with their last key
+		x.Tags[i] = slices.Clone(x.Tags[i])
+	}
+	had := s.e.rec.extra > 0
 	s.e.drop()
 	rest.set.e.attach(s.v, s.k, expire)
+	if had {
+		s.v.setExtras(&rest.set.e, s.k, &x)
+	}
+	s.e = rest.set.e // the key is still there
 }

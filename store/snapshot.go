@@ -106,8 +106,11 @@ type SnapshotKey struct {
 	Name     []byte
 	Type     Type
 	ExpireAt int64 // unix milliseconds, 0 for none; it may have passed
-	Idle     int64 // seconds since the last access, -1 under an LFU policy
-	Freq     int   // the access counter, -1 under any other
+	// FirstExpiry is a time before which no element of a big collection expires, 0 if none does.
+	FirstExpiry int64
+	Idle        int64  // seconds since the last access, -1 under an LFU policy
+	Freq        int    // the access counter, -1 under any other
+	Extras      []byte // what else the key has, by Extras.Append; empty for nothing
 }
 
 // Sink takes the keys of a snapshot. Its methods are called by the goroutine
@@ -118,8 +121,9 @@ type Sink interface {
 	Key(k *SnapshotKey, v *Value) error
 	// Begin is a big hash or set; n calls of Element follow, and one of End.
 	Begin(k *SnapshotKey, n int) error
-	// Element is a field and its value, or a member and nil.
-	Element(item, value []byte) error
+	// Element is a field and its value, or a member and nil, and when it expires, in unix
+	// milliseconds, 0 for never.
+	Element(item, value []byte, expire int64) error
 	End() error
 }
 

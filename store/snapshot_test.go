@@ -27,7 +27,7 @@ func dump(s *Store) map[string]string {
 				name := recordKey(t.mem, ref)
 				k := s.Key(name)
 				e, _ := v.Peek(k)
-				all[where(db, name)] = fmt.Sprint(e.Type(), " ", e.ExpireAt(), " ", describe(v, k))
+				all[where(db, name)] = fmt.Sprint(e.Type(), " ", e.ExpireAt(), " ", extrasText(e.describe()), describe(v, k))
 				return true
 			})
 		}
@@ -43,7 +43,10 @@ func describe(v *View, k Key) string {
 	}
 	var items []string
 	if h, ok, err := v.ReadHash(k); ok && err == nil {
-		h.Each(func(f, x []byte) { items = append(items, fmt.Sprintf("%s=%s", f, x)) })
+		h.Each(func(f, x []byte) {
+			at, _ := h.FieldExpiry(f)
+			items = append(items, fmt.Sprintf("%s=%s", f, x)+until(at))
+		})
 	} else if s, ok, err := v.ReadSet(k); ok && err == nil {
 		s.Each(func(m []byte) bool {
 			items = append(items, string(m))
@@ -62,6 +65,22 @@ func describe(v *View, k Key) string {
 	return strings.Join(items, " ")
 }
 
+// extrasText is empty for none.
+func extrasText(x Extras) string {
+	if !x.NoEvict && x.Fresh == 0 && x.Cost == 0 && x.Version == 0 && len(x.Tags) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%v %d %d %d %q ", x.NoEvict, x.Fresh, x.Cost, x.Version, x.Tags)
+}
+
+// until is how an element's expiry time is shown.
+func until(expire int64) string {
+	if expire == 0 {
+		return ""
+	}
+	return fmt.Sprint("@", expire)
+}
+
 // collector is a sink that notes what a snapshot says, in the form of dump.
 type collector struct {
 	t     *testing.T
@@ -69,6 +88,7 @@ type collector struct {
 	head  string
 	place string
 	left  int
+	first int64 // FirstExpiry
 	items []string
 	// ordered: the items have an order
 	ordered bool
@@ -90,6 +110,13 @@ func (c *collector) begin(k *SnapshotKey) {
 		c.t.Errorf("%s came twice", c.place)
 	}
 	c.head = fmt.Sprint(k.Type, " ", k.ExpireAt, " ")
+	if len(k.Extras) > 0 {
+		x, err := ParseExtras(k.Extras)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.head += extrasText(*x)
+	}
 	c.items, c.ordered = c.items[:0], k.Type == TypeList
 }
 
@@ -100,8 +127,8 @@ func (c *collector) Key(k *SnapshotKey, v *Value) error {
 		return c.step()
 	}
 	c.left = v.Len()
-	v.Each(func(item, value []byte) bool {
-		c.add(item, value)
+	v.EachDated(func(item, value []byte, expire int64) bool {
+		c.add(item, value, expire)
 		return true
 	})
 	return c.End()
@@ -109,21 +136,24 @@ func (c *collector) Key(k *SnapshotKey, v *Value) error {
 
 func (c *collector) Begin(k *SnapshotKey, n int) error {
 	c.begin(k)
-	c.left = n
+	c.left, c.first = n, k.FirstExpiry
 	return c.step()
 }
 
-func (c *collector) Element(item, value []byte) error {
-	c.add(item, value)
+func (c *collector) Element(item, value []byte, expire int64) error {
+	if expire != 0 && (c.first == 0 || expire < c.first) {
+		c.t.Errorf("%s has an element that expires at %d, the first was to be at %d", c.place, expire, c.first)
+	}
+	c.add(item, value, expire)
 	return c.step()
 }
 
-func (c *collector) add(item, value []byte) {
+func (c *collector) add(item, value []byte, expire int64) {
 	c.left--
 	if value == nil {
 		c.items = append(c.items, string(item))
 	} else {
-		c.items = append(c.items, fmt.Sprintf("%s=%s", item, value))
+		c.items = append(c.items, fmt.Sprintf("%s=%s", item, value)+until(expire))
 	}
 }
 

@@ -8,10 +8,10 @@ import (
 // nullSink takes a snapshot and does nothing with it.
 type nullSink struct{ n int }
 
-func (s *nullSink) Key(*SnapshotKey, *Value) error   { s.n++; return nil }
-func (s *nullSink) Begin(*SnapshotKey, int) error    { s.n++; return nil }
-func (s *nullSink) Element(item, value []byte) error { s.n++; return nil }
-func (s *nullSink) End() error                       { return nil }
+func (s *nullSink) Key(*SnapshotKey, *Value) error            { s.n++; return nil }
+func (s *nullSink) Begin(*SnapshotKey, int) error             { s.n++; return nil }
+func (s *nullSink) Element(item, value []byte, _ int64) error { s.n++; return nil }
+func (s *nullSink) End() error                                { return nil }
 
 func cut(b *testing.B, s *Store) *Snapshot {
 	b.Helper()

@@ -110,10 +110,10 @@ func (a *auditor) add(text []byte) error {
 	return err
 }
 
-func (a *auditor) Key(_ *SnapshotKey, v *Value) error { return a.add(v.Text()) }
-func (a *auditor) Begin(*SnapshotKey, int) error      { return nil }
-func (a *auditor) Element(_, value []byte) error      { return a.add(value) }
-func (a *auditor) End() error                         { return nil }
+func (a *auditor) Key(_ *SnapshotKey, v *Value) error     { return a.add(v.Text()) }
+func (a *auditor) Begin(*SnapshotKey, int) error          { return nil }
+func (a *auditor) Element(_, value []byte, _ int64) error { return a.add(value) }
+func (a *auditor) End() error                             { return nil }
 
 // While several goroutines move money between keys of all shards, every
 // snapshot of the bank is balanced.

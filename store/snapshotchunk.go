@@ -39,7 +39,10 @@ type item struct {
 	db    int32
 	n     int    // elements at the cut
 	body  body   // nil, or of a big value
+	first int64  // of the body: no element expires before, see table
 	run   []byte // inRun: an element
+	more  []byte // copied: the key's extras, by Extras.Append
+	gone  bool   // copied: a tag of it was invalidated
 }
 
 // place says where an item's bytes are.
@@ -94,6 +97,9 @@ func (c *chunk) reclaim() {
 // forget frees a block that was handed over.
 func (sh *shard) forget(ref arena.Ref) {
 	sh.owe(ref, -1)
+	if r := readRecord(sh.ar.Mem(), ref); r.extra > 0 {
+		sh.dropExtras(&r)
+	}
 	sh.ar.Free(ref)
 }
 
@@ -119,7 +125,7 @@ func (sh *shard) unpin(t *table) {
 func (c *chunk) preserved(list []preserved) {
 	mem := c.sh.ar.Mem()
 	for _, p := range list {
-		c.items = append(c.items, item{rec: readRecord(mem, p.ref), place: inArena, db: p.db, n: p.n, body: p.body})
+		c.items = append(c.items, item{rec: readRecord(mem, p.ref), place: inArena, db: p.db, n: p.n, body: p.body, first: p.first})
 		c.blocks = append(c.blocks, p.ref)
 	}
 }
@@ -189,14 +195,14 @@ func (c *chunk) take(t *table, ref arena.Ref, quiet bool) bool {
 		return false
 	}
 	it := &c.items[:n+1][n]
-	it.rec, it.place, it.db = readRecord(t.mem, ref), copied, t.db
+	it.rec, it.place, it.db, it.more, it.gone, it.first = readRecord(t.mem, ref), copied, t.db, nil, false, 0
 	r := &it.rec
 	if it.body = c.sh.bodyOf(r); it.body != nil {
-		it.n = it.body.elements()
+		it.n, it.first = it.body.elements(), firstExpiry(it.body)
 	} else if quiet {
 		return true
 	}
-	size := r.klen + r.vlen
+	size := r.klen + r.extra + r.vlen
 	if n > 0 && len(c.buf)+size > chunkBytes {
 		return false
 	}
@@ -209,6 +215,11 @@ func (c *chunk) take(t *table, ref arena.Ref, quiet bool) bool {
 	key := r.key
 	r.key = uint64(len(c.buf))
 	c.buf = append(c.buf, t.mem[key:key+uint64(size)]...)
+	if r.extra > 0 { // now, since the tags may be freed with the record
+		at := len(c.buf)
+		c.buf, it.gone = c.sh.saveExtras(c.buf, r.extras(c.buf))
+		it.more = c.buf[at:]
+	}
 	c.items = c.items[:n+1]
 	return true
 }

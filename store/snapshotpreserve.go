@@ -44,6 +44,8 @@ type preserved struct {
 	db   int32
 	n    int  // number of elements at the cut, of a value with a body
 	body body // which may live on under another key
+
+	first int64 // of the body: no element expires before
 }
 
 // queue is first in, first out. It grows by batches and not as a slice, whose
@@ -131,30 +133,40 @@ func (e *Entry) own() {
 func (e *Entry) detach() {
 	if e.unsaved() {
 		e.move(e.rec.meta, e.rec.vlen, e.rec.size(), e.rec.encoding() == encRaw)
+		if e.t.stock != nil { // the command may find that it has nothing to change
+			e.sh.bookRecord(e.t, e.ref)
+		}
 	}
 }
 
 // renew gives the entry a new record in place of an unsaved one. value may
 // alias the old one.
 func (e *Entry) renew(meta uint32, value []byte, expire int64) {
-	key := e.t.mem[e.rec.key : e.rec.key+uint64(e.rec.klen)]
-	e.become(e.t.newRecord(meta, key, value, expire))
+	if e.rec.extra > 0 {
+		e.sh.retainExtras(&e.rec)
+	}
+	e.become(e.t.newRecordWith(meta, e.name(), e.extras(), value, expire))
 }
 
 // become gives the entry another record of its key, and gives the old one up.
 func (e *Entry) become(ref arena.Ref) {
+	e.t.spare(&e.rec, -1)
 	e.release()
 	e.t.renew(e.p, ref)
 	e.ref, e.rec = ref, readRecord(e.t.mem, ref)
+	e.t.spare(&e.rec, +1)
 }
 
 // release gives up the entry's block, which its slot still refers to.
 func (e *Entry) release() {
 	if e.unsaved() {
 		e.sh.handOver(e.t, e.ref)
-	} else {
-		e.t.free(e.ref)
+		return
 	}
+	if e.rec.extra > 0 {
+		e.sh.dropExtras(&e.rec)
+	}
+	e.t.free(e.ref)
 }
 
 // releaseRecord gives up a record that is no longer in its table, and what it
@@ -184,7 +196,7 @@ func (sh *shard) handOver(t *table, ref arena.Ref) {
 	p := preserved{ref: ref, db: t.db}
 	r := readRecord(t.mem, ref)
 	if p.body = sh.bodyOf(&r); p.body != nil {
-		p.n = p.body.elements()
+		p.n, p.first = p.body.elements(), firstExpiry(p.body)
 	}
 	if c.queue.push(p) {
 		c.sn.pending[c.shard>>6].Or(1 << (c.shard & 63))

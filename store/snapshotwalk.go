@@ -33,8 +33,9 @@ type snapshotWalk struct {
 	big bodyWalk // through one of them
 	in  chunk    // its elements
 
-	key   SnapshotKey
-	value Value
+	key    SnapshotKey
+	extras []byte // of a key that is read where it is
+	value  Value
 }
 
 // bodyWalk is the walk through a body.
@@ -164,7 +165,15 @@ func (sn *Snapshot) write() {
 
 func (sn *Snapshot) writeKey(it *item, mem []byte) error {
 	r, v, k := &it.rec, it.rec.value(), &sn.key
-	k.DB, k.Name, k.Type, k.ExpireAt = int(it.db), mem[r.key:v:v], r.typ(), r.expire
+	k.DB, k.Name, k.Type, k.ExpireAt, k.FirstExpiry = int(it.db), r.name(mem), r.typ(), r.expire, it.first
+	more, gone := it.more, it.gone
+	if r.extra > 0 && it.place == inArena {
+		sn.extras, gone = sn.out.sh.saveExtras(sn.extras[:0], r.extras(mem))
+		more = sn.extras
+	}
+	if k.Extras = more; gone {
+		k.ExpireAt = 1 // whoever loads it takes it for expired
+	}
 	if word := r.meta >> wordShift; sn.meter.Policy().Rule == eviction.LFU {
 		k.Idle, k.Freq = -1, int(sn.meter.Frequency(word, sn.now))
 	} else {
@@ -185,6 +194,7 @@ func (sn *Snapshot) stepBig() {
 	c.reclaim()
 	c.begin(w.sh)
 	done := w.body.collect(c, w, sn.err != nil)
+	w.sh.settleBody(w.body)
 	if done && w.sh.finish(w.body) {
 		w.sh.addGarbage(garbage{body: w.body, objects: 1})
 	}
@@ -203,10 +213,10 @@ func (sn *Snapshot) stepBig() {
 func (sn *Snapshot) writeElement(it *item, mem []byte) error {
 	r, v := &it.rec, it.rec.value()
 	if !sn.big.paired {
-		return sn.sink.Element(mem[r.key:v:v], nil)
+		return sn.sink.Element(mem[r.key:v:v], nil, r.expire)
 	}
 	end := v + uint64(r.vlen)
-	return sn.sink.Element(mem[r.key:v:v], mem[v:end:end])
+	return sn.sink.Element(mem[r.key:v:v], mem[v:end:end], r.expire)
 }
 
 func (sn *Snapshot) endBig() {

@@ -36,6 +36,7 @@ import (
 
 	"github.com/larderkv/larder/eviction"
 	"github.com/larderkv/larder/store/arena"
+	"github.com/larderkv/larder/store/tags"
 )
 
 // Errors of data operations. The engine turns them into replies.
@@ -92,12 +93,16 @@ func NewEncodings() *Encodings {
 // Store is the data of one server. See the package comment for locking.
 type Store struct {
 	heap   *arena.Heap
-	shards []shard
+	shards []shard // the first of locks
+	locks  []shard // those shards, and Slots locks without one, see lockset.go
 	mask   uint64
 	seed   maphash.Seed
 	enc    *Encodings
 	meter  atomic.Pointer[eviction.Meter]
-	nDBs   int
+
+	// By shard, whose lock covers it; nil unless the Meter wants to know who comes.
+	arrivals atomic.Pointer[[]eviction.Arrivals]
+	nDBs     int
 
 	snapshot atomic.Pointer[Snapshot] // nil when none runs
 	growth   growth                   // the right to grow a locked Lockset, see lockset.go
@@ -112,19 +117,36 @@ type Store struct {
 
 	background Listener // of what the background work removes; nil: listener is
 	tracking   tracking
+	leasing    leasing
 
-	expired      atomic.Int64
-	evicted      atomic.Int64
-	samples      atomic.Int64
-	activeExpire atomic.Bool
-	still        atomic.Bool // no key is to leave by itself
-	alarm        alarm
-	maint        maintenance
+	expired  atomic.Int64
+	elements ElementListener // nil, or told of elements that Maintain removes
+
+	expiredElements atomic.Int64
+	evicted         atomic.Int64
+	samples         atomic.Int64
+	activeExpire    atomic.Bool
+	still           atomic.Bool // no key is to leave by itself
+	hidesStale      atomic.Bool // from GetString, see fresh.go
+	alarm           alarm
+	maint           maintenance
+
+	prefixes prefixing
+	tags     *tags.Directory
+	tagMarks []atomic.Uint32 // by database; changed under all locks
+	lastMark uint32          // that was given out
+	tagSweep tagSweep
+
+	dbMarks []uint32 // by database, what its departed keys are told by; under all locks
+
+	hot hotRule
 
 	compaction atomic.Pointer[CompactionParams] // nil: the built-in rule alone
 	pressed    atomic.Int32                     // 1 + the shard that compactUnit is at; 0: none
 	walksMu    sync.Mutex                       // protects walks; no lock is taken under it
 	walks      walks
+
+	sizes sizeWalk
 }
 
 type shard struct {
@@ -134,14 +156,18 @@ type shard struct {
 	dbs      []*table   // nil until the database is used
 	interest EventClass // the classes of events that somebody listens to, see feed.go
 	occupied bool       // who holds mu must not use the shard, see occupied.go
+	unseen   uint8      // accesses up to the next one that counts, see hot.go
 	id       int32      // index of the shard
 	cut      cutState   // its first two words
+
+	prefixes shardPrefixes // of which every command looks at the second line
 
 	bodies      []body // of big values, by handle
 	freeHandles []uint32
 	moved       []movedBody
 	garbage     []garbage // what is being freed in the background
 	freed       int64     // objects that were garbage
+	linked      int       // records with tags, garbage and what is being saved included
 
 	compact compaction
 
@@ -149,14 +175,19 @@ type shard struct {
 	watched map[watchKey][]watch
 	waiting map[watchKey]*waitQueue // see waiters.go
 	tracked *tracked                // see track.go
+	hot     hotSample
 
 	digits [20]byte // an integer member of a set, printed for its reader
+
+	number uint64 // the last that nextNumber has given out, or the largest that was read
+
+	leases leases // see leases.go
 
 	next atomic.Int32 // what the holder of the lock takes next or waits for, see lockset.go
 
 	occupation *occupation // by whom the shard is occupied, if it is
 
-	_ [16]byte // shards begin on cache lines, and neighbours share none
+	_ [40]byte // shards begin on cache lines, and neighbours share none
 }
 
 // Open makes an empty store.
@@ -181,21 +212,33 @@ func Open(o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		heap: heap, shards: make([]shard, o.Shards), mask: uint64(o.Shards - 1), seed: maphash.MakeSeed(),
+		heap: heap, locks: make([]shard, o.Shards+Slots), mask: uint64(o.Shards - 1), seed: maphash.MakeSeed(),
 		enc: o.Encodings, nDBs: o.Databases,
 	}
+	s.shards = s.locks[:o.Shards:o.Shards]
 	for i := range s.shards {
-		s.shards[i].s, s.shards[i].id = s, int32(i)
+		s.shards[i].s, s.shards[i].id, s.shards[i].unseen = s, int32(i), 1
 		s.shards[i].ar = heap.NewArena()
 		s.shards[i].ar.SetGuard(s.shards[i].mustBeLocked)
 		s.shards[i].dbs = make([]*table, o.Databases)
 		s.shards[i].tracked = &tracked{arena: heap.NewArena()} // here, since the heap's list of arenas is not locked
 		s.shards[i].tracked.arena.SetGuard(s.shards[i].mustBeLocked)
+		s.shards[i].prefixes.tallies = make([]tally, 1)
 	}
-	s.meter.Store(o.Meter)
+	s.tagMarks = make([]atomic.Uint32, o.Databases)
+	for db := range s.tagMarks {
+		s.renewMark(db)
+	}
+	s.dbMarks = make([]uint32, o.Databases)
+	for db := range s.dbMarks {
+		s.dbMarks[db] = uint32(db)
+	}
+	s.SetMeter(o.Meter)
 	s.samples.Store(defaultSamples)
 	s.activeExpire.Store(true)
+	s.leasing.most.Store(usualLeases)
 	s.alarm.bell = make(chan struct{}, 1)
+	s.tags = tags.New(heap, s.alarm.ring)
 	return s, nil
 }
 
@@ -205,10 +248,17 @@ func (s *Store) Close() error { return s.heap.Close() }
 // Databases is the number of databases.
 func (s *Store) Databases() int { return s.nDBs }
 
-// SetMeter changes the eviction policy or its parameters. Words that the Meter
-// before wrote are misread until the next access, as in Redis. Any goroutine may
-// call it.
-func (s *Store) SetMeter(m *eviction.Meter) { s.meter.Store(m) }
+// SetMeter changes the eviction policy or its parameters. The Meter is the one before's Next,
+// if that has written words. Any goroutine may call it.
+func (s *Store) SetMeter(m *eviction.Meter) {
+	if m.Policy().Rule != eviction.LHD {
+		s.arrivals.Store(nil)
+	} else if s.arrivals.Load() == nil {
+		all := make([]eviction.Arrivals, len(s.shards))
+		s.arrivals.Store(&all)
+	}
+	s.meter.Store(m)
+}
 
 // Meter is the eviction policy in force.
 func (s *Store) Meter() *eviction.Meter { return s.meter.Load() }
@@ -221,11 +271,17 @@ type Key struct {
 	Name  []byte
 	hash  uint64
 	shard uint32
+	slot  uint16 // of the name's prefix, see prefixes.go
+	gen   uint16 // the table of prefixes that says so
 }
 
 // Key finds a name's place. The Key aliases name.
 func (s *Store) Key(name []byte) Key {
-	return Key{Name: name, hash: maphash.Bytes(s.seed, name), shard: uint32(xxhash.Sum64(name) & s.mask)}
+	k := Key{Name: name, hash: maphash.Bytes(s.seed, name), shard: uint32(xxhash.Sum64(name) & s.mask)}
+	if t := s.prefixes.table.Load(); t != nil {
+		k.slot, k.gen = t.find(name), t.gen
+	}
+	return k
 }
 
 // Shard is the index of the key's shard.
@@ -272,7 +328,7 @@ func (s *Store) stats(held bool) Stats {
 
 func (s *Store) heapStats() Stats {
 	h := s.heap.Stats()
-	return Stats{Expired: s.expired.Load(), Used: s.Used(), Held: h.Spans, Pending: h.Pending, Resident: h.Resident}
+	return Stats{Expired: s.expired.Load(), Used: s.Used() + s.tags.Untold(), Held: h.Spans, Pending: h.Pending, Resident: h.Resident}
 }
 
 func (sh *shard) addStatsLocked(st *Stats) {
@@ -374,19 +430,22 @@ func (s *Store) DB(db int) DBStats {
 // shard holds nothing else; a running snapshot writes it first. Shards whose blocks
 // are mingled are emptied at once only together.
 func (s *Store) FlushLocked(db int, now int64) (removed int) {
+	s.renewMark(db)
 	for i := range s.shards {
 		sh := &s.shards[i]
+		sh.touchLeases(db)
 		t := sh.dbs[db]
 		if t == nil {
 			continue
 		}
 		sh.touchWatchedDB(db, nil, now)
+		sh.flushed(t)
 		sh.dbs[db] = nil
 		removed += t.n
 		switch {
 		case sh.unfinished(t.mark()):
 			sh.makeOrphan(t)
-		case sh.cut.sn == nil && sh.emptyLocked() && !s.mingled.Load():
+		case sh.cut.sn == nil && sh.emptyLocked() && sh.linked == 0 && !s.mingled.Load():
 			sh.resetLocked(s, now)
 		case t.n > 0:
 			sh.discardKeyspace(t)
@@ -401,10 +460,11 @@ func (s *Store) FlushLocked(db int, now int64) (removed int) {
 	return removed
 }
 
-// emptyLocked reports whether no shard has a key, nor anything that a snapshot has yet to write.
+// emptyLocked reports whether no shard has a key, nor anything that a snapshot has yet to write, or
+// that holds tags.
 func (s *Store) emptyLocked() bool {
 	for i := range s.shards {
-		if sh := &s.shards[i]; sh.cut.sn != nil || !sh.emptyLocked() {
+		if sh := &s.shards[i]; sh.cut.sn != nil || sh.linked > 0 || !sh.emptyLocked() {
 			return false
 		}
 	}
@@ -441,8 +501,15 @@ func (v *View) SwapLocked(a, b int) {
 		sh := &v.Store.shards[i]
 		sh.touchWatchedDB(a, sh.dbs[b], v.Now)
 		sh.touchWatchedDB(b, sh.dbs[a], v.Now)
+		sh.touchLeases(a)
+		sh.touchLeases(b)
 		sh.dbs[a], sh.dbs[b] = sh.dbs[b], sh.dbs[a]
 	}
+	marks := v.Store.dbMarks
+	marks[a], marks[b] = marks[b], marks[a]
+	a0, b0 := v.Store.mark(a), v.Store.mark(b)
+	v.Store.tagMarks[a].Store(b0)
+	v.Store.tagMarks[b].Store(a0)
 	v.signalDB(a)
 	v.signalDB(b)
 }

@@ -14,13 +14,16 @@ import (
 // KeepTTL as an expiry time leaves a key's expiry time as it is.
 const KeepTTL = -1
 
-// GetString reads a string. The value aliases the arena. A missing key is nil
-// and false.
+// GetString reads a string, a stale one unless SetStaleReads says otherwise. The value aliases the
+// arena. A missing key is nil and false.
 func (v *View) GetString(k Key) ([]byte, bool, error) {
 	var e Entry
-	if !v.read(&e, k) {
+	if !v.peek(&e, &k) || e.rec.extra > 0 && v.Store.hidesStale.Load() && e.State(v.Now).Stale {
+		v.missed(&k, &e)
 		return nil, false, nil
 	}
+	v.hit(e.sh, &k)
+	v.touchRead(&e)
 	if e.rec.typ() != TypeString {
 		return nil, false, ErrWrongType
 	}
@@ -30,45 +33,47 @@ func (v *View) GetString(k Key) ([]byte, bool, error) {
 // SetString stores a value whatever was there before. expire is in unix
 // milliseconds, 0 for none, KeepTTL for that of the key before.
 func (v *View) SetString(k Key, value []byte, expire int64) {
-	v.storeString(k, value, expire)
-	v.Changed(k, EventSet)
-	if expire > 0 {
+	if sh, t := v.storeString(&k, value, expire); sh.interest&(ClassString|classCounted) != 0 {
+		v.publish(sh, t, &k, EventSet)
+	}
+	if expire > 0 && v.wants(&k, ClassGeneric) { // the time to live is booked with the value
 		v.Changed(k, EventExpire)
 	}
 }
 
-// storeString is SetString but for its events.
-func (v *View) storeString(k Key, value []byte, expire int64) {
+// storeString is SetString but for its events. It returns where the key is.
+func (v *View) storeString(k *Key, value []byte, expire int64) (*shard, *table) {
 	t := v.tableForWrite(k)
 	e := Entry{sh: v.shard(k), t: t}
 	var ok bool
 	if e.p, e.ref, ok = t.find(k.hash, k.Name); !ok {
 		v.insertString(t, k, value, max(expire, 0))
-		return
+		return e.sh, t
 	}
 	e.rec.decode(t.mem, e.ref)
-	if e.rec.expire != 0 && e.rec.expire <= v.Now && !v.Loading {
-		v.expire(&e, k)
+	if (e.rec.expire != 0 || e.rec.extra > 0) && !v.Loading && e.sh.ended(&e.rec, v.Now) {
+		v.removeEnded(&e, k)
 		v.insertString(v.tableForWrite(k), k, value, max(expire, 0))
-		return
+		return e.sh, t
 	}
 	v.overwriteString(&e, value, expire)
+	return e.sh, t
 }
 
-func (v *View) insertString(t *table, k Key, value []byte, expire int64) {
-	ref := v.newRecord(t, v.newMeta(TypeString, encPlain), k.Name, value, expire)
+func (v *View) insertString(t *table, k *Key, value []byte, expire int64) {
+	ref := v.newRecord(t, v.newMeta(k, TypeString, encPlain), k.Name, value, expire)
 	t.insert(k.hash, ref, expire, v.Now)
 	v.Dirty++
 	if v.wants(k, ClassNew) {
-		v.Changed(k, EventNew)
+		v.Changed(*k, EventNew)
 	}
 }
 
 func (v *View) overwriteString(e *Entry, value []byte, expire int64) {
 	v.Dirty++
 	meta := metaOf(TypeString, encPlain) | v.Store.meter.Load().Write(e.word(), v.Now)<<wordShift
-	if v.Loan.Holds(value) || e.unsaved() {
-		v.renewString(e, meta, value, expire)
+	if v.Loan.Holds(value) || e.rec.extra > 0 || e.unsaved() {
+		v.renewString(e, meta, value, expire, e.shed())
 		return
 	}
 	e.sh.dropBody(&e.rec)
@@ -84,8 +89,8 @@ func (v *View) overwriteString(e *Entry, value []byte, expire int64) {
 }
 
 // renewString overwrites a value with a new record: one that a running snapshot has
-// yet to write, or for the sake of a value that need not be copied.
-func (v *View) renewString(e *Entry, meta uint32, value []byte, expire int64) {
+// yet to write, or for the sake of a value that need not be copied, or of other extras.
+func (v *View) renewString(e *Entry, meta uint32, value []byte, expire int64, extra rawExtras) {
 	if expire == KeepTTL {
 		expire = e.rec.expire
 	}
@@ -93,12 +98,15 @@ func (v *View) renewString(e *Entry, meta uint32, value []byte, expire int64) {
 	if saved {
 		e.sh.dropBody(&old)
 	}
-	key := e.t.mem[e.rec.key : e.rec.key+uint64(e.rec.klen)]
-	e.become(v.newRecord(e.t, meta, key, value, expire))
+	if len(extra) > 0 {
+		e.become(e.t.newRecordWith(meta, e.name(), extra, value, expire))
+	} else {
+		e.become(v.newRecord(e.t, meta, e.name(), value, expire))
+	}
 	if !saved {
 		e.sh.dropBody(&old) // the old record is still there
 	}
-	e.noteExpire(old.expire != 0, v.Now)
+	e.noteExpire(old.expire, v.Now)
 }
 
 // Append adds bytes at the end of a string, which is made if need be. It
@@ -109,7 +117,7 @@ func (v *View) Append(k Key, suffix []byte, limit int64) (int, error) {
 		return 0, err
 	}
 	if !ok {
-		v.storeString(k, suffix, 0)
+		v.storeString(&k, suffix, 0)
 		v.Changed(k, EventAppend)
 		return len(suffix), nil
 	}
@@ -135,7 +143,7 @@ func (v *View) SetRange(k Key, offset int64, patch []byte, limit int64) (int, er
 		return 0, ErrTooLong
 	}
 	if !ok {
-		e = v.insertRecord(k, v.newMeta(TypeString, encRaw), nil, 0)
+		e = v.insertRecord(k, v.newMeta(&k, TypeString, encRaw), nil, 0)
 	}
 	old, end := e.rec.vlen, int(offset)+len(patch)
 	value := e.resizeValue(max(old, end), encRaw, ok)
@@ -168,7 +176,7 @@ func (v *View) IncrBy(k Key, delta int64) (int64, error) {
 	var digits [20]byte
 	text := strconv.AppendInt(digits[:0], n, 10)
 	if e.t == nil {
-		v.insertString(v.tableForWrite(k), k, text, 0)
+		v.insertString(v.tableForWrite(&k), &k, text, 0)
 	} else {
 		e.replaceValue(text, encPlain)
 		v.Dirty++
@@ -188,7 +196,7 @@ func (v *View) SetText(k Key, text []byte) error {
 	if ok {
 		e.replaceValue(text, encText)
 	} else {
-		v.insertRecord(k, v.newMeta(TypeString, encText), text, 0)
+		v.insertRecord(k, v.newMeta(&k, TypeString, encText), text, 0)
 	}
 	v.Dirty++
 	v.Changed(k, EventIncrByFloat)

@@ -66,8 +66,12 @@ type table struct {
 	depth uint8    // the directory has 1<<depth entries
 	dir   []uint32 // index into subs
 	subs  []subtable
-	n     int // records
-	ttls  int // records with an expiry time
+	n     int   // records
+	ttls  int   // records with an expiry time
+	until int64 // the sum of those times, see datedUntil
+	first int64 // of a body: no element expires before this time, 0: none does; see elementttl.go
+
+	spared, sparedDated int // records that are never to be evicted, and those of them with an expiry time
 
 	widest uint16 // no sub-table has more buckets
 
@@ -79,6 +83,9 @@ type table struct {
 
 	bytes  int64 // of the table's blocks in the arena: bucket arrays and records
 	arrays int64 // of the bucket arrays among them
+
+	stock   *tableStock // of a table of the keyspace, while something is counted by prefix
+	billing             // of a body
 
 	tableCut
 }
@@ -110,6 +117,17 @@ type pos struct {
 	guests uint8 // how many buckets from home
 }
 
+// spare counts a record that comes (+1) or goes (-1) if it is never to be evicted.
+func (t *table) spare(r *record, sign int) {
+	if r.extra == 0 || !r.extras(t.mem).noEvict() {
+		return
+	}
+	t.spared += sign
+	if r.expire != 0 {
+		t.sparedDated += sign
+	}
+}
+
 func newTable(sh *shard, seed maphash.Seed) *table {
 	return &table{
 		ar: sh.ar, mem: sh.ar.Mem(), seed: seed, dir: []uint32{0}, subs: make([]subtable, 1),
@@ -121,6 +139,7 @@ func newTable(sh *shard, seed maphash.Seed) *table {
 func (sh *shard) newKeyspace() *table {
 	t := newTable(sh, sh.s.seed)
 	t.alarm = &sh.s.alarm
+	t.stock = sh.newStock()
 	return t
 }
 
@@ -200,6 +219,7 @@ func (t *table) insert(h uint64, ref arena.Ref, expire, now int64) pos {
 	t.n++
 	if expire != 0 {
 		t.ttls++
+		t.until += datedUntil(expire)
 		t.noteExpire(p, expire, now)
 	}
 	return p
@@ -236,8 +256,8 @@ func (t *table) place(sub uint32, position uint32, raw arena.Ref) pos {
 }
 
 // unlink takes the record at p out of the table. The record itself stays
-// allocated. expires reports whether it has a TTL.
-func (t *table) unlink(p pos, expires bool) {
+// allocated. expire is its expiry time, 0 for none.
+func (t *table) unlink(p pos, expire int64) {
 	s := &t.subs[p.sub]
 	i := uint32(p.bucket)
 	t.bucket(s, i).remove(p.slot)
@@ -250,8 +270,9 @@ func (t *table) unlink(p pos, expires bool) {
 	}
 	s.count--
 	t.n--
-	if expires {
+	if expire != 0 {
 		t.ttls--
+		t.until -= datedUntil(expire)
 	}
 }
 
@@ -282,7 +303,7 @@ func (t *table) moveGuest(s *subtable, home, i uint32, slot uint8) bool {
 	}
 	from, b := t.bucket(s, i), t.bucket(s, to)
 	tag, raw := from.tag(slot), from.raw(slot)
-	if recordMeta(t.mem, raw&^parityBit)&flagExpire != 0 {
+	if meta := recordMeta(t.mem, raw&^parityBit); meta&flagExpire != 0 || meta&encMask == uint32(encBody)<<encShift {
 		b.inheritHint(from)
 	}
 	from.remove(slot)
@@ -298,8 +319,8 @@ func (t *table) moveGuest(s *subtable, home, i uint32, slot uint8) bool {
 }
 
 // remove is unlink, and gives up buckets that are no longer needed.
-func (t *table) remove(p pos, expires bool) {
-	t.unlink(p, expires)
+func (t *table) remove(p pos, expire int64) {
+	t.unlink(p, expire)
 	t.shrink(p.sub)
 }
 

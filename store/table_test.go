@@ -81,7 +81,7 @@ func (t *table) testInsert(key, value string) {
 func (t *table) testRemove(key string) bool {
 	p, ref, ok := t.find(t.hash([]byte(key)), []byte(key))
 	if ok {
-		t.remove(p, false)
+		t.remove(p, 0)
 		t.free(ref)
 	}
 	return ok
@@ -223,14 +223,14 @@ func TestSweep(t *testing.T) {
 	}
 	for now := start; now < start+500_000_000; now += 1 + rng.Int64N(20_000_000) {
 		for sub, ok := tb.nextDue(now); ok; sub, ok = tb.nextDue(now) {
-			tb.sweep(sub, now, func(ref arena.Ref) {
+			tb.sweep(sub, now, func(ref arena.Ref, _ bool) {
 				key := string(recordKey(tb.mem, ref))
 				if at[key] == 0 || at[key] > now {
 					t.Fatalf("%s went at %d, expires at %d", key, now, at[key])
 				}
 				delete(at, key)
 				tb.free(ref)
-			})
+			}, nil)
 			if due := tb.subs[sub].due; due != 0 && !before(tickAt(now), due) {
 				t.Fatalf("sub-table %d is due again at once", sub)
 			}
@@ -266,7 +266,7 @@ func TestSweepAtTheEdges(t *testing.T) {
 			removed := 0
 			now := start + oversleep*part
 			for sub, ok := tb.nextDue(now); ok; sub, ok = tb.nextDue(now) {
-				removed += tb.sweep(sub, now, tb.free)
+				removed += tb.sweep(sub, now, func(ref arena.Ref, _ bool) { tb.free(ref) }, nil)
 			}
 			if removed != 2 {
 				t.Fatalf("after %d parts, from part %d: %d keys removed, want 2", oversleep, at, removed)
@@ -295,7 +295,7 @@ func TestSweepThatIsLate(t *testing.T) {
 			if !ok {
 				t.Fatalf("%d parts late, from part %d: nothing is due", late, at)
 			}
-			if removed := tb.sweep(sub, now, tb.free); removed != 1 {
+			if removed := tb.sweep(sub, now, func(ref arena.Ref, _ bool) { tb.free(ref) }, nil); removed != 1 {
 				t.Fatalf("%d parts late, from part %d: %d keys removed, want 1", late, at, removed)
 			}
 		}

@@ -24,8 +24,11 @@ func (t *table) each(fn func(item, value []byte) bool) {
 }
 
 // clone copies buckets as they are: no name is hashed or looked up.
-func (t *table) clone(sh *shard, _ int64) body {
+func (t *table) clone(sh *shard, now int64) body {
 	c := t.cloneBuckets(sh)
+	if c.first != 0 {
+		c.due = tickAt(now) | 1 // that of t is not of all sub-tables while a walk is under way
+	}
 	for i := range c.subs {
 		s := &c.subs[i]
 		for at := range uint32(s.buckets) {
@@ -44,7 +47,7 @@ func (t *table) clone(sh *shard, _ int64) body {
 func (t *table) cloneBuckets(sh *shard) *table {
 	c := newTable(sh, t.seed)
 	c.depth, c.dir, c.subs = t.depth, slices.Clone(t.dir), slices.Clone(t.subs)
-	c.n, c.ttls, c.widest = t.n, t.ttls, t.widest
+	c.n, c.ttls, c.until, c.first, c.widest = t.n, t.ttls, t.until, t.first, t.widest
 	for i := range c.subs {
 		s := &c.subs[i]
 		s.base = c.newArray(int(s.buckets))

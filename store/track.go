@@ -193,7 +193,7 @@ func (v *View) Broadcast(delta int64) {
 // Track notes that a tracker's client has read a key. hidden says that the read has found a key whose
 // time has come.
 func (v *View) Track(k Key, tr *Tracker, hidden bool) {
-	sh, s := v.shard(k), &v.Store.tracking
+	sh, s := v.shard(&k), &v.Store.tracking
 	item := tr.number << 1
 	if hidden && v.isExpired(k) {
 		item |= expiredItem
@@ -409,7 +409,7 @@ func (sh *shard) dropEntry(p pos, ref arena.Ref) {
 	s := &sh.s.tracking
 	s.keys.Add(-1)
 	s.names.Add(-int64(len(recordKey(t.mem, ref))))
-	t.remove(p, false)
+	t.remove(p, 0)
 	t.free(ref)
 	if t.n == 0 {
 		sh.setInterest()

@@ -1,6 +1,9 @@
 package store
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // typeRow is what the keyspace has to know about a data type. Everything else about a type is in
 // the files of its name, and what it has to know about a big value is the interface body.
@@ -45,6 +48,16 @@ var typeRows = [NumTypes]typeRow{
 
 // String is the type's name as TYPE says it.
 func (t Type) String() string { return typeRows[t].name }
+
+// TypeNamed finds a type by its name in any case.
+func TypeNamed(name string) (t Type, ok bool) {
+	for t := range Type(NumTypes) {
+		if strings.EqualFold(name, t.String()) {
+			return t, true
+		}
+	}
+	return 0, false
+}
 
 // Encoding is Redis' name for how the value is kept.
 func (e *Entry) Encoding() string { return typeRows[e.rec.typ()].encoding(e) }

@@ -14,6 +14,10 @@ type View struct {
 
 	Hits, Misses int64 // counted by Read and the reads built on it
 
+	// Uncounted says that lookups are not for the statistics by prefix: the command has run before,
+	// and could not be answered, or whoever makes them only looks on.
+	Uncounted bool
+
 	// Dirty counts changes as Redis' server.dirty does: a key set or removed
 	// by a command is one, of a collection each field or member set, added or
 	// removed. Expiry does not count. An operation on two views counts in its
@@ -44,17 +48,17 @@ type View struct {
 }
 
 // shard returns the key's shard, which is locked.
-func (v *View) shard(k Key) *shard {
+func (v *View) shard(k *Key) *shard {
 	sh := &v.Store.shards[k.shard]
 	sh.mustBeLocked()
 	return sh
 }
 
 // table returns the key's table, nil when the database is empty there.
-func (v *View) table(k Key) *table { return v.shard(k).dbs[v.DB] }
+func (v *View) table(k *Key) *table { return v.shard(k).dbs[v.DB] }
 
 // tableForWrite returns the key's table and makes it if need be.
-func (v *View) tableForWrite(k Key) *table {
+func (v *View) tableForWrite(k *Key) *table {
 	sh := v.shard(k)
 	if sh.dbs[v.DB] == nil {
 		sh.dbs[v.DB] = sh.newKeyspace()
@@ -65,7 +69,7 @@ func (v *View) tableForWrite(k Key) *table {
 // peek makes e, which is zero, the live entry of a key, without counting or touching it. It
 // fills the caller's variable in, as do read and write, since an Entry that is handed from function
 // to function is copied each time, which took a good part of what the search takes.
-func (v *View) peek(e *Entry, k Key) (ok bool) {
+func (v *View) peek(e *Entry, k *Key) (ok bool) {
 	e.t = v.table(k)
 	if e.t == nil {
 		return false
@@ -75,41 +79,41 @@ func (v *View) peek(e *Entry, k Key) (ok bool) {
 	}
 	e.sh = v.shard(k)
 	e.rec.decode(e.t.mem, e.ref)
-	if e.rec.expire == 0 || e.rec.expire > v.Now || v.Loading {
+	if (e.rec.expire == 0 || e.rec.expire > v.Now) && e.rec.extra == 0 || v.Loading || !e.sh.ended(&e.rec, v.Now) {
 		return true
 	}
-	v.hide(e.sh, k)
+	v.hide(e.sh, *k)
 	return false
 }
 
 // Peek finds a live entry without counting or touching it.
 func (v *View) Peek(k Key) (e Entry, ok bool) {
-	ok = v.peek(&e, k)
+	ok = v.peek(&e, &k)
 	return e, ok
 }
 
 // Read finds a live entry for a command that reads: it counts a hit or a miss
 // and marks the entry as used. It never removes anything.
 func (v *View) Read(k Key) (e Entry, ok bool) {
-	ok = v.read(&e, k)
+	ok = v.read(&e, &k)
 	return e, ok
 }
 
-func (v *View) read(e *Entry, k Key) (ok bool) {
+func (v *View) read(e *Entry, k *Key) (ok bool) {
 	if !v.peek(e, k) {
-		v.missed(k)
+		v.missed(k, e)
 		return false
 	}
-	v.Hits++
+	v.hit(e.sh, k)
 	v.touchRead(e)
 	return true
 }
 
-// missed notes that a command that reads has not found a key.
-func (v *View) missed(k Key) {
-	v.Misses++
+// missed notes that a command that reads has not found a key; e is what peek has made of it.
+func (v *View) missed(k *Key, e *Entry) {
+	v.miss(k, e.Hidden())
 	if v.wants(k, ClassKeyMiss) {
-		v.Changed(k, EventKeyMiss)
+		v.Changed(*k, EventKeyMiss)
 	}
 }
 
@@ -117,9 +121,9 @@ func (v *View) missed(k Key) {
 func (v *View) Lookup(k Key) (Entry, bool) {
 	e, ok := v.Peek(k)
 	if ok {
-		v.Hits++
+		v.hit(e.sh, &k)
 	} else {
-		v.missed(k)
+		v.missed(&k, &e)
 	}
 	return e, ok
 }
@@ -128,9 +132,9 @@ func (v *View) Lookup(k Key) (Entry, bool) {
 func (v *View) Inspect(k Key) (Entry, bool) {
 	e, ok := v.Peek(k)
 	if ok {
-		v.Hits++
+		v.hit(e.sh, &k)
 	} else {
-		v.Misses++
+		v.miss(&k, e.Hidden())
 	}
 	return e, ok
 }
@@ -143,22 +147,35 @@ func (v *View) Write(k Key) (e Entry, ok bool) {
 }
 
 func (v *View) write(e *Entry, k Key) (ok bool) {
-	if v.peek(e, k) {
+	if v.peek(e, &k) {
 		v.touchWrite(e)
 		return true
 	}
-	if e.rec.expire != 0 {
-		v.expire(e, k)
+	if e.Hidden() {
+		v.removeEnded(e, &k)
 	}
 	*e = Entry{}
 	return false
 }
 
-// expire removes an entry whose time has come.
-func (v *View) expire(e *Entry, k Key) {
+// Hidden is for an entry that Peek has not shown, and reports whether there is one: its time has come,
+// or it was invalidated.
+func (e *Entry) Hidden() bool { return e.ref != 0 }
+
+// removeEnded removes an entry whose time has come, or that was invalidated.
+func (v *View) removeEnded(e *Entry, k *Key) {
+	ev := v.Store.endedBy(&e.rec, v.Now)
 	e.remove()
-	v.Store.expired.Add(1)
-	v.Changed(k, EventExpired)
+	v.changed(k, ev)
+}
+
+// endedBy counts the end of a record that has ended, and returns what ended it.
+func (s *Store) endedBy(r *record, now int64) Event {
+	if r.expire == 0 || r.expire > now {
+		return EventInvalidated
+	}
+	s.expired.Add(1)
+	return EventExpired
 }
 
 // touchRead marks an entry as read now.
@@ -198,9 +215,22 @@ func (v *View) setWord(k Key, word uint32) {
 	}
 }
 
-// newMeta is the word of a new record.
-func (v *View) newMeta(t Type, e encoding) uint32 {
-	return metaOf(t, e) | v.Store.meter.Load().New(v.Now)<<wordShift
+// newMeta is the word of a new record, of a key that is known to be absent.
+func (v *View) newMeta(k *Key, t Type, e encoding) uint32 {
+	again := false
+	if all := v.Store.arrivals.Load(); all != nil {
+		again = v.arrives(k, &(*all)[k.shard])
+	}
+	return metaOf(t, e) | v.Store.meter.Load().New(again, v.Now)<<wordShift
+}
+
+// arrives notes that a key is inserted, and reports whether it has been here lately.
+func (v *View) arrives(k *Key, in *eviction.Arrivals) bool {
+	keys := 0
+	if t := v.table(k); t != nil {
+		keys = t.n
+	}
+	return in.Note(k.hash, int32(v.DB), keys)
 }
 
 // Delete removes a key and reports whether it was there. What a big collection
@@ -237,9 +267,9 @@ func (v *View) stored(k Key, replaced bool, ev Event) {
 
 // insertRecord adds a record for a key that is known to be absent.
 func (v *View) insertRecord(k Key, meta uint32, value []byte, expire int64) Entry {
-	t := v.tableForWrite(k)
+	t := v.tableForWrite(&k)
 	ref := t.newRecord(meta, k.Name, value, expire)
 	p := t.insert(k.hash, ref, expire, v.Now)
 	v.Changed(k, EventNew)
-	return Entry{sh: v.shard(k), t: t, ref: ref, p: p, rec: readRecord(t.mem, ref)}
+	return Entry{sh: v.shard(&k), t: t, ref: ref, p: p, rec: readRecord(t.mem, ref)}
 }

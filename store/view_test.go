@@ -19,6 +19,7 @@ func testStore(t testing.TB) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.SetPrefixes(PrefixRule{Delimiter: ':', Depth: 1, Most: 6})
 	t.Cleanup(func() {
 		checkAccounts(t, s)
 		if err := s.Close(); err != nil {

@@ -15,12 +15,13 @@ import "unsafe"
 // and an element wakes nobody in vain. When that one stays or leaves, the key is looked at again
 // and the next is told. Hence what must always hold, under the key's lock:
 //
-//	a live value of the type that somebody in the key's queue waits for
+//	a live value that somebody in the key's queue waits for
 //	    implies that one in that queue has been told and has not answered yet
 //
-// Clients in one queue may wait for different types (BLPOP and BZPOPMIN of one name): the first
-// whose type the value has is told. What is not of its type does not wake a client; a string that
-// is set under the name leaves it waiting, as in Redis.
+// Clients in one queue may wait for different things (BLPOP and BZPOPMIN of one name; BLMOVEM for a
+// number of elements): the first for whom the value is enough is told. What is of another type, or
+// too little, does not wake a client; a string that is set under the name leaves it waiting, as in
+// Redis.
 //
 // # Cost
 //
@@ -31,6 +32,8 @@ import "unsafe"
 // Waiter is somebody who waits. Wait, Stay and Leave are for its owner's goroutine.
 type Waiter struct {
 	Type  Type
+	Lease bool                 // not for a value, but for the end of the lease on one key (leases.go)
+	Least uint32               // elements that the value must have to be of use; 0 is any number. It fits beside Type
 	Owner interface{ Ready() } // is told where the change was not a command's (View.Ready)
 
 	places []waitPlace
@@ -42,7 +45,8 @@ type waitPlace struct {
 	w          *Waiter
 	q          *waitQueue
 	prev, next *waitPlace
-	shard      int
+	shard      int32
+	told       bool // of a lease, of which several are told at once
 }
 
 // waitQueue is those who wait for one key.
@@ -50,6 +54,23 @@ type waitQueue struct {
 	key         watchKey
 	first, last *waitPlace
 	told        *waitPlace // has been told that the key is ready
+	lease       *lease     // nil, or it is those who wait for its end
+}
+
+// join puts a place at the end of the queue.
+func (q *waitQueue) join(p *waitPlace) {
+	p.q, p.prev = q, q.last
+	if q.last == nil {
+		q.first = p
+	} else {
+		q.last.next = p
+	}
+	q.last = p
+}
+
+// takes reports whether a live value is what w waits for.
+func (w *Waiter) takes(e *Entry) bool {
+	return e.rec.typ() == w.Type && (w.Least <= 1 || e.size() >= int64(w.Least))
 }
 
 // waitClasses are the events that can give a key a value that somebody waits for.
@@ -58,24 +79,22 @@ const waitClasses = ClassGeneric | ClassList | ClassZset
 // Wait puts w into the queues of some keys, behind those who wait already. The keys' shards are
 // locked. A key that is named twice counts once.
 func (v *View) Wait(keys []Key, w *Waiter) {
+	if w.Lease {
+		v.joinLease(keys[0], w)
+		return
+	}
 	w.places = w.one[:0]
 	if len(keys) > len(w.one) {
 		w.places = make([]waitPlace, 0, len(keys))
 	}
 	for _, k := range keys {
-		sh := v.shard(k)
+		sh := v.shard(&k)
 		q := sh.waitQueue(watchKey{v.DB, string(k.Name)})
 		if q.last != nil && q.last.w == w {
 			continue
 		}
-		w.places = append(w.places, waitPlace{w: w, q: q, prev: q.last, shard: k.Shard()})
-		p := &w.places[len(w.places)-1]
-		if q.last == nil {
-			q.first = p
-		} else {
-			q.last.next = p
-		}
-		q.last = p
+		w.places = append(w.places, waitPlace{w: w, shard: int32(k.Shard())})
+		q.join(&w.places[len(w.places)-1])
 	}
 }
 
@@ -106,8 +125,8 @@ func (v *View) StillReady(w *Waiter) bool {
 		if !sh.lock() {
 			return true // the try will have to wait for it
 		}
-		typ, ok := v.awaited(sh, p.q)
-		ready := ok && typ == w.Type && p.q.told == p
+		e, ok := v.awaited(sh, p.q)
+		ready := ok && p.q.told == p && w.takes(&e)
 		sh.mu.Unlock()
 		if ready {
 			return true
@@ -134,7 +153,9 @@ func (v *View) Stay(w *Waiter) {
 }
 
 func stay(v *View, sh *shard, p *waitPlace) {
-	if p.q.told == p {
+	if p.q.lease != nil {
+		p.q.lease.stay(p)
+	} else if p.q.told == p {
 		p.q.told = nil
 		v.signal(sh, p.q)
 	}
@@ -175,6 +196,10 @@ func (v *View) leave(sh *shard, p *waitPlace) {
 	} else {
 		p.next.prev = p.prev
 	}
+	if q.lease != nil {
+		q.lease.leave(sh, p)
+		return
+	}
 	if q.first == nil {
 		delete(sh.waiting, q.key)
 		sh.setInterest()
@@ -186,18 +211,17 @@ func (v *View) leave(sh *shard, p *waitPlace) {
 	}
 }
 
-// signal tells the first who waits for the type of value that the key has, unless somebody has been
-// told already.
+// signal tells the first who waits for what the key has, unless somebody has been told already.
 func (v *View) signal(sh *shard, q *waitQueue) {
 	if q.told != nil {
 		return
 	}
-	typ, ok := v.awaited(sh, q)
+	e, ok := v.awaited(sh, q)
 	if !ok {
 		return
 	}
 	for p := q.first; p != nil; p = p.next {
-		if p.w.Type == typ {
+		if p.w.takes(&e) {
 			q.told = p
 			v.tell(p.w)
 			return
@@ -205,19 +229,19 @@ func (v *View) signal(sh *shard, q *waitQueue) {
 	}
 }
 
-// awaited is the type of the live value that the key of a queue has, if it has one.
-func (v *View) awaited(sh *shard, q *waitQueue) (typ Type, ok bool) {
+// awaited is the live value that the key of a queue has, if it has one.
+func (v *View) awaited(sh *shard, q *waitQueue) (e Entry, ok bool) {
 	t := sh.dbs[q.key.db]
 	if t == nil {
-		return 0, false
+		return e, false
 	}
 	name := []byte(q.key.name)
-	_, ref, ok := t.find(t.hash(name), name)
+	p, ref, ok := t.find(t.hash(name), name)
 	if !ok {
-		return 0, false
+		return e, false
 	}
-	r := readRecord(t.mem, ref)
-	return r.typ(), r.expire == 0 || r.expire > v.Now
+	e = Entry{sh: sh, t: t, ref: ref, p: p, rec: readRecord(t.mem, ref)}
+	return e, !sh.ended(&e.rec, v.Now)
 }
 
 func (v *View) tell(w *Waiter) {

@@ -113,6 +113,44 @@ func TestWaitersByType(t *testing.T) {
 	}
 }
 
+// TestWaitersForElements: who waits for a number of elements is passed over until there are so many.
+func TestWaitersForElements(t *testing.T) {
+	s := openStore(t, Options{})
+	v := &View{Store: s, Now: 10}
+	k := s.Key([]byte("k"))
+	three, one := newWaiting("three", TypeList), newWaiting("one", TypeList)
+	three.Least = 3
+	v.Wait([]Key{k}, &three.Waiter)
+	push := func() {
+		t.Helper()
+		if _, err := v.PushElements(k, Back, [][]byte{[]byte("x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	push()
+	push()
+	if three.told != 0 {
+		t.Fatal("too few elements have woken somebody")
+	}
+	v.Wait([]Key{k}, &one.Waiter)
+	push()
+	if three.told != 1 || one.told != 0 {
+		t.Fatalf("told %d and %d times", three.told, one.told)
+	}
+	if _, err := v.PopElement(k, Front, func([]byte) {}); err != nil {
+		t.Fatal(err)
+	}
+	v.Stay(&three.Waiter) // somebody was faster, and what is left is enough for the other
+	if three.told != 1 || one.told != 1 {
+		t.Fatalf("told %d and %d times", three.told, one.told)
+	}
+	v.Leave(&one.Waiter)
+	if three.told != 1 {
+		t.Fatal("too few elements have woken somebody")
+	}
+	v.Leave(&three.Waiter)
+}
+
 // TestWaitersStillReady: of several keys only those count that the waiter was told of.
 func TestWaitersStillReady(t *testing.T) {
 	s := openStore(t, Options{})

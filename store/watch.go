@@ -32,7 +32,7 @@ type watch struct {
 
 // Watch adds a key to w. The key's shard is locked.
 func (v *View) Watch(k Key, w *Watcher) {
-	sh := v.shard(k)
+	sh := v.shard(&k)
 	wk := watchKey{v.DB, string(k.Name)}
 	for _, x := range sh.watched[wk] {
 		if x.w == w {
@@ -50,7 +50,7 @@ func (v *View) Watch(k Key, w *Watcher) {
 
 func (v *View) isExpired(k Key) bool {
 	e, ok := v.Peek(k)
-	return !ok && e.rec.expire != 0
+	return !ok && e.Hidden()
 }
 
 // watchMemory is what watching a key takes besides its name, in bytes: here and in the shard's map,
@@ -172,7 +172,7 @@ func (sh *shard) touchWatchedDB(db int, by *table, now int64) {
 				continue
 			}
 			r := readRecord(t.mem, ref)
-			gone := r.expire != 0 && r.expire <= now
+			gone := sh.ended(&r, now)
 			for _, x := range list {
 				if !x.expired || !gone {
 					x.w.dirty.Store(true)

@@ -61,5 +61,22 @@ func (v *View) DBSurvey(db int) (st DBStats) {
 	return st
 }
 
+// DBSurveys is DBSurvey of every database, at once.
+func (v *View) DBSurveys() []DBStats {
+	all := make([]DBStats, v.Store.nDBs)
+	v.Store.survey(v.Held, func(sh *shard) {
+		for db, t := range sh.dbs {
+			if t != nil {
+				all[db].add(t)
+			}
+		}
+	}, func(o *occupation) {
+		for db := range o.dbs {
+			all[db].addAll(&o.dbs[db])
+		}
+	})
+	return all
+}
+
 // Compaction is Store.Compaction.
 func (v *View) Compaction() CompactionStats { return v.Store.compactionStats(v.Now, v.Held) }

@@ -25,7 +25,7 @@ type Scored struct {
 
 // ReadZset finds a sorted set for reading.
 func (v *View) ReadZset(k Key) (z Zset, ok bool, err error) {
-	if !v.read(&z.e, k) {
+	if !v.read(&z.e, &k) {
 		return z, false, nil
 	}
 	if z.e.Type() != TypeZset {
@@ -121,7 +121,7 @@ func (v *View) SetScores(k Key, n int, item func(i int) Scored, rule ScoreRule) 
 		}
 		first := item(0)
 		z.v, z.k = v, k
-		z.create(v.tableForWrite(k), first, n)
+		z.create(v.tableForWrite(&k), first, n)
 		v.Changed(k, EventNew)
 		c = ScoreCounts{Added: 1, Last: ScoreAdded, Score: first.Score}
 		i = 1
@@ -159,13 +159,13 @@ func (r ScoreRule) event() Event {
 func (z *Zset) create(t *table, first Scored, n int) {
 	v, enc := z.v, z.v.Store.enc
 	if int64(n) > enc.ZsetMaxEntries.Load() || int64(len(first.Member)) > enc.ZsetMaxValue.Load() {
-		b := newZsetBody(v.shard(z.k), v)
+		b := newZsetBody(v.shard(&z.k), v)
 		b.insert(b.hash(first.Member), first.Member, first.Score)
 		z.e = v.newBodyEntry(t, z.k, TypeZset, b)
 		return
 	}
 	size := 1 + packedSize(len(first.Member)) + packedScore(first.Score)
-	z.e = v.insertCollection(t, z.k, v.newMeta(TypeZset, encPack), size)
+	z.e = v.insertCollection(t, z.k, v.newMeta(&z.k, TypeZset, encPack), size)
 	b := z.e.value()
 	b[0] = 2 // elements
 	putScored(b[1:], first.Member, first.Score)

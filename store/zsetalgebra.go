@@ -20,6 +20,7 @@ const (
 	AggregateSum Aggregate = iota
 	AggregateMin
 	AggregateMax
+	AggregateCount // the sum of the weights of the inputs that have the member
 )
 
 // of combines the score x so far with that of one more input, as Redis does: a sum that is no
@@ -36,7 +37,7 @@ func (a Aggregate) of(x, y float64) float64 {
 			return y
 		}
 		return x
-	case AggregateSum:
+	case AggregateSum, AggregateCount:
 	}
 	return zeroForNaN(x + y)
 }
@@ -54,6 +55,7 @@ type ScoredSource struct {
 	zset   Zset
 	set    Set
 	isSet  bool
+	flat   bool // every member counts as one of score 1
 }
 
 // ReadScored finds an input for reading. Its Weight is 1.
@@ -92,7 +94,12 @@ func (s *ScoredSource) each(fn func(member []byte, score float64) bool) {
 		s.set.Each(func(member []byte) bool { return fn(member, score) })
 		return
 	}
-	s.zset.eachUnordered(func(member []byte, score float64) bool { return fn(member, s.weighted(score)) })
+	s.zset.eachUnordered(func(member []byte, score float64) bool {
+		if s.flat {
+			score = 1
+		}
+		return fn(member, s.weighted(score))
+	})
 }
 
 // find returns a member's score times the weight. Unlike each it leaves 0 times infinity NaN, for
@@ -101,20 +108,25 @@ func (s *ScoredSource) find(member []byte) (score float64, ok bool) {
 	if s.isSet {
 		return s.Weight, s.set.Has(member)
 	}
-	score, ok = s.zset.Score(member)
+	if score, ok = s.zset.Score(member); s.flat {
+		score = 1
+	}
 	return s.Weight * score, ok
 }
 
-// bySize sorts inputs, the smallest first. The order of the rest stays, since it decides on how
-// sums are rounded.
-func bySize(sources []ScoredSource) {
+// arrange sorts inputs, the smallest first, and has them give the scores that are aggregated. The order
+// of equal sizes stays, since it decides on how sums are rounded.
+func arrange(sources []ScoredSource, how Aggregate) {
+	for i := range sources {
+		sources[i].flat = how == AggregateCount
+	}
 	slices.SortStableFunc(sources, func(a, b ScoredSource) int { return cmp.Compare(a.Len(), b.Len()) })
 }
 
 // IntersectScored visits the members that all inputs have, in no order, until fn returns false. At
 // least one input is given; they are sorted by size.
 func IntersectScored(sources []ScoredSource, how Aggregate, fn func(member []byte, score float64) bool) {
-	bySize(sources)
+	arrange(sources, how)
 	sources[0].each(func(member []byte, score float64) bool {
 		for i := 1; i < len(sources); i++ {
 			other, ok := sources[i].find(member)
@@ -138,7 +150,7 @@ type NewZset struct {
 
 // NewZset begins an empty sorted set for k, whose shard is locked.
 func (v *View) NewZset(k Key) *NewZset {
-	return &NewZset{v: v, k: k, body: newZsetBody(v.shard(k), v)}
+	return &NewZset{v: v, k: k, body: newZsetBody(v.shard(&k), v)}
 }
 
 // Reserve makes room for about so many members in n, which is empty.
@@ -159,7 +171,7 @@ func (n *NewZset) Add(member []byte, score float64) {
 
 // Union adds the members of all inputs, which it sorts by size, to n, which is empty.
 func (n *NewZset) Union(sources []ScoredSource, how Aggregate) {
-	bySize(sources)
+	arrange(sources, how)
 	t := &n.body.table
 	if len(sources) > 0 {
 		n.Reserve(sources[len(sources)-1].Len())
@@ -182,7 +194,7 @@ func (n *NewZset) Union(sources []ScoredSource, how Aggregate) {
 
 // Intersect adds the members that all inputs have to n, which is empty; see IntersectScored.
 func (n *NewZset) Intersect(sources []ScoredSource, how Aggregate) {
-	bySize(sources)
+	arrange(sources, how)
 	n.Reserve(estimate(&sources[0], sources[1:], true))
 	IntersectScored(sources, how, func(member []byte, score float64) bool {
 		n.Add(member, score)
@@ -235,7 +247,7 @@ func (n *NewZset) Each(fn func(member []byte, score float64)) {
 }
 
 // Discard frees the sorted set.
-func (n *NewZset) Discard() { n.v.shard(n.k).discard(n.body) }
+func (n *NewZset) Discard() { n.v.shard(&n.k).discard(n.body) }
 
 // StoreZset gives the new sorted set its key, in place of whatever the key held; an empty one
 // removes the key. ev is the event of the command. It returns the number of members.
@@ -254,7 +266,7 @@ func (v *View) StoreZset(n *NewZset, ev Event) int {
 // attach makes the key, which is absent.
 func (n *NewZset) attach() {
 	v, b, enc, list := n.v, n.body, n.v.Store.enc, n.body.inOrder()
-	t := v.tableForWrite(n.k)
+	t := v.tableForWrite(&n.k)
 	size := lenSize(2 * len(list))
 	for _, s := range list {
 		size += packedSize(len(recordKey(b.mem, s.ref))) + packedScore(s.score)
@@ -264,7 +276,7 @@ func (n *NewZset) attach() {
 		v.newBodyEntry(t, n.k, TypeZset, b)
 		return
 	}
-	e := v.insertCollection(t, n.k, v.newMeta(TypeZset, encPack), size)
+	e := v.insertCollection(t, n.k, v.newMeta(&n.k, TypeZset, encPack), size)
 	w := newPackWriter(e.value(), len(list))
 	for _, s := range list {
 		w.add(recordKey(b.mem, s.ref), s.score)

@@ -11,20 +11,22 @@ import (
 // InsertZset adds a sorted set, unless the key exists. There is at least one pair, and no member
 // comes twice. Files that larder has written have small ones in order.
 func (v *View) InsertZset(k Key, pairs [][]byte) bool {
-	t := v.tableForWrite(k)
+	t := v.tableForWrite(&k)
 	if _, _, exists := t.find(k.hash, k.Name); exists {
 		return false
 	}
 	size, fit := v.packPairs(pairs)
 	if !fit {
-		b := newZsetBody(v.shard(k), v)
+		b := newZsetBody(v.shard(&k), v)
 		b.reserve(len(pairs) / 2)
 		b.fill(pairs)
 		b.arrange(b.inOrder())
 		v.newBodyEntry(t, k, TypeZset, b)
+		v.booked(k)
 		return true
 	}
-	e := v.insertCollection(t, k, v.newMeta(TypeZset, encPack), size)
+	e := v.insertCollection(t, k, v.newMeta(&k, TypeZset, encPack), size)
+	v.booked(k)
 	w := newPackWriter(e.value(), len(pairs)/2)
 	if ascending(pairs) {
 		for i := 0; i < len(pairs); i += 2 {
@@ -97,13 +99,17 @@ func (v *View) AddScored(k Key, pairs [][]byte) (added int, err error) {
 		return 0, err
 	}
 	if _, fit := v.packPairs(pairs); v.Loading && !ok && !fit {
-		b := newZsetBody(v.shard(k), v)
+		b := newZsetBody(v.shard(&k), v)
 		b.unordered = true
-		v.newBodyEntry(v.tableForWrite(k), k, TypeZset, b)
-		return b.fill(pairs), nil
+		v.newBodyEntry(v.tableForWrite(&k), k, TypeZset, b)
+		added = b.fill(pairs)
+		v.booked(k)
+		return added, nil
 	}
 	if ok && !z.isPack() && z.body().unordered {
-		return z.body().fill(pairs), nil
+		added = z.body().fill(pairs)
+		v.booked(k)
+		return added, nil
 	}
 	c, err := v.SetScores(k, len(pairs)/2, func(i int) Scored { return pairAt(pairs, 2*i) }, 0)
 	return c.Added, err
@@ -122,5 +128,6 @@ func (v *View) Arrange(k Key) {
 	if b := z.body(); b.unordered {
 		b.unordered = false
 		b.arrange(b.inOrder())
+		v.booked(k)
 	}
 }

@@ -60,6 +60,17 @@ func take(line []byte, i int) (word []byte, next int) {
 	return line[start:w:w], i
 }
 
+// Unquote takes one word apart that stands in double quotes, as AppendQuoted writes it: quoted begins
+// behind the first quote. The text overwrites it, and rest is what follows the second quote, nil if
+// there is none and the text is all there is.
+func Unquote(quoted []byte) (text, rest []byte) {
+	end, next := doubleQuoted(quoted, 0, 0)
+	if next >= 0 {
+		rest = quoted[next:]
+	}
+	return quoted[:end:end], rest
+}
+
 // doubleQuoted writes what stands from line[i] to the closing quote at line[w:], and returns the
 // ends of both; next is -1 if there is no closing quote.
 func doubleQuoted(line []byte, w, i int) (end, next int) {

@@ -46,7 +46,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// FuzzQuoted: what AppendQuoted writes, Split reads.
+// FuzzQuoted: what AppendQuoted writes, Split and Unquote read.
 func FuzzQuoted(f *testing.F) {
 	for _, s := range []string{"", "a b", "\x00\xff\"\\'\n\r\t\a\b\v\f", "é"} {
 		f.Add(s)
@@ -55,6 +55,13 @@ func FuzzQuoted(f *testing.F) {
 		got, ok := split("name " + string(AppendQuoted(nil, s)) + " end")
 		if !ok || len(got) != 3 || got[1] != s {
 			t.Errorf("%q became %q, %t", s, got, ok)
+		}
+		text, rest := Unquote(append(AppendQuoted(nil, s), " end"...)[1:])
+		if string(text) != s || string(rest) != " end" {
+			t.Errorf("%q became %q, and %q follows", s, text, rest)
+		}
+		if text, rest = Unquote(AppendQuoted(nil, s)[1:1]); len(text) != 0 || rest != nil {
+			t.Errorf("nothing became %q, and %q follows", text, rest)
 		}
 	})
 }

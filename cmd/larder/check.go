@@ -78,6 +78,22 @@ func newProgress(stderr io.Writer, title string, total int64) *progress {
 		progressbar.OptionShowBytes(true), progressbar.OptionFullWidth(), progressbar.OptionThrottle(redrawEvery))}
 }
 
+// newCount makes a bar for total things that are no bytes, if stderr is a terminal.
+func newCount(stderr io.Writer, title string, total int64) *progress {
+	p := newProgress(stderr, title, total)
+	if p.bar != nil {
+		progressbar.OptionShowBytes(false)(p.bar)
+	}
+	return p
+}
+
+// describe changes the title.
+func (p *progress) describe(title string) {
+	if p.bar != nil {
+		p.bar.Describe(title)
+	}
+}
+
 func (p *progress) set(read int64) {
 	if p.bar != nil {
 		_ = p.bar.Set64(read) // a bar that cannot be drawn is no reason to stop

@@ -22,6 +22,7 @@ import (
 	"github.com/larderkv/larder/server/commands"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/server/scripting"
 	"github.com/larderkv/larder/store"
 )
 
@@ -64,7 +65,7 @@ is not in order ends the check.
 
 A log whose commands are whole is not good either if larder would refuse it at its start:
 for a command that larder does not have, or that has a wrong number of arguments, or that
-names a database beyond --databases.
+names a database beyond --databases, or for a key of a type that larder does not have.
 
 --fix cuts off what follows the last whole command or transaction of the last file: a
 torn end costs nothing else, damage further up costs everything behind it. Damage in
@@ -118,15 +119,15 @@ func checkAOF(name string, r repair, stdin io.Reader, stdout, stderr io.Writer) 
 
 // newChecker makes a replayer over an empty store, and what closes it.
 func newChecker(databases int) (r *engine.Replayer, closeStore func(), err error) {
-	table, err := engine.NewTable(commands.All())
-	if err != nil {
-		return nil, nil, err
-	}
 	flags := []string{}
 	if databases != 0 {
 		flags = append(flags, "--databases", strconv.Itoa(databases))
 	}
 	cfg, err := config.Load("", flags)
+	if err != nil {
+		return nil, nil, err
+	}
+	table, err := serverCommands(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -141,6 +142,11 @@ func newChecker(databases int) (r *engine.Replayer, closeStore func(), err error
 		return nil, nil, err
 	}
 	return k.NewReplayer(), closeStore, nil
+}
+
+// serverCommands is the table of a server's commands, for what runs without one.
+func serverCommands(cfg *config.Config) (*engine.Table, error) {
+	return engine.NewTable(commands.All(scripting.New(cfg, slog.New(slog.DiscardHandler))))
 }
 
 // lockLog keeps servers away while files are changed. They lock the folder that has the log's
@@ -231,6 +237,8 @@ func (c *aofCheck) verdict(rep *aof.CheckReport, bad error) error {
 		return c.refused
 	case bad == nil && rep.Refusal != nil:
 		return fmt.Errorf("%s is not good: larder does not start on it: %w", c.name, rep.Refusal)
+	case bad == nil && c.unloadable() != nil:
+		return fmt.Errorf("%s is not good: %w", c.name, c.unloadable())
 	case bad == nil:
 		return nil
 	case errors.Is(bad, aof.ErrNotConfirmed):
@@ -243,6 +251,14 @@ func (c *aofCheck) verdict(rep *aof.CheckReport, bad error) error {
 		return fmt.Errorf("%s is not good: %w after offset %d; larder check aof --fix cuts it off there", c.name, bad, rep.Files[len(rep.Files)-1].Valid)
 	}
 	return fmt.Errorf("%s is not good: %w", c.name, bad)
+}
+
+// unloadable is why larder does not start on the part in RDB form, though nothing of it is damaged.
+func (c *aofCheck) unloadable() error {
+	if c.base == nil {
+		return nil
+	}
+	return unloadable(c.base)
 }
 
 // report is everything that was found, as text.
@@ -262,7 +278,7 @@ func (c *aofCheck) report(rep *aof.CheckReport, bad error) string {
 			fmt.Fprintf(&b, "%s has been cut from %s to %d\n", printable(f.Name), plural(f.Size, "byte"), f.Valid)
 		}
 	}
-	if bad == nil && rep.Refusal == nil {
+	if bad == nil && rep.Refusal == nil && c.unloadable() == nil {
 		b.WriteString("the log is good\n")
 	}
 	return b.String()

@@ -259,8 +259,10 @@ func TestCheckOwnFiles(t *testing.T) {
 		t.Errorf("redis-check-aof: %v\n%s", err, said)
 	}
 	dump := filepath.Join(dir, "dump.rdb")
-	if err := checkRDB(dump, io.Discard, io.Discard); err != nil {
-		t.Error(err)
+	report.Reset()
+	if err := checkRDB(dump, &report, io.Discard); err != nil ||
+		!strings.HasSuffix(report.String(), "\nthe file is good\n") {
+		t.Errorf("%v\n%s", err, &report)
 	}
 	if said, err := exec.Command(harness.Tool(t, "redis-check-rdb", harness.InstallRedis), dump).CombinedOutput(); err != nil {
 		t.Errorf("redis-check-rdb: %v\n%s", err, said)
@@ -310,9 +312,27 @@ func TestCheckNamesForeignCommands(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), reason) {
 		t.Errorf("%v\nshould say %s", err, reason)
 	}
-	const want = "\nlarder does not start on a log with these commands: COPY (1), GET (1), HSETEX (1), MOVE (1), NOSUCH (1), SELECT (1), SWAPDB (1), XADD (2)\n"
+	const want = "\nlarder does not start on a log with these commands: COPY (1), GET (1), MOVE (1), NOSUCH (1), SELECT (1), SWAPDB (1), XADD (2)\n"
 	if !strings.Contains(out.String(), want) || strings.Contains(out.String(), "the log is good") {
 		t.Errorf("%s\nshould say %s", &out, want)
+	}
+}
+
+// TestCheckNamesForeignTypes: nor is one with a base that larder cannot load.
+func TestCheckNamesForeignTypes(t *testing.T) {
+	base, err := os.ReadFile(mixed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "appendonly.aof")
+	if err := os.WriteFile(name, append(base, smallLog[:50]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err = checkAOF(name, repair{databases: 16}, strings.NewReader(""), &out, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "is not good: larder cannot load 1 item of it") ||
+		strings.Contains(out.String(), "the log is good") {
+		t.Errorf("%v\n%s", err, &out)
 	}
 }
 

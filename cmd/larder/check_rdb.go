@@ -32,8 +32,9 @@ The whole file is read and every value decoded, of types that larder does not ha
 far as needed to find their end. Printed are the facts the file tells of its origin,
 the keys and bytes of every type and encoding, and the largest keys.
 
-A file is good if it is well formed up to its end mark and its checksum is right. One
-without a checksum (rdbchecksum no) can be good, too. A file is never changed.
+A file is good if it is well formed up to its end mark, its checksum is right and
+larder can load all of it. One without a checksum (rdbchecksum no) can be good, too. A
+file is never changed.
 
   larder check rdb /var/lib/larder/dump.rdb`
 
@@ -53,6 +54,9 @@ func checkRDB(name string, stdout, stderr io.Writer) (err error) {
 	if rep.Version != 0 { // otherwise it is no RDB file at all
 		out := fmt.Sprintf("%s: %s\n", name, plural(size, "byte")) + rdbReport(&rep, size, bad)
 		if bad == nil {
+			bad = unloadable(&rep)
+		}
+		if bad == nil {
 			out += "the file is good\n"
 		}
 		if _, err := io.WriteString(stdout, out); err != nil {
@@ -63,6 +67,15 @@ func checkRDB(name string, stdout, stderr io.Writer) (err error) {
 		return fmt.Errorf("%s is not good: %w", name, inKey(&rep, bad))
 	}
 	return nil
+}
+
+// unloadable is why larder does not start on a file of which nothing is damaged; nil if it does.
+func unloadable(rep *rdb.Report) error {
+	n := rep.Unloadable()
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("larder cannot load %s of it; with rdb-skip-unknown-types yes it starts, and leaves that out", plural(n, "item"))
 }
 
 // inKey adds to what is wrong with a file the key it was found in.
@@ -84,8 +97,12 @@ func rdbReport(rep *rdb.Report, size int64, bad error) string {
 		fmt.Fprintf(&b, "up to offset %d:\n", rep.Bytes)
 	}
 	fmt.Fprintf(&b, "%s, %d with an expiry time (%d of them in the past)\n", plural(rep.Keys, "key"), rep.Expires, rep.AlreadyExpired)
-	if rep.Functions > 0 {
-		fmt.Fprintf(&b, "%s of scripts or modules beside the keys, which larder cannot load\n", plural(rep.Functions, "piece"))
+	if rep.Libraries > 0 {
+		fmt.Fprintf(&b, "libraries of functions: %d\n", rep.Libraries)
+	}
+	if rep.Foreign > 0 {
+		fmt.Fprintf(&b, "%s of modules or of a preview's functions beside the keys, which larder cannot load\n",
+			plural(rep.Foreign, "piece"))
 	}
 	if rep.Unfit > 0 {
 		fmt.Fprintf(&b, "%s with members that expire one by one, which larder cannot load\n", plural(rep.Unfit, "key"))

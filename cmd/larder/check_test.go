@@ -60,8 +60,10 @@ func TestCheckRefusals(t *testing.T) {
 func TestCheckRDBCommand(t *testing.T) {
 	p := start(t, "", "check", "rdb", mixed)
 	out, code := p.end()
-	if code != 0 || p.stderr.Len() != 0 || strings.Join(out, "\n")+"\n" != mixedReport(t) {
-		t.Errorf("exit code %d\n%s\n%s", code, strings.Join(out, "\n"), p.stderr.String())
+	said := p.stderr.String()
+	if code != 1 || !strings.HasSuffix(said, unloadableMixed+"\n") || strings.Count(said, "\n") != 1 ||
+		strings.Join(out, "\n")+"\n" != mixedReport(t) {
+		t.Errorf("exit code %d\n%s\n%s", code, strings.Join(out, "\n"), said)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/larderkv/larder/server/config"
 )
 
-// `larder config print` and the list of flags in the help of `larder serve`, both made from the
-// table of parameters.
+// `larder config`, and what is made of the table of parameters: `larder config print`, and the list
+// of flags in the help of `larder serve`.
 
 func configCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -27,7 +27,7 @@ func configCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return printParams(cmd.OutOrStdout())
 		},
-	})
+	}, configCheckCommand())
 	return cmd
 }
 

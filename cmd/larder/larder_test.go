@@ -43,7 +43,14 @@ type process struct {
 
 func start(t *testing.T, stdin string, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0], args...), t: t, lines: make(chan string, 1000)}
+	return startCommand(t, stdin, nil, os.Args[0], args...)
+}
+
+// startCommand runs a command that ends up as larder, with descriptors from 3 on.
+func startCommand(t *testing.T, stdin string, files []*os.File, name string, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(name, args...), t: t, lines: make(chan string, 1000)}
+	p.ExtraFiles = files
 	p.Env = append(os.Environ(), asMain+"=1")
 	p.Stdin = strings.NewReader(stdin)
 	p.Stderr = &p.stderr
@@ -312,8 +319,8 @@ func TestReadmeListsForeignDirectives(t *testing.T) {
 	}
 }
 
-// TestSecondSignal: with a client that does not read its replies, the first signal waits and the
-// second one does not.
+// TestSecondSignal: with a client that does not read its replies, the first signal waits, a SIGTERM
+// behind it changes nothing, and a SIGINT does not wait.
 func TestSecondSignal(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, "", "serve", "--port", "0", "--bind", "127.0.0.1", "--dir", dir, "--pidfile", "larder.pid")
@@ -333,11 +340,18 @@ func TestSecondSignal(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	for _, line := range []string{"a second signal stops at once", "stopped at once"} {
-		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+	for _, step := range []struct {
+		signal syscall.Signal
+		line   string
+	}{
+		{syscall.SIGTERM, "stopping; SIGINT stops at once"},
+		{syscall.SIGTERM, "stopping already"},
+		{syscall.SIGINT, "stopped at once"},
+	} {
+		if err := p.Process.Signal(step.signal); err != nil {
 			t.Fatal(err)
 		}
-		p.line(line)
+		p.line(step.line)
 	}
 	if _, code := p.end(); code != 1 || time.Since(began) > patience/6 {
 		t.Errorf("exit code %d after %v", code, time.Since(began))

@@ -8,36 +8,46 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/larderkv/larder/server/admin"
 	"github.com/larderkv/larder/server/config"
 )
 
-// reservedFiles are the descriptors that larder needs besides its clients' connections.
+// reservedFiles are the descriptors that larder needs besides connections.
 const reservedFiles = 32
 
 // fitClients lowers maxclients to what the system's limit on open files leaves room for, so that a
 // full server refuses clients in words instead of failing to accept them. From then on CONFIG SET
-// refuses what there is no room for, as in Redis.
-func fitClients(cfg *config.Config, log *slog.Logger) error {
-	want := uint64(cfg.Values().MaxClients)
-	files, err := openFiles(want + reservedFiles)
-	if err != nil {
-		return err
+// refuses what there is no room for, as in Redis. The connections of the admin server have room of
+// their own, as many as fitClients returns: anybody may open these, and clients are not to find the
+// descriptors taken. Where there are few, that is a quarter of them.
+func fitClients(cfg *config.Config, log *slog.Logger) (admins int, err error) {
+	want, beside := uint64(cfg.Values().MaxClients), uint64(reservedFiles)
+	if cfg.Values().AdminPort != 0 {
+		beside += admin.MaxConnections
 	}
-	if files <= reservedFiles {
-		return fmt.Errorf("the limit on open files is %d, which leaves no room for clients", files)
+	files, err := openFiles(want + beside)
+	if err != nil {
+		return 0, err
+	}
+	if want+beside > files && beside > reservedFiles {
+		beside = reservedFiles + min(admin.MaxConnections, files/4)
+	}
+	if files <= beside {
+		return 0, fmt.Errorf("the limit on open files is %d, which leaves no room for clients", files)
 	}
 	cfg.OnApply([]string{"maxclients"}, func(v *config.Values) error {
-		files, err := openFiles(uint64(v.MaxClients) + reservedFiles)
-		if err == nil && uint64(v.MaxClients)+reservedFiles > files {
-			err = tooManyClients(int64(files) - reservedFiles)
+		files, err := openFiles(uint64(v.MaxClients) + beside)
+		if err == nil && uint64(v.MaxClients)+beside > files {
+			err = tooManyClients(int64(files) - int64(beside))
 		}
 		return err
 	})
-	if want+reservedFiles <= files {
-		return nil
+	admins = int(beside - reservedFiles)
+	if want+beside <= files {
+		return admins, nil
 	}
-	log.Warn("maxclients is lowered to what the limit on open files allows", "maxclients", files-reservedFiles, "asked", want, "open-files", files)
-	return cfg.Set([]config.Setting{{Name: "maxclients", Value: strconv.FormatUint(files-reservedFiles, 10)}}, true)
+	log.Warn("maxclients is lowered to what the limit on open files allows", "maxclients", files-beside, "asked", want, "open-files", files)
+	return admins, cfg.Set([]config.Setting{{Name: "maxclients", Value: strconv.FormatUint(files-beside, 10)}}, true)
 }
 
 // tooManyClients is Redis' answer to a maxclients above its value, for which there is room.

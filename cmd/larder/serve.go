@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/larderkv/larder/cmd/client"
 	"github.com/larderkv/larder/server"
 	"github.com/larderkv/larder/server/config"
 )
@@ -56,7 +57,8 @@ The file is in redis.conf syntax; - reads standard input. Parameters that follow
   larder serve /etc/redis/redis.conf --port 7000 --save ""
   larder serve --bind 127.0.0.1 ::1 --maxmemory 2gb --client-output-buffer-limit normal 64mb 16mb 10
 
-SIGTERM and SIGINT answer what has arrived, then stop; a second one stops at once.
+SIGTERM and SIGINT answer what has arrived, save, then stop; a SIGINT behind one stops at once.
+SIGHUP reads certificates anew.
 
 Parameters (` + "`larder config print`" + ` says more; those in brackets are accepted without effect):
 
@@ -101,34 +103,46 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 
 	pid := values.Path(values.PIDFile)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	if err := fitClients(cfg, log); err != nil {
+	admins, err := fitClients(cfg, log)
+	if err != nil {
 		return err
 	}
 	spareProcessor(int(values.IOThreads))
-	srv, err := server.Open(cfg, log)
+	sockets, err := givenSockets()
+	if err != nil {
+		return err
+	}
+	if len(sockets) > 0 {
+		log.Info("listening on the sockets of the service manager: bind, port and unixsocket have no effect",
+			"sockets", len(sockets))
+	}
+	manager := findSupervisor(values.Supervised, log)
+	srv, err := server.Open(cfg, log, server.OnListeners(sockets...), server.SupervisedBy(manager.name), server.AdminConnections(admins))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, srv.Close()) }()
 	writePID(pid, log)
 	defer removePID(pid, log)
-	announce(cfg, log, srv.Addrs())
+	announce(cfg, log, srv.Places())
 	defer obey(signals, srv, log, func() { removePID(pid, log) })()
 	if err := releaseImage(); err != nil {
 		log.Debug("the pages that starting has touched stay", "error", err)
 	}
+	told := manager.follow(srv)
 	err = srv.Serve(context.Background())
+	told()
 	log.Info("larder stops")
 	return err
 }
 
 // announce says where larder listens, with what limits, and what of the configuration it does not
 // do.
-func announce(cfg *config.Config, log *slog.Logger, addrs []string) {
+func announce(cfg *config.Config, log *slog.Logger, places string) {
 	v := cfg.Values()
-	log.Info("larder serves", "version", config.Version, "pid", os.Getpid(), "listen", strings.Join(addrs, " "), "config", cfg.File(),
+	log.Info("larder serves", "version", config.Version, "pid", os.Getpid(), "listen", places, "config", cfg.File(),
 		"dir", v.Dir, "maxclients", v.MaxClients, "maxmemory", v.MaxMemory, "databases", v.Databases, "loops", v.IOThreads,
 		"driver", v.NetworkDriver, "max-argument", v.ProtoMaxBulkLen, "query-buffer", v.ClientQueryBufferLimit)
 	if v.MaxMemory == 0 {
@@ -142,9 +156,12 @@ func announce(cfg *config.Config, log *slog.Logger, addrs []string) {
 	}
 }
 
-// obey has each signal stop the server, until the function that it returns is called. One that
-// comes while an earlier one is being obeyed ends the process at once, after last has been called;
-// one that comes after the server had to stay, as data would have been lost, is a new try.
+// obey has SIGHUP read certificates anew, and each other signal stop the server, until the function
+// that it returns is called. A SIGINT that comes while an earlier one is being obeyed ends the process
+// at once, after last has been called: somebody sits there and insists. A SIGTERM then changes nothing,
+// as in Redis: programs such as timeout(1) send it to the process and once more to its group, and the
+// second one is not to take the save away that the first one has asked for. A signal that comes after
+// the server had to stay, as data would have been lost, is a new try.
 func obey(signals <-chan os.Signal, srv *server.Server, log *slog.Logger, last func()) (stop func()) {
 	done := make(chan struct{})
 	go func() {
@@ -153,13 +170,21 @@ func obey(signals <-chan os.Signal, srv *server.Server, log *slog.Logger, last f
 		for {
 			select {
 			case s := <-signals:
+				if s == syscall.SIGHUP {
+					srv.Reload()
+					continue
+				}
+				if stopping && s == syscall.SIGTERM {
+					log.Info("stopping already; SIGINT stops at once", "signal", s.String())
+					continue
+				}
 				if stopping {
 					log.Warn("stopped at once", "signal", s.String())
 					last()
 					os.Exit(1)
 				}
 				stopping = true
-				log.Warn("stopping; a second signal stops at once", "signal", s.String())
+				log.Warn("stopping; SIGINT stops at once", "signal", s.String())
 				go func() {
 					if err := srv.Stop(s == syscall.SIGINT); err != nil {
 						select {
@@ -231,7 +256,7 @@ func removePID(name string, log *slog.Logger) {
 	}
 }
 
-// oneLine makes an error fit one line of standard error.
+// oneLine makes an error fit one line of standard error. It may quote what a server or a file says.
 func oneLine(err error) string {
-	return strings.ReplaceAll(err.Error(), "\n", "; ")
+	return client.Printable(strings.ReplaceAll(err.Error(), "\n", "; "))
 }

@@ -47,8 +47,9 @@ func scored(e *BaseEncoder, item, value []byte) [maxWords][]byte {
 	return [maxWords][]byte{e.score, item}
 }
 
-// BaseEncoder writes a base file of commands, as Redis' rewriteAppendOnlyFileRio does: SELECT, and
-// for each key the command of its type (baseRows) and PEXPIREAT. It is a store.Sink.
+// BaseEncoder writes a base file of commands, as Redis' rewriteAppendOnlyFileRio does: FUNCTION LOAD
+// for each library of functions, SELECT, and for each key the command of its type (baseRows) and
+// PEXPIREAT. It is a store.Sink.
 type BaseEncoder struct {
 	w      *bufio.Writer
 	db     int
@@ -57,6 +58,8 @@ type BaseEncoder struct {
 	expire int64
 	items  []byte // of the command that is being put together
 	n      int    // of them
+	extras []byte // of the key, empty for none
+	dated  []byte // commands that give elements in front of them their times to live
 	head   []byte // scratch
 	score  []byte // scratch
 }
@@ -75,6 +78,16 @@ func (e *BaseEncoder) Timestamp(unix int64) error {
 	return e.write(e.head)
 }
 
+// Library writes a library of functions. Libraries come before the keys.
+func (e *BaseEncoder) Library(source []byte) error {
+	e.head = journal.AppendHeader(e.head[:0], '*', 3)
+	e.head = journal.AppendBulk(journal.AppendBulk(e.head, []byte("FUNCTION")), []byte("LOAD"))
+	if err := e.write(e.head); err != nil {
+		return err
+	}
+	return e.bulk(source)
+}
+
 // Key implements store.Sink.
 func (e *BaseEncoder) Key(k *store.SnapshotKey, v *store.Value) error {
 	if err := e.Begin(k, v.Len()); err != nil {
@@ -87,8 +100,8 @@ func (e *BaseEncoder) Key(k *store.SnapshotKey, v *store.Value) error {
 		return e.End()
 	}
 	var err error
-	v.Each(func(item, value []byte) bool {
-		err = e.Element(item, value)
+	v.EachDated(func(item, value []byte, expire int64) bool {
+		err = e.Element(item, value, expire)
 		return err == nil
 	})
 	if err != nil {
@@ -111,6 +124,7 @@ func (e *BaseEncoder) bulk(b []byte) error {
 // Begin implements store.Sink.
 func (e *BaseEncoder) Begin(k *store.SnapshotKey, _ int) error {
 	e.key, e.row, e.expire = append(e.key[:0], k.Name...), &baseRows[k.Type], k.ExpireAt
+	e.extras = append(e.extras[:0], k.Extras...)
 	if k.DB == e.db {
 		return nil
 	}
@@ -124,7 +138,18 @@ func (e *BaseEncoder) Begin(k *store.SnapshotKey, _ int) error {
 // may be 100 MB each, which Redis writes as it walks the value that it already has in memory, where
 // larder would copy them all. So their bytes are bounded too, and an element above the bound goes
 // out alone, from where it is.
-func (e *BaseEncoder) Element(item, value []byte) error {
+func (e *BaseEncoder) Element(item, value []byte, expire int64) error {
+	if err := e.element(item, value); err != nil || expire == 0 {
+		return err
+	}
+	e.dated = journal.AppendCommand(e.dated, []byte("HPEXPIREAT"), e.key, strconv.AppendInt(nil, expire, 10), []byte("FIELDS"), []byte("1"), item)
+	if len(e.dated) < baseBuffer {
+		return nil
+	}
+	return e.flushItems()
+}
+
+func (e *BaseEncoder) element(item, value []byte) error {
 	size := len(item) + len(value)
 	if len(e.items)+size > baseBuffer {
 		if err := e.flushItems(); err != nil {
@@ -160,23 +185,36 @@ func (e *BaseEncoder) single(item, value []byte) error {
 
 // End implements store.Sink.
 func (e *BaseEncoder) End() error {
-	if err := e.flushItems(); err != nil || e.expire == 0 {
+	if err := e.flushItems(); err != nil {
 		return err
 	}
-	e.head = journal.AppendCommand(e.head[:0], []byte("PEXPIREAT"), e.key, strconv.AppendInt(nil, e.expire, 10))
+	e.head = e.head[:0]
+	if e.expire != 0 {
+		e.head = journal.AppendCommand(e.head, []byte("PEXPIREAT"), e.key, strconv.AppendInt(nil, e.expire, 10))
+	}
+	if len(e.extras) > 0 {
+		e.head = journal.AppendOwn(e.head, []byte("CACHE.ATTACH"), e.key, e.extras)
+	}
 	return e.write(e.head)
 }
 
 // flushItems writes the elements collected so far as one command.
 func (e *BaseEncoder) flushItems() error {
-	if e.n == 0 {
+	if e.n > 0 {
+		err := e.itemsHead(e.n)
+		if err == nil {
+			err = e.write(e.items)
+		}
+		e.items, e.n = e.items[:0], 0
+		if err != nil {
+			return err
+		}
+	}
+	if len(e.dated) == 0 {
 		return nil
 	}
-	err := e.itemsHead(e.n)
-	if err == nil {
-		err = e.write(e.items)
-	}
-	e.items, e.n = e.items[:0], 0
+	err := e.write(e.dated)
+	e.dated = e.dated[:0]
 	return err
 }
 

@@ -129,10 +129,10 @@ func TestBaseEncoderLargeElements(t *testing.T) {
 			item := fmt.Sprintf("%d-%s", i, strings.Repeat("x", size))
 			if typ == store.TypeHash {
 				want = append(want, "0 HMSET k "+item+" v"+item)
-				must(t, e.Element([]byte(item), []byte("v"+item)))
+				must(t, e.Element([]byte(item), []byte("v"+item), 0))
 			} else {
 				want = append(want, "0 SADD k "+item)
-				must(t, e.Element([]byte(item), nil))
+				must(t, e.Element([]byte(item), nil, 0))
 			}
 			if waiting := len(e.items); waiting > baseBuffer+100*itemsPerCommand {
 				t.Fatalf("%v: %d bytes wait after element %d", typ, waiting, i)

@@ -223,11 +223,11 @@ func (l *Log) writePart(p []byte, durable bool) error {
 		// The base that the rewrite is making includes it.
 	case durable && (len(p) > 0 || seg.synced < seg.size):
 		l.waitSync()
-		if err = seg.writeSynced(p); err == nil {
+		if err = l.watch("aof-fsync-always", func() error { return seg.writeSynced(p) }); err == nil {
 			l.io.syncErr = nil
 		}
 	default:
-		err = seg.write(p)
+		err = l.watch("aof-write", func() error { return seg.write(p) })
 	}
 	if err != nil {
 		return err

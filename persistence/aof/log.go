@@ -38,6 +38,8 @@ type Options struct {
 	// OnFailure is called when Err begins to be non-nil and when it ends, with locks held: it must
 	// not call the log. May be nil.
 	OnFailure func(failing bool)
+	// Watch does something, and notes how long it takes under the name of an event. May be nil.
+	Watch func(event string, do func() error) error
 }
 
 // Log is the append-only log: an incremental file to which it writes what it reads from the
@@ -50,6 +52,7 @@ type Log struct {
 	log       *slog.Logger
 	clock     func() time.Time
 	onFailure func(bool)
+	watch     func(event string, do func() error) error
 
 	reader    *journal.Reader // attached while on
 	on        atomic.Bool     // changed under mu
@@ -62,6 +65,7 @@ type Log struct {
 	inFlight     atomic.Int64 // bytes taken from the journal and not written, or not synced, yet
 	fsyncs       atomic.Int32 // background syncs under way
 	delayedFsync atomic.Int64
+	syncs        syncTimes
 
 	mu   sync.Mutex // protects next and cut, before the journal's lock; never held during I/O
 	next *segment   // effects from cut on belong there; nil: all of them belong to the present file
@@ -77,7 +81,13 @@ type Log struct {
 
 // NewLog returns a log that is off, with the policy EverySec.
 func NewLog(o Options) *Log {
-	l := &Log{fs: o.FS, dir: o.Dir, prefix: o.Prefix, log: o.Logger, clock: o.Clock, onFailure: o.OnFailure, reader: o.Journal.NewReader()}
+	l := &Log{
+		fs: o.FS, dir: o.Dir, prefix: o.Prefix, log: o.Logger, clock: o.Clock,
+		onFailure: o.OnFailure, watch: o.Watch, reader: o.Journal.NewReader(),
+	}
+	if l.watch == nil {
+		l.watch = func(_ string, do func() error) error { return do() }
+	}
 	l.policy.Store(uint32(EverySec))
 	return l
 }
@@ -210,7 +220,10 @@ type Status struct {
 	PendingBytes int64 // appended, not written
 	PendingFsync int   // syncs under way in the background
 	DelayedFsync int64 // writes that waited two seconds for a sync, and then did not wait any longer
-	NeedsRewrite bool  // Err will last until a rewrite: the disk has lost what it had taken
+	Syncs        int64 // since the start
+	FailedSyncs  int64
+	SyncTime     time.Duration // of all of them
+	NeedsRewrite bool          // Err will last until a rewrite: the disk has lost what it had taken
 	Err          error
 }
 
@@ -220,6 +233,7 @@ func (l *Log) Status() Status {
 	return Status{
 		CurrentSize: l.current.Load(), BaseSize: l.base.Load(),
 		PendingBytes: l.reader.Buffered() + l.inFlight.Load(), PendingFsync: int(l.fsyncs.Load()), DelayedFsync: l.delayedFsync.Load(),
+		Syncs: l.syncs.count.Load(), FailedSyncs: l.syncs.failed.Load(), SyncTime: time.Duration(l.syncs.nanos.Load()),
 		NeedsRewrite: errors.Is(err, errLost), Err: err,
 	}
 }

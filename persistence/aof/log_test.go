@@ -29,13 +29,15 @@ type fixture struct {
 	journal  *journal.Journal
 	now      time.Time
 	failures []bool // what OnFailure was told
+	watched  []string
 }
 
 func newFixture(t testing.TB, fsys vfs.FS, serverDir string, policy Policy) *fixture {
 	x := &fixture{t: t, fs: fsys, dir: filepath.Join(serverDir, "appendonlydir"), now: time.Unix(1_800_000_000, 0)}
 	x.journal = journal.New(func() time.Time { return x.now })
 	x.log = NewLog(Options{Journal: x.journal, FS: fsys, Dir: x.dir, Prefix: testPrefix, Logger: slog.New(slog.DiscardHandler),
-		Clock: func() time.Time { return x.now }, OnFailure: func(failing bool) { x.failures = append(x.failures, failing) }})
+		Clock: func() time.Time { return x.now }, OnFailure: func(failing bool) { x.failures = append(x.failures, failing) },
+		Watch: func(event string, do func() error) error { x.watched = append(x.watched, event); return do() }})
 	x.log.SetPolicy(policy)
 	r, err := x.log.PrepareRewrite(RewriteOptions{Start: true})
 	must(t, err)
@@ -666,5 +668,18 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(1, round); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestWritesAreWatched: how long writing takes is noted, by what it does.
+func TestWritesAreWatched(t *testing.T) {
+	for policy, want := range map[Policy]string{Always: "aof-fsync-always", No: "aof-write"} {
+		x, _ := newMemFixture(t, policy)
+		x.watched = nil
+		x.set(0, "a")
+		must(t, x.log.Commit())
+		if len(x.watched) == 0 || x.watched[0] != want {
+			t.Errorf("policy %d: %q, want %s", policy, x.watched, want)
+		}
 	}
 }

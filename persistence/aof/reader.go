@@ -88,6 +88,7 @@ type reader struct {
 	batch []Command
 	args  [][]byte // of the batch
 	multi int      // commands in the batch before the open transaction; -1: none is open
+	own   []byte   // the parts so far of a command that only larder knows
 }
 
 // errEnd is the end of the file where there should be more.
@@ -114,6 +115,10 @@ func (c *reader) run() error {
 			return err
 		}
 	}
+	if len(c.own) > 0 {
+		c.res.Reason = "Reached EOF within a command of larder's own"
+		return errEnd
+	}
 	if c.multi >= 0 {
 		c.res.Reason = "Reached EOF before reading EXEC for MULTI"
 		return errEnd
@@ -128,9 +133,14 @@ func (c *reader) next() error {
 	}
 	switch c.buf[c.pos] {
 	case '*':
-		return c.command()
+		if len(c.own) == 0 {
+			return c.command()
+		}
 	case '#':
 		return c.annotation()
+	}
+	if len(c.own) > 0 {
+		return &bad{c.pos, "Expected the rest of a command of larder's own"}
 	}
 	return &bad{c.pos, fmt.Sprintf("Expected prefix '*', got: %q", c.buf[c.pos])}
 }
@@ -291,7 +301,7 @@ func (c *reader) add(args [][]byte, end int) error {
 
 // passed notes that everything before pos is good.
 func (c *reader) passed() {
-	if c.multi < 0 {
+	if c.multi < 0 && len(c.own) == 0 {
 		c.res.Valid = c.offset + int64(c.pos)
 	}
 }
@@ -318,6 +328,9 @@ func (c *reader) annotation() error {
 			continue
 		}
 		line := strings.TrimRight(string(c.buf[c.pos:c.pos+n]), "\r\n")
+		if err := c.ownLine(line, n); err != nil {
+			return err
+		}
 		if c.opts.Annotation != nil {
 			if err := c.opts.Annotation([]byte(line), c.offset+int64(c.pos)); err != nil {
 				return err
@@ -325,6 +338,9 @@ func (c *reader) annotation() error {
 		}
 		c.pos += n
 		c.passed()
+		if c.multi < 0 && len(c.batch) >= batchSize {
+			return c.handOver(len(c.batch))
+		}
 		return nil
 	}
 }

@@ -35,11 +35,12 @@ type segment struct {
 }
 
 // openSegment opens an incremental file, or creates it.
-func openSegment(fsys vfs.FS, dir string, file File, flag int) (*segment, error) {
-	f, err := fsys.OpenFile(filepath.Join(dir, file.Name), os.O_RDWR|flag, 0o644)
+func (l *Log) openSegment(file File, flag int) (*segment, error) {
+	opened, err := l.fs.OpenFile(filepath.Join(l.dir, file.Name), os.O_RDWR|flag, 0o644)
 	if err != nil {
 		return nil, err
 	}
+	f := timedFile{opened, &l.syncs}
 	s := &segment{f: f, file: file}
 	info, err := f.Stat()
 	if err == nil {

@@ -126,7 +126,7 @@ func (l *Log) Start(m *Manifest) error {
 // manifest if there is none.
 func (l *Log) openLast(m *Manifest) (*segment, error) {
 	if n := len(m.Incremental); n > 0 {
-		return openSegment(l.fs, l.dir, m.Incremental[n-1], 0)
+		return l.openSegment(m.Incremental[n-1], 0)
 	}
 	seg, err := l.createSegment(m.lastIncremental() + 1)
 	if err != nil {
@@ -143,7 +143,7 @@ func (l *Log) openLast(m *Manifest) (*segment, error) {
 // left by an attempt that failed: that what it held is gone must be durable, too.
 func (l *Log) createSegment(seq int64) (*segment, error) {
 	file := File{Name: fmt.Sprintf("%s.%d%s%s", l.prefix, seq, incrSuffix, respSuffix), Seq: seq}
-	seg, err := openSegment(l.fs, l.dir, file, os.O_CREATE|os.O_TRUNC)
+	seg, err := l.openSegment(file, os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return nil, err
 	}

@@ -110,6 +110,12 @@ func (e *Effects) Add(db int, args ...[]byte) {
 	e.ends = append(e.ends, effect{db, len(e.buf)})
 }
 
+// AddOwn is Add for a command that only larder knows.
+func (e *Effects) AddOwn(db int, args ...[]byte) {
+	e.buf = AppendOwn(e.buf, args...)
+	e.ends = append(e.ends, effect{db, len(e.buf)})
+}
+
 // Len is the number of commands.
 func (e *Effects) Len() int { return len(e.ends) }
 

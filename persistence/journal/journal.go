@@ -89,6 +89,19 @@ func (j *Journal) AppendWire(db int, wire []byte, args [][]byte) (offset int64) 
 	return j.endLocked()
 }
 
+// AppendOwn is Append for a command that only larder knows.
+func (j *Journal) AppendOwn(db int, args ...[]byte) (offset int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.on.Load() {
+		return 0
+	}
+	j.beginLocked(db)
+	j.buf = AppendOwn(j.buf, args...)
+	j.tellLocked()
+	return j.endLocked()
+}
+
 // AppendEffects appends commands that are executed all or none: in MULTI and EXEC if they are
 // several.
 func (j *Journal) AppendEffects(e *Effects) (offset int64) {

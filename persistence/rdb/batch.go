@@ -1,12 +1,15 @@
 package rdb
 
+import "github.com/larderkv/larder/store"
+
 // entry is a key of a batch. Its strings are not yet decoded.
 type entry struct {
-	at     int   // of the key in the batch's block
-	value  int   // of the value
-	end    int   // behind it
-	expire int64 // unix milliseconds, 0 for none
-	access int64 // idle seconds or access counter
+	at     int           // of the key in the batch's block
+	value  int           // of the value
+	end    int           // behind it
+	expire int64         // unix milliseconds, 0 for none
+	access int64         // idle seconds or access counter
+	extras *store.Extras // nil: none
 	db     int32
 	typ    byte
 	kind   accessKind
@@ -53,6 +56,9 @@ type handler interface {
 	// announced is called with the number of keys that a database is said to
 	// have.
 	announced(db, keys int)
+	// library is called with the source of a library of functions, and where it stands. An error
+	// ends the file.
+	library(source string, offset int64) error
 	// unknown is called for what larder has no type for. An error ends the file.
 	unknown(f *foreign) error
 	// unfit is called for a key that has been handed over and turns out to have what larder has

@@ -27,7 +27,8 @@ type Report struct {
 	Keys           int64
 	Expires        int64 // keys with an expiry time
 	AlreadyExpired int64
-	Functions      int64 // functions, and what modules keep beside the keys
+	Libraries      int64 // of functions
+	Foreign        int64 // functions of previews of Redis 7.0, and what modules keep beside the keys
 	Unfit          int64 // keys counted as known that larder cannot load: their members expire one by one
 	Bytes          int64 // length of the RDB part; commands may follow it
 	Checksum       bool  // there is a checksum, and it is right
@@ -41,6 +42,18 @@ type Report struct {
 	Doing   string
 	Key     []byte
 	KeyType string
+}
+
+// Unloadable counts the keys, and what stands beside them, of kinds that larder does not have: the
+// file does not load, or with rdb-skip-unknown-types loads without them.
+func (r *Report) Unloadable() int64 {
+	n := r.Foreign + r.Unfit
+	for _, t := range r.Types {
+		if !t.Known {
+			n += t.Keys
+		}
+	}
+	return n
 }
 
 // TypeReport sums up the keys of one type in one form.
@@ -160,6 +173,11 @@ func (c *checker) exchange(b *batch) *batch {
 	return b
 }
 
+func (c *checker) library(string, int64) error {
+	c.report.Libraries++
+	return nil
+}
+
 func (c *checker) unfit(*foreign) error {
 	c.report.Unfit++
 	return nil
@@ -167,7 +185,7 @@ func (c *checker) unfit(*foreign) error {
 
 func (c *checker) unknown(f *foreign) error {
 	if f.Key == nil {
-		c.report.Functions++
+		c.report.Foreign++
 		return nil
 	}
 	c.count(KeyReport{
@@ -190,16 +208,15 @@ func (c *checker) entry(b *batch, e *entry) {
 	if err == nil {
 		err = c.distinct()
 	}
-	if err != nil && !errors.Is(err, errEmpty) && !errors.Is(err, errFieldTTL) {
+	if err != nil && !errors.Is(err, errEmpty) {
 		c.fail(b.base+int64(e.value), err, "read-object-value", name, e.typ)
 		return
 	}
 	row := &typeRows[e.typ]
-	known := !errors.Is(err, errFieldTTL)
 	c.count(KeyReport{
 		DB: int(e.db), Key: name, Type: row.name, Encoding: row.form,
 		Bytes: int64(e.end - e.at + 1), Elements: int64(c.d.count()),
-	}, known, e.expire)
+	}, true, e.expire)
 }
 
 // distinct looks for names that come twice.
@@ -215,9 +232,6 @@ func (c *checker) piece(b *batch, p *piece) {
 	big := p.of
 	err := c.d.piece(big, b.block[p.at:p.end], p.n, 0)
 	switch {
-	case errors.Is(err, errFieldTTL):
-		big.bad = err
-		c.elements += int64(p.n)
 	case err != nil && !errors.Is(err, errEmpty):
 		c.fail(b.base+int64(p.at), err, "read-object-value", big.name, big.typ)
 		return
@@ -231,7 +245,7 @@ func (c *checker) piece(b *batch, p *piece) {
 	c.count(KeyReport{
 		DB: int(big.db), Key: big.name, Type: row.name, Encoding: row.form,
 		Bytes: b.base + int64(p.end) - big.offset, Elements: c.elements,
-	}, big.bad == nil, big.expire)
+	}, true, big.expire)
 	c.elements = 0
 }
 

@@ -22,7 +22,7 @@ func TestReport(t *testing.T) {
 		Info:     func(offset int64, line string) { lines = append(lines, fmt.Sprintf("[offset %d] %s", offset, line)) },
 		Progress: func(r, k int64) { read, keys = r, k },
 	})
-	if err != nil || rep.Version != 10 || rep.Keys != 24 || rep.Expires != 1 || rep.AlreadyExpired != 1 || rep.Functions != 1 ||
+	if err != nil || rep.Version != 10 || rep.Keys != 24 || rep.Expires != 1 || rep.AlreadyExpired != 1 || rep.Libraries != 1 || rep.Foreign != 0 ||
 		rep.Bytes != int64(len(b)) || !rep.Checksum || rep.Doing != "" {
 		t.Errorf("%+v, %v", rep, err)
 	}

@@ -11,6 +11,7 @@ type codec struct {
 	// big is the type of those others: a count, and as many elements as write writes. 0, the type
 	// of strings: there are none.
 	big   byte
+	dated byte // the same if elements have times to live; 0: they have none
 	write func(w elementWriter, item, value []byte)
 
 	stride   int    // items that one element is decoded to; 0 of strings, which have none
@@ -35,8 +36,8 @@ type elementWriter interface {
 var codecs = [store.NumTypes]codec{
 	store.TypeString: {inline: (*blobs).text, insert: insertString},
 	store.TypeHash: {
-		inline: (*blobs).hash, big: typeHash, write: writePair,
-		stride: 2, repeated: "field in hash", insert: insertDistinct, add: (*store.View).SetFields,
+		inline: (*blobs).hash, big: typeHash, dated: typeHashTTL, write: writePair,
+		stride: 2, repeated: "field in hash", insert: insertHash, add: (*store.View).SetFields,
 	},
 	store.TypeSet: {
 		inline: (*blobs).set, big: typeSet, write: writeItem,
@@ -75,6 +76,14 @@ func insertSet(v *store.View, k store.Key, d *decoder, expire int64) bool {
 		return insertDistinct(v, k, d, expire)
 	}
 	return expiring(v, k, expire, v.InsertIntegers(k, d.width, d.members))
+}
+
+func insertHash(v *store.View, k store.Key, d *decoder, expire int64) bool {
+	inserted := insertDistinct(v, k, d, expire)
+	if inserted && len(d.until) > 0 {
+		v.DateFields(k, d.list, d.until)
+	}
+	return inserted
 }
 
 func insertDistinct(v *store.View, k store.Key, d *decoder, expire int64) bool {

@@ -22,19 +22,19 @@ type decoder struct {
 	members []byte
 
 	// Of a hash whose fields have TTLs: the time, in unix milliseconds, by which a field has
-	// expired, 0 for never; what TTLs count from; whether there were fields that live on or are
-	// left out.
+	// expired, 0 for never; what TTLs count from; when each of the fields in the list expires, 0 for
+	// never; whether there were fields that are left out.
 	now, firstTTL uint64
-	live, left    bool
+	until         []int64
+	left          bool
 
 	names distinct
 }
 
 // What a value may turn out to be.
 var (
-	errEmpty    = errors.New("empty collection")
-	errExpired  = errors.New("all fields have expired")
-	errFieldTTL = errors.New("fields have TTLs")
+	errEmpty   = errors.New("empty collection")
+	errExpired = errors.New("all fields have expired")
 )
 
 // textOf decodes the string that all of b is.
@@ -51,7 +51,7 @@ func (d *decoder) textOf(b []byte) ([]byte, error) {
 func (d *decoder) reset() {
 	d.items.reset()
 	d.width, d.members = 0, nil
-	d.firstTTL, d.live, d.left = 0, false, false
+	d.firstTTL, d.until, d.left = 0, d.until[:0], false
 	if cap(d.items.text) > keepBuffer {
 		d.items.text = nil
 	}
@@ -160,7 +160,7 @@ func (d *decoder) ttlField(c *cursor) {
 		c.bad = "a field has an expiry time out of range"
 		return
 	}
-	d.fieldUntil(field, value, at != 0, at)
+	d.fieldUntil(field, value, at != 0, int64(at))
 }
 
 // valkeyField: Valkey has the time behind the value, -1 for none.
@@ -171,20 +171,23 @@ func (d *decoder) valkeyField(c *cursor) {
 		c.bad = "a field has an expiry time out of range"
 		return
 	}
-	d.fieldUntil(field, value, at != -1, uint64(at))
+	d.fieldUntil(field, value, at != -1, at)
 }
 
-// fieldUntil keeps a field that does not expire, and notes which kind of others there is.
-func (d *decoder) fieldUntil(field, value []byte, expires bool, at uint64) {
+// fieldUntil keeps a field that has not expired. A time of 0 has passed since 1970.
+func (d *decoder) fieldUntil(field, value []byte, expires bool, at int64) {
 	switch {
 	case !expires:
-		d.add(field)
-		d.add(value)
-	case d.now != 0 && at <= d.now:
+		at = 0
+	case d.now != 0 && uint64(at) <= d.now:
 		d.left = true
+		return
 	default:
-		d.live = true
+		at = max(at, 1)
 	}
+	d.add(field)
+	d.add(value)
+	d.until = append(d.until, at)
 }
 
 func (d *decoder) intset(b []byte) (err error) {
@@ -238,8 +241,6 @@ func fieldExpiry(ttl, first uint64) uint64 {
 // outcome turns what is not there, or was left out, into an error.
 func (d *decoder) outcome() error {
 	switch {
-	case d.live:
-		return errFieldTTL
 	case len(d.list) > 0:
 		return nil
 	case d.left:
@@ -248,7 +249,7 @@ func (d *decoder) outcome() error {
 	return errEmpty
 }
 
-// hashTTLPack takes triples of field, value and expiry time and keeps the pairs that do not expire.
+// hashTTLPack takes triples of field, value and expiry time and keeps those that have not expired.
 func (d *decoder) hashTTLPack(b []byte) error {
 	if err := d.addListpack(b); err != nil {
 		return err
@@ -262,13 +263,12 @@ func (d *decoder) hashTTLPack(b []byte) error {
 		switch {
 		case !ok || at < 0:
 			return corruption("a field has a malformed TTL")
-		case at == 0:
-			d.list[kept], d.list[kept+1] = d.list[i], d.list[i+1]
-			kept += 2
-		case d.now != 0 && uint64(at) <= d.now:
+		case at != 0 && d.now != 0 && uint64(at) <= d.now:
 			d.left = true
 		default:
-			d.live = true
+			d.list[kept], d.list[kept+1] = d.list[i], d.list[i+1]
+			d.until = append(d.until, at)
+			kept += 2
 		}
 	}
 	d.list = d.list[:kept]

@@ -43,11 +43,32 @@ func (s *dumping) dump(dst []byte, v *store.Value) []byte {
 	if whole {
 		dst = s.c.appendString(append(dst, f.lead...), f.blob)
 	} else {
-		s.b, s.element = appendLen(dst, uint64(v.Len())), codecs[v.Type()].write
-		v.Each(s.put)
-		dst, s.b = s.b, nil
+		dst = s.elements(dst, from, v)
 	}
-	dst = binary.LittleEndian.AppendUint16(dst, Version)
+	return appendFooter(dst, from, Version)
+}
+
+// elements appends those of a big collection. dst has the type, at from.
+func (s *dumping) elements(dst []byte, from int, v *store.Value) []byte {
+	row, first := &codecs[v.Type()], v.FirstExpiry()
+	if s.element = row.write; first == 0 {
+		s.b = appendLen(dst, uint64(v.Len()))
+		v.Each(s.put)
+	} else {
+		dst[from] = row.dated
+		s.b = appendLen(binary.LittleEndian.AppendUint64(dst, uint64(first)), uint64(v.Len()))
+		v.EachDated(func(item, value []byte, expire int64) bool {
+			s.b = appendLen(s.b, uint64(elementTTL(expire, first)))
+			return s.appendElement(item, value)
+		})
+	}
+	dst, s.b = s.b, nil
+	return dst
+}
+
+// appendFooter ends the payload that begins at from, for servers that know this version.
+func appendFooter(dst []byte, from int, version uint16) []byte {
+	dst = binary.LittleEndian.AppendUint16(dst, version)
 	return binary.LittleEndian.AppendUint64(dst, updateCRC(0, dst[from:]))
 }
 

@@ -1,6 +1,7 @@
 package rdb
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ type Options struct {
 	Compress  bool // strings by LZF, where that saves something
 	Checksum  bool // CRC-64 of the whole file at its end, else 0
 	Aux       []Aux
+	Signature string          // magic word and version in place of larder's own, for values of other servers
+	Libraries []string        // sources of the libraries of functions
 	Databases []store.DBCount // written as hints for the loader's tables
 	// Access writes each key's idle time or access counter, whichever the
 	// snapshot tells. Redis does that under an LRU or LFU policy.
@@ -41,8 +44,9 @@ type Encoder struct {
 	buf   []byte // the chunk being filled
 	blobs *blobs
 
-	within bool // between Begin and End
-	left   int  // elements still to come
+	within bool  // between Begin and End
+	left   int   // elements still to come
+	first  int64 // of their expiry times, 0 if they have none
 
 	element    func(w elementWriter, item, value []byte) // writes one of the present key
 	putElement func(item, value []byte) bool             // addElement, bound once
@@ -57,11 +61,15 @@ func NewEncoder(w io.Writer, o Options) *Encoder {
 		buf: make([]byte, 0, chunkSize), blobs: newBlobs(),
 	}
 	e.putElement = e.addElement
-	e.buf = fmt.Appendf(e.buf, "%s%04d", magic, Version)
+	e.buf = append(e.buf, cmp.Or(o.Signature, fmt.Sprintf("%s%04d", magic, Version))...)
 	for _, a := range o.Aux {
 		e.op(opAux)
 		e.str([]byte(a.Name))
 		e.str([]byte(a.Value))
+	}
+	for _, source := range o.Libraries {
+		e.op(opFunction)
+		e.str([]byte(source))
 	}
 	return e
 }
@@ -122,6 +130,11 @@ func (e *Encoder) str(s []byte) {
 	} else {
 		e.buf = appendLen(e.buf, uint64(len(s)))
 	}
+	e.pieces(s)
+}
+
+// pieces writes bytes as they are, however many.
+func (e *Encoder) pieces(s []byte) {
 	for len(s) > 0 {
 		e.room(1)
 		n := copy(e.buf[len(e.buf):cap(e.buf)], s)
@@ -130,10 +143,19 @@ func (e *Encoder) str(s []byte) {
 	}
 }
 
+// auxKey is the auxiliary field in front of a key that has what only larder knows of: its extras, as
+// store.Extras has them. Every other server skips such fields.
+const auxKey = "larder-key"
+
 // head writes everything of a key in front of its value.
 func (e *Encoder) head(k *store.SnapshotKey, typ byte) {
 	if k.DB != e.db {
 		e.selectDB(k.DB)
+	}
+	if len(k.Extras) > 0 {
+		e.op(opAux)
+		e.str([]byte(auxKey))
+		e.str(k.Extras)
 	}
 	e.room(1 + 8 + 1 + maxLenSize + 1)
 	if k.ExpireAt != 0 {
@@ -196,17 +218,33 @@ func (e *Encoder) addElement(item, value []byte) bool {
 // Begin writes the head of a big collection of n elements.
 func (e *Encoder) Begin(k *store.SnapshotKey, n int) error {
 	row := &codecs[k.Type]
-	e.within, e.left, e.element = true, n, row.write
-	e.head(k, row.big)
+	e.within, e.left, e.element, e.first = true, n, row.write, k.FirstExpiry
+	if e.first == 0 {
+		e.head(k, row.big)
+	} else {
+		e.head(k, row.dated)
+		e.raw(binary.LittleEndian.AppendUint64(nil, uint64(e.first)))
+	}
 	e.length(n)
 	return e.w.err()
 }
 
 // Element writes one of them.
-func (e *Encoder) Element(item, value []byte) error {
+func (e *Encoder) Element(item, value []byte, expire int64) error {
 	e.left--
+	if e.first != 0 {
+		e.length(int(elementTTL(expire, e.first)))
+	}
 	e.addElement(item, value)
 	return e.w.err()
+}
+
+// elementTTL is a time of an element as it stands in a file: 0 for none, else from 1 on.
+func elementTTL(expire, first int64) int64 {
+	if expire == 0 {
+		return 0
+	}
+	return expire - first + 1
 }
 
 // End ends a big collection. It is an error unless as many elements came as

@@ -23,7 +23,7 @@ type CorruptError struct {
 func (e *CorruptError) Error() string { return fmt.Sprintf("%s (offset %d)", e.Reason, e.Offset) }
 
 // UnknownTypeError: the file has a key of a type that larder does not have, or,
-// without a key, functions or what a module keeps.
+// without a key, functions of a preview or what a module keeps.
 type UnknownTypeError struct {
 	Key    []byte
 	Type   string // as TYPE says it; "function"; "hash with field TTLs"; of a module its name
@@ -44,7 +44,6 @@ func (e *UnknownTypeError) Error() string {
 // Names of what cannot be loaded and is no data type of Redis'.
 const (
 	typeNameFunction = "function"
-	typeNameTTLHash  = "hash with field TTLs"
 	withMemberTTLs   = " with member TTLs" // behind the name of a type
 )
 

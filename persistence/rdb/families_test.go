@@ -43,16 +43,11 @@ func TestValkeyFiles(t *testing.T) {
 
 	living := []any{op(valkeyHashTTL), "h", 2, "a", "1", uint64(5000), "b", "2", never, op(typeString), "s", "v"}
 	for _, now := range []int64{0, 1000} {
-		var u *UnknownTypeError
-		const said = `key "h" in database 0 is a hash with field TTLs, which is not supported (type 22 in a file of Valkey 9.0.0, RDB version 80, offset `
-		if _, _, err := load(LoadOptions{Now: now}, living...); !errors.As(err, &u) || !strings.HasPrefix(u.Error(), said) {
-			t.Errorf("%v, want %s", err, said)
-		}
-		sum, got, err := load(LoadOptions{Now: now, SkipUnknownTypes: true}, living...)
-		if err != nil || sum.Types[typeNameTTLHash] != 1 || sum.Keys != 1 {
+		sum, got, err := load(LoadOptions{Now: now}, living...)
+		if err != nil || sum.Keys != 2 {
 			t.Errorf("%+v, %v", sum, err)
 		}
-		compare(t, got, map[string]string{"0/s": `string "v" until 0`})
+		compare(t, got, map[string]string{"0/h": `hash "a" "1" until 5000, "b" "2" until 0`, "0/s": `string "v" until 0`})
 	}
 	for number := 23; number < opSlotImport; number++ {
 		want := fmt.Sprintf(`unknown RDB encoding type %d of key "k" in database 0, in a file of Valkey 9.0.0, RDB version 80 (`, number)
@@ -176,7 +171,7 @@ func TestValkeyPayload(t *testing.T) {
 	}{
 		{payload(80, op(typeString), "v"), nil, true},
 		{payload(80, op(valkeyHashTTL), 1, "f", "v", ^uint64(0)), nil, true},
-		{payload(80, op(valkeyHashTTL), 1, "f", "v", uint64(5000)), nil, false},
+		{payload(80, op(valkeyHashTTL), 1, "f", "v", uint64(5000)), nil, true},
 		{payload(80, op(typeHashTTL), uint64(0), 1, 0, "f", "v"), nil, false},
 		{payload(12, op(typeHashTTL), uint64(0), 1, 0, "f", "v"), nil, true},
 		{payload(12, op(typeHashTTLValkey), 1, "f", "v", ^uint64(0)), nil, false},

@@ -140,13 +140,6 @@ func (in *inserter) countOutcome(err error, e *entry, name []byte, offset int64)
 		in.l.empty.Add(1)
 	case errors.Is(err, errExpired):
 		in.l.expiredFields.Add(1)
-	case errors.Is(err, errFieldTTL):
-		f := &foreign{UnknownTypeError: UnknownTypeError{
-			Key: append([]byte(nil), name...), Type: typeNameTTLHash, Number: numberOf(e.typ), DB: int(e.db), Offset: offset,
-		}}
-		if err := in.l.unknown(f); err != nil {
-			in.fail(offset, err)
-		}
 	default:
 		in.fail(offset, err)
 	}
@@ -172,11 +165,17 @@ func (in *inserter) addElements(k store.Key, e *entry) error {
 	if err == nil && n != in.d.count() {
 		err = repeated(in.d.typ, k.Name, e.db)
 	}
+	if err == nil && len(in.d.until) > 0 {
+		in.view.DateFields(k, in.d.list, in.d.until)
+	}
 	return err
 }
 
-// attributes sets when a key was accessed.
+// attributes sets when a key was accessed, and what it has beside its value.
 func (in *inserter) attributes(k store.Key, e *entry) {
+	if e.extras != nil {
+		in.view.Attach(k, e.extras)
+	}
 	switch e.kind {
 	case accessIdle:
 		in.view.SetIdle(k, e.access)

@@ -24,6 +24,9 @@ type LoadOptions struct {
 	Workers int // goroutines that decode and insert; default GOMAXPROCS
 	// SkipUnknownTypes leaves out what larder has no type for, and counts it.
 	SkipUnknownTypes bool
+	// Library loads a library of functions with this source, in place of one of the same name. It is
+	// called from the goroutine of Load. nil: libraries are of an unknown type.
+	Library func(source string) error
 	// Progress, if not nil, is told now and then how many bytes have been read
 	// and how many keys inserted. It is called from one goroutine.
 	Progress func(read, keys int64)
@@ -31,13 +34,13 @@ type LoadOptions struct {
 
 // Summary is what was loaded; after an error, how far loading came.
 type Summary struct {
-	Keys    int64 // inserted
-	Expired int64 // keys left out because they had expired
-	Empty   int64 // keys left out because there was nothing in them
-	Skipped int64 // keys and functions of types that larder does not have
+	Keys      int64 // inserted
+	Expired   int64 // keys left out because they had expired
+	Empty     int64 // keys left out because there was nothing in them
+	Libraries int64 // of functions, loaded
+	Skipped   int64 // keys of types that larder does not have, and what stands beside the keys
 	// Types counts what was skipped, by type as TYPE names it: "stream",
-	// the name of a module's type, "hash with field TTLs",
-	// "set with member TTLs", "function".
+	// the name of a module's type, "set with member TTLs", "function".
 	Types    map[string]int64
 	Version  int
 	Aux      map[string]string
@@ -49,7 +52,7 @@ type Summary struct {
 // the beginning of the file; what stands behind its end mark may have been read
 // from r as well, so who wants it reads on from Summary.Bytes himself.
 //
-// Errors are *CorruptError, *UnknownTypeError, or those of r. The store then holds
+// Errors are *CorruptError, *UnknownTypeError, *LibraryError, or those of r. The store then holds
 // some of the keys.
 func Load(r io.Reader, size int64, st *store.Store, o LoadOptions) (Summary, error) {
 	if o.Workers <= 0 {
@@ -120,10 +123,13 @@ func (l *loader) fail(offset int64, err error) {
 	defer l.mu.Unlock()
 	var c *CorruptError
 	var u *UnknownTypeError
+	var lib *LibraryError
 	if errors.As(err, &c) {
 		offset = c.Offset
 	} else if errors.As(err, &u) {
 		offset = u.Offset
+	} else if errors.As(err, &lib) {
+		offset = lib.Offset
 	}
 	if l.failure == nil || offset < l.failureAt {
 		l.failure, l.failureAt = err, offset
@@ -165,6 +171,18 @@ func (l *loader) expired() {
 	l.mu.Lock()
 	l.sum.Expired++
 	l.mu.Unlock()
+}
+
+func (l *loader) library(source string, offset int64) error {
+	if l.o.Library == nil {
+		what := UnknownTypeError{Type: typeNameFunction, Number: opFunction, Offset: offset}
+		return l.unknown(&foreign{UnknownTypeError: what})
+	}
+	if err := l.o.Library(source); err != nil {
+		return &LibraryError{offset, err}
+	}
+	l.sum.Libraries++
+	return nil
 }
 
 func (l *loader) unknown(f *foreign) error {

@@ -94,11 +94,21 @@ func latin1(s string) string {
 
 func TestFilesOfNewerServers(t *testing.T) {
 	want := newerContents(t)
+	want["0/h:fieldttl"] = `hash "a" "1" until 4102444800000, "b" "2", "c" "3" until 4102444800000 until 0`
+	var big []string
+	for i := range 700 {
+		big = append(big, fmt.Sprintf(`"f%d" "v%d"`, i, i))
+	}
+	for _, i := range []int{1, 2, 699} {
+		big[i] += " until 4102444800077"
+	}
+	slices.Sort(big)
+	want["0/h:fieldttl-big"] = "hash " + strings.Join(big, ", ") + " until 0"
 	for name, v := range maps.Clone(want) {
 		want["3"+name[1:]] = v
 	}
 	want["3/after-rewrite"] = `string "yes" until 0`
-	skipped := map[string]int64{"function": 1, "stream": 4, typeNameTTLHash: 4}
+	skipped := map[string]int64{"function": 1, "stream": 4}
 	for _, by := range []struct {
 		server, version string
 		format          int

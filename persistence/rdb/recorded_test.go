@@ -100,7 +100,7 @@ func describe(t testing.TB, e *store.Entry) string {
 	if v.Type() == store.TypeString {
 		return fmt.Sprintf("string %q", v.Text())
 	}
-	v.Each(func(item, value []byte) bool {
+	v.EachDated(func(item, value []byte, expire int64) bool {
 		switch v.Type() {
 		case store.TypeList:
 			items = append(items, fmt.Sprintf("%q", item))
@@ -108,6 +108,9 @@ func describe(t testing.TB, e *store.Entry) string {
 			items = append(items, fmt.Sprintf("%q %v", item, math.Float64frombits(binary.LittleEndian.Uint64(value))+0))
 		default:
 			items = append(items, fmt.Sprintf("%q %q", item, value))
+		}
+		if expire != 0 {
+			items[len(items)-1] += fmt.Sprintf(" until %d", expire)
 		}
 		return true
 	})

@@ -14,7 +14,7 @@ func CheckPayload(payload []byte) error {
 		return ErrPayload
 	}
 	body := payload[:len(payload)-8]
-	if payloadDialect(body) == nil {
+	if payloadDialect(payloadVersion(payload)) == nil {
 		return ErrPayload
 	}
 	// A sum of 0 is a sum like any other here, not one that is switched off.
@@ -24,10 +24,28 @@ func CheckPayload(payload []byte) error {
 	return nil
 }
 
-// payloadDialect is the dialect of a payload by the version at its end; nil: a newer one. Redis'
-// has no first version: payloads are as old as the servers that made them.
-func payloadDialect(body []byte) *dialect {
-	version := int(binary.LittleEndian.Uint16(body[len(body)-2:]))
+// payloadVersion is the version in the footer of a payload.
+func payloadVersion(payload []byte) int {
+	return int(binary.LittleEndian.Uint16(payload[len(payload)-footerSize:]))
+}
+
+// payloadValue splits a payload into the type in it and the value, without the footer. ok is false if
+// that is no type of the dialect, or there is no value.
+func payloadValue(payload []byte) (typ byte, value []byte, ok bool) {
+	if len(payload) < footerSize+2 {
+		return 0, nil, false
+	}
+	dialect := payloadDialect(payloadVersion(payload))
+	if dialect == nil {
+		return 0, nil, false
+	}
+	typ, ok = dialect.typeOf(payload[0])
+	return typ, payload[1 : len(payload)-footerSize], ok
+}
+
+// payloadDialect is the dialect of a payload of this version; nil: a newer one. Redis' has no first
+// version: payloads are as old as the servers that made them.
+func payloadDialect(version int) *dialect {
 	if d := &dialects[valkeyDialect]; d.reads(version) {
 		return d
 	}
@@ -50,19 +68,12 @@ type Decoded struct {
 // other bytes do no harm. The error is ErrBadFormat. The fields of a hash that have
 // expired by the view's time are left out. Nothing is stored yet.
 func Decode(view *store.View, k store.Key, payload []byte) (*Decoded, error) {
-	if len(payload) <= footerSize {
-		return nil, ErrBadFormat
-	}
-	dialect := payloadDialect(payload[:len(payload)-8])
-	if dialect == nil {
-		return nil, ErrBadFormat
-	}
-	typ, ok := dialect.typeOf(payload[0])
+	typ, value, ok := payloadValue(payload)
 	if !ok {
 		return nil, ErrBadFormat
 	}
 	v := &Decoded{view: view, k: k}
-	if !v.decode(typ, payload[1:len(payload)-footerSize]) {
+	if !v.decode(typ, value) {
 		return nil, ErrBadFormat
 	}
 	return v, nil
@@ -74,6 +85,10 @@ const largePayload = 16 << 10
 
 // decode reports whether b is a value of a type.
 func (v *Decoded) decode(typ byte, b []byte) bool {
+	now := v.view.Now
+	if v.view.Loading { // nothing expires
+		now = 0
+	}
 	if row := &typeRows[typ]; len(b) >= largePayload && row.element != nil && layouts[row.shape].kept {
 		c := cursor{b: b}
 		n := int(c.count(layouts[row.shape].size))
@@ -81,7 +96,7 @@ func (v *Decoded) decode(typ byte, b []byte) bool {
 			return v.stream(row, &c, n)
 		}
 	}
-	return v.d.value(typ, b, v.view.Now) == nil && !v.d.repeats()
+	return v.d.value(typ, b, now) == nil && !v.d.repeats()
 }
 
 // shortestMember is how many bytes an element of a large collection has on average in a payload that

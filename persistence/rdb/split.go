@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/larderkv/larder/store"
 )
 
-// foreign is a value of a type that larder does not have. Key is nil for functions
-// and for what modules keep beside the keys.
+// foreign is a value of a type that larder does not have. Key is nil for functions of previews and
+// for what modules keep beside the keys.
 type foreign struct {
 	UnknownTypeError
 	form     string
@@ -42,6 +44,7 @@ type splitter struct {
 	h         handler
 	databases int   // 0: any number
 	dropUntil int64 // keys that expire until then are left out; 0: none
+	uncut     bool  // values of any type and length become entries
 
 	origin origin
 	batch  *batch
@@ -140,7 +143,9 @@ func (s *splitter) record() bool {
 		return s.slotImport()
 	case opAux:
 		return s.auxField()
-	case opModuleAux, opFunction, opFunctionPreGA:
+	case opFunction:
+		return s.library()
+	case opModuleAux, opFunctionPreGA:
 		return s.foreign(op)
 	case opEOF:
 		return false
@@ -228,20 +233,24 @@ func (s *splitter) auxField() bool {
 	if is, ok := s.keydbAux(string(name)); is {
 		return ok
 	}
+	if string(name) == auxKey {
+		if s.key.extras, err1 = store.ParseExtras(text); err1 != nil {
+			return s.fail(s.base+int64(s.keep), "malformed auxiliary field "+auxKey)
+		}
+		return true
+	}
 	s.origin.aux(string(name), string(text))
 	s.h.aux(string(name), string(text))
 	return true
 }
 
-// foreign passes over functions and over what modules keep beside the keys.
+// foreign passes over functions of previews and over what modules keep beside the keys.
 func (s *splitter) foreign(op byte) bool {
 	f := &foreign{UnknownTypeError: UnknownTypeError{Type: typeNameFunction, Number: op, DB: s.db, Offset: s.offset() - 1}}
 	s.dropping, s.doing = true, doingFunctions
 	defer func() { s.dropping = false }()
 	ok := false
 	switch op {
-	case opFunction:
-		ok = s.skipString()
 	case opFunctionPreGA:
 		ok = s.skipOldFunction()
 	case opModuleAux: // ID, when: a number in two parts, and a value
@@ -291,13 +300,13 @@ func (s *splitter) entry(number byte) bool {
 	s.doing, s.value = doingValue, s.pos-s.keep
 	e.value = s.value
 	switch {
-	case !row.known():
+	case !row.known() && !s.uncut:
 		return s.unknownKey(&e, row)
 	case s.dropUntil != 0 && e.expire != 0 && e.expire <= s.dropUntil:
 		s.h.expired()
 		_, ok := s.drop(&e, row)
 		return ok
-	case row.element != nil:
+	case row.element != nil && !s.uncut:
 		if whole, ok := s.elements(&e, &layouts[row.shape]); !ok || !whole {
 			return ok
 		}

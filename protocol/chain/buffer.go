@@ -26,6 +26,7 @@ type Buffer struct {
 	pool     *Pool
 	owner    Owner
 	allow    func(n int) bool // nil: no further limit
+	growth   func(n int) bool // likewise, without a pool
 	over     bool             // lead and chain are in use
 	counting bool
 	refused  bool // by the owner: counting to the end
@@ -72,6 +73,9 @@ func (b *Buffer) Take() (lead []byte, rest Chain, whole bool) {
 // Allow has f asked before each block, with its size; what f refuses is only counted, until a
 // Truncate takes back all of it. f runs in the middle of a command.
 func (b *Buffer) Allow(f func(n int) bool) { b.allow = f }
+
+// AllowGrowth is Allow for a Buffer without a pool: f is asked for the size that the slice is to have.
+func (b *Buffer) AllowGrowth(f func(size int) bool) { b.growth = f }
 
 // Counting reports whether something of what was written has not been kept.
 func (b *Buffer) Counting() bool { return b.counting }
@@ -144,7 +148,13 @@ func (b *Buffer) more(n int) {
 		b.tail = b.scratch[:0]
 		return
 	case b.pool == nil:
-		grown := make([]byte, len(b.tail), 2*cap(b.tail)+n)
+		size := 2*cap(b.tail) + n
+		if b.growth != nil && !b.growth(size) {
+			b.seal()
+			b.counting, b.kept, b.tail = true, b.done, b.scratch[:0]
+			return
+		}
+		grown := make([]byte, len(b.tail), size)
 		copy(grown, b.tail)
 		b.tail = grown
 		return

@@ -7,22 +7,28 @@ import (
 	"slices"
 
 	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/server/scripting"
 )
 
-// All returns a fresh copy of the rows of all commands.
-func All() []engine.Spec {
+// All returns a fresh copy of the rows of all commands, of which some run scripts.
+func All(scripts *scripting.Scripts) []engine.Spec {
 	return slices.Concat(
 		stringCommands(),
+		cacheCommands(),
+		limitCommands(),
 		hashCommands(),
+		hashTTLCommands(),
 		setCommands(),
 		listCommands(),
 		zsetCommands(),
 		blockingCommands(),
 		sortCommands(),
 		keyCommands(),
+		tagCommands(),
 		pubsubCommands(),
 		connectionCommands(),
 		clientCommands(),
+		aclCommands(),
 		transactionCommands(),
 		serverCommands(),
 		persistenceCommands(),
@@ -33,8 +39,16 @@ func All() []engine.Spec {
 		replicationCommands(),
 		configCommands(),
 		commandCommands(),
+		slowlogCommands(),
+		cacheStatsCommands(),
+		cachePurgeCommands(),
+		latencyCommands(),
+		hotkeysCommands(),
+		moduleCommands(),
 		objectCommands(),
 		memoryCommands(),
+		scriptCommands(scripts),
+		functionCommands(scripts.Libraries()),
 		debugCommands(),
 	)
 }

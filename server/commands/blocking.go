@@ -21,7 +21,7 @@ func blockingCommands() []engine.Spec {
 	const (
 		list  = engine.CatList
 		zset  = engine.CatSortedSet
-		flags = engine.Write | engine.NoScript | engine.Blocking
+		flags = engine.Write | engine.Blocking
 		move  = flags | engine.DenyOOM
 		take  = engine.RW | engine.Access | engine.Delete
 	)
@@ -40,6 +40,11 @@ func blockingCommands() []engine.Spec {
 		{Name: "blmove", Handler: cmdBlmove, Arity: 6, Flags: move, Keys: two,
 			Group: "list", Categories: list, Since: "6.2.0", Syntax: "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout=double",
 			Summary: "Moves an element from a list to another and returns it, or waits for one.", Complexity: "O(1)"},
+		{Name: "blmovem", Handler: cmdBlmovem, Arity: -6, Flags: move, Keys: two,
+			Group: "list", Categories: list, Since: "8.10.0",
+			Syntax:     "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout=double [<COUNT | EXACTLY> count <OBO | BULK>]",
+			Summary:    "Moves elements from a list to another and returns them, or waits for some.",
+			Complexity: "O(N) where N is the number of elements moved."},
 		{Name: "brpoplpush", Handler: cmdBrpoplpush, Arity: 4, Flags: move, Keys: two,
 			Group: "list", Categories: list, Since: "2.2.0", Syntax: "source destination timeout=double",
 			Summary:    "Moves the last element of a list to the front of another and returns it, or waits for one.",

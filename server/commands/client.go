@@ -32,12 +32,18 @@ func clientCommands() []engine.Spec {
 				Tips:       []string{"nondeterministic_output"},
 				Syntax:     "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
 				Summary:    "Lists the connections.",
-				Complexity: "O(N) where N is the number of client connections"},
+				Complexity: "O(N) where N is the number of client connections",
+				History: []string{"2.8.12: The field `id`.", "5.0.0: The filter `TYPE`.", "6.0.0: The field `user`.",
+					"6.2.0: The fields `argv-mem`, `tot-mem`, `laddr` and `redir`, and the filter `ID`.",
+					"7.0.0: The fields `resp`, `multi-mem`, `rbs` and `rbp`.", "7.0.3: The field `ssub`.",
+					"7.2.0: The fields `lib-name` and `lib-ver`.", "7.4.0: The field `watch`."}},
 			{Name: "kill", Handler: cmdClientKill, Arity: -3, Flags: admin, Group: "connection", Categories: cat, Since: "2.4.0",
-				Syntax: "<ip:port | <ID client-id | TYPE <NORMAL | MASTER | REPLICA | PUBSUB> | USER username | ADDR addr | LADDR laddr | " +
-					"SKIPME <YES | NO> | MAXAGE maxage ...>>",
+				Syntax: "<ip:port | <ID client-id | TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB> | USER username | " +
+					"ADDR ip:port | LADDR ip:port | SKIPME <YES | NO> | MAXAGE maxage ...>>",
 				Summary:    "Closes connections.",
-				Complexity: "O(N) where N is the number of client connections"},
+				Complexity: "O(N) where N is the number of client connections",
+				History: []string{"2.8.12: Filters in place of an address.", "2.8.12: The filter `ID`.", "3.2.0: `MASTER` as a `TYPE`.",
+					"5.0.0: `REPLICA` as a `TYPE`, the same as `SLAVE`.", "6.2.0: The filter `LADDR`.", "7.4.0: The filter `MAXAGE`."}},
 			{Name: "unblock", Handler: cmdClientUnblock, Arity: -3, Flags: admin, Group: "connection", Categories: cat, Since: "5.0.0",
 				Syntax: "client-id=integer [TIMEOUT | ERROR]", Summary: "Ends the wait of another client.",
 				Complexity: "O(1)"},
@@ -104,7 +110,7 @@ func cmdClientSetinfo(c *engine.Ctx) error {
 
 func cmdClientInfo(c *engine.Ctx) error {
 	c.Publish()
-	c.Out.Verbatim("txt", clientLine(c.Session.Info()))
+	c.Out.Verbatim("txt", c.Session.Info().String()+"\n")
 	return nil
 }
 

@@ -1,12 +1,12 @@
 package commands
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/larderkv/larder/server/acl"
 	"github.com/larderkv/larder/server/engine"
 )
 
@@ -44,30 +44,11 @@ func cmdClientList(c *engine.Ctx) error {
 	}
 	var b strings.Builder
 	for _, s := range sessions {
-		b.WriteString(clientLine(s.Info()))
+		b.WriteString(s.Info().String() + "\n")
 	}
 	c.Out.Verbatim("txt", b.String())
 	return nil
 }
-
-// clientLine is one line of CLIENT LIST, its end included. A client has no reply buffer of fixed
-// size (rbs, rbp, obl): replies are written to one of its event loop's, and what the kernel does
-// not take at once is held in a buffer of its size (oll, omem).
-func clientLine(i engine.ClientInfo) string {
-	events, owed := "r", 0
-	if i.Sizes.Output > 0 {
-		events, owed = "rw", 1
-	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d multi=%d watch=%d"+
-		" qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=%s cmd=%s user=default"+
-		" redir=%d resp=%d lib-name=%s lib-ver=%s\n",
-		i.ID, i.Addr, i.LocalAddr, i.FD, i.Name, seconds(i.Age), seconds(i.Idle), i.Flags, i.DB,
-		i.Channels, i.Patterns, i.ShardChannels, i.Queued, i.Watched,
-		i.Sizes.QueryBuf, i.Sizes.QueryFree, i.Tables, i.QueueBytes, owed, i.Sizes.Output+i.Sizes.OutputFree, i.Memory, events, i.Command,
-		i.Redirect, i.RESP, i.LibName, i.LibVer)
-}
-
-func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }
 
 // The types of clients that Redis knows. None of larder's is a replica or a master.
 type clientKind uint8
@@ -108,10 +89,11 @@ type killFilter struct {
 	typed       bool // clients of one type alone are meant
 	kind        clientKind
 	maxAge      int64
+	user        *acl.Record // nil: any
 	skipMe      bool
 }
 
-func parseKillFilter(a *engine.Args) (killFilter, error) {
+func parseKillFilter(a *engine.Args, users *acl.Users) (killFilter, error) {
 	f := killFilter{skipMe: true}
 	for !a.Done() {
 		switch {
@@ -133,7 +115,8 @@ func parseKillFilter(a *engine.Args) (killFilter, error) {
 		case a.MatchValue("LADDR"):
 			f.laddr = a.Next()
 		case a.MatchValue("USER"):
-			if user := a.Next(); string(user) != "default" {
+			user := a.Next()
+			if f.user = users.Find(string(user)); f.user == nil {
 				return f, engine.Errf("ERR No such user '%s'", user)
 			}
 		case a.MatchValue("SKIPME"):
@@ -155,6 +138,7 @@ func (f *killFilter) matches(s *engine.Session, self *engine.Session, now time.T
 		f.typed && kindOf(s) != f.kind,
 		f.id != 0 && int64(s.ID()) != f.id,
 		f.skipMe && s == self,
+		f.user != nil && !s.Of(f.user),
 		f.maxAge != 0 && int64(now.Sub(conn.Created())/time.Second) < f.maxAge:
 		return false
 	}
@@ -168,7 +152,7 @@ func cmdClientKill(c *engine.Ctx) error {
 		f.addr = c.Args[2]
 	} else {
 		var err error
-		if f, err = parseKillFilter(c.Parse(2)); err != nil {
+		if f, err = parseKillFilter(c.Parse(2), c.Kernel.Users); err != nil {
 			return err
 		}
 	}

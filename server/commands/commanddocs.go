@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/larderkv/larder/server/engine"
@@ -41,7 +42,7 @@ func replyDoc(c *engine.Ctx, s *engine.Spec) error {
 	}
 	deprecated := s.DeprecatedSince != ""
 	w := c.Out
-	w.Map(4 + count(deprecated)*2 + count(s.ReplacedBy != "") + count(len(s.History) > 0) + count(len(args) > 0) + count(s.Subtable() != nil))
+	w.Map(4 + count(s.System || deprecated) + count(deprecated) + count(s.ReplacedBy != "") + count(len(s.History) > 0) + count(len(args) > 0) + count(s.Subtable() != nil))
 	field := func(name, value string) {
 		w.BulkString(name)
 		w.BulkString(value)
@@ -50,9 +51,11 @@ func replyDoc(c *engine.Ctx, s *engine.Spec) error {
 	field("since", s.Since)
 	field("group", s.Group)
 	field("complexity", s.Complexity)
-	if deprecated {
+	if s.System || deprecated {
 		w.BulkString("doc_flags")
-		replyStatusSet(c, "", []string{"deprecated"})
+		replyStatusSet(c, "", docFlags(s))
+	}
+	if deprecated {
 		field("deprecated_since", s.DeprecatedSince)
 	}
 	if s.ReplacedBy != "" {
@@ -64,7 +67,7 @@ func replyDoc(c *engine.Ctx, s *engine.Spec) error {
 	}
 	if len(args) > 0 {
 		w.BulkString("arguments")
-		d := argDocs{c: c, lastKey: len(s.Keys) - 1}
+		d := argDocs{c: c, keys: s.Keys}
 		d.write(args)
 	}
 	if s.Subtable() != nil {
@@ -72,6 +75,16 @@ func replyDoc(c *engine.Ctx, s *engine.Spec) error {
 		return replyDocs(c, s.Subtable().Rows())
 	}
 	return nil
+}
+
+func docFlags(s *engine.Spec) (flags []string) {
+	if s.DeprecatedSince != "" {
+		flags = append(flags, "deprecated")
+	}
+	if s.System {
+		flags = append(flags, "syscmd")
+	}
+	return flags
 }
 
 func replyHistory(c *engine.Ctx, history []string) {
@@ -85,11 +98,28 @@ func replyHistory(c *engine.Ctx, history []string) {
 }
 
 // argDocs writes an argument tree. Arguments that are keys belong to the row's
-// key specs in their order; the last spec takes the rest.
+// key specs in their order; the last spec takes the rest. Patterns of keys belong
+// to the spec of which COMMAND says that nobody can find the keys, if there is one:
+// those of SORT.
 type argDocs struct {
-	c       *engine.Ctx
-	keys    int // met so far
-	lastKey int
+	c    *engine.Ctx
+	keys []engine.KeySpec
+	next int // the spec of the next key
+}
+
+// keySpec is the index of the argument's key spec, -1 if it is no key.
+func (d *argDocs) keySpec(a *engine.Arg) int {
+	switch a.Type {
+	case "key":
+		spec := min(d.next, len(d.keys)-1)
+		d.next = spec + 1
+		return spec
+	case "pattern":
+		unknown := slices.IndexFunc(d.keys, func(k engine.KeySpec) bool { return k.Unknown })
+		d.next = max(d.next, unknown+1)
+		return unknown
+	}
+	return -1
 }
 
 func (d *argDocs) write(args []engine.Arg) {
@@ -110,16 +140,19 @@ func (d *argDocs) arg(a *engine.Arg) {
 			flags = append(flags, f.name)
 		}
 	}
-	isKey := a.Type == "key" && d.lastKey >= 0
-	w.Map(2 + count(isKey) + count(a.Token != "") + count(len(flags) > 0) + count(len(a.Args) > 0))
+	spec, shown := d.keySpec(a), len(a.Args) == 0 // what has no arguments stands in a request itself
+	w.Map(2 + count(shown) + count(spec >= 0) + count(a.Token != "") + count(len(flags) > 0) + count(len(a.Args) > 0))
 	w.BulkString("name")
 	w.BulkString(a.Name)
 	w.BulkString("type")
 	w.BulkString(a.Type)
-	if isKey {
+	if shown {
+		w.BulkString("display_text")
+		w.BulkString(a.Name)
+	}
+	if spec >= 0 {
 		w.BulkString("key_spec_index")
-		w.Int(int64(min(d.keys, d.lastKey)))
-		d.keys++
+		w.Int(int64(spec))
 	}
 	if a.Token != "" {
 		w.BulkString("token")

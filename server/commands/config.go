@@ -23,6 +23,7 @@ func configCommands() []engine.Spec {
 				Complexity: "O(N) when N is the number of configuration parameters provided",
 				History:    []string{"7.0.0: Several patterns are accepted in one call."}},
 			{Name: "set", Handler: cmdConfigSet, Arity: -4, Flags: flags | engine.OwnLocks | engine.Survey, Group: "server", Since: "2.0.0",
+				Secret:     configSecret,
 				Syntax:     "parameter value [parameter value ...]",
 				Summary:    "Sets configuration parameters while the server runs, all of them or none.",
 				Complexity: "O(N) when N is the number of configuration parameters provided",
@@ -39,6 +40,12 @@ func configCommands() []engine.Spec {
 				Complexity: "O(1)"},
 		},
 	}}
+}
+
+// configSecret finds the passwords among the arguments of CONFIG SET, also where one too many or too
+// few of them has values stand where names should.
+func configSecret(args [][]byte, i int) bool {
+	return i >= 3 && config.Secret(string(args[i-1]))
 }
 
 func cmdConfigGet(c *engine.Ctx) error {
@@ -73,6 +80,7 @@ func cmdConfigSet(c *engine.Ctx) error {
 		return err
 	}
 	c.FollowNotifications()
+	c.FollowPrefixes()
 	c.Out.OK()
 	return nil
 }

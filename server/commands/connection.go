@@ -2,11 +2,10 @@ package commands
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"crypto/subtle"
 	"math"
 	"strings"
 
+	"github.com/larderkv/larder/server/acl"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/store/lex"
@@ -64,12 +63,12 @@ func cmdAuth(c *engine.Ctx) error {
 	var err error
 	switch len(c.Args) {
 	case 2:
-		if c.Kernel.Config.Values().RequirePass == "" {
+		if c.Kernel.Users.Default().User().NoPass() {
 			return engine.ErrNoPassword
 		}
-		err = authenticate(c, []byte("default"), c.Args[1])
+		err = c.Login([]byte(acl.DefaultName), c.Args[1])
 	case 3:
-		err = authenticate(c, c.Args[1], c.Args[2])
+		err = c.Login(c.Args[1], c.Args[2])
 	default:
 		err = engine.ErrSyntax
 	}
@@ -77,20 +76,6 @@ func cmdAuth(c *engine.Ctx) error {
 		return err
 	}
 	c.Out.OK()
-	return nil
-}
-
-// authenticate checks a password. There is one user, "default"; while it has no
-// password, any is right. Digests are compared, so that the time taken tells
-// neither the password's bytes nor its length.
-func authenticate(c *engine.Ctx, user, password []byte) error {
-	want := c.Kernel.Config.Values().RequirePass
-	given, wanted := sha256.Sum256(password), sha256.Sum256([]byte(want))
-	same := subtle.ConstantTimeCompare(given[:], wanted[:]) == 1
-	if string(user) != "default" || want != "" && !same {
-		return engine.ErrWrongPass
-	}
-	c.Session.SetAuthenticated()
 	return nil
 }
 
@@ -132,7 +117,7 @@ func cmdHello(c *engine.Ctx) error {
 		}
 	}
 	if user != nil {
-		if err := authenticate(c, user, password); err != nil {
+		if err := c.Login(user, password); err != nil {
 			return err
 		}
 	}

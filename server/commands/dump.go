@@ -25,6 +25,7 @@ func dumpCommands() []engine.Spec {
 	restore.Name, restore.Group, restore.Since = "restore", "generic", "2.6.0"
 	restore.Summary = "Makes a key of what DUMP returned."
 	asking.Name, asking.Group, asking.Since = "restore-asking", "server", "3.0.0"
+	asking.System = true
 	asking.Flags |= engine.Asking
 	asking.Summary = "Does what RESTORE does, for nodes of a cluster that move keys."
 	return []engine.Spec{

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/server/scripting"
 )
 
 // TestElements: a row of one key whose syntax has a field or a member at a fixed position names it
 // as Spec.Element, so that it is prefetched, and no row names anything else.
 func TestElements(t *testing.T) {
-	table, err := engine.NewTable(All())
+	table, err := engine.NewTable(All(scripting.New(nil, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

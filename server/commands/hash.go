@@ -128,8 +128,12 @@ func cmdHsetnx(c *engine.Ctx) error {
 			return nil
 		}
 	}
+	dead := ok && h.Dead(c.Args[2])
 	if err := setField(c, &h, ok, c.Args[3], store.EventHSet); err != nil {
 		return err
+	}
+	if dead {
+		c.Effect([]byte("HSET"), c.Args[1], c.Args[2], c.Args[3])
 	}
 	c.Out.Int(1)
 	return nil
@@ -190,7 +194,7 @@ func cmdHgetall(c *engine.Ctx) error {
 		c.Out.Map(0)
 		return nil
 	}
-	c.Out.Map(h.Len())
+	c.Out.Map(h.LiveLen())
 	out := c.Out
 	h.Each(func(field, value []byte) {
 		out.Bulk(field)
@@ -208,7 +212,7 @@ func cmdHkeys(c *engine.Ctx) error {
 		c.Out.Array(0)
 		return nil
 	}
-	c.Out.Array(h.Len())
+	c.Out.Array(h.LiveLen())
 	out := c.Out
 	h.Each(func(field, _ []byte) { out.Bulk(field) })
 	return nil
@@ -223,7 +227,7 @@ func cmdHvals(c *engine.Ctx) error {
 		c.Out.Array(0)
 		return nil
 	}
-	c.Out.Array(h.Len())
+	c.Out.Array(h.LiveLen())
 	out := c.Out
 	h.Each(func(_, value []byte) { out.Bulk(value) })
 	return nil
@@ -311,8 +315,12 @@ func cmdHincrby(c *engine.Ctx) error {
 	}
 	n += by
 	var digits [20]byte
-	if err := setField(c, &h, ok, strconv.AppendInt(digits[:0], n, 10), store.EventHIncrBy); err != nil {
+	text, dead := strconv.AppendInt(digits[:0], n, 10), ok && h.Dead(c.Args[2])
+	if err := setField(c, &h, ok, text, store.EventHIncrBy); err != nil {
 		return err
+	}
+	if dead {
+		c.Effect([]byte("HSET"), c.Args[1], c.Args[2], text)
 	}
 	c.Out.Int(n)
 	return nil
@@ -344,10 +352,19 @@ func cmdHincrbyfloat(c *engine.Ctx) error {
 	}
 	var buf [64]byte
 	text := sum.Append(buf[:0])
+	keeps := false
+	if ok {
+		at, there := h.FieldExpiry(c.Args[2])
+		keeps = there && at != 0
+	}
 	if err := setField(c, &h, ok, text, store.EventHIncrByFloat); err != nil {
 		return err
 	}
-	c.Effect([]byte("HSET"), c.Args[1], c.Args[2], text)
+	if keeps { // as Redis 8 logs it
+		c.Effect([]byte("HSETEX"), c.Args[1], []byte("KEEPTTL"), []byte("FIELDS"), []byte("1"), c.Args[2], text)
+	} else {
+		c.Effect([]byte("HSET"), c.Args[1], c.Args[2], text)
+	}
 	c.Out.Bulk(text)
 	return nil
 }
@@ -365,7 +382,7 @@ func cmdHrandfield(c *engine.Ctx) error {
 		return nil
 	}
 	field, _ := h.Random()
-	c.Out.Bulk(field)
+	replyValue(c, field, field != nil)
 	return nil
 }
 
@@ -383,7 +400,11 @@ func randomFields(c *engine.Ctx) error {
 		c.Out.Array(0)
 		return nil
 	}
-	n, err := randomReplySize(c, count, h.Len())
+	size := h.LiveLen()
+	if size == 0 {
+		count = 0
+	}
+	n, err := randomReplySize(c, count, size)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/larderkv/larder/persistence"
+	"github.com/larderkv/larder/server/acl"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/pubsub"
@@ -52,8 +53,11 @@ func infoSections() []infoSection {
 		{"Modules", inDefault, func(*infoWriter) {}},
 		{"Commandstats", inAll, (*infoWriter).commandstats},
 		{"Errorstats", inDefault, (*infoWriter).errorstats},
+		{"Latencystats", inAll, (*infoWriter).latencystats},
 		{"Cluster", inDefault, (*infoWriter).cluster},
 		{"Keyspace", inDefault, (*infoWriter).keyspace},
+		{"Keysizes", inAll, (*infoWriter).keysizes},
+		{"Prefixes", inEverything, (*infoWriter).prefixes},
 	}
 }
 
@@ -129,18 +133,18 @@ func (w *infoWriter) server() {
 		executable = os.Args[0]
 	}
 	w.put("redis_version", config.RedisVersion)
-	w.put("redis_git_sha1", "00000000")
-	w.put("redis_git_dirty", 0)
-	w.put("redis_build_id", "0000000000000000")
+	w.put("redis_git_sha1", w.k.Build.Revision)
+	w.put("redis_git_dirty", count(w.k.Build.Modified))
+	w.put("redis_build_id", w.k.Build.ID)
 	w.put("redis_mode", "standalone")
 	w.put("larder_version", config.Version)
-	w.put("os", runtime.GOOS+" "+runtime.GOARCH)
+	w.put("os", w.k.Build.System)
 	w.put("arch_bits", 32<<(^uint(0)>>63))
 	w.put("monotonic_clock", "POSIX clock_gettime")
 	w.put("multiplexing_api", w.k.Driver)
 	w.put("go_version", runtime.Version())
 	w.put("process_id", os.Getpid())
-	w.put("process_supervised", "no")
+	w.put("process_supervised", w.k.Supervised)
 	w.put("run_id", w.k.RunID)
 	w.put("tcp_port", w.k.Port())
 	w.put("server_time_usec", w.now.UnixMicro())
@@ -152,6 +156,9 @@ func (w *infoWriter) server() {
 	w.put("executable", executable)
 	w.put("config_file", w.k.Config.File())
 	w.put("io_threads_active", count(w.v.IOThreads > 1))
+	for _, field := range w.k.Listeners() {
+		w.put(field[0], field[1])
+	}
 }
 
 func (w *infoWriter) clients() {
@@ -203,7 +210,8 @@ func (w *infoWriter) stats() {
 	w.put("instantaneous_input_repl_kbps", kilobytes(0))
 	w.put("instantaneous_output_repl_kbps", kilobytes(0))
 	w.put("rejected_connections", t[engine.CountRefused])
-	w.zero("sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys")
+	w.zero("sync_full", "sync_partial_ok", "sync_partial_err")
+	w.put("expired_subkeys", t[engine.CountExpiredElements])
 	w.put("expired_keys", t[engine.CountExpired])
 	w.put("expired_stale_perc", "0.00")
 	w.put("expired_time_cap_reached_count", t[engine.CountExpireCapped])
@@ -222,6 +230,17 @@ func (w *infoWriter) stats() {
 	w.put("tracking_total_keys", keys)
 	w.put("tracking_total_items", items)
 	w.put("tracking_total_prefixes", prefixes)
+	tags := w.c.Store.Tags()
+	w.put("tags", tags.Tags)
+	w.put("tags_bytes", tags.Bytes)
+	w.put("tags_keys_to_remove", tags.Pending)
+	leases := w.c.Store.Leases()
+	w.put("leases", leases.Leases)
+	w.put("leases_bytes", leases.Bytes)
+	w.put("leases_given", leases.Given)
+	w.put("leases_filled", leases.Filled)
+	w.put("leases_refused", leases.Refused)
+	w.put("leases_late", leases.Late)
 	w.zero("unexpected_error_replies")
 	w.put("total_error_replies", w.k.Errors.Total())
 	w.put("dump_payload_sanitizations", t[engine.CountChecked])
@@ -231,8 +250,12 @@ func (w *infoWriter) stats() {
 	w.put("client_query_buffer_limit_disconnections", t[engine.CountQueryClosed])
 	w.put("client_output_buffer_limit_disconnections", t[engine.CountOutputClosed])
 	w.zero("reply_buffer_shrinks", "reply_buffer_expands")
-	w.put("acl_access_denied_auth", w.k.Errors.Codes()["WRONGPASS"])
-	w.zero("acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel")
+	w.put("acl_access_denied_auth", w.k.Refusals.Count(acl.DeniedAuth))
+	w.put("acl_access_denied_cmd", w.k.Refusals.Count(acl.DeniedCommand))
+	w.put("acl_access_denied_key", w.k.Refusals.Count(acl.DeniedKey))
+	w.put("acl_access_denied_channel", w.k.Refusals.Count(acl.DeniedChannel))
+	w.put("purges_running", w.k.RunningPurges())
+	w.put("purged_keys", t[engine.CountPurged])
 }
 
 // threads counts what event loops beyond a single one have read and written: each
@@ -252,8 +275,9 @@ func (w *infoWriter) replication() {
 	w.put("role", "master")
 	w.zero("connected_slaves")
 	w.put("master_failover_state", "no-failover")
-	w.put("master_replid", w.k.RunID)
-	w.put("master_replid2", strings.Repeat("0", len(w.k.RunID)))
+	id := w.k.ReplicationID()
+	w.put("master_replid", id)
+	w.put("master_replid2", strings.Repeat("0", len(id)))
 	w.zero("master_repl_offset")
 	w.put("second_repl_offset", -1)
 	w.zero("repl_backlog_active", "repl_backlog_size", "repl_backlog_first_byte_offset", "repl_backlog_histlen")

@@ -45,15 +45,20 @@ func (w *infoWriter) memory() {
 	w.put("lazyfreed_objects", w.totals[engine.CountFreed])
 }
 
-// scripts writes what scripts and functions take: there are none.
+// scripts writes what scripts and functions take.
 func (w *infoWriter) scripts() {
-	w.zero("used_memory_lua", "used_memory_vm_eval")
-	w.put("used_memory_lua_human", human(0))
-	w.zero("used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries",
-		"used_memory_vm_functions", "used_memory_vm_total")
-	w.put("used_memory_vm_total_human", human(0))
-	w.zero("used_memory_functions", "used_memory_scripts")
-	w.put("used_memory_scripts_human", human(0))
+	s := w.k.Scripts()
+	w.put("used_memory_lua", s.Memory)
+	w.put("used_memory_vm_eval", s.Memory)
+	w.put("used_memory_lua_human", human(s.Memory))
+	w.put("used_memory_scripts_eval", s.ScriptMemory)
+	w.put("number_of_cached_scripts", s.Scripts)
+	w.put("number_of_functions", s.Functions)
+	w.put("number_of_libraries", s.Libraries)
+	w.put("used_memory_vm_functions", s.FunctionMemory)
+	w.bytes("used_memory_vm_total", s.Memory+s.FunctionMemory)
+	w.put("used_memory_functions", s.LibraryMemory)
+	w.bytes("used_memory_scripts", s.ScriptMemory+s.LibraryMemory)
 }
 
 func (w *infoWriter) layer(name string, l layer) {
@@ -76,7 +81,7 @@ func (w *infoWriter) evictions() {
 	total, current := w.k.OverLimit()
 	w.put("evicted_keys", t[engine.CountEvicted])
 	w.put("evicted_clients", t[engine.CountEvictedClients])
-	w.zero("evicted_scripts")
+	w.put("evicted_scripts", w.k.Scripts().Evicted)
 	w.put("total_eviction_exceeded_time", total.Milliseconds())
 	w.put("current_eviction_exceeded_time", current.Milliseconds())
 }

@@ -4,7 +4,8 @@ import "github.com/larderkv/larder/server/engine"
 
 // The commands of keys, whatever their type: their rows, and the handlers that
 // look at keys or delete them. Times to live are in keysexpire.go, renaming,
-// copying and moving in keysmove.go, walks over the keyspace in keyscan.go.
+// copying and moving in keysmove.go, walks over the keyspace in keyscan.go, those
+// that delete in keysremove.go.
 
 func keyCommands() []engine.Spec {
 	const (
@@ -111,6 +112,11 @@ func keyCommands() []engine.Spec {
 			Summary:    "Walks over the keys of the database, some at a time.",
 			Complexity: "O(1) for a call with the default count, O(N) for a whole walk over N keys.",
 			History:    []string{"6.0.0: The option `TYPE`."}},
+		{Name: "rm", Handler: cmdRm, Arity: -2, Flags: engine.Write, Locks: rmLocks,
+			Group: "generic", Categories: cat | engine.CatDangerous, Since: "7.0.0", Syntax: "cursor [MATCH pattern] [TYPE type] [COUNT count]",
+			Tips:       []string{"nondeterministic_output", "request_policy:special"},
+			Summary:    "Deletes keys of the database that match, walking over some keys at a time.",
+			Complexity: "O(1) for a call with the default count, O(N) for a whole walk over N keys."},
 		{Name: "randomkey", Handler: cmdRandomkey, Arity: 1, Flags: engine.ReadOnly | engine.AllShards,
 			Group: "generic", Categories: cat, Since: "1.0.0",
 			Tips:       []string{"request_policy:all_shards", "nondeterministic_output"},

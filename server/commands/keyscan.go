@@ -28,11 +28,16 @@ type keyScan struct {
 	typeName string
 }
 
+// picks reports whether the walk is for a key.
+func (s *keyScan) picks(e *store.Entry, name []byte) bool {
+	return s.match(name) && (!s.typed || strings.EqualFold(s.typeName, e.Type().String()))
+}
+
 // step visits about s.count keys and replies with those that match. It returns
 // the cursor to go on from.
 func (s *keyScan) step(c *engine.Ctx) (next uint64) {
 	visit := func(e *store.Entry, name []byte) {
-		if s.match(name) && (!s.typed || strings.EqualFold(s.typeName, e.Type().String())) {
+		if s.picks(e, name) {
 			s.emit(name)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/server/scripting"
 	"github.com/larderkv/larder/store"
 )
 
@@ -71,12 +72,13 @@ func newLogRigOn(t testing.TB, fs vfs.FS, policy string) *logRig {
 			t.Error(err)
 		}
 	})
-	table, err := engine.NewTable(All())
+	scripts := scripting.New(r.cfg, silent)
+	table, err := engine.NewTable(All(scripts))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.kernel, err = engine.NewKernel(engine.Options{
-		Store: r.store, Persist: r.manager, Config: r.cfg, Table: table, Log: silent, Clock: clock,
+		Store: r.store, Persist: r.manager, Config: r.cfg, Table: table, Scripts: scripts.Stats, Log: silent, Clock: clock,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +135,7 @@ func contents(st *store.Store, now int64) map[string]string {
 		for cursor := uint64(0); ; {
 			cursor = st.Scan(db, cursor, 1000, now, func(e *store.Entry, name []byte) {
 				v := e.Content()
-				all[fmt.Sprintf("%d %q", db, name)] = fmt.Sprintf("%s expires at %d: %s", v.Type(), e.ExpireAt(), describe(&v))
+				all[fmt.Sprintf("%d %q", db, name)] = fmt.Sprintf("%s expires at %d: %s", v.Type(), e.ExpireAt(), describe(&v, now))
 			})
 			if cursor == 0 {
 				break
@@ -143,7 +145,7 @@ func contents(st *store.Store, now int64) map[string]string {
 	return all
 }
 
-func describe(v *store.Value) string {
+func describe(v *store.Value, now int64) string {
 	if v.Type() == store.TypeString {
 		return strconv.Quote(string(v.Text()))
 	}
@@ -154,8 +156,10 @@ func describe(v *store.Value) string {
 			return true
 		})
 	} else {
-		v.Each(func(item, value []byte) bool {
-			items = append(items, fmt.Sprintf("%q=%q", item, value))
+		v.EachDated(func(item, value []byte, expire int64) bool {
+			if expire == 0 || expire > now {
+				items = append(items, fmt.Sprintf("%q=%q until %d", item, value, expire))
+			}
 			return true
 		})
 	}

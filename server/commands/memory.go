@@ -89,8 +89,8 @@ func cmdMemoryStats(c *engine.Ctx) error {
 	amount("clients.normal", m.clients)
 	amount("cluster.links", 0)
 	amount("aof.buffer", m.log)
-	amount("lua.caches", 0)
-	amount("functions.caches", 0)
+	amount("lua.caches", c.Kernel.Scripts().ScriptMemory)
+	amount("functions.caches", c.Kernel.Scripts().LibraryMemory)
 	for _, d := range m.dbs {
 		c.Out.BulkString(fmt.Sprintf("db.%d", d.db))
 		c.Out.Map(2)

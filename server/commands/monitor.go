@@ -9,7 +9,8 @@ func monitorCommands() []engine.Spec {
 		Name: "monitor", Handler: cmdMonitor, Arity: 1,
 		Flags: engine.Admin | engine.NoScript | engine.Loading | engine.Stale | engine.ManyReplies,
 		Group: "server", Since: "1.0.0",
-		Summary: "Shows every command that is executed from now on.",
+		Summary:    "Shows every command that is executed from now on.",
+		Complexity: "O(1); every command costs O(N) from then on, where N is the number of such clients",
 	}}
 }
 

@@ -73,20 +73,23 @@ func cmdObjectIdletime(c *engine.Ctx) error {
 	})
 }
 
-// cmdObjectRefcount answers 1, or what Redis answers for the small integers it
-// keeps one object of for all keys. larder shares nothing; clients' tests look.
 func cmdObjectRefcount(c *engine.Ctx) error {
-	const sharedBelow, sharedCount = 10000, math.MaxInt32
 	return withEntry(c, func(e *store.Entry) error {
-		refs := int64(1)
-		if e.Type() == store.TypeString && e.Encoding() == "int" {
-			if n, ok := lex.ParseInt(e.Bytes()); ok && n >= 0 && n < sharedBelow {
-				refs = sharedCount
-			}
-		}
-		c.Out.Int(refs)
+		c.Out.Int(refcount(e))
 		return nil
 	})
+}
+
+// refcount is 1, or what Redis answers for the small integers it keeps one object
+// of for all keys. larder shares nothing; clients' tests look.
+func refcount(e *store.Entry) int64 {
+	const sharedBelow, sharedCount = 10000, math.MaxInt32
+	if e.Type() == store.TypeString && e.Encoding() == "int" {
+		if n, ok := lex.ParseInt(e.Bytes()); ok && n >= 0 && n < sharedBelow {
+			return sharedCount
+		}
+	}
+	return 1
 }
 
 func cmdObjectHelp(c *engine.Ctx) error {

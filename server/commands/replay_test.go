@@ -26,17 +26,25 @@ import (
 // milliseconds, at a Unix time around now, db a database.
 var writes = []string{
 	"SET k v", "SET k v PX ms", "SET k v PXAT at", "SET k v KEEPTTL", "SET k v GET", "SET k v NX PX ms", "SET k v XX GET", "SET k n",
+	"SET k v IFEQ v", "SET k v IFNE v PX ms GET", "SET k v IFEQ v KEEPTTL", "DELEX k", "DELEX k IFNE v", "DELIFEQ k v",
+	"MSETEX 2 k v k v", "MSETEX 2 k v k v XX PX ms", "MSETEX 2 k v k v KEEPTTL",
+	"CACHE.SET k v PX ms TAGS 2 m m", "CACHE.SET k v PX 20 FRESH ms XX", "CACHE.MSET 2 k v k v PXAT at TAGS 1 m", "CACHE.SET k v NX",
 	"SETNX k v", "PSETEX k ms v", "GETSET k v", "GETDEL k", "GETEX k PX ms", "GETEX k PXAT at", "GETEX k PERSIST",
 	"MSET k v k v", "MSETNX k v k v", "SETRANGE k n v", "APPEND k v", "INCR k", "INCRBY k n", "DECR k", "INCRBYFLOAT k 0.1",
+	"INCREX k UBOUND n", "INCREX k BYINT n UBOUND 30 SATURATE PX ms ENX", "INCREX k BYFLOAT 0.1 PXAT at", "INCREX k PERSIST",
+	"CL.THROTTLE k 2 n 1", "CL.THROTTLE k n 1 1 n", "CL.WINDOW k 2 ms", "CL.WINDOW k n ms n",
 	"DEL k k", "UNLINK k", "PEXPIRE k ms", "PEXPIRE k ms NX", "PEXPIRE k ms GT", "PEXPIREAT k at", "EXPIRE k 0", "PERSIST k",
 	"RENAME k k", "RENAMENX k k", "COPY k k", "COPY k k REPLACE", "COPY k k DB db REPLACE", "MOVE k db", "SELECT db", "SWAPDB db db",
-	"HSET k m v m v", "HSETNX k m v", "HINCRBY k m n", "HINCRBYFLOAT k m 0.1", "HDEL k m m", "HMSET k m v",
+	"HEXPIRE k 1 FIELDS 1 m", "HPEXPIRE k ms FIELDS 2 m m", "HPEXPIRE k ms GT FIELDS 1 m", "HPEXPIREAT k at NX FIELDS 1 m", "HPERSIST k FIELDS 2 m m",
+	"HGETDEL k FIELDS 2 m m", "HGETEX k PX ms FIELDS 1 m", "HGETEX k PXAT at FIELDS 2 m m", "HGETEX k PERSIST FIELDS 1 m",
+	"HSETEX k PX ms FIELDS 2 m v m v", "HSETEX k PXAT at FIELDS 1 m v", "HSETEX k KEEPTTL FIELDS 2 m v m n", "HSETEX k FNX FIELDS 1 m n", "HSETEX k FXX PX ms FIELDS 1 m n",
+	"HSET k m v m v", "HSET k m n", "HINCRBY k m n", "HSETNX k m v", "HINCRBY k m n", "HINCRBYFLOAT k m 0.1", "HDEL k m m", "HMSET k m v",
 	"SADD k m m m", "SREM k m m", "SPOP k", "SPOP k 2", "SPOP k 20", "SMOVE k k m", "SINTERSTORE k k k", "SUNIONSTORE k k k", "SDIFFSTORE k k k",
 	"SUNIONSTORE k k k k", "GET k", "TTL k",
 	"LPUSH k v v", "RPUSH k m m m m", "RPUSHX k m v", "LPOP k", "RPOP k 2", "LINSERT k BEFORE m v", "LSET k 0 v", "LREM k 0 m", "LTRIM k 0 9",
-	"LMOVE k k LEFT RIGHT", "RPOPLPUSH k k", "LMPOP 1 k LEFT COUNT 2",
+	"LMOVEM k k LEFT LEFT COUNT 3 OBO", "LMOVEM k k RIGHT RIGHT EXACTLY 2 BULK", "LMOVEM k k LEFT RIGHT", "LMOVE k k LEFT RIGHT", "RPOPLPUSH k k", "LMPOP 1 k LEFT COUNT 2",
 	"ZADD k n m n m n m", "ZADD k GT n m", "ZADD k INCR n m", "ZINCRBY k 0.1 m", "ZREM k m m", "ZPOPMIN k", "ZPOPMAX k 2", "ZMPOP 1 k MIN",
-	"ZREMRANGEBYRANK k 0 1", "ZREMRANGEBYSCORE k n n", "ZRANGESTORE k k 0 3", "ZUNIONSTORE k 2 k k", "ZINTERSTORE k 2 k k", "ZDIFFSTORE k 2 k k",
+	"ZREMRANGEBYRANK k 0 1", "ZREMRANGEBYSCORE k n n", "ZRANGESTORE k k 0 3", "ZUNIONSTORE k 2 k k", "ZINTERSTORE k 2 k k", "ZUNIONSTORE k 2 k k AGGREGATE COUNT", "ZDIFFSTORE k 2 k k",
 }
 
 // rare writes would leave little behind if they came as often as the others.
@@ -170,17 +178,14 @@ func TestReplayRefuses(t *testing.T) {
 	const databases = "Too few databases for command '%s' reading the append only file (offset 77); " +
 		"databases has to be as many as on the server that wrote it"
 	for line, want := range map[string]string{
-		"NOPE a":                        "Unknown command 'NOPE' reading the append only file (offset 77)" + rewrite,
-		"CONFIG NOPE":                   "Unknown command 'CONFIG' reading the append only file (offset 77)" + rewrite,
-		"SET k":                         "Wrong number of arguments for command 'set' reading the append only file (offset 77)",
-		"HSETEX h EX 9 FIELDS 1 f v":    "Unknown command 'HSETEX' reading the append only file (offset 77)" + rewrite,
-		"HSETEX h KEEPTTL FIELDS 2 f v": "Unknown command 'HSETEX' reading the append only file (offset 77)" + rewrite,
-		"HSETEX h KEEPTTL FIELDS 1 f":   "Unknown command 'HSETEX' reading the append only file (offset 77)" + rewrite,
-		"SELECT 16":                     fmt.Sprintf(databases, "select"),
-		"MOVE a 16":                     fmt.Sprintf(databases, "move"),
-		"SWAPDB 0 16":                   fmt.Sprintf(databases, "swapdb"),
-		"COPY a b DB 16":                fmt.Sprintf(databases, "copy"),
-		"OBJECT ENCODING":               "Wrong number of arguments for command 'object|encoding' reading the append only file (offset 77)",
+		"NOPE a":          "Unknown command 'NOPE' reading the append only file (offset 77)" + rewrite,
+		"CONFIG NOPE":     "Unknown command 'CONFIG' reading the append only file (offset 77)" + rewrite,
+		"SET k":           "Wrong number of arguments for command 'set' reading the append only file (offset 77)",
+		"SELECT 16":       fmt.Sprintf(databases, "select"),
+		"MOVE a 16":       fmt.Sprintf(databases, "move"),
+		"SWAPDB 0 16":     fmt.Sprintf(databases, "swapdb"),
+		"COPY a b DB 16":  fmt.Sprintf(databases, "copy"),
+		"OBJECT ENCODING": "Wrong number of arguments for command 'object|encoding' reading the append only file (offset 77)",
 	} {
 		c := newTestClient(t)
 		err := c.kernel.NewReplayer().Replay([]aof.Command{command("SET a 1"), command(line), command("SET b 1")})

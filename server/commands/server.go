@@ -80,7 +80,7 @@ func cmdFlushall(c *engine.Ctx) error {
 	}
 	c.ForgetAll()
 	c.Effect(c.Args...)
-	if p := c.Kernel.Persist; p != nil {
+	if p := c.Kernel.Persist; p != nil && !c.Loading { // else the log says so, and goes on
 		p.Flushed()
 	}
 	c.Out.OK()
@@ -91,6 +91,7 @@ func cmdFlushall(c *engine.Ctx) error {
 // as by Redis, whose replicas may have keys where there are none here.
 func flush(c *engine.Ctx, db int) {
 	c.Dirty += int64(c.Store.FlushLocked(db, c.Now))
+	c.PurgesFlushed(db)
 }
 
 // parseFlush checks the option. SYNC and ASYNC are the same here: the keys are
@@ -118,6 +119,7 @@ func cmdSwapdb(c *engine.Ctx) error {
 	}
 	if first != second {
 		c.SwapLocked(int(first), int(second))
+		c.PurgesSwapped(int(first), int(second))
 		c.ForgetAll() // caches do not know of databases
 	}
 	c.Dirty++ // even if they are the same one

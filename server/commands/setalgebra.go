@@ -8,7 +8,8 @@ import (
 )
 
 // The algebra of several sets: SINTER, SUNION, SDIFF, their forms that store the
-// result, and SINTERCARD. How it is computed stands in store/setalgebra.go.
+// result, and those that count it. How it is computed stands in store/setalgebra.go
+// and store/setcount.go.
 
 func setAlgebraCommands() []engine.Spec {
 	const (
@@ -16,6 +17,7 @@ func setAlgebraCommands() []engine.Spec {
 		store = engine.Write | engine.DenyOOM
 	)
 	unordered := []string{"nondeterministic_output_order"}
+	counted := []engine.KeySpec{engine.NumKeys(1, engine.RO|engine.Access)}
 	sources := engine.KeyRange(1, -1, 1, engine.RO|engine.Access)
 	storing := func(destination engine.KeyFlags) []engine.KeySpec {
 		return []engine.KeySpec{engine.Key(1, destination), engine.KeyRange(2, -1, 1, engine.RO|engine.Access)}
@@ -28,7 +30,7 @@ func setAlgebraCommands() []engine.Spec {
 		{Name: "sinter", Handler: cmdSinter, Arity: -2, Flags: engine.ReadOnly, Keys: []engine.KeySpec{sources},
 			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "key [key ...]", Tips: unordered,
 			Summary: "Returns the members that all sets have.", Complexity: intersection},
-		{Name: "sintercard", Handler: cmdSintercard, Arity: -3, Flags: engine.ReadOnly, Keys: []engine.KeySpec{engine.NumKeys(1, engine.RO|engine.Access)},
+		{Name: "sintercard", Handler: cmdSintercard, Arity: -3, Flags: engine.ReadOnly, Keys: counted,
 			Group: "set", Categories: cat, Since: "7.0.0", Syntax: "numkeys key [key ...] [LIMIT limit]",
 			Summary: "Counts the members that all sets have, up to a limit.", Complexity: intersection},
 		{Name: "sinterstore", Handler: cmdSinterstore, Arity: -3, Flags: store, Keys: storing(engine.RW | engine.Update),
@@ -40,12 +42,18 @@ func setAlgebraCommands() []engine.Spec {
 		{Name: "sunionstore", Handler: cmdSunionstore, Arity: -3, Flags: store, Keys: storing(engine.OW | engine.Update),
 			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "destination key [key ...]",
 			Summary: "Stores the members that any of the sets has under a key.", Complexity: sum},
+		{Name: "sunioncard", Handler: cmdSunioncard, Arity: -3, Flags: engine.ReadOnly, Keys: counted,
+			Group: "set", Categories: cat, Since: "8.10.0", Syntax: "numkeys key [key ...] [APPROX] [LIMIT limit]",
+			Summary: "Counts the members that any of the sets has, up to a limit.", Complexity: sum},
 		{Name: "sdiff", Handler: cmdSdiff, Arity: -2, Flags: engine.ReadOnly, Keys: []engine.KeySpec{sources},
 			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "key [key ...]", Tips: unordered,
 			Summary: "Returns the members of the first set that none of the others has.", Complexity: sum},
 		{Name: "sdiffstore", Handler: cmdSdiffstore, Arity: -3, Flags: store, Keys: storing(engine.OW | engine.Update),
 			Group: "set", Categories: cat, Since: "1.0.0", Syntax: "destination key [key ...]",
 			Summary: "Stores the members of the first set that none of the others has under a key.", Complexity: sum},
+		{Name: "sdiffcard", Handler: cmdSdiffcard, Arity: -3, Flags: engine.ReadOnly, Keys: counted,
+			Group: "set", Categories: cat, Since: "8.10.0", Syntax: "numkeys key [key ...] [LIMIT limit]",
+			Summary: "Counts the members of the first set that none of the others has, up to a limit.", Complexity: sum},
 	}
 }
 
@@ -88,7 +96,9 @@ func cmdSinter(c *engine.Ctx) error {
 	return nil
 }
 
-func cmdSintercard(c *engine.Ctx) error {
+// parseCard reads the request of SINTERCARD and its relatives. word is one that may stand among the
+// options, or empty. The limit is 0 if there is none.
+func parseCard(c *engine.Ctx, word string) (limit int, err error) {
 	a := c.Parse(1)
 	n := a.IntRange(1, math.MaxInt64, string(engine.ErrNumKeysZero))
 	if n > int64(a.Left()) {
@@ -96,29 +106,67 @@ func cmdSintercard(c *engine.Ctx) error {
 	} else {
 		a.Skip(int(n))
 	}
-	limit := int64(0)
 	for !a.Done() {
-		if a.MatchValue("LIMIT") {
-			limit = a.IntRange(0, math.MaxInt64, string(engine.ErrLimitNegative))
-		} else {
+		switch {
+		case a.MatchValue("LIMIT"):
+			limit = int(a.IntRange(0, math.MaxInt64, string(engine.ErrLimitNegative)))
+		case word != "" && a.Match(word):
+		default:
 			a.Syntax()
 		}
 	}
-	if err := a.Err(); err != nil {
+	return limit, a.Err()
+}
+
+func cmdSintercard(c *engine.Ctx) error {
+	limit, err := parseCard(c, "")
+	if err != nil {
 		return err
 	}
 	sets, missing, _, err := readSets(c, c.Keys)
 	if err != nil {
 		return err
 	}
-	count := int64(0)
+	count := 0
 	if missing == 0 {
 		store.Intersect(sets, func([]byte) bool {
 			count++
 			return count != limit
 		})
 	}
-	c.Out.Int(count)
+	c.Out.Int(int64(count))
+	return nil
+}
+
+// cmdSunioncard counts exactly, also where APPROX would allow for less: Redis takes the estimate of a
+// HyperLogLog then.
+func cmdSunioncard(c *engine.Ctx) error {
+	limit, err := parseCard(c, "APPROX")
+	if err != nil {
+		return err
+	}
+	sets, _, _, err := readSets(c, c.Keys)
+	if err != nil {
+		return err
+	}
+	c.Out.Int(int64(c.CountUnion(c.Keys[0], sets, limit)))
+	return nil
+}
+
+func cmdSdiffcard(c *engine.Ctx) error {
+	limit, err := parseCard(c, "")
+	if err != nil {
+		return err
+	}
+	sets, _, firstMissing, err := readSets(c, c.Keys)
+	if err != nil {
+		return err
+	}
+	count := 0
+	if !firstMissing {
+		count = c.CountDifference(c.Keys[0], &sets[0], sets[1:], limit)
+	}
+	c.Out.Int(int64(count))
 	return nil
 }
 

@@ -154,8 +154,13 @@ func (s *sorting) parse(mayStore bool) error {
 		case a.MatchValue("BY"):
 			s.by, s.hasBy = newSortPattern(a.Next()), true
 			s.native = s.native || !s.by.names()
+			if s.by.names() && !s.c.MayReadAnyKey() {
+				return engine.ErrACLDeniedBy
+			}
 		case a.MatchValue("GET"):
-			s.get = append(s.get, newSortPattern(a.Next()))
+			if s.get = append(s.get, newSortPattern(a.Next())); !s.c.MayReadAnyKey() {
+				return engine.ErrACLDeniedGet
+			}
 		default:
 			a.Syntax()
 		}

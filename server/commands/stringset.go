@@ -31,12 +31,14 @@ const (
 func (u expiryUnit) seconds() bool  { return u == inSeconds || u == atSeconds }
 func (u expiryUnit) absolute() bool { return u == atSeconds || u == atMillis }
 
-// setOptions are the options of SET and GETEX.
+// setOptions are the options of SET, MSETEX and GETEX.
 type setOptions struct {
-	nx, xx, get, keepTTL bool // SET
-	persist              bool // GETEX
-	unit                 expiryUnit
-	expiry               []byte // the argument of unit, not yet read
+	nx, xx, keepTTL bool           // SET, MSETEX
+	get             bool           // SET
+	when            valueCondition // SET
+	persist         bool           // GETEX
+	unit            expiryUnit
+	expiry          []byte // the argument of unit, not yet read
 }
 
 // parseSet reads the options of SET. An option that contradicts an earlier one
@@ -44,19 +46,39 @@ type setOptions struct {
 func (o *setOptions) parseSet(a *engine.Args) {
 	for !a.Done() {
 		switch {
-		case o.parseExpiry(a, o.keepTTL):
-		case !o.xx && a.Match("NX"):
-			o.nx = true
-		case !o.nx && a.Match("XX"):
-			o.xx = true
+		case o.parseStoring(a):
 		case a.Match("GET"):
 			o.get = true
-		case o.unit == noExpiry && a.Match("KEEPTTL"):
-			o.keepTTL = true
+		case !o.nx && !o.xx && o.when.parse(a):
 		default:
 			a.Syntax()
 		}
 	}
+}
+
+// parseMsetex reads the options of MSETEX.
+func (o *setOptions) parseMsetex(a *engine.Args) {
+	for !a.Done() {
+		if !o.parseStoring(a) {
+			a.Syntax()
+		}
+	}
+}
+
+// parseStoring reads an option that SET and MSETEX have.
+func (o *setOptions) parseStoring(a *engine.Args) bool {
+	switch {
+	case o.parseExpiry(a, o.keepTTL):
+	case !o.xx && !o.when.given && a.Match("NX"):
+		o.nx = true
+	case !o.nx && !o.when.given && a.Match("XX"):
+		o.xx = true
+	case o.unit == noExpiry && a.Match("KEEPTTL"):
+		o.keepTTL = true
+	default:
+		return false
+	}
+	return true
 }
 
 // parseGetex reads the options of GETEX.
@@ -129,32 +151,43 @@ func cmdSet(c *engine.Ctx) error {
 	if err := a.Err(); err != nil {
 		return err
 	}
-	var expireAt int64
-	switch {
-	case o.keepTTL:
-		expireAt = store.KeepTTL
-	case o.unit != noExpiry:
-		at, err := deadline(c, o.expiry, o.unit)
-		if err != nil {
-			return err
-		}
-		expireAt = at
+	expireAt, err := o.expireAt(c)
+	if err != nil {
+		return err
 	}
 	done, err := o.set(c, expireAt)
 	switch {
 	case err != nil || !done:
-	case o.unit != noExpiry:
-		setEffect(c, c.Args[2], expireAt)
+	case o.unit != noExpiry || o.when.given:
+		setEffect(c, c.Keys[0], c.Args[2], expireAt)
 	case o.get:
 		effectWithoutGet(c)
 	}
 	return err
 }
 
-// setEffect says that the key has got a value and a time to live.
-func setEffect(c *engine.Ctx, value []byte, at int64) {
-	var digits [20]byte
-	c.Effect([]byte("SET"), c.Keys[0].Name, value, []byte("PXAT"), strconv.AppendInt(digits[:0], at, 10))
+// expireAt is the expiry time that the options ask for, as View.SetString takes it.
+func (o *setOptions) expireAt(c *engine.Ctx) (int64, error) {
+	switch {
+	case o.keepTTL:
+		return store.KeepTTL, nil
+	case o.unit != noExpiry:
+		return deadline(c, o.expiry, o.unit)
+	}
+	return 0, nil
+}
+
+// setEffect says that a key has got a value and a time to live, none, or the one it had.
+func setEffect(c *engine.Ctx, k store.Key, value []byte, at int64) {
+	switch at {
+	case 0:
+		c.Effect([]byte("SET"), k.Name, value)
+	case store.KeepTTL:
+		c.Effect([]byte("SET"), k.Name, value, []byte("KEEPTTL"))
+	default:
+		var digits [20]byte
+		c.Effect([]byte("SET"), k.Name, value, []byte("PXAT"), strconv.AppendInt(digits[:0], at, 10))
+	}
 }
 
 // effectWithoutGet drops the option that only concerns the reply.
@@ -174,20 +207,23 @@ func effectWithoutGet(c *engine.Ctx) {
 func (o *setOptions) set(c *engine.Ctx, expireAt int64) (done bool, err error) {
 	k := c.Keys[0]
 	var found bool
+	var old []byte
 	switch {
 	case o.get:
 		// The old value is the reply in any case, so it is written before
 		// it is overwritten.
-		old, ok, err := c.GetString(k)
-		if err != nil {
-			return false, err
+		if old, found, err = c.GetString(k); err == nil {
+			replyValue(c, old, found)
 		}
-		replyValue(c, old, ok)
-		found = ok
+	case o.when.given:
+		old, found, err = writtenString(c, k)
 	case o.nx || o.xx:
 		_, found = c.Write(k)
 	}
-	if o.nx && found || o.xx && !found {
+	if err != nil {
+		return false, err
+	}
+	if o.nx && found || o.xx && !found || !o.when.holds(old, found) {
 		if !o.get {
 			c.Out.Null()
 		}
@@ -219,7 +255,7 @@ func setFor(c *engine.Ctx, unit expiryUnit) error {
 		return err
 	}
 	c.SetString(c.Keys[0], c.Args[3], at)
-	setEffect(c, c.Args[3], at)
+	setEffect(c, c.Keys[0], c.Args[3], at)
 	c.Out.OK()
 	return nil
 }
@@ -309,5 +345,51 @@ func cmdMsetnx(c *engine.Ctx) error {
 func setAll(c *engine.Ctx) {
 	for i, k := range c.Keys {
 		c.SetString(k, c.Args[2*i+2], 0)
+	}
+}
+
+func cmdMsetex(c *engine.Ctx) error {
+	var o setOptions
+	a := c.Parse(1)
+	n := a.IntRange(1, math.MaxInt32, string(engine.ErrNumKeysInvalid))
+	if 2*n > int64(a.Left()) {
+		a.Fail(engine.ErrKeyValuePairs)
+	}
+	a.Skip(2 * int(n))
+	o.parseMsetex(a)
+	if err := a.Err(); err != nil {
+		return err
+	}
+	expireAt, err := o.expireAt(c)
+	if err != nil {
+		return err
+	}
+	if o.nx || o.xx {
+		for _, k := range c.Keys {
+			if _, found := c.Write(k); found == o.nx {
+				c.Out.Int(0)
+				return nil
+			}
+		}
+	}
+	for i, k := range c.Keys {
+		c.SetString(k, c.Args[2*i+3], expireAt)
+	}
+	msetexEffect(c, expireAt)
+	c.Out.Int(1)
+	return nil
+}
+
+// msetexEffect says what MSETEX has done in commands that Redis has had for longer.
+func msetexEffect(c *engine.Ctx, expireAt int64) {
+	switch {
+	case !c.Logged():
+	case expireAt == 0:
+		words := append([][]byte{[]byte("MSET")}, c.Args[2:2+2*len(c.Keys)]...)
+		c.Effect(words...)
+	default:
+		for i, k := range c.Keys {
+			setEffect(c, k, c.Args[2*i+3], expireAt)
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/netloop"
+	"github.com/larderkv/larder/server/scripting"
 	"github.com/larderkv/larder/store"
 )
 
@@ -21,7 +22,8 @@ type testClient struct {
 	t       testing.TB
 	kernel  *engine.Kernel
 	session netloop.Session
-	now     time.Time // the kernel's clock
+	now     time.Time     // the kernel's clock
+	tick    time.Duration // by which each look moves it
 	out     []byte
 	buffer  chain.Buffer
 }
@@ -49,14 +51,15 @@ func newTestClient(t testing.TB) *testClient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := engine.NewTable(All())
+	scripts := scripting.New(cfg, slog.New(slog.DiscardHandler))
+	table, err := engine.NewTable(All(scripts))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.kernel, err = engine.NewKernel(engine.Options{
-		Store: st, Config: cfg, Table: table,
+		Store: st, Config: cfg, Table: table, Scripts: scripts.Stats,
 		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Clock: func() time.Time { return c.now },
+		Clock: c.clock(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +71,19 @@ func newTestClient(t testing.TB) *testClient {
 	t.Cleanup(func() { session.Closed(netloop.ClientClosed) })
 	c.session = session
 	return c
+}
+
+// clock is the client's own, or the machine's in a benchmark, which is to read it as a server does.
+func (c *testClient) clock() func() time.Time {
+	if _, ok := c.t.(*testing.B); ok {
+		return nil
+	}
+	return func() time.Time {
+		if c.tick != 0 {
+			c.now = c.now.Add(c.tick)
+		}
+		return c.now
+	}
 }
 
 // send executes requests and returns the replies as they are. They are valid
@@ -116,6 +132,7 @@ func (testConn) LocalAddr() string                   { return "127.0.0.1:2" }
 func (testConn) FD() int                             { return -1 }
 func (testConn) Created() time.Time                  { return time.Time{} }
 func (testConn) Unix() bool                          { return false }
+func (testConn) CertifiedName() string               { return "" }
 func (testConn) Class() netloop.Class                { return 0 }
 func (testConn) SetClass(netloop.Class)              {}
 func (testConn) Resume()                             {}

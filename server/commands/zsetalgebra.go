@@ -16,25 +16,26 @@ func zsetAlgebraCommands() []engine.Spec {
 		cat          = engine.CatSortedSet
 		group        = "sorted-set"
 		write        = engine.Write | engine.DenyOOM
-		weighted     = "numkeys key [key ...] [WEIGHTS weight=integer [weight=integer ...]] [AGGREGATE <SUM | MIN | MAX>]"
+		weighted     = "numkeys key [key ...] [WEIGHTS weight=integer [weight=integer ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]"
 		union        = "O(N)+O(M*log(M)) where N is the size of all inputs together and M that of the result."
 		intersection = "O(N*K)+O(M*log(M)) where N is the size of the smallest input, K the number of inputs and M the size of the result."
 		difference   = "O(N*K)+O(M*log(M)) where N is the size of the first input, K the number of inputs and M the size of the result."
 	)
+	counts := []string{"8.8.0: The aggregate `COUNT`."}
 	read := []engine.KeySpec{engine.NumKeys(1, engine.RO|engine.Access)}
 	storing := []engine.KeySpec{engine.Key(1, engine.OW|engine.Update), engine.NumKeys(2, engine.RO|engine.Access)}
 	return []engine.Spec{
 		{Name: "zunion", Handler: cmdZunion, Arity: -3, Flags: engine.ReadOnly, Keys: read,
-			Group: group, Categories: cat, Since: "6.2.0", Syntax: weighted + " [WITHSCORES]",
+			Group: group, Categories: cat, Since: "6.2.0", Syntax: weighted + " [WITHSCORES]", History: counts,
 			Summary: "Returns the members that any of the sorted sets has.", Complexity: union},
 		{Name: "zunionstore", Handler: cmdZunionstore, Arity: -4, Flags: write, Keys: storing,
-			Group: group, Categories: cat, Since: "2.0.0", Syntax: "destination " + weighted,
+			Group: group, Categories: cat, Since: "2.0.0", Syntax: "destination " + weighted, History: counts,
 			Summary: "Stores the members that any of the sorted sets has under a key.", Complexity: union},
 		{Name: "zinter", Handler: cmdZinter, Arity: -3, Flags: engine.ReadOnly, Keys: read,
-			Group: group, Categories: cat, Since: "6.2.0", Syntax: weighted + " [WITHSCORES]",
+			Group: group, Categories: cat, Since: "6.2.0", Syntax: weighted + " [WITHSCORES]", History: counts,
 			Summary: "Returns the members that all sorted sets have.", Complexity: intersection},
 		{Name: "zinterstore", Handler: cmdZinterstore, Arity: -4, Flags: write, Keys: storing,
-			Group: group, Categories: cat, Since: "2.0.0", Syntax: "destination " + weighted,
+			Group: group, Categories: cat, Since: "2.0.0", Syntax: "destination " + weighted, History: counts,
 			Summary: "Stores the members that all sorted sets have under a key.", Complexity: intersection},
 		{Name: "zintercard", Handler: cmdZintercard, Arity: -3, Flags: engine.ReadOnly, Keys: read,
 			Group: group, Categories: cat, Since: "7.0.0", Syntax: "numkeys key [key ...] [LIMIT limit]",
@@ -146,6 +147,8 @@ func (in *inputs) readAggregate(a *engine.Args) {
 		in.aggregate = store.AggregateMin
 	case a.Match("MAX"):
 		in.aggregate = store.AggregateMax
+	case a.Match("COUNT"):
+		in.aggregate = store.AggregateCount
 	default:
 		a.Syntax()
 	}
@@ -183,8 +186,34 @@ func storeAlgebra(c *engine.Ctx, how algebra, ev store.Event) error {
 	if err != nil {
 		return err
 	}
-	c.Out.Int(int64(c.StoreZset(in.combine(c, how), ev)))
+	result := in.combine(c, how)
+	if in.aggregate == store.AggregateCount && c.Logged() {
+		countEffect(c, result)
+	}
+	c.Out.Int(int64(c.StoreZset(result, ev)))
 	return nil
+}
+
+// countEffect says what is going to be stored in commands that every version of Redis has: to those
+// before 8.8 AGGREGATE COUNT is a syntax error, which a log that is replayed passes over.
+func countEffect(c *engine.Ctx, result *store.NewZset) {
+	const atOnce = 1000 // members in one ZADD
+	k := c.Keys[0]
+	c.Expire(c.Keys[:1])
+	if _, exists := c.Peek(k); exists {
+		c.Effect([]byte("DEL"), k.Name)
+	}
+	words := [][]byte{[]byte("ZADD"), k.Name}
+	result.Each(func(member []byte, score float64) {
+		words = append(words, lex.AppendFloat(nil, score), member)
+		if len(words) >= 2+2*atOnce {
+			c.Effect(words...)
+			words = words[:2]
+		}
+	})
+	if len(words) > 2 {
+		c.Effect(words...)
+	}
 }
 
 func cmdZunion(c *engine.Ctx) error      { return replyAlgebra(c, zunion) }

@@ -31,21 +31,24 @@ import (
 // Config is the parameters of one server. All methods are safe for concurrent use.
 type Config struct {
 	table    *table
-	defaults []string     // canonical texts of the defaults, by row
-	foreign  []string     // directives of other servers that were accepted, as they came
-	file     string       // absolute name of the configuration file; "" if there is none that could be rewritten
+	defaults []string   // canonical texts of the defaults, by row
+	foreign  []string   // directives of other servers that were accepted, as they came
+	file     string     // absolute name of the configuration file; "" if there is none that could be rewritten
+	users    []UserLine // of the files and flags, in their order
+	texts    func() []UserText
 	machine  func() int64 // machineMemory of this system
 	now      atomic.Pointer[Values]
 
 	mu          sync.Mutex // serialises changes, rewrites and the calls of subscribers and hooks
 	subscribers map[int][]func(*Values)
 	hooks       []hook // in the order of OnApply
+	ends        bool   // the last hook is that of OnApplyLast
 }
 
 // hook is what has to agree to new values of its rows.
 type hook struct {
 	rows []int
-	fn   func(*Values) error
+	fn   func(v *Values, name string) error
 }
 
 // New returns a Config with every parameter at its default. It fails if the current folder is gone.
@@ -112,13 +115,51 @@ func (c *Config) OnChange(name string, fn func(*Values)) {
 // error. fn must not call Set, Rewrite, OnChange or OnApply. An unknown name is a bug of the
 // caller's and panics.
 func (c *Config) OnApply(names []string, fn func(*Values) error) {
+	h := c.newHook(names, func(v *Values, _ string) error { return fn(v) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := len(c.hooks)
+	if c.ends {
+		at--
+	}
+	c.hooks = slices.Insert(c.hooks, at, h)
+}
+
+// OnApplyLast is OnApply for the one hook that is called behind all others, also those to come, since
+// it does what calling it with the old values does not quite undo. fn also gets the name of the
+// parameter that the client is told of, should it refuse. A second such hook is a bug and panics.
+func (c *Config) OnApplyLast(names []string, fn func(v *Values, name string) error) {
+	h := c.newHook(names, fn)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ends {
+		panic("BUG: two hooks are to be the last")
+	}
+	c.hooks, c.ends = append(c.hooks, h), true
+}
+
+func (c *Config) newHook(names []string, fn func(v *Values, name string) error) hook {
 	h := hook{fn: fn}
 	for _, name := range names {
 		h.rows = append(h.rows, c.mustFind(name))
 	}
+	return h
+}
+
+// Reapply calls the hooks of the parameter with the values in force, for one whose value names
+// something outside that may have changed. If a hook refuses, what it refused is not done.
+func (c *Config) Reapply(name string) error {
+	row := c.mustFind(name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.hooks = append(c.hooks, h)
+	for _, h := range c.hooks {
+		if slices.Contains(h.rows, row) {
+			if err := h.fn(c.Values(), name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (c *Config) mustFind(name string) (row int) {
@@ -159,6 +200,16 @@ func (c *Config) Get(patterns []string, compile func(pattern string) (match func
 		}
 	}
 	return found
+}
+
+// Each calls fn for each parameter with its value, as CONFIG GET says it, and whether that is another
+// than by default.
+func (c *Config) Each(fn func(p *Param, value string, changed bool)) {
+	v := c.Values()
+	for i := range c.table.rows {
+		p := &c.table.rows[i]
+		fn(p, p.Kind.said(v, v.texts[i]), v.texts[i] != c.defaults[i])
+	}
 }
 
 // Setting is one pair of CONFIG SET.
@@ -204,24 +255,42 @@ func (c *Config) Set(settings []Setting, local bool) error {
 func (c *Config) apply(v *Values, rows []int) error {
 	var agreed []hook
 	for _, h := range c.hooks {
-		i := slices.IndexFunc(rows, func(row int) bool { return slices.Contains(h.rows, row) })
-		if i < 0 {
+		name, ok := c.concerns(h, v, rows)
+		if !ok {
 			continue
 		}
-		err := h.fn(v)
+		err := h.fn(v, name)
 		if err == nil {
 			agreed = append(agreed, h)
 			continue
 		}
 		text := err.Error()
 		for _, undo := range slices.Backward(agreed) {
-			if err := undo.fn(c.Values()); err != nil {
+			if err := undo.fn(c.Values(), name); err != nil {
 				text += "; going back to the old values: " + err.Error()
 			}
 		}
-		return setError(c.table.rows[rows[i]].Name, problem(text))
+		return setError(name, problem(text))
 	}
 	return nil
+}
+
+// concerns reports whether a hook is for any of the rows, and which parameter it is to blame: the first
+// one given that v changes or, where none does, the first one.
+func (c *Config) concerns(h hook, v *Values, rows []int) (name string, ok bool) {
+	old := c.Values()
+	for _, row := range rows {
+		if !slices.Contains(h.rows, row) {
+			continue
+		}
+		if changed := v.texts[row] != old.texts[row]; changed || !ok {
+			name, ok = c.table.rows[row].Name, true
+			if changed {
+				break
+			}
+		}
+	}
+	return name, ok
 }
 
 // DeniedWhileLoading reports whether any of the settings may not be made while the data set is
@@ -294,7 +363,7 @@ func (c *Config) Cautions() []string {
 			continue
 		}
 		if text := row.Caution(v, v.texts[i]); text != "" {
-			lines = append(lines, row.Name+" "+orQuotes(v.texts[i])+": "+text)
+			lines = append(lines, hidden(row.Name+" "+orQuotes(v.texts[i]))+": "+text)
 		}
 	}
 	return lines

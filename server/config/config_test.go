@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -262,6 +263,10 @@ func TestApply(t *testing.T) {
 			return refuse[name]
 		})
 	}
+	c.OnApplyLast([]string{"maxclients", "timeout"}, func(_ *Values, name string) error {
+		calls = append(calls, "last "+name)
+		return refuse["last"]
+	})
 	add("log", "appendonly", "save")
 	add("rate", "hz")
 	changes := 0
@@ -289,6 +294,10 @@ func TestApply(t *testing.T) {
 	if v := c.Values(); v.AppendOnly || v.Hz != before.Hz || len(v.SavePoints) != len(before.SavePoints) || changes != 0 {
 		t.Errorf("a refused CONFIG SET changed something or told subscribers")
 	}
+	clear(refuse)
+	refuse["last"] = problem("no")
+	set(failed+"'timeout') - no", []string{"rate:false:20:false", "last timeout", "rate:false:10:true"},
+		"maxclients", strconv.FormatInt(before.MaxClients, 10), "timeout", "7", "hz", "20")
 	clear(refuse)
 	set("", []string{"log:true:20:false", "rate:true:20:false"}, "appendonly", "yes", "hz", "20")
 	if v := c.Values(); !v.AppendOnly || v.Hz != 20 || changes != 1 {
@@ -340,7 +349,7 @@ func TestCautions(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"daemonize yes: larder stays in the foreground: let a service manager start it in the background",
+		"daemonize yes: a service manager has to start larder in the background",
 	}
 	if diff := cmp.Diff(want, c.Cautions()); diff != "" {
 		t.Error(diff)

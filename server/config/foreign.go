@@ -1,11 +1,6 @@
 package config
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Directives of files that other servers have written: of Valkey, of KeyDB, and of versions of Redis
 // that name what larder has no parameter for. CONFIG GET does not know them, and a rewrite leaves
@@ -28,6 +23,8 @@ const (
 	ownLoops     = "larder's event loops share the work out themselves"
 	oneLogFormat = "larder's log has one format"
 	forTests     = "it is for tests of the server itself"
+
+	foreignPassword = "primaryauth" // the only one among them
 )
 
 func foreignDirectives() []foreign {
@@ -37,7 +34,8 @@ func foreignDirectives() []foreign {
 			"repl-backlog-disk-reserve enable-keydb-fastsync multi-master-no-forward replica-quorum replica-weighting-factor")},
 		{noReplication, "no", strings.Fields("active-replica multi-master import-mode")},
 		{noCluster, anyNothing, strings.Fields("cluster-* slot-migration-*")},
-		{noTLS, anyNothing, strings.Fields("tls-* max-new-tls-connections-per-cycle")},
+		{"certificates are read anew by SIGHUP and CONFIG SET", anyNothing, strings.Fields("tls-auto-reload-interval tls-rotation")},
+		{"a bound on handshakes under way takes its place", anyNothing, strings.Fields("max-new-tls-connections-per-cycle")},
 		{"larder does not speak RDMA", "0", strings.Fields("rdma-port")},
 		{"larder does not speak RDMA", anyNothing, strings.Fields("rdma-*")},
 		{"larder does not open the socket to another group", emptyNothing, strings.Fields("unixsocketgroup")},
@@ -45,10 +43,9 @@ func foreignDirectives() []foreign {
 		{"larder speaks no Gopher", "no", strings.Fields("gopher-enabled")},
 		{"larder keeps data in memory only", "no", strings.Fields("delete-on-evict")},
 		{"larder keeps data in memory only", emptyNothing, strings.Fields("storage-provider db-s3-object")},
-		{"larder has one user, named default", anyNothing, strings.Fields("acl-pubsub-default")},
 		{"larder cannot load modules", anyNothing, strings.Fields("enable-module-command")},
-		{noScripts, anyNothing, strings.Fields("lua-replicate-commands lua-enable-deprecated-api lua-enable-insecure-api")},
-		{noSlowLog, anyNothing, strings.Fields("commandlog-*")},
+		{"scripts find what Redis 7.4 gives them", anyNothing, strings.Fields("lua-replicate-commands lua-enable-deprecated-api lua-enable-insecure-api")},
+		{"larder has the slow log of Redis", anyNothing, strings.Fields("commandlog-*")},
 		{noSuchType, anyNothing, strings.Fields("vset-force-single-threaded-execution")},
 		{systemsTask, anyNothing, strings.Fields("server-cpulist bio-cpulist aof-rewrite-cpulist bgsave-cpulist server_cpulist bio_cpulist aof_rewrite_cpulist " +
 			"bgsave_cpulist server-thread-affinity crash-memcheck-enabled use-exit-on-panic mptcp")},
@@ -122,57 +119,4 @@ func (f *foreign) accept(args []string) error {
 		return &LoadError{Problem: f.why, Expects: `""`}
 	}
 	return &LoadError{Problem: f.why, Expects: f.nothing}
-}
-
-// A line that starts with user is what CONFIG REWRITE adds to every file for the one user that every
-// server has: `user default on nopass sanitize-payload ~* &* +@all`. It is accepted if it says only
-// what is the case in larder, too: this user may do everything, and has the password of requirepass
-// or none. A rewrite keeps the line as long as it is true.
-
-// defaultUser judges such a line by the password in force where it stands. pending is a password's
-// hash that requirepass has to have in the end, "" for none.
-func defaultUser(args []string, password string) (pending string, err error) {
-	const another = problem("larder has one user, named default, who may do everything and has the password of requirepass: " +
-		"a line that says otherwise would be unsafe to pass over")
-	if len(args) == 0 || args[0] != "default" {
-		return "", another
-	}
-	all := map[string]string{
-		"~*": "keys", "allkeys": "keys", "&*": "channels", "allchannels": "channels", "+@all": "commands", "allcommands": "commands", "on": "on", "nopass": "password",
-	}
-	said := map[string]bool{}
-	for _, rule := range args[1:] {
-		switch what := all[strings.ToLower(rule)]; {
-		case what != "":
-			said[what] = true
-			if what == "password" && password != "" {
-				return "", problem("the user default has no password here, and requirepass gives it one")
-			}
-		case strings.HasPrefix(rule, "#") && pending == "":
-			pending, said["password"] = strings.ToLower(rule[1:]), true
-		case strings.HasPrefix(rule, ">") && pending == "":
-			pending, said["password"] = hashed(rule[1:]), true
-		case !slices.Contains([]string{"sanitize-payload", "skip-sanitize-payload", "resetchannels", "alldbs", "clearselectors"}, strings.ToLower(rule)):
-			return "", another
-		}
-	}
-	for _, what := range []string{"on", "password", "keys", "commands"} {
-		if !said[what] {
-			return "", another
-		}
-	}
-	return pending, nil
-}
-
-// trueOfUser reports whether such a line says what is the case.
-func (c *Config) trueOfUser(args []string) bool {
-	password := c.Values().RequirePass
-	pending, err := defaultUser(args, password)
-	return err == nil && (pending == "" || pending == hashed(password))
-}
-
-// hashed is a password as user lines have it.
-func hashed(password string) string {
-	sum := sha256.Sum256([]byte(password))
-	return hex.EncodeToString(sum[:])
 }

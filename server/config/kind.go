@@ -15,6 +15,7 @@ type Kind struct {
 	Expects string
 
 	multi  bool                                      // the value is a list of words
+	secret bool                                      // the value is not to be shown to anybody
 	parse  func(in input) (string, error)            // words to canonical text
 	assign func(v *Values, text string)              // canonical text to the typed field; nil: there is none
 	answer func(v *Values, text string) string       // what CONFIG GET says; nil: the canonical text
@@ -71,6 +72,18 @@ func yesNo(to func(*Values) *bool) Kind {
 	return one("yes or no", parse, assign)
 }
 
+// character is a single byte.
+func character(to func(*Values) *string) Kind {
+	k := text("a single character", to)
+	k.parse = func(in input) (string, error) {
+		if word := in.args[0]; len(word) != 1 || word == "\x00" {
+			return "", problem("argument must be a single character")
+		}
+		return in.args[0], nil
+	}
+	return k
+}
+
 func integer(lo, hi int64, to func(*Values) *int64) Kind {
 	parse := func(word string) (string, error) {
 		n, err := strictInt(word)
@@ -122,7 +135,7 @@ func octal(hi int64, to func(*Values) *int64) Kind {
 // either.
 func memory(lo, hi uint64, to func(*Values) *int64) Kind {
 	parse := func(word string) (string, error) {
-		n, ok := parseMemory(untilNUL(word))
+		n, ok := ParseMemory(untilNUL(word))
 		if !ok {
 			return "", problem("argument must be a memory value")
 		}
@@ -144,7 +157,7 @@ func memoryOrPercent(to func(*Values) *int64) Kind {
 	k.Expects = "bytes, an amount such as 100mb, or a share of maxmemory such as 5%"
 	k.parse = func(in input) (string, error) {
 		digits, ok := strings.CutSuffix(in.args[0], "%")
-		if _, amount := parseMemory(untilNUL(in.args[0])); amount {
+		if _, amount := ParseMemory(untilNUL(in.args[0])); amount {
 			return bytes(in)
 		}
 		n, err := strictInt(digits)
@@ -253,7 +266,13 @@ func text(expects string, to func(*Values) *string) Kind {
 
 // password is a text that may have a NUL in it, as in Redis only passwords may.
 func password(to func(*Values) *string) Kind {
-	return anyText("a password", to, func(word string) string { return word })
+	return secret(anyText("a password", to, func(word string) string { return word }))
+}
+
+// secret is a kind whose values neither the slow log, MONITOR nor the log show.
+func secret(k Kind) Kind {
+	k.secret = true
+	return k
 }
 
 // untilNUL is what a C program sees of a word.

@@ -79,8 +79,8 @@ func setOutputLimit(limits *[ClassCount]OutputLimit, group []string) error {
 		if class != name && class != classInFile()[i] {
 			continue
 		}
-		hard, hardOK := parseMemory(group[1])
-		soft, softOK := parseMemory(group[2])
+		hard, hardOK := ParseMemory(group[1])
+		soft, softOK := ParseMemory(group[2])
 		seconds, err := strconv.ParseInt(group[3], 10, 32)
 		if !hardOK || !softOK || err != nil || seconds < 0 {
 			return problem("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
@@ -129,7 +129,7 @@ func scores() Kind {
 }
 
 // percentiles is the value of latency-tracking-info-percentiles.
-func percentiles() Kind {
+func percentiles(to func(*Values) *[]string) Kind {
 	return Kind{
 		Expects: `numbers from 0 to 100, or ""`,
 		multi:   true,
@@ -151,6 +151,7 @@ func percentiles() Kind {
 			}
 			return strings.Join(said, " "), nil
 		},
+		assign: func(v *Values, text string) { *to(v) = strings.Fields(text) },
 		lines: func(name, text, byDefault string) []line {
 			return []line{{name + " " + orQuotes(text), text != byDefault}}
 		},
@@ -214,7 +215,7 @@ func folder(to func(*Values) *string) Kind {
 		parse: func(in input) (string, error) {
 			name := untilNUL(in.args[0])
 			if name == "" {
-				return "", problem(reason(syscall.ENOENT))
+				return "", problem(SystemText(syscall.ENOENT))
 			}
 			if !filepath.IsAbs(name) {
 				name = filepath.Join(in.dir, name)
@@ -223,25 +224,15 @@ func folder(to func(*Values) *string) Kind {
 			info, err := os.Stat(name)
 			switch {
 			case err != nil:
-				return "", problem(reason(err))
+				return "", problem(SystemText(err))
 			case !info.IsDir():
-				return "", problem(reason(syscall.ENOTDIR))
+				return "", problem(SystemText(syscall.ENOTDIR))
 			}
 			return name, nil
 		},
 		assign: assignString(to),
 		lines:  func(name, text, _ string) []line { return []line{{name + " " + quote(text), true}} },
 	}
-}
-
-// reason is the system's text for an error, written as C programs write it.
-func reason(err error) string {
-	var errno syscall.Errno
-	if !errors.As(err, &errno) {
-		return err.Error()
-	}
-	text := errno.Error()
-	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // orQuotes gives "" its quotes.

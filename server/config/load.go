@@ -21,17 +21,21 @@ const deepestInclude = 16
 // A LoadError is a line that cannot be accepted.
 type LoadError struct {
 	Where   string // "redis.conf:12", or "command line"
-	Line    string // the directive
+	Line    string // the directive; Error leaves passwords out
 	Problem string // what is wrong
 	Expects string // what the parameter's values look like; "" if that is not the point
 }
 
 func (e *LoadError) Error() string {
-	text := fmt.Sprintf("%s: '%s': %s", e.Where, e.Line, e.Problem)
-	if e.Expects != "" {
-		text += " (expected: " + e.Expects + ")"
+	return fmt.Sprintf("%s: '%s': %s", e.Where, hidden(e.Line), e.reason())
+}
+
+// reason is the error without the line.
+func (e *LoadError) reason() string {
+	if e.Expects == "" {
+		return e.Problem
 	}
-	return text
+	return e.Problem + " (expected: " + e.Expects + ")"
 }
 
 // Load reads a configuration: the file, whose name may be "" for none and "-" for standard input,
@@ -69,7 +73,7 @@ func load(file string, stdin io.Reader, args []string) (*Config, error) {
 	if err := l.flags(args); err != nil {
 		return nil, err
 	}
-	if err := l.checkUser(); err != nil {
+	if err := l.usersTwice(); err != nil {
 		return nil, err
 	}
 	c.now.Store(l.values)
@@ -82,9 +86,10 @@ type loader struct {
 	values *Values
 	seen   map[int]bool // rows that a directive has set
 	depth  int          // of includes
+	check  *check       // nil unless lines are only to be judged
+	users  UserJudge    // nil unless those of users are to be judged as well
 
-	where, line string  // of the directive that is being executed
-	user        *userAt // the last line about the default user that has a password
+	where, line string // of the directive that is being executed
 }
 
 func (l *loader) file(name string) error {
@@ -101,13 +106,18 @@ func (l *loader) text(name, text string) error {
 		if raw == "" || raw[0] == '#' {
 			continue
 		}
-		l.where, l.line = fmt.Sprintf("%s:%d", name, i+1), raw
+		where := fmt.Sprintf("%s:%d", name, i+1)
+		l.where, l.line = where, raw
 		words, err := splitWords(raw)
+		place := l.check.place(where, raw)
 		if err == nil && len(words) > 0 {
 			err = l.directive(words)
 		}
 		if err != nil {
-			return located(err, fmt.Sprintf("%s:%d", name, i+1), raw)
+			err = located(err, where, raw)
+		}
+		if err = l.judged(place, err); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -156,9 +166,15 @@ func (l *loader) foreign(name string, args []string) error {
 	f, ok := findForeign(name)
 	switch {
 	case name == "user":
-		hash, err := defaultUser(args, l.values.RequirePass)
-		l.user = &userAt{hash, l.where, l.line}
-		return err
+		if len(args) == 0 {
+			return &LoadError{Problem: "wrong number of arguments", Expects: "a user's name and rules"}
+		}
+		user := UserLine{args[0], args[1:], l.where, l.line}
+		l.config.users = append(l.config.users, user)
+		if l.users != nil {
+			return l.users.Judge(user)
+		}
+		return nil
 	case !ok:
 		return &LoadError{Problem: unknown(name)}
 	case len(args) == 0:
@@ -168,22 +184,12 @@ func (l *loader) foreign(name string, args []string) error {
 	return f.accept(args)
 }
 
-// userAt is a line about the default user that says its password.
-type userAt struct{ hash, where, line string }
-
-// checkUser compares that password with requirepass, which may stand in a later line.
-func (l *loader) checkUser() error {
-	if l.user == nil || l.user.hash == "" || l.user.hash == hashed(l.values.RequirePass) {
-		return nil
-	}
-	return &LoadError{Where: l.user.where, Line: l.user.line, Problem: "the user default has a password here, and requirepass gives it another or none"}
-}
-
 // unknown says why a directive cannot be accepted.
 func unknown(name string) string {
 	switch name {
 	case "rename-command":
-		return "larder does not have " + name + "; it would be unsafe to go on without it"
+		return "larder does not have " + name +
+			"; it would be unsafe to go on without it: let users (user, aclfile) have fewer commands instead"
 	case "loadmodule":
 		return "larder cannot load modules"
 	case "include":

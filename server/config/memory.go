@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// parseMemory reads an amount of memory as Redis' memtoull does: digits and a unit, case does not
+// ParseMemory reads an amount of memory as Redis' memtoull does: digits and a unit, case does not
 // matter. b or nothing is bytes; k, m, g are powers of 1000; kb, mb, gb are powers of 1024. No
 // digits are zero. Digits past 64 bits saturate, as in Redis; a product past 64 bits is refused
 // where Redis wraps around, and so are more digits than Redis' buffer holds.
-func parseMemory(s string) (uint64, bool) {
+func ParseMemory(s string) (uint64, bool) {
 	digits := 0
 	for digits < len(s) && '0' <= s[digits] && s[digits] <= '9' {
 		digits++

@@ -67,6 +67,36 @@ func Params() []Param {
 	return append(activeParams(), inertParams()...)
 }
 
+// Secret reports whether a parameter's value is not to be shown to anybody.
+func Secret(name string) bool {
+	rows := newTable(Params())
+	row, known, ok := rows.find(name)
+	return ok && rows.rows[row].Secret() || known == foreignPassword
+}
+
+// hidden is a line of a file or a flag as the log may show it: without what may be a password. Rules
+// of users may be, and which of them are is not known here.
+func hidden(line string) string {
+	end := strings.IndexAny(line, " \t=")
+	if end < 0 {
+		return line
+	}
+	switch name := strings.ToLower(strings.Trim(line[:end], `-"'`)); {
+	case Secret(name):
+		return line[:end] + " (hidden)"
+	case name == "user":
+		if words := strings.FieldsFunc(line, isSeparator); len(words) > 2 {
+			return words[0] + " " + words[1] + " (hidden)"
+		}
+	}
+	return line
+}
+
+func isSeparator(r rune) bool { return r == ' ' || r == '\t' || r == '=' }
+
+// Secret reports whether the value is not to be shown to anybody.
+func (p *Param) Secret() bool { return p.Kind.secret }
+
 // names are all the names of a row.
 func (p *Param) names() []string {
 	return append([]string{p.Name}, p.Aliases...)

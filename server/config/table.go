@@ -7,7 +7,8 @@ import (
 
 // activeParams are the parameters that larder acts on.
 func activeParams() []Param {
-	return slices.Concat(networkParams(), processParams(), dataParams(), memoryParams(), snapshotParams(), logParams())
+	return slices.Concat(networkParams(), tlsParams(), adminParams(), processParams(), dataParams(), memoryParams(),
+		snapshotParams(), logParams(), watchParams())
 }
 
 func networkParams() []Param {
@@ -15,16 +16,16 @@ func networkParams() []Param {
 		{
 			Name: "busy-reply-threshold", Aliases: []string{"lua-time-limit"}, Default: "5000",
 			Kind:    integer(0, math.MaxInt64, func(v *Values) *int64 { return &v.BusyReplyThreshold }),
-			Meaning: "milliseconds that a script may run until those who need its keys are refused with BUSY",
+			Meaning: "milliseconds that a script may run until those who need its keys are refused with BUSY; 0 never",
 		},
 		{
-			Name: "bind", Default: "* -::*", Change: Immutable,
+			Name: "bind", Default: "* -::*",
 			Kind:    addresses(func(v *Values) *[]string { return &v.Bind }),
 			Meaning: "addresses to listen on",
 		}, {
-			Name: "port", Default: "6379", Change: Immutable,
+			Name: "port", Default: "6379",
 			Kind:    integer(0, 65535, func(v *Values) *int64 { return &v.Port }),
-			Meaning: "TCP port; 0 lets the system choose one, which is logged",
+			Meaning: "TCP port; 0 at the start lets the system choose one, which is logged; with a tls-port, or by CONFIG SET, it is none",
 		}, {
 			Name: "unixsocket", Default: "", Change: Immutable,
 			Kind:    text("a file name", func(v *Values) *string { return &v.UnixSocket }),
@@ -40,7 +41,25 @@ func networkParams() []Param {
 		}, {
 			Name: "requirepass", Default: "",
 			Kind:    password(func(v *Values) *string { return &v.RequirePass }),
-			Meaning: "password that clients have to give by AUTH",
+			Meaning: "password of the default user, which clients have to give by AUTH",
+		}, {
+			Name: "aclfile", Default: "", Change: Immutable,
+			Kind:    text("a file name", func(v *Values) *string { return &v.ACLFile }),
+			Meaning: "file of users, for ACL LOAD and ACL SAVE; instead of user lines",
+			Caution: func(v *Values, text string) string {
+				if text != "" && v.RequirePass != "" {
+					return "requirepass has no effect, since the file says the passwords of all users"
+				}
+				return ""
+			},
+		}, {
+			Name: "acl-pubsub-default", Default: "resetchannels",
+			Kind:    enum(func(v *Values) *string { return &v.ACLPubSubDefault }, "allchannels", "resetchannels"),
+			Meaning: "whether new users may use all channels or none",
+		}, {
+			Name: "acllog-max-len", Default: "128",
+			Kind:    integer(0, math.MaxInt64, func(v *Values) *int64 { return &v.ACLLogMaxLen }),
+			Meaning: "refusals that ACL LOG keeps",
 		}, {
 			Name: "timeout", Default: "0",
 			Kind:    integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.Timeout }),
@@ -93,6 +112,10 @@ func processParams() []Param {
 			Kind:    folder(func(v *Values) *string { return &v.Dir }),
 			Meaning: "folder of snapshots and log, and what relative file names start from",
 		}, {
+			Name: "supervised", Default: "no", Change: Immutable,
+			Kind:    enum(func(v *Values) *string { return &v.Supervised }, SupervisedUpstart, SupervisedSystemd, SupervisedAuto, SupervisedNo),
+			Meaning: "which service manager is told that the server is ready, or stops; auto: the one that the environment names",
+		}, {
 			Name: "databases", Default: "16", Change: Immutable,
 			Kind:    integer(1, 1<<16, func(v *Values) *int64 { return &v.Databases }), // each costs 8 bytes per shard
 			Meaning: "number of databases to SELECT from",
@@ -134,6 +157,18 @@ func dataParams() []Param {
 			Name: "active-expire-effort", Default: "1",
 			Kind:    integer(1, 10, func(v *Values) *int64 { return &v.ActiveExpireEffort }),
 			Meaning: "how much time removing expired keys may take",
+		}, {
+			Name: "lease-max", Default: "65536",
+			Kind:    integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.LeaseMax }),
+			Meaning: "keys that leases are out for at one time; beyond it CACHE.GET gives none. 0 none at all",
+		}, {
+			Name: "stale-if-error-max", Default: "3600000",
+			Kind:    integer(0, math.MaxInt32*1000, func(v *Values) *int64 { return &v.StaleIfErrorMax }),
+			Meaning: "milliseconds that CACHE.FAIL may let a value live after it was fresh",
+		}, {
+			Name: "stale-reads", Default: "yes",
+			Kind:    yesNo(func(v *Values) *bool { return &v.StaleReads }),
+			Meaning: "whether GET, MGET and their like return values that are stale; no: they miss. CACHE.GET says of each what it is",
 		}, {
 			Name: "hash-max-listpack-entries", Aliases: []string{"hash-max-ziplist-entries"}, Default: "512",
 			Kind:    integer(0, math.MaxInt64, func(v *Values) *int64 { return &v.HashMaxListpackEntries }),

@@ -12,11 +12,8 @@ const (
 	alwaysLazy    = "memory is always freed in slices"
 	noSuchType    = "larder does not have this data type"
 	ownAllocator  = "larder has an allocator of its own"
-	noScripts     = "larder does not run scripts"
-	noSlowLog     = "larder keeps no slow log, latency histograms or log of refusals"
 	noTitle       = "larder keeps its process title"
 	foreground    = "larder stays in the foreground"
-	noTLS         = "larder does not speak TLS"
 	noCluster     = "larder is no cluster"
 	systemsTask   = "left to the system's service manager"
 )
@@ -25,7 +22,7 @@ const (
 // change nothing. Those that promise something important carry a caution, or refuse the values that
 // promise it.
 func inertParams() []Param {
-	return slices.Concat(replicationParams(), serviceParams(), tuningParams())
+	return slices.Concat(replicationParams(), serviceParams(), inertTLSParams(), tuningParams())
 }
 
 // whenNot makes a caution for every value but one.
@@ -69,17 +66,7 @@ func replicationParams() []Param {
 func serviceParams() []Param {
 	return []Param{
 		{Name: "daemonize", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "go to the background", Inert: foreground,
-			Caution: whenNot("no", "larder stays in the foreground: let a service manager start it in the background")},
-		{Name: "supervised", Default: "no", Change: Immutable, Kind: enum(nil, "upstart", "systemd", "auto", "no"), Meaning: "how to tell a service manager", Inert: foreground,
-			Caution: func(_ *Values, text string) string {
-				if text == "no" || text == "auto" {
-					return ""
-				}
-				return "readiness is not announced: use Type=simple in the unit"
-			}},
-		{Name: "tls-port", Default: "0", Kind: only(integer(0, 65535, nil), is("0"), "0", noTLS), Meaning: "port for TLS", Inert: noTLS},
-		{Name: "aclfile", Default: "", Change: Immutable, Kind: nothing("larder has one user, named default"), Meaning: "file of users", Inert: "larder has one user, named default"},
-		{Name: "acllog-max-len", Default: "128", Kind: integer(0, math.MaxInt64, nil), Meaning: "length of the log of refused commands", Inert: noSlowLog},
+			Caution: whenNot("no", "a service manager has to start larder in the background")},
 		{Name: "syslog-enabled", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "log to the system log", Inert: systemsTask,
 			Caution: whenNot("no", "nothing is sent to the system log: see logfile")},
 		{Name: "syslog-ident", Default: "redis", Change: Immutable, Kind: text("a name", nil), Meaning: "name in the system log", Inert: systemsTask},
@@ -113,11 +100,6 @@ func tuningParams() []Param {
 		{Name: "active-defrag-max-scan-fields", Default: "1000", Kind: integer(1, math.MaxInt64, nil), Meaning: "fields of a collection to move at once", Inert: ownAllocator},
 		{Name: "jemalloc-bg-thread", Default: "yes", Kind: yesNo(nil), Meaning: "a thread for the allocator", Inert: ownAllocator},
 		{Name: "io-threads-do-reads", Default: "no", Change: Immutable, Kind: yesNo(nil), Meaning: "threads read as well", Inert: "every event loop reads, executes and writes"},
-		{Name: "slowlog-log-slower-than", Default: "10000", Kind: integer(-1, math.MaxInt64, nil), Meaning: "microseconds from which a command is slow", Inert: noSlowLog},
-		{Name: "slowlog-max-len", Default: "128", Kind: integer(0, math.MaxInt64, nil), Meaning: "length of the slow log", Inert: noSlowLog},
-		{Name: "latency-monitor-threshold", Default: "0", Kind: integer(0, math.MaxInt64, nil), Meaning: "milliseconds from which events are noted", Inert: noSlowLog},
-		{Name: "latency-tracking", Default: "yes", Kind: yesNo(nil), Meaning: "a histogram per command", Inert: noSlowLog},
-		{Name: "latency-tracking-info-percentiles", Default: "50 99 99.9", Kind: percentiles(), Meaning: "percentiles in INFO", Inert: noSlowLog},
 		{Name: "list-compress-depth", Default: "0", Kind: integer(0, math.MaxInt32, nil), Meaning: "uncompressed nodes at a list's ends", Inert: "nodes of lists are never compressed: any of them is read in place"},
 		{Name: "hll-sparse-max-bytes", Default: "3000", Kind: memory(0, math.MaxInt64, nil), Meaning: "size of a sparse HyperLogLog", Inert: noSuchType},
 		{Name: "stream-node-max-bytes", Default: "4kb", Kind: memory(0, math.MaxInt64, nil), Meaning: "bytes in a stream's node", Inert: noSuchType},

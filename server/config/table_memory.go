@@ -31,6 +31,10 @@ func memoryParams() []Param {
 			Kind:    memoryOrPercent(func(v *Values) *int64 { return &v.MaxMemoryClients }),
 			Meaning: "memory of all clients; past it the largest are closed; 0 no bound",
 		}, {
+			Name: "lua-memory-limit", Default: "256mb",
+			Kind:    memory(1<<20, math.MaxInt64, func(v *Values) *int64 { return &v.LuaMemoryLimit }),
+			Meaning: "memory that a script may take for its own values; past it the script ends with an error",
+		}, {
 			Name: "lfu-log-factor", Default: "10",
 			Kind:    integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.LFULogFactor }),
 			Meaning: "how slowly the frequency counter of a key saturates",

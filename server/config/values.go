@@ -20,18 +20,46 @@ type Values struct {
 	UnixSocketPerm int64 // mode bits, 0: as the umask leaves it
 	ProtectedMode  bool
 	RequirePass    string // "" none
-	Timeout        int64  // seconds a client may be idle, 0 for ever
-	MaxClients     int64
-	IOThreads      int64  // event loops
-	NetworkDriver  string // DriverAuto, DriverEpoll, DriverPortable
+
+	ACLFile          string // "" none
+	ACLPubSubDefault string // "allchannels" or "resetchannels"
+	ACLLogMaxLen     int64  // refusals that ACL LOG keeps
+	Timeout          int64  // seconds a client may be idle, 0 for ever
+	MaxClients       int64
+	IOThreads        int64  // event loops
+	NetworkDriver    string // DriverAuto, DriverEpoll, DriverPortable
+
+	// TLS.
+	TLSPort           int64  // 0: none
+	TLSCertFile       string // file names: see Path
+	TLSKeyFile        string
+	TLSKeyFilePass    string
+	TLSCACertFile     string
+	TLSCACertDir      string
+	TLSAuthClients    string // "no", "yes", "optional"
+	TLSClientsUser    string // UserOff, UserCN
+	TLSProtocols      string // see TLSVersions
+	TLSCiphers        string // OpenSSL's names
+	TLSCiphersuites   string // names of TLS 1.3's
+	TLSSessionCaching bool
+	TLSSessionTimeout int64 // seconds
+
+	// The admin server.
+	AdminPort         int64    // 0: none
+	AdminBind         []string // as Bind
+	AdminHosts        []string // lower case
+	AdminPassword     string   // "" none
+	AdminWrite        bool
+	HealthHitRateWarn float64 // 0..1
 
 	// Process.
-	Dir       string // absolute
-	LogLevel  string // "debug", "verbose", "notice", "warning"
-	LogFile   string // "": standard output
-	PIDFile   string // "": none
-	Databases int64
-	Hz        int64 // background rounds per second
+	Dir        string // absolute
+	LogLevel   string // "debug", "verbose", "notice", "warning"
+	LogFile    string // "": standard output
+	PIDFile    string // "": none
+	Supervised string // one of the constants below
+	Databases  int64
+	Hz         int64 // background rounds per second
 
 	NotifyKeyspaceEvents string // letters, each at most once: see EventLetters
 
@@ -57,7 +85,11 @@ type Values struct {
 	MaxMemorySamples     int64 // keys compared for an eviction
 	EvictionTenacity     int64 // 0..100
 	BusyReplyThreshold   int64 // milliseconds
+	LuaMemoryLimit       int64 // bytes
 	TrackingMaxKeys      int64 // 0 no limits
+	StaleReads           bool
+	LeaseMax             int64
+	StaleIfErrorMax      int64 // milliseconds
 	MaxMemoryClients     int64 // bytes, 0 no bound, below it percent of MaxMemory; see ClientsLimit
 	LFULogFactor         int64
 	LFUDecayTime         int64 // minutes
@@ -92,6 +124,22 @@ type Values struct {
 	AOFTimestampEnabled        bool
 	AOFRewriteIncrementalFsync bool
 
+	// What is noted of slow commands.
+	SlowlogSlowerThan  int64 // microseconds, -1: nothing is logged
+	SlowlogMaxLen      int64
+	LatencyThreshold   int64 // milliseconds, 0: nothing is noted
+	LatencyTracking    bool
+	LatencyPercentiles []string // numbers from 0 to 100, as CONFIG GET writes them
+
+	HotKeys  bool // sample the accesses to keys
+	KeySizes bool // count how large values are
+
+	// What is counted by prefix.
+	PrefixStats     bool
+	PrefixDelimiter string // one byte
+	PrefixDepth     int64  // levels
+	PrefixMax       int64
+
 	// Permissions.
 	EnableDebugCommand     string // "no", "yes", "local"
 	EnableProtectedConfigs string // "no", "yes", "local"
@@ -106,6 +154,14 @@ const (
 	DriverAuto     = "auto"
 	DriverEpoll    = "epoll"
 	DriverPortable = "portable"
+)
+
+// The values of supervised.
+const (
+	SupervisedNo      = "no"
+	SupervisedAuto    = "auto"
+	SupervisedSystemd = "systemd"
+	SupervisedUpstart = "upstart"
 )
 
 // The values of appendfsync.

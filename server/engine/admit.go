@@ -2,19 +2,18 @@
 // processCommand, because a request that fails several of them shows the client
 // which comes first:
 //
-//	1 the command exists            5 it may run inside MULTI
-//	2 its arity fits                6 memory allows it (room.go)
-//	3 it is not protected           7 the disk works, if it writes
-//	4 the client is authenticated   8 no subscription forbids it (pubsub.go)
-//	                                9 the data set is loaded
-//	                               10 it is not a monitor's, which may not touch keys
-//	                               11 clients do not pause (pause.go)
+//	1 the command exists            6 the user may run it (permit.go)
+//	2 its arity fits                7 memory allows it (room.go)
+//	3 it is not protected           8 the disk works, if it writes
+//	4 the client is authenticated   9 no subscription forbids it (pubsub.go)
+//	5 it may run inside MULTI      10 the data set is loaded
+//	                               11 it is not a monitor's, which may not touch keys
+//	                               12 clients do not pause (pause.go)
 //	                                (then it is queued or called)
 //
-// Later kinds of refusal (ACL, read-only replica) have their place between 5 and
-// the end. Whether the server has made its last snapshot, so that a write would be
-// lost, is only asked under the write's locks (Ctx.run): the snapshot is made
-// under all of them, so the answer cannot change any more.
+// A read-only replica has its place between 6 and the end. Whether the server has made its last
+// snapshot, so that a write would be lost, is only asked under the write's locks (Ctx.run): the
+// snapshot is made under all of them, so the answer cannot change any more.
 
 package engine
 
@@ -42,10 +41,18 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	if !spec.Fits(len(c.Args)) {
 		return spec, ErrArity(spec)
 	}
-	const special = Protected | NoMulti | DenyOOM | RunsQueue
-	state := k.state()
-	if s.authenticated && spec.Flags&special == 0 && state == 0 && s.txn == nil && s.member == nil {
-		return spec, ""
+	const special = Protected | NoMulti | DenyOOM | RunsQueue | RunsScript
+	state, free := k.state(), s.User().Free()
+	if free && s.authenticated && state == 0 && s.txn == nil && s.member == nil {
+		switch spec.Flags & special {
+		case 0:
+			return spec, ""
+		case RunsScript: // there may be nothing to be weighed
+			if k.Config.Values().MaxMemory == 0 && !k.Store.Exhausted() {
+				c.short = false
+				return spec, ""
+			}
+		}
 	}
 	if spec.Flags&Protected != 0 && !k.Config.Values().DebugAllowed(s.Local()) {
 		return spec, ErrDebugForbidden
@@ -56,12 +63,18 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	if spec.Flags&NoMulti != 0 && s.txn != nil && s.txn.queuing {
 		return spec, ErrNoMulti
 	}
-	if s.needsRoom(spec) {
-		if e := s.makeRoom(c, spec, state); e != "" {
+	if !free {
+		if e := c.forbidden(spec); e != "" {
 			return spec, e
 		}
 	}
-	if e := s.refusedByDisk(spec, state); e != "" {
+	flags := s.flags(c, spec)
+	if s.needsRoom(spec, flags) {
+		if e := s.admitByMemory(c, spec, flags, state); e != "" {
+			return spec, e
+		}
+	}
+	if e := s.refusedByDisk(flags, state); e != "" {
 		return spec, e
 	}
 	if s.Restricted() && spec.Flags&WhileSubscribed == 0 {
@@ -70,22 +83,37 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 	if state&persistence.Loading != 0 && (spec.Flags&Loading == 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.lacks&Loading != 0) {
 		return spec, ErrLoading
 	}
-	if s.monitor && s.runs(spec, Write|ReadOnly|MayReplicate|PausesAsWrite) {
+	if s.monitor && flags&(Write|ReadOnly|MayReplicate|PausesAsWrite) != 0 {
 		return spec, ErrMonitorKeys
 	}
-	if state != 0 && s.pauses(spec, state) {
+	if state != 0 && s.pauses(flags, state) {
 		return spec, postponed
 	}
 	return spec, ""
 }
 
-// refusedByDisk returns the error that persistence has for the command while the disk fails, "" for
-// none.
-func (s *Session) refusedByDisk(spec *Spec, state uint32) Error {
+// admitByMemory decides whether there is memory for the request, and makes it if need be: "", ErrOOM,
+// or later. A script that has not said what it does runs without, and its commands are told.
+func (s *Session) admitByMemory(c *Ctx, spec *Spec, flags Flags, state uint32) Error {
+	c.short = false
+	e := s.makeRoom(c, spec, flags, state)
+	if e == ErrOOM && flags&(RunsScript|DenyOOM) == RunsScript && s.mayRunShort(spec) && !s.lacksOccupied(c) {
+		c.short = true
+		return ""
+	}
+	return e
+}
+
+// mayRunShort reports whether the request runs something now, and does not make the queue longer.
+func (s *Session) mayRunShort(spec *Spec) bool { return !s.Queuing() || spec.Flags&EndsMulti != 0 }
+
+// refusedByDisk returns the error that persistence has for a command with these flags while the disk
+// fails, "" for none.
+func (s *Session) refusedByDisk(flags Flags, state uint32) Error {
 	if state == 0 {
 		return ""
 	}
-	if spec.Flags&HealthCheck != 0 || s.runs(spec, Write) {
+	if flags&(HealthCheck|Write) != 0 {
 		if state&persistence.SaveFailing != 0 {
 			return ErrSaveFailing
 		}
@@ -98,10 +126,21 @@ func (s *Session) refusedByDisk(spec *Spec, state uint32) Error {
 	return ""
 }
 
-// runs reports whether the command has a flag: it, or one that it runs from the
-// queue.
-func (s *Session) runs(spec *Spec, flag Flags) bool {
-	return spec.Flags&flag != 0 || spec.Flags&RunsQueue != 0 && s.txn != nil && s.txn.flags&flag != 0
+// flags are those of the request in c, and of those that it runs from the queue.
+func (s *Session) flags(c *Ctx, spec *Spec) Flags {
+	flags := spec.flags(c)
+	if flags&RunsQueue != 0 && s.txn != nil {
+		flags |= s.txn.flags
+	}
+	return flags
+}
+
+// flags are those of the request in c.
+func (s *Spec) flags(c *Ctx) Flags {
+	if s.FlagsOf != nil {
+		return s.FlagsOf(c, s.Flags)
+	}
+	return s.Flags
 }
 
 // Local reports whether the client is on this machine.

@@ -4,7 +4,8 @@
 // everybody is told so. Here it keeps what it needs and nothing else:
 //
 //	its loop       is handed over to another goroutine (Conn.HandOver): its other clients go on
-//	its shards     are occupied rather than locked (store/occupied.go): who needs them waits, is
+//	its shards     and a function's slot (store/lockset.go)
+//	               are occupied rather than locked (store/occupied.go): who needs them waits, is
 //	               refused after busy-reply-threshold, and holds nothing meanwhile
 //
 // What was a command of some microseconds becomes a long one after longAfter, in the middle of its
@@ -69,7 +70,8 @@ type scriptCall struct {
 	name     string   // of the function, or the SHA
 	args     [][]byte // the request that runs it
 	function bool
-	began    time.Time
+	running  bool      // there is one
+	began    time.Time // nearly: the first Tick
 	wrote    bool
 	told     bool // the log has been told that it is slow
 	stopped  bool // the server ends; the script is to be as if it had not been
@@ -78,8 +80,9 @@ type scriptCall struct {
 // BeginScript says that the command runs a script from now on: a function of some name, or one with
 // some SHA. A transaction may run several, one after the other.
 func (c *Ctx) BeginScript(name string, function bool) {
-	c.script = scriptCall{name: name, function: function, args: c.Args, began: time.Now(), stopped: c.script.stopped}
+	c.script = scriptCall{name: name, function: function, args: c.Args, running: true, stopped: c.script.stopped}
 	if r := c.long; r != nil {
+		c.script.began = time.Now()
 		c.Kernel.busy.next(r, c.script)
 	}
 }
@@ -89,7 +92,7 @@ func (c *Ctx) BeginScript(name string, function bool) {
 // Outside a script it does nothing.
 func (c *Ctx) Tick() error {
 	k, r := c.Kernel, c.long
-	if c.script.began.IsZero() {
+	if !c.script.running {
 		return nil
 	}
 	if k.busy.stopping.Load() {
@@ -97,15 +100,20 @@ func (c *Ctx) Tick() error {
 		c.Session.next = netloop.CloseNow
 		return errStopped
 	}
-	took := time.Since(c.script.began)
+	now := time.Now()
+	if c.script.began.IsZero() {
+		c.script.began = now // most scripts do not get here, and need no look at the clock
+	}
+	took := now.Sub(c.script.began)
 	if r == nil {
 		if took < longAfter {
 			return nil
 		}
 		r = c.goLong()
 	}
+	c.chargeScript()
 	if r.state.Load() == runKilled {
-		return errScriptKilled
+		return ErrScriptKilled
 	}
 	if !c.script.told && took >= k.busyThreshold() {
 		c.script.told = true
@@ -116,9 +124,14 @@ func (c *Ctx) Tick() error {
 	return nil
 }
 
-// busyThreshold is from when on a script's shards are refused.
+// busyThreshold is from when on a script's shards are refused. 0 in the configuration means never, as
+// in Redis: existing files have lua-time-limit 0 for scripts that others are to wait for.
 func (k *Kernel) busyThreshold() time.Duration {
-	return time.Duration(min(k.Config.Values().BusyReplyThreshold, int64(never/time.Millisecond))) * time.Millisecond
+	limit := k.Config.Values().BusyReplyThreshold
+	if limit == 0 {
+		return never
+	}
+	return time.Duration(min(limit, int64(never/time.Millisecond))) * time.Millisecond
 }
 
 // The states of a Run. Each is entered from the first alone.
@@ -167,9 +180,18 @@ func (c *Ctx) goLong() *Run {
 // handOver lets the other clients of the loop go on. What the client has sent behind the running
 // request comes in another turn, on the loop.
 func (c *Ctx) handOver() {
+	c.handed = true
 	c.Session.conn.HandOver()
 	if c.Session.next == netloop.Wait {
 		c.Session.next = netloop.Yield
+	}
+}
+
+// LeaveLoop lets the other clients of the loop go on, for a command that has computing to do before
+// it locks anything: compiling a long source takes as long as a script may.
+func (c *Ctx) LeaveLoop() {
+	if c.Session != nil && !c.Loading {
+		c.handOver()
 	}
 }
 
@@ -242,9 +264,7 @@ func (c *Ctx) LockAll() {
 
 // stall is a step of waiting for an occupied shard, for a handler that is in the middle of its work.
 func (c *Ctx) stall() {
-	if c.Session != nil {
-		c.handOver()
-	}
+	c.LeaveLoop()
 	time.Sleep(stallPause)
 }
 
@@ -283,8 +303,8 @@ func (s *Session) postponeBehind(c *Ctx, spec *Spec) {
 	r.lineup.join(w)
 }
 
-// lacksOccupied reports whether a request that there is no room for may have some when a script is over
-// that takes long: what it occupies cannot be evicted before. The request has to wait then.
+// lacksOccupied reports whether a request for which there is no room may get some at the end of a long
+// script, since the keys that this occupies cannot be evicted before. The request then waits for that.
 func (s *Session) lacksOccupied(c *Ctx) bool {
 	return s.kernel.Store.Occupied() && !s.Queuing() && s.kernel.Config.Values().Policy().Rule != eviction.NoEviction &&
 		c.BehindScripts() != nil

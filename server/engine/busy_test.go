@@ -21,22 +21,20 @@ import (
 // spinRow is SPIN numkeys key [key ...] [command ...]: a script that runs commands, as NAME:ARG:ARG,
 // and then for ever, or until its key "stop" in the map of resumes is there.
 func spinRow(name string, function bool, undeclared func(*Ctx) bool) Spec {
-	return Spec{Name: name, Arity: -3, Keys: []KeySpec{NumKeys(1, RW)}, Undeclared: undeclared, Handler: func(c *Ctx) error {
+	return Spec{Name: name, Arity: -3, Flags: RunsScript | PausesAsWrite, Keys: []KeySpec{NumKeys(1, RW)}, Undeclared: undeclared, Handler: func(c *Ctx) error {
 		commands := c.Args[2+len(c.Keys):]
-		c.BeginScript(name, function)
-		c.logging = c.Kernel.journal.On()
-		defer c.flushEffects()
-		start := c.Out.Len()
-		c.within(func() {
-			c.frame.script = true
-			for _, command := range commands {
-				if string(command) != "stop" {
-					c.Args = splitWords(command)
-					c.call(c.Kernel.Table.Resolve(c.Args))
+		if err := c.EnterScript(name, function, NoShebang, 1<<20); err != nil {
+			return err
+		}
+		for _, command := range commands {
+			if string(command) != "stop" {
+				if _, err := c.CallInner(splitWords(command)); err != nil {
+					c.LeaveScript()
+					return err
 				}
 			}
-		})
-		c.Out.Truncate(start)
+		}
+		defer c.LeaveScript()
 		if n := len(commands); n > 0 && string(commands[n-1]) == "stop" {
 			for i := 0; c.long == nil || i < 20; i++ {
 				if err := c.Tick(); err != nil {
@@ -44,7 +42,7 @@ func spinRow(name string, function bool, undeclared func(*Ctx) bool) Spec {
 				}
 				time.Sleep(time.Millisecond)
 			}
-			c.Out.Status("stopped")
+			c.inner.client.WriteString("+stopped\r\n")
 			return nil
 		}
 		for {
@@ -207,7 +205,7 @@ func (r *busyRig) elsewhere(key string) (keys []string) {
 
 const (
 	busyReply = "-" + string(errBusyScript)
-	killed    = "-" + string(errScriptKilled)
+	killed    = "-" + string(ErrScriptKilled)
 )
 
 // TestBusy: a script that runs for ever delays nobody but those who need its shard, and these are
@@ -404,6 +402,21 @@ func TestBusyTimeouts(t *testing.T) {
 		timed.do("scriptkill", "+OK")
 		spinner.expect(killed)
 		timed.do("push k x\ntake k 0", ":1", "x")
+	})
+}
+
+// TestBusyNever: without a threshold nobody is refused, and a script that takes long can be killed.
+func TestBusyNever(t *testing.T) {
+	eachBusy(t, 0, func(t *testing.T, r *busyRig) {
+		a, b, killer := r.dial(), r.dial(), r.dial()
+		a.send("spin 1 k")
+		r.spinning(1)
+		b.send("incr k")
+		r.blocked(1)
+		killer.do("scriptkill", "+OK")
+		r.spinning(0)
+		a.expect(killed)
+		b.expect(":1")
 	})
 }
 

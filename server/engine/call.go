@@ -22,7 +22,6 @@ package engine
 
 import (
 	"errors"
-	"time"
 
 	"github.com/larderkv/larder/store"
 	"github.com/larderkv/larder/store/invariants"
@@ -84,35 +83,15 @@ func argsSize(args [][]byte) (n int) {
 func (c *Ctx) perform(k *kept) {
 	c.Args, c.Loan = k.args, k.loan
 	c.wire, c.looked = nil, nil
+	c.meter.last = k.spec
 	c.call(k.spec)
 	c.Loan = nil
-}
-
-// meter attributes a batch's time to the commands it runs: the time since the
-// last reading belongs to the row that ran since then.
-type meter struct {
-	since time.Time
-	row   *Spec // the row since then, nil at the start
-	calls int64
-	last  *Spec // the last command, refused and queued ones included
-}
-
-// count counts a call of the command, whose time begins now.
-func (c *Ctx) count(spec *Spec) {
-	s, m := c.Session, &c.meter
-	if spec != m.row || m.calls >= clockEvery {
-		if m.row != nil {
-			s.countRun(c, s.kernel.clock())
-		}
-		m.row = spec
-	}
-	m.calls++
-	m.last = spec
 }
 
 // call runs an admitted command and counts it.
 func (c *Ctx) call(spec *Spec) {
 	c.count(spec)
+	began := c.meter.since
 	c.Spec = spec
 	if spec.lockKind == lockNone || spec.lockKind == lockAll {
 		c.CountChanges() // it may look at the counts: INFO, BGSAVE
@@ -129,12 +108,19 @@ func (c *Ctx) call(spec *Spec) {
 	case invariants.Enabled:
 		c.checkReply(spec, start)
 	}
+	if spec.Flags&RunsScript != 0 {
+		c.measureScript(spec, began)
+		return
+	}
+	c.measure(spec)
 }
 
 // countLookups adds the view's hits and misses to those that INFO shows.
 func (c *Ctx) countLookups() {
 	if c.Hits|c.Misses != 0 {
-		c.Kernel.Stats.Lookups(int(c.Session.slot), c.Hits, c.Misses)
+		if !c.Session.onlooker {
+			c.Kernel.Stats.Lookups(int(c.Session.slot), c.Hits, c.Misses)
+		}
 		c.Hits, c.Misses = 0, 0
 	}
 }
@@ -156,23 +142,11 @@ func (c *Ctx) fail(spec *Spec, start int, err error) {
 		return
 	}
 	c.writeError(asReply(err))
-	c.Kernel.Stats.Failed(int(c.Session.slot), spec.index)
+	c.Kernel.Stats.Failed(int(c.Session.slot), spec.index, 1)
 }
 
 // writeError writes an error reply and counts it in errorstats.
 func (c *Ctx) writeError(e Error) {
 	c.Kernel.Errors.Add(e.code())
 	c.Out.Error(string(e))
-}
-
-// countRun counts the run of equal commands up to now and begins the next.
-func (s *Session) countRun(c *Ctx, now time.Time) {
-	m := &c.meter
-	if m.calls > 0 {
-		s.kernel.Stats.Add(int(s.slot), m.row.index, m.calls, now.Sub(m.since))
-	}
-	m.since, m.calls = now, 0
-	if !c.frame.locked { // what happens under one set of locks happens at one moment
-		c.Now = now.UnixMilli()
-	}
 }

@@ -125,8 +125,9 @@ func (s *Session) pack() (state, counts uint64) {
 	return state, counts
 }
 
-// publish makes the session's state visible to others. last is nil if no command has run.
-func (s *Session) publish(last *Spec, now time.Time) {
+// publish makes the session's state visible to others. last is nil if no command has run. now is in
+// unix ms.
+func (s *Session) publish(last *Spec, now int64) {
 	state, counts := s.pack()
 	if state != s.pub.state.Load() {
 		s.pub.state.Store(state)
@@ -144,7 +145,7 @@ func (s *Session) publish(last *Spec, now time.Time) {
 	if watcher != s.pub.watcher.Load() {
 		s.pub.watcher.Store(watcher)
 	}
-	s.pub.lastActive.Store(now.UnixMilli())
+	s.pub.lastActive.Store(now)
 	s.weigh()
 }
 
@@ -173,7 +174,8 @@ type ClientInfo struct {
 	Patterns        int
 	ShardChannels   int
 	RESP            int
-	Redirect        int64  // the client that is told instead of it what to forget, 0 none, -1 it does not track
+	Redirect        int64 // the client that is told instead of it what to forget, 0 none, -1 it does not track
+	User            string
 	Command         string // the last one's full name, "NULL" before the first
 	Sizes           netloop.Sizes
 }
@@ -198,6 +200,7 @@ func (s *Session) Info() ClientInfo {
 		ShardChannels: int(s.subscribed[pubsub.ShardChannels].Load()),
 
 		RESP:    2,
+		User:    s.User().Name(),
 		Command: "NULL",
 		Sizes:   s.conn.Sizes(),
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/protocol"
+	"github.com/larderkv/larder/server/acl"
 	"github.com/larderkv/larder/store"
 )
 
@@ -37,6 +38,13 @@ type Ctx struct {
 	room     replyRoom
 	evictor  *store.Evictor // nil until it is needed
 	evicting time.Duration  // spent by the batch on eviction, beyond first steps
+	handed   bool           // the batch has let the other clients of its loop go on
+
+	// Memo is what a row has found out about a request, and may find useful for the next one: the
+	// script that it has run.
+	Memo any
+
+	question acl.Request // scratch memory of what users' rules are asked
 
 	monitored bool // there are monitors, see monitor.go
 
@@ -44,10 +52,15 @@ type Ctx struct {
 	logging bool            // effects of what runs now are wanted
 	said    bool            // the handler has said Effect
 
+	parts   []int // where the reply's part about each of Keys ends, if the handler says it
+	parting bool  // somebody wants to know
+
 	pushed []byte     // scratch memory of settle
-	many   bool       // more was written than one reply, see checkReply
+	many   bool       // more or less was written than one reply, see checkReply
 	own    []byte     // messages for the session itself, to follow the reply, see message.go
 	script scriptCall // the script that runs
+	inner  inner      // its commands, see inner.go
+	short  bool       // there was no room for what the request needs
 	long   *Run       // it, once it takes long
 	behind *Run       // the script that the request has to wait for
 
@@ -79,6 +92,7 @@ func (p *ctxPool) get(k *Kernel) *Ctx {
 func newCtx(k *Kernel) *Ctx {
 	c := &Ctx{Kernel: k}
 	c.Out, c.room.allow = &c.writer, c.mayGrow
+	c.inner.replies.AllowGrowth(c.mayAnswer)
 	c.View = store.View{Store: k.Store, Listener: c.changed, Ready: c.madeReady, Forgetter: &forgetter{k, c}, Stall: c.stall}
 	return c
 }
@@ -115,7 +129,7 @@ func (c *Ctx) resolve(s *Spec) {
 //
 //	lockNone  nothing is held; store functions that span shards lock themselves
 //	lockOne   that one shard
-//	lockKeys  the union of the keys' shards, in index order
+//	lockKeys  the union of the keys' shards, in index order, and what Spec.Locks adds
 //	lockAll   every shard
 //	lockStray every shard for a request whose keys are not all among its arguments, else as lockKeys
 func (c *Ctx) invoke(s *Spec) error {
@@ -125,8 +139,11 @@ func (c *Ctx) invoke(s *Spec) error {
 			if err := c.reach(s); err != nil {
 				return err
 			}
+			c.accessed(s)
+			return c.run(s)
 		}
-		return c.run(s)
+		c.accessed(s)
+		return c.runCounted(s)
 	}
 	switch s.lockKind {
 	case lockOne:
@@ -136,7 +153,12 @@ func (c *Ctx) invoke(s *Spec) error {
 			c.Store.Unlock(shard)
 			return c.occupied(by)
 		}
+		c.Accessed(&c.Keys[0])
+		start := c.Out.Len()
 		err := c.run(s)
+		if err == nil && c.Keys[0].Counted() {
+			c.countOne(start)
+		}
 		c.Store.Unlock(shard)
 		return err
 	case lockKeys:
@@ -160,26 +182,63 @@ func (c *Ctx) invoke(s *Spec) error {
 // runLocked runs s with the shards of its keys locked, and if it is a script that needs it with the
 // right to lock others.
 func (c *Ctx) runLocked(s *Spec) error {
-	c.locks.Reset()
+	err := c.lockClaims(func() { c.claim(s) })
+	if err != nil {
+		return err
+	}
+	c.Store.PrefetchLocked(c.DB, c.Keys)
+	c.accessed(s)
+	err = c.runCounted(s)
+	c.unlock()
+	return err
+}
+
+// accessed notes that a command uses its keys, for HOTKEYS. Those of a script are used by its
+// commands, and those of EXEC by what was queued.
+func (c *Ctx) accessed(s *Spec) {
+	if s.Flags&(RunsScript|RunsQueue) != 0 {
+		return
+	}
+	for i := range c.Keys {
+		c.Accessed(&c.Keys[i])
+	}
+}
+
+// claim puts what a request needs into c.locks.
+func (c *Ctx) claim(s *Spec) {
 	for i := range c.Keys {
 		c.locks.Add(c.Keys[i].Shard())
+	}
+	if s.Locks != nil {
+		s.Locks(c, &c.locks)
 	}
 	if s.Undeclared != nil && s.Undeclared(c) {
 		c.locks.AddGrowth()
 	}
-	if err := c.lock(); err != nil {
-		return err
+}
+
+// lockClaims locks what claim puts into c.locks. What a function needs depends on the library that it
+// is in, so that is looked up anew if the libraries have changed before all was locked; after that
+// they cannot, for whom it matters.
+func (c *Ctx) lockClaims(claim func()) error {
+	for {
+		libraries := c.Kernel.Libraries.Load()
+		c.locks.Reset()
+		claim()
+		if err := c.lock(); err != nil {
+			return err
+		}
+		if c.Kernel.Libraries.Load() == libraries {
+			return nil
+		}
+		c.unlock()
 	}
-	c.Store.PrefetchLocked(c.DB, c.Keys)
-	err := c.run(s)
-	c.unlock()
-	return err
 }
 
 // lock locks c.locks, if nothing of it is occupied. A call that may stray has a shard from the start:
 // so a pause, or the last snapshot, which take all of them, do not begin while it runs.
 func (c *Ctx) lock() error {
-	if c.locks.Grows() && c.locks.Empty() {
+	if c.locks.Grows() && c.locks.Shardless(c.Store) {
 		c.locks.Add(0)
 	}
 	if by := c.locks.Lock(c.Store); by != nil {
@@ -205,7 +264,8 @@ func (c *Ctx) runAlone(s *Spec) error {
 		return err
 	}
 	c.Held = true
-	err := c.run(s)
+	c.accessed(s)
+	err := c.runCounted(s)
 	c.unlock()
 	return err
 }

@@ -84,11 +84,11 @@ func (c *Ctx) runWrite(s *Spec) error {
 	c.said = false
 	err := s.Handler(c)
 	changed := c.Dirty != dirty && !c.said
-	if changed && c.effects.Len() == 0 {
+	if changed && c.effects.Len() == 0 && s.Flags&Own == 0 {
 		c.Kernel.journal.AppendWire(c.DB, c.wire, c.Args)
 		c.Session.logged = true
 	} else if changed {
-		c.effects.Add(c.DB, c.Args...)
+		c.addWords(s)
 	}
 	c.flushEffects()
 	return err
@@ -100,9 +100,18 @@ func (c *Ctx) collect(s *Spec) error {
 	c.said = false
 	err := s.Handler(c)
 	if c.logging && c.Dirty != dirty && !c.said {
-		c.effects.Add(c.DB, c.Args...)
+		c.addWords(s)
 	}
 	return err
+}
+
+// addWords collects a command's own words as its effect.
+func (c *Ctx) addWords(s *Spec) {
+	if s.Flags&Own != 0 {
+		c.effects.AddOwn(c.DB, c.Args...)
+		return
+	}
+	c.effects.Add(c.DB, c.Args...)
 }
 
 // flushEffects appends what has been collected. The shards are still locked.
@@ -125,6 +134,14 @@ func (c *Ctx) Effect(args ...[]byte) {
 	c.said = true
 	if c.logging {
 		c.effects.Add(c.DB, args...)
+	}
+}
+
+// OwnEffect is Effect for a command that only larder knows.
+func (c *Ctx) OwnEffect(args ...[]byte) {
+	c.said = true
+	if c.logging {
+		c.effects.AddOwn(c.DB, args...)
 	}
 }
 
@@ -155,7 +172,7 @@ func (k *Kernel) Effect(db int, args ...[]byte) {
 // what it reads from them.
 func (c *Ctx) Expire(keys []store.Key) {
 	for _, k := range keys {
-		if e, ok := c.Peek(k); !ok && e.ExpireAt() != 0 {
+		if e, ok := c.Peek(k); !ok && e.Hidden() {
 			c.Write(k)
 		}
 	}

@@ -8,8 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 
+	"github.com/larderkv/larder/server/acl"
+	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/store"
 )
 
@@ -20,60 +21,91 @@ func (e Error) Error() string { return string(e) }
 
 // Errors of arguments and values.
 const (
-	ErrSyntax         Error = "ERR syntax error"
-	ErrWrongType      Error = "WRONGTYPE Operation against a key holding the wrong kind of value"
-	ErrNotInteger     Error = "ERR value is not an integer or out of range"
-	ErrNotFloat       Error = "ERR value is not a valid float"
-	ErrNoSuchKey      Error = "ERR no such key"
-	ErrIndexRange     Error = "ERR index out of range"
-	ErrOffsetRange    Error = "ERR offset is out of range"
-	ErrPositive       Error = "ERR value is out of range, must be positive"
-	ErrStringTooLong  Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
-	ErrOverflow       Error = "ERR increment or decrement would overflow"
-	ErrDecrOverflow   Error = "ERR decrement would overflow"
-	ErrNaNOrInfinity  Error = "ERR increment would produce NaN or Infinity"
-	ErrIncrInfinity   Error = "ERR value is NaN or Infinity"
-	ErrCountRange     Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
-	ErrInt32Range     Error = "ERR value is out of range, value must between -2147483648 and 2147483647"
-	ErrNoValues       Error = "ERR NOVALUES option can only be used in HSCAN"
-	ErrHashNotInteger Error = "ERR hash value is not an integer"
-	ErrHashNotFloat   Error = "ERR hash value is not a float"
-	ErrInvalidCursor  Error = "ERR invalid cursor"
-	ErrSameObject     Error = "ERR source and destination objects are the same"
-	ErrNXWithXX       Error = "ERR NX and XX, GT or LT options at the same time are not compatible"
-	ErrGTWithLT       Error = "ERR GT and LT options at the same time are not compatible"
-	ErrNumKeysZero    Error = "ERR numkeys should be greater than 0"
-	ErrNumKeysMany    Error = "ERR Number of keys can't be greater than number of args"
-	ErrLCSType        Error = "ERR The specified keys must contain string values"
-	ErrLCSLenAndIdx   Error = "ERR If you want both the length and indexes, please just use IDX."
-	ErrLCSTooLong     Error = "ERR String too long for LCS"
-	ErrLCSMemory      Error = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
-	ErrLimitNegative  Error = "ERR LIMIT can't be negative"
-	ErrCountNegative  Error = "ERR COUNT can't be negative"
-	ErrMaxLenNegative Error = "ERR MAXLEN can't be negative"
-	ErrRankZero       Error = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
-	ErrPopCountZero   Error = "ERR count should be greater than 0"
-	ErrXXWithNX       Error = "ERR XX and NX options at the same time are not compatible"
-	ErrGTLTWithNX     Error = "ERR GT, LT, and/or NX options at the same time are not compatible"
-	ErrIncrPair       Error = "ERR INCR option supports a single increment-element pair"
-	ErrScoreNaN       Error = "ERR resulting score is not a number (NaN)"
-	ErrScoreRange     Error = "ERR min or max is not a float"
-	ErrLexRange       Error = "ERR min or max not valid string range item"
-	ErrLimitByRank    Error = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
-	ErrScoresByLex    Error = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
-	ErrWeightFloat    Error = "ERR weight value is not a float"
-	ErrDBIndex        Error = "ERR DB index is out of range"
-	ErrInvalidDB      Error = "ERR invalid DB index"
-	ErrFirstDBIndex   Error = "ERR invalid first DB index"
-	ErrSecondDBIndex  Error = "ERR invalid second DB index"
-	ErrValueRange     Error = "ERR value is out of range"
-	ErrTimeout        Error = "ERR timeout is not a float or out of range"
-	ErrNoArgKeys      Error = "ERR The command has no key arguments"
-	ErrSortNumber     Error = "ERR One or more scores can't be converted into double"
-	ErrSortTooLarge   Error = "ERR The values that GET finds add up to more than 512 MB"
-	ErrBadArguments   Error = "ERR Invalid arguments specified for command"
-	ErrBadCommand     Error = "ERR Invalid command specified"
-	ErrBadArgCount    Error = "ERR Invalid number of arguments specified for command"
+	ErrSyntax          Error = "ERR syntax error"
+	ErrWrongType       Error = "WRONGTYPE Operation against a key holding the wrong kind of value"
+	ErrNotInteger      Error = "ERR value is not an integer or out of range"
+	ErrNotFloat        Error = "ERR value is not a valid float"
+	ErrNoSuchKey       Error = "ERR no such key"
+	ErrIndexRange      Error = "ERR index out of range"
+	ErrOffsetRange     Error = "ERR offset is out of range"
+	ErrPositive        Error = "ERR value is out of range, must be positive"
+	ErrStringTooLong   Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+	ErrOverflow        Error = "ERR increment or decrement would overflow"
+	ErrDecrOverflow    Error = "ERR decrement would overflow"
+	ErrNaNOrInfinity   Error = "ERR increment would produce NaN or Infinity"
+	ErrIncrInfinity    Error = "ERR value is NaN or Infinity"
+	ErrCountRange      Error = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+	ErrInt32Range      Error = "ERR value is out of range, value must between -2147483648 and 2147483647"
+	ErrNoValues        Error = "ERR NOVALUES option can only be used in HSCAN"
+	ErrBoundsOrder     Error = "ERR LBOUND is greater than UBOUND"
+	ErrRateZero        Error = "ERR zero rates are not supported"
+	ErrNotWindow       Error = "ERR value is not a sliding window of CL.WINDOW"
+	ErrNoFields        Error = "ERR Mandatory argument FIELDS is missing or not at the right position"
+	ErrFieldCount      Error = "ERR Parameter `numFields` should be greater than 0"
+	ErrFieldsCount     Error = "ERR The `numfields` parameter must match the number of arguments"
+	ErrFieldTime       Error = "ERR invalid expire time, must be >= 0"
+	ErrHashNotInteger  Error = "ERR hash value is not an integer"
+	ErrHashNotFloat    Error = "ERR hash value is not a float"
+	ErrTagName         Error = "ERR a tag is 1 to 1024 bytes long"
+	ErrManyTags        Error = "ERR a key has 64 tags at most"
+	ErrNoTag           Error = "NOPERM No permissions to use a tag"
+	ErrExtras          Error = "ERR malformed extras of a key"
+	ErrFresh           Error = "ERR FRESH must be within the time to live"
+	ErrBeta            Error = "ERR BETA must not be negative"
+	ErrInvalidCursor   Error = "ERR invalid cursor"
+	ErrSameObject      Error = "ERR source and destination objects are the same"
+	ErrNXWithXX        Error = "ERR NX and XX, GT or LT options at the same time are not compatible"
+	ErrGTWithLT        Error = "ERR GT and LT options at the same time are not compatible"
+	ErrNumKeysZero     Error = "ERR numkeys should be greater than 0"
+	ErrNumKeysMany     Error = "ERR Number of keys can't be greater than number of args"
+	ErrNumKeysNegative Error = "ERR Number of keys can't be negative"
+	ErrNumKeysInvalid  Error = "ERR invalid numkeys value"
+	ErrKeyValuePairs   Error = "ERR wrong number of key-value pairs"
+	ErrDigest          Error = "ERR The digest must be exactly 16 hexadecimal characters"
+	ErrLCSType         Error = "ERR The specified keys must contain string values"
+	ErrLCSLenAndIdx    Error = "ERR If you want both the length and indexes, please just use IDX."
+	ErrLCSTooLong      Error = "ERR String too long for LCS"
+	ErrLCSMemory       Error = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+	ErrLimitNegative   Error = "ERR LIMIT can't be negative"
+	ErrCountNegative   Error = "ERR COUNT can't be negative"
+	ErrMaxLenNegative  Error = "ERR MAXLEN can't be negative"
+	ErrRankZero        Error = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
+	ErrPopCountZero    Error = "ERR count should be greater than 0"
+	ErrXXWithNX        Error = "ERR XX and NX options at the same time are not compatible"
+	ErrGTLTWithNX      Error = "ERR GT, LT, and/or NX options at the same time are not compatible"
+	ErrIncrPair        Error = "ERR INCR option supports a single increment-element pair"
+	ErrScoreNaN        Error = "ERR resulting score is not a number (NaN)"
+	ErrScoreRange      Error = "ERR min or max is not a float"
+	ErrLexRange        Error = "ERR min or max not valid string range item"
+	ErrLimitByRank     Error = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+	ErrScoresByLex     Error = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+	ErrWeightFloat     Error = "ERR weight value is not a float"
+	ErrDBIndex         Error = "ERR DB index is out of range"
+	ErrInvalidDB       Error = "ERR invalid DB index"
+	ErrFirstDBIndex    Error = "ERR invalid first DB index"
+	ErrSecondDBIndex   Error = "ERR invalid second DB index"
+	ErrValueRange      Error = "ERR value is out of range"
+	ErrTimeout         Error = "ERR timeout is not a float or out of range"
+	ErrNoArgKeys       Error = "ERR The command has no key arguments"
+	ErrSortNumber      Error = "ERR One or more scores can't be converted into double"
+	ErrSortTooLarge    Error = "ERR The values that GET finds add up to more than 512 MB"
+	ErrBadArguments    Error = "ERR Invalid arguments specified for command"
+	ErrBadCommand      Error = "ERR Invalid command specified"
+	ErrSlowlogCount    Error = "ERR count should be greater than or equal to -1"
+	ErrNotRESP2        Error = "ERR RESP2 is not supported by this command"
+	ErrProtocolType    Error = "ERR Wrong protocol type name. Please use one of the following: " +
+		"string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
+	ErrBadArgCount     Error = "ERR Invalid number of arguments specified for command"
+	ErrPackedThreshold Error = "ERR argument must be a memory value bigger than 1 and smaller than 4gb"
+	ErrNotListpack     Error = "ERR Not a listpack encoded object."
+	ErrManyPurges      Error = "ERR too many purges are running: wait, or stop one of them"
+	ErrPurgePattern    Error = "ERR the pattern of a purge is longer than 4096 bytes"
+	ErrPurgeRate       Error = "ERR RATE is the number of keys per second, and must be positive"
+	ErrPurgeID         Error = "ERR the number of a purge must be positive"
+	ErrStopping        Error = "ERR The server is stopping"
+	ErrReloadOption    Error = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
+	ErrReload          Error = "ERR Error trying to load the RDB dump, check server logs."
+	ErrLoadLog         Error = "ERR Error trying to load the AOF files, check server logs."
 )
 
 // Errors of admission.
@@ -144,10 +176,52 @@ func postpones(err error) bool { return errors.Is(err, errPaused) || errors.Is(e
 const (
 	errBusyScript    Error = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
 	errBusyFunction  Error = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
-	errScriptKilled  Error = "ERR Script killed by user with SCRIPT KILL..."
+	ErrScriptKilled  Error = "ERR Script killed by user with SCRIPT KILL..."
 	errNothingToKill Error = "NOTBUSY No scripts in execution right now."
 	errUnkillable    Error = "UNKILLABLE Sorry the script already executed write commands against the dataset. " +
 		"You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
+)
+
+// Errors of the first line of scripts and libraries.
+const (
+	ErrShebang       Error = "ERR Invalid script shebang"
+	ErrShebangEngine Error = "ERR Invalid engine in script shebang"
+	ErrLibraryNoHead Error = "ERR Missing library metadata"
+	ErrLibraryHead   Error = "ERR Invalid library metadata"
+	ErrLibraryNames  Error = "ERR Invalid metadata value, name argument was given multiple times"
+	ErrLibraryNoName Error = "ERR Library name was not given"
+	ErrLibraryName   Error = "ERR Library names can only contain letters, numbers, or underscores(_) " +
+		"and must be at least one character long"
+)
+
+// Errors of functions.
+const (
+	ErrNoFunction     Error = "ERR Function not found"
+	ErrFunctionKeys   Error = "ERR Bad number of keys provided"
+	ErrNoLibrary      Error = "ERR Library not found"
+	ErrNoFunctions    Error = "ERR No functions registered"
+	ErrNoLibraryName  Error = "ERR library name argument was not given"
+	ErrFunctionFlush  Error = "ERR FUNCTION FLUSH only supports SYNC|ASYNC option"
+	ErrRestorePolicy  Error = "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."
+	ErrOldLibrary     Error = "ERR Pre-GA function format not supported"
+	ErrNotLibrary     Error = "ERR given type is not a function"
+	ErrLibraryPayload Error = "ERR Failed loading library payload"
+)
+
+// Errors of scripts. The first five are said to the script in place of a command's reply.
+const (
+	errInnerUnknown   Error = "ERR Unknown Redis command called from script"
+	errInnerArity     Error = "ERR Wrong number of args calling Redis command from script"
+	errInnerForbidden Error = "ERR This Redis command is not allowed from script"
+	errInnerReadOnly  Error = "ERR Write commands are not allowed from read-only scripts."
+	// ErrScriptReply is the reply to a read that does not fit into a script's memory.
+	ErrScriptReply Error = "ERR the reply does not fit under 'lua-memory-limit'."
+	// ErrScriptResult is the reply in place of a script's that is too long.
+	ErrScriptResult Error = "ERR the script's reply is longer than 512 MB"
+	ErrNoScript     Error = "NOSCRIPT No matching script. Please use EVAL."
+	ErrScriptFlush  Error = "ERR SCRIPT FLUSH only support SYNC|ASYNC option"
+	errReadOnlyRow  Error = "ERR Can not execute a script with write flag using *_ro command."
+	errScriptOOM    Error = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
 )
 
 // Errors of connections.
@@ -192,6 +266,70 @@ func ErrDenyBlocking(s *Spec) Error {
 	return Errf("ERR %s isn't allowed for a DENY BLOCKING client", strings.ToUpper(s.full))
 }
 
+// Errors of users' rights, in the words of 7.4.
+const (
+	ErrACLDeniedBy  Error = "ERR BY option of SORT denied due to insufficient ACL permissions."
+	ErrACLDeniedGet Error = "ERR GET option of SORT denied due to insufficient ACL permissions."
+	ErrACLNoFile    Error = "ERR This Redis instance is not configured to use an ACL file. " +
+		"You may want to specify users via the ACL SETUSER command and then issue a CONFIG REWRITE " +
+		"(assuming you have a Redis configuration file set) in order to store users in the Redis configuration."
+	ErrACLSave Error = "ERR There was an error trying to save the ACLs. " +
+		"Please check the server logs for more information"
+	ErrACLPassLength Error = "ERR ACL GENPASS argument must be the number of bits for the output password, " +
+		"a positive number up to 4096"
+)
+
+// errNobodyAsked stops the start, lest somebody be let in who was not meant to be. Redis goes on, and
+// asks nobody for the password.
+var errNobodyAsked = errors.New("there is a requirepass, " +
+	"but the user line or the aclfile lets the default user in without a password")
+
+// noPermission is what stands against a request in the words of its refusal.
+func noPermission(user string, s *Spec, why acl.Denial) string {
+	switch why {
+	case acl.DeniedKey:
+		return "No permissions to access a key"
+	case acl.DeniedChannel:
+		return "No permissions to access a channel"
+	}
+	return fmt.Sprintf("User %s has no permissions to run the '%s' command", user, s.full)
+}
+
+// errNoPermission is the reply to a request that the user may not make.
+func errNoPermission(user string, s *Spec, why acl.Denial) Error {
+	return Error("NOPERM " + noPermission(user, s, why))
+}
+
+// DryDenial is what ACL DRYRUN says of a request that a user may not make. argument is the key or the
+// channel at fault.
+func DryDenial(u *acl.User, s *Spec, why acl.Denial, argument []byte) string {
+	switch why {
+	case acl.DeniedKey:
+		return fmt.Sprintf("User %s has no permissions to access the '%s' key", u.Name(), argument)
+	case acl.DeniedChannel:
+		return fmt.Sprintf("User %s has no permissions to access the '%s' channel", u.Name(), argument)
+	}
+	return noPermission(u.Name(), s, why)
+}
+
+// errInnerDenied is said to a script in place of such a command's reply.
+func errInnerDenied(user string, s *Spec, why acl.Denial) Error {
+	return Error("ERR ACL failure in script: " + noPermission(user, s, why))
+}
+
+// errNoLongerAllowed is the reply to a queued command that the user had a right to when it was queued.
+func errNoLongerAllowed(why acl.Denial) Error {
+	reason := "no permission to execute the command or subcommand"
+	switch why {
+	case acl.DeniedKey:
+		reason = "no permission to touch the specified keys"
+	case acl.DeniedChannel:
+		reason = "no permission to access one of the channels used as arguments"
+	}
+	return Error("NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. " +
+		"This command is no longer allowed for the following reason: " + reason)
+}
+
 // Errors of transactions.
 const (
 	ErrNestedMulti    Error = "ERR MULTI calls can not be nested"
@@ -228,6 +366,11 @@ func ErrInvalidExpire(s *Spec) Error {
 	return Errf("ERR invalid expire time in '%s' command", s.full)
 }
 
+// ErrTypeName is the reply to the name of a type that there is not.
+func ErrTypeName(name []byte) Error {
+	return Errf("ERR unknown type name '%s'", name)
+}
+
 // ErrExpireOption is the reply to an option EXPIRE does not know.
 func ErrExpireOption(option []byte) Error {
 	return Errf("ERR Unsupported option %s", option)
@@ -239,16 +382,9 @@ func ErrSubcommandSyntax(s *Spec, sub []byte) Error {
 	return Errf("ERR unknown subcommand or wrong number of arguments for '%s'. Try %s HELP.", cut(sub, 128), strings.ToUpper(s.Name))
 }
 
-// errLogFailing is the reply to a write while the log cannot be written. cause is
-// printed as C's strerror has it.
+// errLogFailing is the reply to a write while the log cannot be written.
 func errLogFailing(cause error) Error {
-	text := cause.Error()
-	var errno syscall.Errno
-	if errors.As(cause, &errno) {
-		text = errno.Error()
-		text = strings.ToUpper(text[:1]) + text[1:]
-	}
-	return Errf("MISCONF Errors writing to the AOF file: %s", text)
+	return Errf("MISCONF Errors writing to the AOF file: %s", config.SystemText(cause))
 }
 
 // errSubcommand is the reply to a name that a container does not have.
@@ -303,10 +439,14 @@ var storeErrors = [...]struct {
 	{store.ErrTooLong, ErrStringTooLong},
 }
 
-// code is the error's first word, the key of INFO errorstats.
+// longestCode is the longest first word of an error that counts as its code, as in Redis.
+const longestCode = 30
+
+// code is the key of INFO errorstats: the error's first word, or ERR if that is the only one or too
+// long.
 func (e Error) code() string {
-	if i := strings.IndexByte(string(e), ' '); i > 0 {
+	if i := strings.IndexByte(string(e[:min(len(e), longestCode+1)]), ' '); i >= 0 {
 		return string(e[:i])
 	}
-	return string(e)
+	return "ERR"
 }

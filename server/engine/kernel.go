@@ -34,11 +34,8 @@
 //
 // # Time
 //
-// A batch reads the clock at its start, when the command changes, every clockEvery
-// commands and at its end. Expiry and commandstats both use these readings: with
-// 100 pipelined GETs a clock reading per command would cost a tenth of the command.
-// The price is that the time of one slow command among equal ones is seen only in
-// their sum.
+// A batch reads the clock now and then (timing.go), and expiry, commandstats and the slow log all use
+// these readings.
 package engine
 
 import (
@@ -54,6 +51,7 @@ import (
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/persistence/journal"
 	"github.com/larderkv/larder/persistence/rdb"
+	"github.com/larderkv/larder/server/acl"
 	"github.com/larderkv/larder/server/config"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/server/pubsub"
@@ -77,19 +75,30 @@ type Options struct {
 	Shutdown func(now bool)
 	// Network reports the connections' totals for INFO.
 	Network func() netloop.Stats
+	// Scripts reports what scripts take.
+	Scripts func() ScriptStats
 	// Unsent reports how many bytes the blocks of clients' unsent output take, and how many those
 	// that are on their way back to the system.
 	Unsent func() (held, leaving int64)
 	// Queued reports how many bytes of messages count as memory of each of several clients, though all
 	// share them, as their loops have not come to them yet.
 	Queued func() int64
+	// Commit makes durable what has been appended to the log, as far as its policy promises it before a
+	// reply. Loops do so by themselves; it is for requests that no loop runs (Caller).
+	Commit func() error
 	// Flush has the messages sent that background work has put off.
 	Flush func()
+	// Latency notes what takes long, also outside of commands; nil: the kernel makes one.
+	Latency *stats.Latency
 	// Driver names how connections are driven, as INFO's multiplexing_api.
 	Driver string
+	// Supervised names the service manager that follows the process, as INFO's process_supervised.
+	Supervised string
 	// Port is the TCP port that is served, 0 for none. It differs from the
 	// configured one where that left the choice to the system.
 	Port func() int
+	// Listeners are INFO's fields about them, by name.
+	Listeners func() [][2]string
 }
 
 // Kernel is shared by all sessions. Its fields do not change after NewKernel;
@@ -105,9 +114,18 @@ type Kernel struct {
 	PubSub  *pubsub.Hub[*Session]
 	Stats   *stats.Commands
 	Errors  stats.Errors
-	RunID   string // 40 hexadecimal digits, new at every start
-	Started time.Time
-	Driver  string // multiplexing_api of INFO
+	Users   *acl.Users
+	// Refusals is what ACL LOG shows.
+	Refusals acl.Log
+	RunID    string // 40 hexadecimal digits, new at every start
+	Started  time.Time
+	Driver   string // multiplexing_api of INFO
+	Slow     stats.SlowLog
+	Latency  *stats.Latency // events that took long
+
+	Supervised string // process_supervised of INFO
+
+	Build stats.Build // what runs, and on what
 
 	StartMemory int64 // bytes in use at the start, before any client or key
 
@@ -121,30 +139,46 @@ type Kernel struct {
 	// last ran.
 	CompactingShare atomic.Int64
 
-	word     *atomic.Uint32   // Persist's state word, and bits of the kernel's own
-	aof      *aof.Log         // Persist's; nil without it
-	journal  *journal.Journal // of all effects
-	clock    func() time.Time
-	shutdown func(now bool)
-	network  func() netloop.Stats
-	unsent   func() (held, leaving int64)
-	queued   func() int64
-	flush    func()
-	port     func() int
-	ctxs     ctxPool
-	work     work
-	timeouts timeouts
-	pause    pause
-	busy     busy
-	monitors monitors
-	room     room
-	stuck    stuck
-	unread   unread
-	notified notified
-	caches   caches
+	replID atomic.Pointer[string] // master_replid of INFO
+
+	word      *atomic.Uint32   // Persist's state word, and bits of the kernel's own
+	aof       *aof.Log         // Persist's; nil without it
+	journal   *journal.Journal // of all effects
+	clock     func() time.Time
+	elapsed   func() time.Duration // since Started, by a clock that is not set
+	shutdown  func(now bool)
+	network   func() netloop.Stats
+	scripts   func() ScriptStats
+	unsent    func() (held, leaving int64)
+	queued    func() int64
+	commit    func() error
+	flush     func()
+	port      func() int
+	listeners func() [][2]string
+	ctxs      ctxPool
+	work      work
+	timeouts  timeouts
+	pause     pause
+	busy      busy
+	monitors  monitors
+	room      room
+	stuck     stuck
+	unread    unread
+	notified  notified
+	caches    caches
+	purges    purges
+	leases    leaseHolders
+	ticks     ticks
+	watch     watch
+
+	// Libraries counts the changes of the libraries of functions. Whoever changes them holds all slots
+	// of the store, and a shard, which keeps a snapshot from being cut meanwhile.
+	Libraries atomic.Uint64
 
 	// Checked counts the payloads that RESTORE has checked in full.
 	Checked atomic.Int64
+
+	background *Ctx // of what the background work does to keys
 
 	rates      rates
 	peakMemory atomic.Int64           // bytes, sampled in the background
@@ -153,11 +187,18 @@ type Kernel struct {
 
 // NewKernel makes a kernel without clients.
 func NewKernel(o Options) (*Kernel, error) {
-	if o.Clock == nil {
+	ticking := o.Clock == nil
+	if ticking {
 		o.Clock = time.Now
+	}
+	if o.Latency == nil {
+		o.Latency = stats.NewLatency(o.Clock)
 	}
 	if o.Network == nil {
 		o.Network = func() netloop.Stats { return netloop.Stats{} }
+	}
+	if o.Scripts == nil {
+		o.Scripts = func() ScriptStats { return ScriptStats{} }
 	}
 	if o.Unsent == nil {
 		o.Unsent = func() (held, leaving int64) { return 0, 0 }
@@ -165,27 +206,48 @@ func NewKernel(o Options) (*Kernel, error) {
 	if o.Queued == nil {
 		o.Queued = func() int64 { return 0 }
 	}
+	if o.Commit == nil {
+		o.Commit = func() error { return nil }
+	}
 	if o.Flush == nil {
 		o.Flush = func() {}
 	}
 	if o.Port == nil {
 		o.Port = func() int { return 0 }
 	}
+	if o.Listeners == nil {
+		o.Listeners = func() [][2]string { return nil }
+	}
 	if o.Shutdown == nil {
 		o.Shutdown = func(bool) {}
 	}
-	var id [20]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return nil, fmt.Errorf("run id: %w", err)
+	id, err := newID()
+	if err != nil {
+		return nil, err
 	}
 	k := &Kernel{
 		Store: o.Store, Config: o.Config, Table: o.Table, Log: o.Log,
-		Stats: stats.NewCommands(o.Table.Len()), PubSub: pubsub.NewHub[*Session](),
-		RunID: hex.EncodeToString(id[:]), Started: o.Clock(), Driver: o.Driver,
-		room:  room{start: stats.GoMemory()},
-		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, unsent: o.Unsent, queued: o.Queued,
-		flush: o.Flush, port: o.Port,
+		Stats: stats.NewCommands(o.Table.Len()), Latency: o.Latency, PubSub: pubsub.NewHub[*Session](),
+		RunID: id, Started: o.Clock(), Driver: o.Driver, Supervised: o.Supervised,
+		room: room{start: stats.GoMemory()}, Build: stats.ReadBuild(),
+		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, scripts: o.Scripts, unsent: o.Unsent,
+		queued: o.Queued, commit: o.Commit, flush: o.Flush, port: o.Port, listeners: o.Listeners,
 		word: new(atomic.Uint32), journal: journal.New(o.Clock), timeouts: timeouts{base: time.Now(), next: never},
+	}
+	if err := k.ChangeReplicationID(); err != nil {
+		return nil, err
+	}
+	if err := k.openUsers(); err != nil {
+		return nil, err
+	}
+	k.ticks.able = ticking
+	k.elapsed = func() time.Duration { return k.clock().Sub(k.Started) }
+	if ticking { // a reading that leaves the time of day out takes half as long
+		k.elapsed = func() time.Duration { return time.Since(k.Started) }
+	}
+	k.watch.follow(k, k.Config.Values())
+	for _, name := range watchParams() {
+		k.Config.OnChange(name, func(v *config.Values) { k.watch.follow(k, v) })
 	}
 	k.pause.lineup.shut = k.Still
 	k.StartMemory = k.room.start + o.Store.Memory()
@@ -199,13 +261,40 @@ func NewKernel(o Options) (*Kernel, error) {
 		k.word = o.Persist.StateWord()
 	}
 	k.Store.RequireLocks()
+	k.Store.SetPrefixes(k.prefixRule())
 	k.listen()
+	k.Store.ListenElements(func(db int, key, element []byte) { k.Effect(db, []byte("HDEL"), key, element) })
 	k.Store.SetForgetter(&forgetter{k: k})
-	background := &Ctx{Kernel: k}
-	k.Store.SetBackground(func(db int, key []byte, ev store.Event) { k.changed(background, db, key, ev) },
-		&forgetter{k, background})
+	k.background = &Ctx{Kernel: k}
+	k.Store.SetBackground(k.changedInBackground, &forgetter{k, k.background})
+	k.purges.bell = make(chan struct{}, 1)
 	return k, nil
 }
+
+// newID draws 40 hexadecimal digits.
+func newID() (string, error) {
+	var id [20]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return "", fmt.Errorf("draw an id: %w", err)
+	}
+	return hex.EncodeToString(id[:]), nil
+}
+
+// ReplicationID names the history of the data set, for replicas: 40 hexadecimal digits.
+func (k *Kernel) ReplicationID() string { return *k.replID.Load() }
+
+// ChangeReplicationID begins a history of another name.
+func (k *Kernel) ChangeReplicationID() error {
+	id, err := newID()
+	if err != nil {
+		return err
+	}
+	k.replID.Store(&id)
+	return nil
+}
+
+// Scripts reports what scripts take.
+func (k *Kernel) Scripts() ScriptStats { return k.scripts() }
 
 // Now is the kernel's clock, for what happens outside a command.
 func (k *Kernel) Now() time.Time { return k.clock() }
@@ -216,17 +305,21 @@ func (k *Kernel) Shutdown(now bool) { k.shutdown(now) }
 // Port is the TCP port that is served, 0 for none.
 func (k *Kernel) Port() int { return k.port() }
 
+// Listeners are INFO's fields about the places where clients are accepted, name and value.
+func (k *Kernel) Listeners() [][2]string { return k.listeners() }
+
 // Connect makes the session of a new connection, or returns the bytes that
 // refuse it.
 func (k *Kernel) Connect(conn netloop.Conn) (netloop.Session, []byte) {
 	v := k.Config.Values()
-	s := newSession(k, conn, v.RequirePass == "")
-	if v.ProtectedMode && v.RequirePass == "" && !s.Local() {
+	s := newSession(k, conn)
+	if v.ProtectedMode && s.User().NoPass() && !s.Local() {
 		return nil, refusal(ErrProtectedMode)
 	}
 	if !k.Clients.add(s, int(v.MaxClients)) {
 		return nil, refusal(ErrMaxClients)
 	}
+	s.recognize(v)
 	s.weigh()
 	return s, nil
 }

@@ -299,7 +299,7 @@ func (s *Spec) deriveLock() {
 		s.lockKind = lockAll
 	case s.Strays != nil:
 		s.lockKind = lockStray
-	case s.Undeclared != nil:
+	case s.Undeclared != nil || s.Locks != nil:
 		s.lockKind = lockKeys
 	case !s.HasKeys():
 		s.lockKind = lockNone
@@ -344,7 +344,7 @@ func (s *Spec) checkKeys() error {
 	switch element := s.Element; {
 	case s.KeysAt != nil && !incomplete:
 		return fmt.Errorf("BUG: row %q finds its keys by itself, but its key specs claim to be complete", s.full)
-	case s.Flags&Write != 0 && !s.HasKeys() && s.Flags&AllShards == 0:
+	case s.Flags&Write != 0 && !s.HasKeys() && s.Flags&AllShards == 0 && s.Locks == nil:
 		return fmt.Errorf("BUG: row %q writes without a lock", s.full)
 	case element == 0:
 		return nil

@@ -120,8 +120,15 @@ func (c *Ctx) runShown(s *Spec) error {
 
 // show tells the monitors of a command.
 func (c *Ctx) show(s *Spec) {
+	if s.Flags&(Admin|SkipMonitor) == 0 {
+		c.tellMonitors(s)
+	}
+}
+
+// tellMonitors is show for any command.
+func (c *Ctx) tellMonitors(s *Spec) {
 	list := c.Kernel.monitors.list.Load()
-	if list == nil || s.Flags&(Admin|SkipMonitor) != 0 {
+	if list == nil {
 		return
 	}
 	var m Message
@@ -146,6 +153,9 @@ func (c *Ctx) monitorLine(s *Spec) []byte {
 	now, addr := c.Kernel.clock(), c.Session.conn.RemoteAddr()
 	if c.Session.conn.Unix() {
 		addr = "unix:" + strings.TrimSuffix(addr, ":0")
+	}
+	if c.frame.script {
+		addr = "lua"
 	}
 	b := make([]byte, 0, 64+argsSize(c.Args)+3*len(c.Args))
 	b = fmt.Appendf(b, "+%d.%06d [%d %s]", now.Unix(), now.Nanosecond()/1000, c.DB, addr)

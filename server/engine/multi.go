@@ -65,7 +65,7 @@ func (s *Session) enqueue(c *Ctx, spec *Spec) {
 		return
 	}
 	t.queue = append(t.queue, s.keep(c, spec))
-	t.flags |= spec.Flags
+	t.flags |= spec.flags(c)
 	if spec.Strays != nil && spec.Strays(c.Args) {
 		t.flags |= AllShards
 	}
@@ -156,7 +156,11 @@ func (c *Ctx) Exec() error {
 		return err // the queue stays, likewise
 	}
 	unlock := c.unlock
-	if err := c.Kernel.barred(t.flags); err != nil {
+	flags := t.flags
+	if flags&PausesAsWrite != 0 { // a script may write
+		flags |= Write
+	}
+	if err := c.Kernel.barred(flags); err != nil {
 		unlock() // the queue stays: what pauses comes again
 		return err
 	}
@@ -175,6 +179,10 @@ func (c *Ctx) Exec() error {
 	c.Out.Array(len(t.queue))
 	c.within(func() {
 		for i := range t.queue {
+			if e := c.forbiddenQueued(&t.queue[i]); e != "" {
+				c.writeError(e)
+				continue
+			}
 			c.perform(&t.queue[i])
 		}
 	})
@@ -183,34 +191,29 @@ func (c *Ctx) Exec() error {
 
 // lockTxn locks what the queue and the watched keys need, for unlock.
 func (c *Ctx) lockTxn(t *txn) error {
-	c.locks.Reset()
 	all := t.flags&(AllShards|OwnLocks) != 0
-	if all {
-		c.locks.AddAll(c.Store)
-	} else {
+	err := c.lockClaims(func() {
 		t.watcher.AddShards(&c.locks)
-		c.addQueued(t)
-	}
-	if err := c.lock(); err != nil {
+		c.claimQueued(t)
+		if all {
+			c.locks.AddAll(c.Store)
+		}
+	})
+	if err != nil {
 		return err
 	}
 	c.Held = all
 	return nil
 }
 
-// addQueued puts what the queued commands need into c.locks.
-func (c *Ctx) addQueued(t *txn) {
+// claimQueued puts what the queued commands need into c.locks.
+func (c *Ctx) claimQueued(t *txn) {
 	args := c.Args
 	for i := range t.queue {
 		q := &t.queue[i]
 		c.Args, c.Keys = q.args, q.spec.appendKeys(c.Keys[:0], c.Store, q.args)
 		c.most = max(c.most, len(c.Keys))
-		for j := range c.Keys {
-			c.locks.Add(c.Keys[j].Shard())
-		}
-		if q.spec.Undeclared != nil && q.spec.Undeclared(c) {
-			c.locks.AddGrowth()
-		}
+		c.claim(q.spec)
 	}
 	c.Args = args
 }

@@ -45,7 +45,7 @@ type notified struct {
 }
 
 // loggedClasses are the events that the log hears of.
-const loggedClasses = store.ClassExpired | store.ClassEvicted
+const loggedClasses = store.ClassExpired | store.ClassEvicted | store.ClassInvalidated
 
 // parseNotified reads the parameter. Without a channel nothing is wanted.
 func parseNotified(letters string) notified {
@@ -57,7 +57,7 @@ func parseNotified(letters string) notified {
 		letter string
 		class  store.EventClass
 	}{
-		{"g", store.ClassGeneric}, {"$", store.ClassString}, {"l", store.ClassList}, {"s", store.ClassSet},
+		{"g", store.ClassGeneric | store.ClassInvalidated}, {"$", store.ClassString}, {"l", store.ClassList}, {"s", store.ClassSet},
 		{"h", store.ClassHash}, {"z", store.ClassZset}, {"x", store.ClassExpired}, {"e", store.ClassEvicted},
 		{"n", store.ClassNew}, {"m", store.ClassKeyMiss},
 	} {
@@ -103,6 +103,11 @@ func (k *Kernel) changed(by *Ctx, db int, key []byte, ev store.Event) {
 		k.removed(db, key)
 	}
 	k.notify(by, db, key, ev)
+}
+
+// changedInBackground is changed for the background work.
+func (k *Kernel) changedInBackground(db int, key []byte, ev store.Event) {
+	k.changed(k.background, db, key, ev)
 }
 
 // notify publishes an event, if it is wanted. by is the command that causes it, nil without one.

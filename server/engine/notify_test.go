@@ -10,7 +10,7 @@ func TestParseNotified(t *testing.T) {
 	for letters, want := range map[string]notified{
 		"":              {},
 		"g$lshzxetd":    {}, // no channel
-		"g$eKE":         {classes: store.ClassGeneric | store.ClassString | store.ClassEvicted, keyspace: true, keyevent: true},
+		"g$eKE":         {classes: store.ClassGeneric | store.ClassInvalidated | store.ClassString | store.ClassEvicted, keyspace: true, keyevent: true},
 		"lshzxE":        {classes: store.ClassList | store.ClassSet | store.ClassHash | store.ClassZset | store.ClassExpired, keyevent: true},
 		"g$lshzxetdK":   {classes: store.AllClasses, keyspace: true},
 		"g$lshzxetdnKm": {classes: store.AllClasses | store.ClassNew | store.ClassKeyMiss, keyspace: true},

@@ -26,17 +26,21 @@ func (c *Ctx) checkReply(spec *Spec, start int) {
 	}
 	s := c.Session
 	out := c.Out.Bytes()[start:]
-	if len(out) == 0 && (s.wait.Load() != nil || s.reply != replyOn || s.next != netloop.Wait) {
+	if len(out) == 0 && s.reply != replyOn { // CLIENT REPLY: the array around it has fewer elements
+		c.many = c.Inside()
 		return
 	}
-	if n := replyLength(out); n != len(out) {
+	if len(out) == 0 && (s.wait.Load() != nil || s.next != netloop.Wait) {
+		return
+	}
+	if n := ReplyLength(out); n != len(out) {
 		panic(fmt.Sprintf("BUG: %s has not written one reply: %.200q", spec.full, out))
 	}
 }
 
-// replyLength is the length in bytes of the first reply in b, in RESP2 or RESP3; -1 if there is no
+// ReplyLength is the length in bytes of the first reply in b, in RESP2 or RESP3; -1 if there is no
 // whole one.
-func replyLength(b []byte) int {
+func ReplyLength(b []byte) int {
 	end := bytes.IndexByte(b, '\n')
 	if end < 1 {
 		return -1
@@ -68,7 +72,7 @@ func replyLength(b []byte) int {
 		return -1
 	}
 	for range n {
-		next := replyLength(b[at:])
+		next := ReplyLength(b[at:])
 		if next < 0 {
 			return -1
 		}

@@ -11,16 +11,16 @@ func TestReplyLength(t *testing.T) {
 		"+OK\r\n", "-ERR x\r\n", ":1\r\n", "$-1\r\n", "$0\r\n\r\n", "$3\r\na\r\n\r\n", "*0\r\n", "*-1\r\n", "*2\r\n:1\r\n*1\r\n$1\r\nx\r\n",
 		"_\r\n", ",1.5\r\n", "#t\r\n", "%1\r\n+a\r\n:1\r\n", "~1\r\n+a\r\n", "|1\r\n+a\r\n:1\r\n*1\r\n:2\r\n", "=7\r\ntxt:abc\r\n",
 	} {
-		if got := replyLength([]byte(whole + "+OK\r\n")); got != len(whole) {
+		if got := ReplyLength([]byte(whole + "+OK\r\n")); got != len(whole) {
 			t.Errorf("%q: %d bytes, want %d", whole, got, len(whole))
 		}
 		for n := range whole {
-			if got := replyLength([]byte(whole[:n])); got >= 0 {
+			if got := ReplyLength([]byte(whole[:n])); got >= 0 {
 				t.Errorf("%q: %d bytes", whole[:n], got)
 			}
 		}
 	}
-	if got := replyLength([]byte("x\r\n")); got >= 0 {
+	if got := ReplyLength([]byte("x\r\n")); got >= 0 {
 		t.Errorf("%d bytes of nonsense", got)
 	}
 }

@@ -125,10 +125,10 @@ func (k *Kernel) Paused() (paused, all bool, left time.Duration) {
 // Still reports whether a pause forbids that keys expire or are evicted.
 func (k *Kernel) Still() bool { return k.state()&(pausedAll|pausedWrites) != 0 }
 
-// pauses reports whether the command has to wait.
-func (s *Session) pauses(spec *Spec, state uint32) bool {
+// pauses reports whether a command with these flags has to wait.
+func (s *Session) pauses(flags Flags, state uint32) bool {
 	return !s.monitor && (state&pausedAll != 0 ||
-		state&pausedWrites != 0 && s.runs(spec, Write|MayReplicate|PausesAsWrite))
+		state&pausedWrites != 0 && flags&(Write|MayReplicate|PausesAsWrite) != 0)
 }
 
 // postpone keeps the request in c until the pause is over.

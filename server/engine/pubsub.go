@@ -131,6 +131,9 @@ func (c *Ctx) Subscribe(kind pubsub.Kind, verb string, name []byte) {
 		s.classify()
 	}
 	s.member.Subscribe(kind, name)
+	if !s.User().Hears(name, kind == pubsub.Patterns) {
+		s.Hangup() // it has just lost the right (users.go)
+	}
 	s.count(kind)
 	c.confirm(kind, verb, name, true)
 }

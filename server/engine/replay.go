@@ -1,10 +1,8 @@
 package engine
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/larderkv/larder/persistence/aof"
 	"github.com/larderkv/larder/protocol/chain"
@@ -18,7 +16,9 @@ import (
 //
 // One error ends the replay: a database that larder does not have. A command is logged only when it
 // has been done, so the log is of a server with more databases. To go on after its SELECT, as Redis
-// does, would run what follows in another database, over the keys that are there.
+// does, would run what follows in another database, over the keys that are there. Another is a
+// script: Redis before 5.0 logs the script and not what it has done, and larder replays no scripts,
+// which are long, and touch what they like.
 //
 // Nothing expires meanwhile (effect.go), and nothing is logged. Changes are counted,
 // as by Redis: the snapshot file is older than the log. All shards are locked for
@@ -30,7 +30,8 @@ import (
 // while the ones before run (as in ahead.go, with the locks held).
 type Replayer struct {
 	c       *Ctx
-	session Session // what SELECT works on
+	store   *store.Store // the kernel's, or another one
+	session Session      // what SELECT works on
 	rows    [lookWindow]*Spec
 	keys    [lookWindow]store.Key // of rows with one key
 	looked  request               // of the command that runs: its key, if its row has one
@@ -64,8 +65,14 @@ const (
 )
 
 // NewReplayer makes a replayer, which begins in database 0.
-func (k *Kernel) NewReplayer() *Replayer {
-	r := &Replayer{c: newCtx(k), session: Session{kernel: k}}
+func (k *Kernel) NewReplayer() *Replayer { return k.NewReplayerInto(k.Store) }
+
+// NewReplayerInto makes a replayer into a store, which begins in database 0. If that is not the kernel's,
+// changes are not counted, and commands that change the libraries of functions are passed over, since
+// the kernel has these already.
+func (k *Kernel) NewReplayerInto(st *store.Store) *Replayer {
+	r := &Replayer{c: newCtx(k), store: st, session: Session{kernel: k}}
+	r.session.user.Store(k.Users.Unlimited("(superuser)"))
 	r.c.Session = &r.session
 	r.c.writer.Reset(&r.replies, false)
 	r.c.frame = frame{locked: true, kept: true} // inside no call, but likewise: and nothing is appended
@@ -79,10 +86,12 @@ func (r *Replayer) Replay(batch []aof.Command) error {
 	c := r.c
 	k := c.Kernel
 	c.View = store.View{
-		Store: k.Store, DB: r.session.db, Now: k.clock().UnixMilli(), Loading: true, Held: true,
+		Store: r.store, DB: r.session.db, Now: k.clock().UnixMilli(), Loading: true, Held: true,
 		Listener: func(int, []byte, store.Event) {}, // these changes have been told of
 	}
-	defer c.CountChanges()
+	if r.store == k.Store {
+		defer c.CountChanges()
+	}
 	for commands := range slices.Chunk(batch, replayAtOnce) {
 		if err := r.replay(commands); err != nil {
 			return err
@@ -112,10 +121,6 @@ func (r *Replayer) look(window []aof.Command) {
 	table, st := r.c.Kernel.Table, r.c.Store
 	for i := range window {
 		row := table.Resolve(window[i].Args)
-		if row == nil {
-			window[i].Args = withoutFieldTTL(window[i].Args)
-			row = table.Resolve(window[i].Args)
-		}
 		args := window[i].Args
 		r.rows[i], r.keys[i] = row, store.Key{}
 		if row != nil && row.lockKind == lockOne && row.keyPos < len(args) {
@@ -130,25 +135,14 @@ func (r *Replayer) look(window []aof.Command) {
 func (r *Replayer) Check(cmd aof.Command) error {
 	window := []aof.Command{cmd}
 	c := r.c
-	c.View = store.View{Store: c.Kernel.Store, Now: c.Kernel.clock().UnixMilli(), Loading: true, Held: true}
+	c.View = store.View{Store: r.store, Now: c.Kernel.clock().UnixMilli(), Loading: true, Held: true}
 	c.Store.LockAll()
 	defer c.Store.UnlockAll()
 	r.look(window)
-	if row := r.rows[0]; row != nil && row.Fits(len(window[0].Args)) && row.Flags&NamesDB == 0 {
+	if row := r.rows[0]; row != nil && row.Fits(len(window[0].Args)) && row.Flags&(NamesDB|RunsScript) == 0 {
 		return nil
 	}
 	return r.one(&window[0], r.rows[0], r.keys[0])
-}
-
-// withoutFieldTTL makes HSET of an HSETEX that leaves times to live as they are: so Redis 8 logs
-// HINCRBYFLOAT. Anything else is returned as it is.
-func withoutFieldTTL(args [][]byte) [][]byte {
-	const head = 5 // HSETEX key KEEPTTL FIELDS number
-	if len(args) < head || !bytes.EqualFold(args[0], []byte("HSETEX")) || !bytes.EqualFold(args[2], []byte("KEEPTTL")) ||
-		!bytes.EqualFold(args[3], []byte("FIELDS")) || string(args[4]) != strconv.Itoa((len(args)-head)/2) {
-		return args
-	}
-	return append([][]byte{[]byte("HSET"), args[1]}, args[head:]...)
 }
 
 // one runs a command if it matters to the data.
@@ -158,7 +152,10 @@ func (r *Replayer) one(cmd *aof.Command, row *Spec, key store.Key) error {
 		return &ReplayError{cmd.Offset, fmt.Sprintf("Unknown command '%s'", cut(cmd.Args[0], 128)), rewriteFirst}
 	case !row.Fits(len(cmd.Args)):
 		return &ReplayError{cmd.Offset, fmt.Sprintf("Wrong number of arguments for command '%s'", row.full), ""}
-	case row.Flags&(Write|Replayed) == 0:
+	case row.Flags&RunsScript != 0:
+		what := fmt.Sprintf("A script instead of what it has done ('%s')", row.full)
+		return &ReplayError{cmd.Offset, what, rewriteFirst}
+	case row.Flags&(Write|Replayed) == 0, row.Flags&ChangesLibraries != 0 && r.store != r.c.Kernel.Store:
 		return nil
 	}
 	c := r.c

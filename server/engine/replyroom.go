@@ -20,8 +20,9 @@
 // Only reads are run again: what they did, and counted, is forgotten. A command that writes has
 // happened when its reply does not fit. Most of these take out of the store what they reply
 // (SPOP, LPOP, ZPOPMIN, GETDEL), and the others reply with one value (GETEX, SET with GET), so they
-// always get their blocks. Inside EXEC, where nothing can be evicted since shards are locked, a
-// read whose reply does not fit has the error as its element.
+// always get their blocks. A script has happened too, and its client gets the error. Inside EXEC,
+// where nothing can be evicted since shards are locked, a read whose reply does not fit has the error
+// as its element.
 //
 // To know the size beforehand would save the first run. It was rejected: every command would have
 // to work out its size by a second piece of code that must agree with the first, and most of the
@@ -92,7 +93,7 @@ func (c *Ctx) mayGrow(n int) bool {
 	k := c.Kernel
 	v := k.Config.Values()
 	limit := v.MaxMemory
-	if limit == 0 || c.Spec == nil || c.Spec.Flags&ReadOnly == 0 {
+	if limit == 0 || c.Spec == nil || c.Spec.Flags&(ReadOnly|RunsScript) == 0 {
 		return true
 	}
 	if c.room.granted >= int64(n) {
@@ -134,7 +135,7 @@ func (c *Ctx) MayFit(bytes float64) bool {
 func (c *Ctx) unfit(spec *Spec, start int) {
 	size := c.Out.Len() - start
 	c.Out.Truncate(start)
-	if c.frame.locked {
+	if c.frame.locked || spec.Flags&RunsScript != 0 {
 		c.fail(spec, start, ErrReplyOOM)
 		return
 	}
@@ -148,6 +149,10 @@ func (s *Session) answer(c *Ctx, spec *Spec) (done bool) {
 	c.room.lacking, s.lacking = s.lacking, 0
 	if c.room.lacking == 0 {
 		c.call(spec)
+	}
+	if c.room.lacking > 0 {
+		defer func(before bool) { c.Uncounted = before }(c.Uncounted)
+		c.Uncounted = true
 	}
 	for tries := 1; c.room.lacking > 0; tries++ {
 		need := c.room.lacking + c.room.lacking/16 + outputBound // it may draw other elements the next time

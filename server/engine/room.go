@@ -209,15 +209,16 @@ func (k *Kernel) EvictWhenIdle(e *store.Evictor, now int64) (more bool) {
 // session's next turn. It is never a reply.
 const later Error = "later"
 
-// needsRoom reports whether the command is refused when memory is short: it may take
-// some, or makes the queue longer.
-func (s *Session) needsRoom(spec *Spec) bool {
-	return s.runs(spec, DenyOOM) || s.txn != nil && s.txn.queuing && spec.Flags&EndsMulti == 0
+// needsRoom reports whether the command is refused when memory is short, or its commands are: it may
+// take some, or makes the queue longer.
+func (s *Session) needsRoom(spec *Spec, flags Flags) bool {
+	return flags&DenyOOM != 0 || flags&RunsScript != 0 && flags&(Write|PausesAsWrite) != 0 ||
+		s.txn != nil && s.txn.queuing && spec.Flags&EndsMulti == 0
 }
 
 // makeRoom decides whether there is memory for the request in c. The error is "",
 // ErrOOM, or later.
-func (s *Session) makeRoom(c *Ctx, spec *Spec, state uint32) Error {
+func (s *Session) makeRoom(c *Ctx, spec *Spec, flags Flags, state uint32) Error {
 	k := s.kernel
 	if k.Store.Exhausted() {
 		return ErrOOM
@@ -229,7 +230,7 @@ func (s *Session) makeRoom(c *Ctx, spec *Spec, state uint32) Error {
 	}
 	plain := need <= bigRequest && spec.Flags&RunsQueue == 0 && spec.Grows == nil
 	if !plain || k.atMost(limit)+need > limit && k.counted(limit)+need > limit {
-		return s.makeRoomInSteps(c, spec, v, state)
+		return s.makeRoomInSteps(c, spec, flags, v, state)
 	}
 	if k.room.since.Load() != 0 {
 		k.within()
@@ -314,8 +315,8 @@ func (s *Session) mayReceive(c *Ctx, have int) bool {
 }
 
 // makeRoomInSteps is makeRoom where the way is not known to be free.
-func (s *Session) makeRoomInSteps(c *Ctx, spec *Spec, v *config.Values, state uint32) Error {
-	if s.pauses(spec, state) { // it is not to run now, and nothing may be evicted
+func (s *Session) makeRoomInSteps(c *Ctx, spec *Spec, flags Flags, v *config.Values, state uint32) Error {
+	if s.pauses(flags, state) { // it is not to run now, and nothing may be evicted
 		return ""
 	}
 	size, need := s.size(c, spec)
@@ -350,6 +351,10 @@ func (s *Session) roomFor(c *Ctx, v *config.Values, state uint32, size, need int
 	case k.room.start+size > limit: // it can never fit
 		return ErrOOM
 	}
+	if k.Latency.Threshold() > 0 {
+		start := k.clock()
+		defer func() { k.Latency.Add("eviction-cycle", k.clock().Sub(start)) }()
+	}
 	return s.evict(c, v, size, need)
 }
 
@@ -360,6 +365,9 @@ func (s *Session) evict(c *Ctx, v *config.Values, size, need int64) Error {
 	hard := limit + slack(limit)
 	if c.evictor == nil {
 		c.evictor = k.Store.NewEvictor()
+	}
+	if c.evictor.Watch = nil; k.Latency.Threshold() > 0 {
+		c.evictor.Watch = k.watchRemoval
 	}
 	if !k.room.paid.Load() {
 		k.room.paid.Store(true)
@@ -397,6 +405,14 @@ func (s *Session) evict(c *Ctx, v *config.Values, size, need int64) Error {
 		}
 		return later
 	}
+}
+
+// watchRemoval is store.Evictor's Watch. As in Redis what takes long is the event eviction-del; a big
+// collection, which would, is freed in the background.
+func (k *Kernel) watchRemoval(remove func()) {
+	start := k.clock()
+	remove()
+	k.Latency.Add("eviction-del", k.clock().Sub(start))
 }
 
 // slack is how much more than the limit may count while commands go on.

@@ -486,3 +486,36 @@ func TestResidentMemoryCounts(t *testing.T) {
 		t.Errorf("%d bytes count where nothing is known of the resident set", got)
 	}
 }
+
+// TestRemovalEvent: removing keys to make room is an event of LATENCY, of its own beside the cycle that it
+// is part of, while events are noted.
+func TestRemovalEvent(t *testing.T) {
+	r := newRig(t)
+	c := r.connect()
+	c.fill(20000, "")
+	r.cap("allkeys-random", 0)
+	worst := func() map[string]int64 {
+		found := map[string]int64{}
+		for _, e := range r.kernel.Latency.Events() {
+			found[e.Name] = e.Worst
+		}
+		return found
+	}
+	r.oneEach(20 * time.Millisecond)
+	for _, threshold := range []string{"20", "0"} {
+		r.configure("latency-monitor-threshold", threshold)
+		r.kernel.Latency.ResetAll()
+		before := r.kernel.Store.Evicted()
+		for i := range 1000 {
+			c.send(wire("set", fmt.Sprintf("new%s:%d", threshold, i), strings.Repeat("w", 100)))
+		}
+		if r.kernel.Store.Evicted() == before {
+			t.Fatal("nothing has been evicted")
+		}
+		got := worst()
+		if on := threshold != "0"; on && (got["eviction-del"] != 20 || got["eviction-cycle"] <= 20) || !on &&
+			len(got) > 0 {
+			t.Errorf("threshold %s: %v", threshold, got)
+		}
+	}
+}

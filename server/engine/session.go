@@ -3,10 +3,10 @@ package engine
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/larderkv/larder/protocol"
 	"github.com/larderkv/larder/protocol/chain"
+	"github.com/larderkv/larder/server/acl"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/server/pubsub"
 	"github.com/larderkv/larder/server/stats"
@@ -20,13 +20,11 @@ const (
 	// batchBound is how many commands a batch may run before other clients of the
 	// loop get their turn.
 	batchBound = 1024
-	// clockEvery is how many equal commands may run between two readings of the
-	// clock.
-	clockEvery = 64
 )
 
 // Session is the state of one client. It implements netloop.Session; unless a
-// method says otherwise it belongs to the connection's loop.
+// method says otherwise it belongs to the connection's loop. There is one for each
+// connection: 480 bytes are a size that Go allocates without waste.
 type Session struct {
 	kernel *Kernel
 	conn   netloop.Conn
@@ -42,22 +40,25 @@ type Session struct {
 	own           int64       // bytes of the session itself that its memory account contains, see weigh
 	loan          *store.Loan // what the request is received into, nil: the connection's buffers
 	slot          uint8       // which copy of the counters this session writes
-	resp3         atomic.Bool // changed by the loop, with telling locked
-	noEvict       atomic.Bool // changed by the loop
 	authenticated bool
+	next          netloop.Action             // what to do after the running request
+	resp3         atomic.Bool                // changed by the loop, with telling locked
+	noEvict       atomic.Bool                // changed by the loop
+	user          atomic.Pointer[acl.Record] // never nil; changed by the loop
 	noTouch       bool
+	onlooker      bool // its reads are no use of the cache: they count neither as hits nor as misses
 	monitor       bool // it is told of every command
+	light         bool // its last commands took so little that not each was timed
 	logged        bool // the last batch appended to the log
 	wantExact     bool // the request lacks no more than want
 	reply         replyMode
 	caching       bool                 // CLIENT CACHING has been said for what comes next
-	next          netloop.Action       // what to do after the running request
 	txn           *txn                 // nil while there is neither MULTI nor WATCH
 	wait          atomic.Pointer[wait] // nil unless the client waits; changed by the loop, others may end it
 
 	member     *pubsub.Member[*Session]   // nil while the client has subscribed to nothing
-	subscribed [pubsub.Kinds]atomic.Int32 // to how many topics of each kind; for others to see
 	tracking   atomic.Pointer[tracking]   // nil unless the client tracks; changed by the loop
+	subscribed [pubsub.Kinds]atomic.Int32 // to how many topics of each kind; for others to see
 
 	telling sync.Mutex // held while a message is encoded and pushed, and while resp3 changes
 
@@ -83,8 +84,9 @@ const (
 	replySkip     // the command whose reply is skipped
 )
 
-func newSession(k *Kernel, conn netloop.Conn, authenticated bool) *Session {
-	s := &Session{kernel: k, conn: conn, authenticated: authenticated, slot: uint8(conn.ID() % stats.Slots)}
+func newSession(k *Kernel, conn netloop.Conn) *Session {
+	s := &Session{kernel: k, conn: conn, slot: uint8(conn.ID() % stats.Slots)}
+	s.logout()
 	s.pub.lastActive.Store(k.clock().UnixMilli())
 	return s
 }
@@ -160,8 +162,9 @@ func (s *Session) begin(out *chain.Buffer) *Ctx {
 	v := k.Config.Values()
 	s.limits.MaxBulk = v.ProtoMaxBulkLen
 	c := k.ctxs.get(k)
-	c.meter, c.evicting = meter{since: k.clock()}, 0
-	c.DB, c.Now, c.NoTouch, c.Hits, c.Misses = s.db, c.meter.since.UnixMilli(), s.noTouch, 0, 0
+	s.beginMeter(c)
+	c.evicting, c.handed = 0, false
+	c.DB, c.NoTouch, c.Uncounted, c.Hits, c.Misses = s.db, s.noTouch, s.onlooker, 0, 0
 	c.Session = s
 	c.monitored = k.state()&monitored != 0
 	c.remembers = s.remembers()
@@ -177,13 +180,12 @@ func (s *Session) begin(out *chain.Buffer) *Ctx {
 
 // finish gives it back, with the batch's statistics counted and its state published.
 func (s *Session) finish(c *Ctx) {
-	now := s.kernel.clock()
 	c.broadcast()
 	c.deliverOwn()
-	s.countRun(c, now)
+	s.endMeter(c)
 	c.countLookups()
 	c.CountChanges()
-	s.publish(c.meter.last, now)
+	s.publish(c.meter.last, c.Now)
 	s.kernel.ctxs.put(c)
 }
 
@@ -245,6 +247,7 @@ func (s *Session) protocolError(c *Ctx, err error) {
 func (s *Session) Closed(reason netloop.CloseReason) {
 	s.killed.Store(true)
 	s.endWait(nil)
+	s.kernel.endLeases(s)
 	s.dropTxn()
 	s.dropSubscriptions()
 	s.endMonitor()
@@ -281,14 +284,11 @@ func (s *Session) Conn() netloop.Conn { return s.conn }
 
 // authRequired reports whether only commands flagged NoAuth may run.
 func (s *Session) authRequired() bool {
-	return !s.authenticated && s.kernel.Config.Values().RequirePass != ""
+	return !s.authenticated && !s.kernel.Users.Default().User().Open()
 }
 
 // Authenticated reports whether the client may run commands.
 func (s *Session) Authenticated() bool { return !s.authRequired() }
-
-// SetAuthenticated records a successful AUTH.
-func (s *Session) SetAuthenticated() { s.authenticated = true }
 
 // RESP is the protocol version of the replies, 2 or 3.
 func (s *Session) RESP() int {
@@ -383,7 +383,7 @@ func (s *Session) Kill() {
 }
 
 // Publish makes this session's own state current for CLIENT LIST and INFO.
-func (c *Ctx) Publish() { c.Session.publish(c.Spec, time.UnixMilli(c.Now)) }
+func (c *Ctx) Publish() { c.Session.publish(c.Spec, c.Now) }
 
 // Reset does what RESET does, but for its reply: the state of a new connection.
 func (c *Ctx) Reset() {
@@ -401,5 +401,5 @@ func (c *Ctx) Reset() {
 	s.SetNoEvict(false)
 	s.ReplyOn()
 	s.SetName(nil)
-	s.authenticated = s.kernel.Config.Values().RequirePass == ""
+	s.logout()
 }

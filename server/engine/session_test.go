@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/larderkv/larder/persistence"
 	"github.com/larderkv/larder/persistence/aof"
@@ -68,7 +69,7 @@ func newRigOn(t testing.TB, fs vfs.FS, settings ...string) *rig {
 		r.persist(st, fs)
 	}
 	r.kernel, err = NewKernel(Options{
-		Store: st, Persist: r.manager, Config: r.cfg, Table: mustTable(t, slices.Concat(rigCommands(&r.resumes), subscribing())...),
+		Store: st, Persist: r.manager, Config: r.cfg, Table: mustTable(t, slices.Concat(rigCommands(&r.resumes), innerCommands(), subscribing(), slotRows(), slowRows(&r.now))...),
 		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Clock: func() time.Time { return time.UnixMilli(r.now.Load()) },
 	})
@@ -210,6 +211,18 @@ func rigCommands(resumes *sync.Map) []Spec {
 				resumes.Store(name, resume)
 			}, limit, func(c *Ctx) error { c.Out.Status("resumed " + name); return nil })
 		}},
+		{Name: "work", Arity: 2, Handler: func(c *Ctx) error { // waits so many times for AWAIT's work
+			left := c.Parse(1).Int64()
+			var step func(c *Ctx) error
+			step = func(c *Ctx) error {
+				if left--; left < 0 {
+					c.Out.OK()
+					return nil
+				}
+				return c.WaitFor(ForServer, func(resume func()) { resumes.Store("work", resume) }, 0, step)
+			}
+			return step(c)
+		}},
 		{Name: "push", Arity: -3, Flags: Write | DenyOOM, Keys: []KeySpec{Key(1, RW)}, Handler: func(c *Ctx) error {
 			n, err := c.PushElements(c.Keys[0], store.Back, c.Args[2:])
 			c.Out.Int(int64(n))
@@ -230,7 +243,7 @@ func rigCommands(resumes *sync.Map) []Spec {
 		}},
 		{Name: "ping", Arity: 1, Flags: HealthCheck, Handler: status},
 		{Name: "login", Arity: 3, Secret: func(_ [][]byte, i int) bool { return i == 2 }, Handler: status},
-		{Name: "auth", Arity: 1, Flags: NoAuth | Loading, Handler: func(c *Ctx) error { c.Session.SetAuthenticated(); c.Out.OK(); return nil }},
+		{Name: "auth", Arity: 1, Flags: NoAuth | Loading, Handler: func(c *Ctx) error { c.Session.authenticated = true; c.Out.OK(); return nil }},
 		{Name: "debug", Arity: -1, Flags: Protected, Handler: status},
 		{Name: "shutdown", Arity: 1, Flags: NoMulti, Handler: status},
 		{Name: "quit", Arity: 1, Flags: NoAuth | Unqueued | EndsMulti, Handler: func(c *Ctx) error {
@@ -343,7 +356,9 @@ type fakeConn struct {
 	pushed  []byte // by one goroutine at a time
 	deaf    bool   // what is pushed is lost
 	growth  int64  // what Push returns
-	later   int    // messages of PushLater
+
+	certified string
+	later     int // messages of PushLater
 }
 
 func (f *fakeConn) ID() uint64                          { return f.id }
@@ -352,6 +367,7 @@ func (f *fakeConn) LocalAddr() string                   { return "127.0.0.1:6379
 func (f *fakeConn) FD() int                             { return -1 }
 func (f *fakeConn) Created() time.Time                  { return time.UnixMilli(1_700_000_000_000) }
 func (f *fakeConn) Unix() bool                          { return false }
+func (f *fakeConn) CertifiedName() string               { return f.certified }
 func (f *fakeConn) Class() netloop.Class                { return netloop.Class(f.class.Load()) }
 func (f *fakeConn) SetClass(class netloop.Class)        { f.class.Store(uint32(class)) }
 func (f *fakeConn) ResumeAfter(netloop.Conn, bool) bool { return false }
@@ -568,5 +584,17 @@ func TestSessionsRunTogether(t *testing.T) {
 	wg.Wait()
 	if n := r.kernel.Clients.Len(); n != 0 {
 		t.Errorf("%d clients left", n)
+	}
+}
+
+// TestSizes: what there is one of for each connection, and for each client that waits, has a size
+// that Go allocates without waste. A field more, or in another place, is easily 32 bytes more.
+func TestSizes(t *testing.T) {
+	for name, size := range map[string][2]uintptr{
+		"a session": {unsafe.Sizeof(Session{}), 480}, "a wait": {unsafe.Sizeof(wait{}), 240},
+	} {
+		if size[0] > size[1] {
+			t.Errorf("%s takes %d bytes, above %d", name, size[0], size[1])
+		}
 	}
 }

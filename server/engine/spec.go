@@ -6,6 +6,8 @@
 
 package engine
 
+import "github.com/larderkv/larder/store"
+
 // Handler executes one command. The engine has checked the arity, resolved
 // Ctx.Keys and locked their shards. A returned error becomes the reply and
 // replaces whatever the handler has written; a handler that returns nil has
@@ -34,6 +36,15 @@ type Spec struct {
 	// are taken, with Ctx.Args and Ctx.Keys being those of the request (straying.go). nil: the row
 	// runs no script.
 	Undeclared func(c *Ctx) bool
+	// FlagsOf is the flags of a request, where they depend on the script that it runs
+	// (ScriptFlags.Of). row is Flags. nil: they are Flags.
+	FlagsOf func(c *Ctx, row Flags) Flags
+	// Locks adds what a request has to lock beside the shards of its keys: the slots of libraries of
+	// functions, or the shard that a walk has come to. It is asked like Undeclared, and again if Kernel.Libraries has changed before all was
+	// locked. nil: nothing.
+	Locks func(c *Ctx, l *store.Lockset)
+	// Channels says which arguments are channels, for users' rights.
+	Channels ChannelArgs
 	// Element is the position of the field or member that the request is about, or of the first of
 	// several: what has to be found inside the key's value is prefetched together with the key
 	// (ahead.go). Where options may stand before it, the position is that in a request without any.
@@ -56,6 +67,8 @@ type Spec struct {
 	Tips       []string
 	// History lists changes of the command as "version: what changed".
 	History []string
+	// System marks a command of servers and of their tests in COMMAND DOCS, which is no client's.
+	System bool
 	// DeprecatedSince and ReplacedBy mark a deprecated command in COMMAND DOCS.
 	DeprecatedSince, ReplacedBy string
 	// Syntax is the arguments as redis.io prints them, without the name:
@@ -147,6 +160,9 @@ const (
 	// ManyReplies rows answer each of their arguments by a message of its own: SUBSCRIBE; or sometimes
 	// nothing at all: MONITOR.
 	ManyReplies
+	// Own rows are logged so that larder reads them back and other servers pass over them
+	// (journal.AppendOwn).
+	Own
 	// NamesDB rows have a database among their arguments, and refuse one out of range whatever the keys are.
 	NamesDB
 	// KeepsCaching rows leave CLIENT CACHING in force for what comes after them: CLIENT.
@@ -154,6 +170,10 @@ const (
 	// SwitchesRESP rows may change the version of the protocol: HELLO. RESET does too, but never waits
 	// in a queue.
 	SwitchesRESP
+	// ChangesLibraries rows are writes that change the libraries of functions, and no keys.
+	ChangesLibraries
+	// RunsScript rows run a script, whose commands say what they do (inner.go).
+	RunsScript
 )
 
 // flagNames is in the order of the bits above.

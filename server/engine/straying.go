@@ -34,13 +34,14 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/larderkv/larder/store"
 	"github.com/larderkv/larder/store/invariants"
 )
 
 // reach has the shards locked that a command inside a script needs. c.Keys are the command's.
 func (c *Ctx) reach(s *Spec) error {
 	if s.Flags&Write != 0 && !c.mayWrite() {
-		return errScriptKilled
+		return ErrScriptKilled
 	}
 	if c.Held {
 		return nil
@@ -52,15 +53,29 @@ func (c *Ctx) reach(s *Spec) error {
 			}
 		}
 	}
-	if s.Flags&(AllShards|OwnLocks) == 0 && (s.Strays == nil || !s.Strays(c.Args)) {
+	all := s.Flags&(AllShards|OwnLocks) != 0 || s.Strays != nil && s.Strays(c.Args)
+	if !all && s.Locks == nil {
 		return nil
 	}
+	return c.reachFor(s, all)
+}
+
+// reachFor has all shards locked, or those that the row's Locks adds.
+func (c *Ctx) reachFor(s *Spec, all bool) error {
+	var more store.Lockset
+	if all {
+		more.AddAll(c.Store)
+	} else {
+		s.Locks(c, &more)
+	}
 	for shard := range c.Store.Shards() {
-		if err := c.grow(shard); err != nil {
-			return err
+		if more.Has(shard) && !c.locks.Has(shard) {
+			if err := c.grow(shard); err != nil {
+				return err
+			}
 		}
 	}
-	c.Held = true
+	c.Held = all
 	return nil
 }
 

@@ -17,20 +17,31 @@ import (
 // scriptRow is a row SCRIPT numkeys key [key ...] command [command ...], whose commands are written
 // as "incr:k".
 func scriptRow(name string, undeclared func(c *Ctx) bool) Spec {
-	return Spec{Name: name, Arity: -3, Keys: []KeySpec{NumKeys(1, RW)}, Undeclared: undeclared, Handler: func(c *Ctx) error {
+	return Spec{Name: name, Arity: -3, Flags: RunsScript | PausesAsWrite | SkipMonitor, Keys: []KeySpec{NumKeys(1, RW)}, Undeclared: undeclared, Handler: func(c *Ctx) error {
 		commands := c.Args[2+len(c.Keys):]
-		c.Out.Array(len(commands))
-		c.logging = c.Kernel.journal.On()
-		defer c.flushEffects()
-		c.within(func() {
-			c.frame.script = true
-			for _, command := range commands {
-				c.Args = bytes.Split(command, []byte(":"))
-				c.call(c.Kernel.Table.Resolve(c.Args))
-			}
-		})
-		return nil
+		return runCommands(c, commands, NoShebang)
 	}}
+}
+
+// runCommands runs commands as a script's, and answers with an array of their replies.
+func runCommands(c *Ctx, commands [][]byte, flags ScriptFlags) error {
+	c.ShowScript()
+	if err := c.EnterScript("script", false, flags, 1<<20); err != nil {
+		return err
+	}
+	var replies []byte
+	for _, command := range commands {
+		reply, err := c.CallInner(bytes.Split(command, []byte(":")))
+		if err != nil {
+			c.LeaveScript()
+			return err
+		}
+		replies = append(replies, reply...)
+	}
+	c.LeaveScript()
+	c.Out.Array(len(commands))
+	c.Out.Raw(replies)
+	return nil
 }
 
 // TestScriptsReachWhatTheyNeed: keys that a script has not declared, one by one or all, before and

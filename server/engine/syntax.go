@@ -163,6 +163,11 @@ func repeated(before, again []Arg) ([]Arg, error) {
 	if n < 0 || len(again) == 0 {
 		return nil, fmt.Errorf("nothing to repeat")
 	}
+	if block := before[len(before)-1]; block.Token != "" && len(again) < len(block.Args) { // the last values of a token
+		var err error
+		block.Args, err = repeated(block.Args, again)
+		return append(before[:len(before)-1:len(before)-1], block), err
+	}
 	for i := range again {
 		if again[i].Name != before[n+i].Name {
 			return nil, fmt.Errorf("%q repeats %q", again[i].Name, before[n+i].Name)

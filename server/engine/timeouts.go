@@ -45,14 +45,14 @@ func (t *timeouts) remove(w *wait) {
 }
 
 func (t *timeouts) removeLocked(w *wait) {
-	i, last := w.slot-1, len(t.heap)-1
+	i, last := int(w.slot)-1, len(t.heap)-1
 	w.slot = 0
 	moved := t.heap[last]
 	t.heap[last] = nil
 	if t.heap = t.heap[:last]; i < last {
 		t.heap[i] = moved
 		t.down(i)
-		t.up(moved.slot - 1)
+		t.up(int(moved.slot) - 1)
 	}
 }
 
@@ -128,5 +128,5 @@ func (t *timeouts) down(i int) {
 
 func (t *timeouts) set(i int, w *wait) {
 	t.heap[i] = w
-	w.slot = i + 1
+	w.slot = int32(i) + 1
 }

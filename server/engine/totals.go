@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/server/stats"
+	"github.com/larderkv/larder/store"
 )
 
 // Counter names one of Totals.
@@ -17,20 +18,22 @@ const (
 	CountOutputClosed           // connections closed for too much output waiting
 	CountBytesIn
 	CountBytesOut
-	CountReads            // system calls
-	CountWrites           // system calls
-	CountChecked          // payloads of RESTORE that were checked in full
-	CountExpired          // keys
-	CountEvicted          // keys
-	CountExpireCapped     // slices of background work that ended while keys expired
-	CountExpireTime       // ns for which the background work has removed expired keys
-	CountMoved            // records that compaction has moved
-	CountKept             // records that it has looked at and left
-	CountArrays           // arrays of buckets that it has moved
-	CountKeptArrays       // arrays of buckets that it has looked at and left
-	CountCompaction       // ns for which it has run
-	CountFreed            // objects freed in the background
-	counters          int = iota
+	CountReads               // system calls
+	CountWrites              // system calls
+	CountChecked             // payloads of RESTORE that were checked in full
+	CountExpired             // keys
+	CountExpiredElements     // fields of hashes
+	CountEvicted             // keys
+	CountExpireCapped        // slices of background work that ended while keys expired
+	CountExpireTime          // ns for which the background work has removed expired keys
+	CountMoved               // records that compaction has moved
+	CountKept                // records that it has looked at and left
+	CountArrays              // arrays of buckets that it has moved
+	CountKeptArrays          // arrays of buckets that it has looked at and left
+	CountCompaction          // ns for which it has run
+	CountPurged              // keys that purges have deleted
+	CountFreed               // objects freed in the background
+	counters             int = iota
 )
 
 // Totals are counters that others keep and never reset. CONFIG RESETSTAT notes
@@ -41,26 +44,28 @@ func (c *Ctx) totals() Totals {
 	k := c.Kernel
 	n, moved, st := k.network(), c.Compaction(), c.Stats()
 	return Totals{
-		CountConnections:    n.Accepted,
-		CountRefused:        n.Rejected,
-		CountEvictedClients: k.Clients.Evicted(),
-		CountQueryClosed:    n.Closed(netloop.QueryBufferLimit),
-		CountOutputClosed:   n.Closed(netloop.OutputHardLimit) + n.Closed(netloop.OutputSoftLimit),
-		CountBytesIn:        n.BytesIn,
-		CountBytesOut:       n.BytesOut,
-		CountReads:          n.Reads,
-		CountWrites:         n.Writes,
-		CountChecked:        k.Checked.Load(),
-		CountExpired:        k.Store.Expired(),
-		CountEvicted:        k.Store.Evicted(),
-		CountMoved:          moved.Records,
-		CountKept:           moved.KeptRecords,
-		CountArrays:         moved.Arrays,
-		CountKeptArrays:     moved.KeptArrays,
-		CountCompaction:     int64(moved.Time),
-		CountExpireCapped:   k.ExpireCapped.Load(),
-		CountExpireTime:     k.ExpireTime.Load(),
-		CountFreed:          st.Freed,
+		CountConnections:     n.Accepted,
+		CountRefused:         n.Rejected,
+		CountEvictedClients:  k.Clients.Evicted(),
+		CountQueryClosed:     n.Closed(netloop.QueryBufferLimit),
+		CountOutputClosed:    n.Closed(netloop.OutputHardLimit) + n.Closed(netloop.OutputSoftLimit),
+		CountBytesIn:         n.BytesIn,
+		CountBytesOut:        n.BytesOut,
+		CountReads:           n.Reads,
+		CountWrites:          n.Writes,
+		CountChecked:         k.Checked.Load(),
+		CountExpired:         k.Store.Expired(),
+		CountExpiredElements: k.Store.ExpiredElements(),
+		CountEvicted:         k.Store.Evicted(),
+		CountMoved:           moved.Records,
+		CountKept:            moved.KeptRecords,
+		CountArrays:          moved.Arrays,
+		CountKeptArrays:      moved.KeptArrays,
+		CountCompaction:      int64(moved.Time),
+		CountExpireCapped:    k.ExpireCapped.Load(),
+		CountExpireTime:      k.ExpireTime.Load(),
+		CountPurged:          k.purges.deleted.Load(),
+		CountFreed:           st.Freed,
 	}
 }
 
@@ -76,6 +81,12 @@ func (c *Ctx) Totals() Totals {
 	return t
 }
 
+// Totals is Ctx.Totals for who runs no command.
+func (k *Kernel) Totals() Totals {
+	c := Ctx{Kernel: k, View: store.View{Store: k.Store, Now: k.clock().UnixMilli()}}
+	return c.Totals()
+}
+
 // ResetStats does what CONFIG RESETSTAT does. As in Redis the peak of memory stays.
 // Only for rows that say OwnLocks or AllShards.
 func (c *Ctx) ResetStats() {
@@ -83,6 +94,7 @@ func (c *Ctx) ResetStats() {
 	k.Stats.Reset()
 	k.Errors.Reset()
 	k.resetOverLimit()
+	c.ResetPrefixes()
 	t := c.totals()
 	k.base.Store(&t)
 }

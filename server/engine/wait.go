@@ -58,22 +58,24 @@ const (
 	unblocked       // by CLIENT UNBLOCK, with an error
 )
 
-// wait is what a client that got no reply yet is waiting for.
+// wait is what a client that got no reply yet is waiting for. There may be as many as clients; 240
+// bytes are a size that Go allocates without waste.
 type wait struct {
 	session *Session
 	state   atomic.Int32
 	ready   atomic.Bool // a key may have something: to be tried again
 	reason  Reason
 	again   bool    // the request, tried again, goes on waiting
+	slot    int32   // of timeouts, under their mutex
 	until   *lineup // and until that says so as well, if it is not nil
 	spec    *Spec
 	reply   func(c *Ctx) error
-	after   func() // nil, or what AfterWait has been given
+	after   func()         // nil, or what AfterWait has been given
+	slow    *time.Duration // of a command that counts as busy: when it began, as Kernel.elapsed
 
 	deadline time.Duration // of timeouts; 0: no time limit
-	slot     int           // under timeouts.mu
 
-	call   kept // of one that waits for keys, or for the end of a pause or of a script
+	call   kept // of one that waits for keys, for the end of a pause or of a script, or that counts as busy
 	waiter store.Waiter
 	behind *Run // of one that waits for the end of a script
 	in     inLine
@@ -82,11 +84,15 @@ type wait struct {
 // Wait ends the handler without a reply: after d the client gets what reply
 // writes. reply runs on the client's loop with no shard locked and c.Args empty.
 // Where nothing may wait reply runs at once.
+//
+// Here and in a WaitFor ForServer the command counts as one that has taken so long, as if it had been
+// busy: Redis is, and has it in the slow log. reply may go on waiting, and all of it counts as one.
 func (c *Ctx) Wait(d time.Duration, reply func(c *Ctx) error) error {
 	if !c.MayWait() {
 		return reply(c)
 	}
-	c.Kernel.timeouts.add(c.block(ForServer, reply), d)
+	w := c.block(ForServer, reply)
+	c.Kernel.timeouts.add(w, d)
 	return nil
 }
 
@@ -115,6 +121,10 @@ func (c *Ctx) AfterWait(f func()) { c.Session.wait.Load().after = f }
 func (c *Ctx) block(why Reason, reply func(c *Ctx) error) *wait {
 	s := c.Session
 	w := &wait{session: s, reason: why, spec: c.Spec, reply: reply}
+	if why == ForServer && len(c.Args) > 0 { // else it goes on waiting, see Resumed
+		began := c.Kernel.elapsed()
+		w.call, w.slow = s.keep(c, c.Spec), &began
+	}
 	s.wait.Store(w)
 	s.next = netloop.Block
 	s.kernel.Clients.blocked.Add(1)
@@ -155,10 +165,17 @@ func (s *Session) Resumed(out *chain.Buffer) netloop.Action {
 	}
 	s.next = netloop.Wait
 	c := s.begin(out)
+	var busy kept
+	if w.slow != nil { // the slow log may have to look at what is lent
+		busy, w.call = w.call, kept{}
+	}
 	s.endWait(c)
 	s.handOn(c, true)
 	c.Spec = w.spec
 	c.meter.row, c.meter.last, c.meter.calls = w.spec, w.spec, 1
+	if w.slow != nil {
+		c.meter.since = *w.slow
+	}
 	start := c.Out.Len()
 	err := error(errUnblocked)
 	if w.state.Load() != unblocked {
@@ -170,11 +187,26 @@ func (s *Session) Resumed(out *chain.Buffer) netloop.Action {
 	if err != nil {
 		c.fail(w.spec, start, err)
 	}
+	if w.slow != nil {
+		s.endBusy(c, w, busy)
+	}
 	if s.reply != replyOn && s.wait.Load() == nil { // it may wait again
 		s.suppress(c, start)
 	}
 	s.finish(c)
 	return s.next
+}
+
+// endBusy ends a wait that counts as busy, unless the command goes on waiting: then all of it is still
+// to count.
+func (s *Session) endBusy(c *Ctx, w *wait, call kept) {
+	if next := s.wait.Load(); next != nil {
+		next.call, next.slow = call, w.slow
+		return
+	}
+	c.Args = call.args
+	c.read(w.spec)
+	s.kernel.giveBack(call.loan)
 }
 
 // endWait forgets the wait, if there is one. Whoever waits behind it is told, by c if there is one.
@@ -191,9 +223,9 @@ func (s *Session) endWait(c *Ctx) {
 	switch w.reason {
 	case ForKey:
 		s.leaveKeys(w, c)
-	case ForPause, ForScript:
+	case ForServer, ForPause, ForScript:
 		s.kernel.giveBack(w.call.loan)
-	case ForServer, ForAck:
+	case ForAck:
 	}
 	s.kernel.Clients.blocked.Add(-1)
 }

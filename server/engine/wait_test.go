@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -50,6 +52,30 @@ func TestWait(t *testing.T) {
 			t.Errorf("%d blocked after the client has gone", n)
 		}
 	})
+}
+
+// TestWaitsAreSlow: what the server does for one client is in the slow log and in the statistics as
+// one command, however often it goes on waiting.
+func TestWaitsAreSlow(t *testing.T) {
+	r := newRig(t)
+	c := r.connect()
+	for steps, want := range map[int][]string{1: nil, 3: {"work 3 15ms"}} {
+		c.do(fmt.Sprintf("work %d", steps))
+		for range steps {
+			r.now.Add(5)
+			f, _ := r.resumes.Load("work")
+			f.(func())()
+			c.resume()
+		}
+		if got := r.logged(); !slices.Equal(got, want) {
+			t.Errorf("%d steps: %q", steps, got)
+		}
+		row := r.kernel.Stats.Row(r.kernel.Table.Lookup([]byte("work")).Index())
+		r.kernel.Stats.Reset()
+		if row.Calls != 1 || row.Time != time.Duration(5*steps)*time.Millisecond {
+			t.Errorf("%d steps: %+v", steps, row)
+		}
+	}
 }
 
 func TestWaitFor(t *testing.T) {

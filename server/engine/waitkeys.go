@@ -5,8 +5,8 @@
 // client that goes away, or is killed, in whatever moment, has taken nothing that it does not get;
 // the request is either never run again or run and answered.
 //
-// A try that finds nothing (somebody else came first) keeps the client's place. So does one that
-// meets a value of another type. A client of several keys tries only while one that it was told of
+// A try that finds nothing, or too little (somebody else came first) keeps the client's place. So does
+// one that meets a value of another type. A client of several keys tries only while one that it was told of
 // has something: else it would take, under another of its keys, what is for those who have waited
 // there for longer.
 //
@@ -39,6 +39,15 @@ import (
 // ever. A command that runs again and calls WaitForKeys goes on waiting as before. Where nothing
 // may wait reply runs at once.
 func (c *Ctx) WaitForKeys(keys []store.Key, t store.Type, d time.Duration, reply func(c *Ctx) error) error {
+	return c.waitForKeys(keys, store.Waiter{Type: t}, d, reply)
+}
+
+// WaitForElements is WaitForKeys for one key whose value must have at least so many elements.
+func (c *Ctx) WaitForElements(k store.Key, t store.Type, least int, d time.Duration, reply func(c *Ctx) error) error {
+	return c.waitForKeys([]store.Key{k}, store.Waiter{Type: t, Least: uint32(least)}, d, reply)
+}
+
+func (c *Ctx) waitForKeys(keys []store.Key, what store.Waiter, d time.Duration, reply func(c *Ctx) error) error {
 	if !c.MayWait() {
 		return reply(c)
 	}
@@ -49,7 +58,7 @@ func (c *Ctx) WaitForKeys(keys []store.Key, t store.Type, d time.Duration, reply
 	}
 	w := c.block(ForKey, reply)
 	w.call = c.Session.keep(c, c.Spec)
-	w.waiter.Type, w.waiter.Owner = t, w
+	w.waiter.Type, w.waiter.Lease, w.waiter.Least, w.waiter.Owner = what.Type, what.Lease, what.Least, w
 	c.View.Wait(keys, &w.waiter)
 	if d > 0 {
 		c.Kernel.timeouts.add(w, d)

@@ -3,8 +3,8 @@
 //
 // # Why an interpreter of our own
 //
-// The candidates were gopher-lua 1.1.2 and Lua 5.1 in C compiled to WebAssembly under wazero. Measured
-// on two cores of an AMD EPYC with Go 1.26.8:
+// The candidates were gopher-lua 1.1.2 and Lua 5.1 in C compiled to WebAssembly under wazero.
+// Measured on two cores of an AMD EPYC with Go 1.26.8:
 //
 //   - gopher-lua has no limit of memory and no place to put one. `t[60000000] = 1` on an empty table
 //     is one instruction; it took 17 s and 4.7 GB, and nothing can interrupt it. Of 15 faulty

@@ -3,9 +3,9 @@ package netloop
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/tidwall/redcon"
@@ -22,13 +22,13 @@ const (
 	firstAcceptPause = 10 * time.Millisecond
 	lastAcceptPause  = 100 * time.Millisecond
 
-	// complainEvery is how long the log hears nothing more of it.
+	// complainEvery is how long the log hears nothing more of the same kind.
 	complainEvery = time.Second
 )
 
-// complaints are connections that could not be accepted. Descriptors may run out and be free again
-// many times a second, so what is logged is the first of a second, and how many there were since
-// the last line.
+// complaints are connections that did not come about. Descriptors may run out and be free again
+// many times a second, and anybody may send what is no handshake, so what is logged is the first of
+// a second, and how many there were since the last line.
 type complaints struct {
 	mu    sync.Mutex
 	next  time.Time // under mu: nothing is logged before
@@ -36,8 +36,10 @@ type complaints struct {
 }
 
 // complain logs that a connection could not be accepted, or counts it.
-func (s *Server) complain(what string, err error) {
-	c := &s.complaints
+func (s *Server) complain(what string, err error) { s.complaints.tell(s.log, what, "error", err) }
+
+// tell logs a failure as a warning, or counts it.
+func (c *complaints) tell(log *slog.Logger, what string, attrs ...any) {
 	c.mu.Lock()
 	now := time.Now()
 	if now.Before(c.next) {
@@ -48,7 +50,7 @@ func (s *Server) complain(what string, err error) {
 	quiet := c.quiet
 	c.next, c.quiet = now.Add(complainEvery), 0
 	c.mu.Unlock()
-	s.log.Warn(what, "error", err, "unlogged", quiet)
+	log.Warn(what, append(attrs, "unlogged", quiet)...)
 }
 
 // accepted is a new connection while redcon holds it. redcon's first Read gets the greeting, which
@@ -57,7 +59,6 @@ func (s *Server) complain(what string, err error) {
 type accepted struct {
 	net.Conn
 	greeted bool
-	gone    atomic.Bool // taken over, or closed by redcon
 }
 
 func (a *accepted) Read(p []byte) (int, error) {
@@ -68,20 +69,16 @@ func (a *accepted) Read(p []byte) (int, error) {
 	return copy(p, greeting), nil
 }
 
-// Close is redcon's when its Serve ends before the handler has run; a connection that has been
-// taken over is not closed.
-func (a *accepted) Close() error {
-	if a.gone.CompareAndSwap(false, true) {
-		return a.Conn.Close()
-	}
-	return nil
-}
+// Close does nothing. redcon calls it when its Serve ends before the handler has run, which takes the
+// connection all the same: a listener may be closed while its clients go on.
+func (a *accepted) Close() error { return nil }
 
 // listener hands out accepted connections, and outlives errors: redcon would ask again at once, and
 // spin.
 type listener struct {
 	net.Listener
 	server *Server
+	admit  func(net.Conn) net.Conn // when it may be served, and as what; nil: never
 	once   sync.Once
 	closed chan struct{}
 }
@@ -90,8 +87,13 @@ func (l *listener) Accept() (net.Conn, error) {
 	for pause := firstAcceptPause; ; pause = min(2*pause, lastAcceptPause) {
 		nc, err := l.Listener.Accept()
 		if err == nil {
+			admitted := l.admit(nc)
+			if admitted == nil {
+				l.server.closeRaw(nc)
+				return nil, net.ErrClosed
+			}
 			l.server.accepting.Add(1)
-			return &accepted{Conn: nc}, nil
+			return &accepted{Conn: admitted}, nil
 		}
 		if errors.Is(err, net.ErrClosed) {
 			return nil, err
@@ -122,16 +124,21 @@ func (l *listener) Close() error {
 // Serve accepts connections from ln, through redcon.Server, until Shutdown or Close, or until ln is
 // closed; it closes ln. Call it once per listener, from any goroutine.
 func (s *Server) Serve(ln net.Listener) error {
-	l := &listener{Listener: ln, server: s, closed: make(chan struct{})}
+	atOnce := func(nc net.Conn) net.Conn { return nc }
+	return s.serve(ln, atOnce, s.adopt)
+}
+
+// serve gives each connection to take, as what admit has made of it.
+func (s *Server) serve(ln net.Listener, admit func(net.Conn) net.Conn, take func(net.Conn)) error {
+	l := &listener{Listener: ln, server: s, admit: admit, closed: make(chan struct{})}
 	if !s.addListener(l) {
 		return errors.Join(net.ErrClosed, ln.Close())
 	}
 	defer s.removeListener(l)
 	handler := func(rc redcon.Conn, _ redcon.Command) {
 		rc.Detach()
-		a, ok := rc.NetConn().(*accepted)
-		if ok && a.gone.CompareAndSwap(false, true) {
-			s.adopt(a.Conn)
+		if a, ok := rc.NetConn().(*accepted); ok {
+			take(a.Conn)
 		}
 	}
 	closed := func(redcon.Conn, error) { s.accepting.Done() }

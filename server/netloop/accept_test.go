@@ -2,6 +2,7 @@ package netloop
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"runtime"
 	"strings"
@@ -94,6 +95,23 @@ func TestAcceptErrors(t *testing.T) {
 	}
 	if err := s.Serve(other); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Serve on a closed server: %v", err)
+	}
+}
+
+// TestComplaints: the log hears the first failure of a second, and later how many there were besides.
+func TestComplaints(t *testing.T) {
+	var out strings.Builder
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	var c complaints
+	for _, addr := range []string{"a", "b", "c"} {
+		c.tell(log, "failed", "addr", addr)
+	}
+	c.next = time.Time{} // the second is over
+	c.tell(log, "failed", "addr", "d")
+	got := out.String()
+	if strings.Count(got, "\n") != 2 || !strings.Contains(got, "addr=a unlogged=0\n") ||
+		!strings.Contains(got, "addr=d unlogged=2\n") {
+		t.Error(got)
 	}
 }
 

@@ -91,7 +91,7 @@ func TestCommitFirst(t *testing.T) {
 // waiting is how many bytes lie in the socket, unread.
 func (c *testClient) waiting() (n int) {
 	c.t.Helper()
-	raw, err := c.Conn.(syscall.Conn).SyscallConn()
+	raw, err := c.socket.(syscall.Conn).SyscallConn()
 	if err != nil {
 		c.t.Fatal(err)
 	}

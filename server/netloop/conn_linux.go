@@ -36,6 +36,9 @@ type conn struct {
 	made   int         // and of that output
 	away   *away       // not nil while another goroutine executes a batch of the connection's
 
+	secure *secure // not nil: TLS
+	sealed int     // bytes of encrypted output that the kernel has not taken yet
+
 	unasked int // bytes of the unsent output that were pushed, at most; see asked
 
 	active    int64         // loop time of the last byte in either direction, unix nanoseconds
@@ -94,13 +97,17 @@ func (c *conn) heed(what notice) {
 }
 
 func (c *conn) Sizes() Sizes {
-	z := c.sizesWith(connMemory)
+	own := connMemory
+	if c.secure != nil {
+		own += secureMemory
+	}
+	z := c.sizesWith(own)
 	z.Unread = c.sizes.unasked.Load()
 	return z
 }
 
 func (c *conn) rest() []byte { return c.query[c.taken:] }
-func (c *conn) unsent() int  { return len(c.output) - c.sent + c.chain.Len() }
+func (c *conn) unsent() int  { return c.sealed + len(c.output) - c.sent + c.chain.Len() }
 
 // asked is how much of the unsent output answers the client's own requests: that makes it pause.
 // Messages do not, since they come all the same. Of those that are unsent as many are taken to be
@@ -164,8 +171,15 @@ func (c *conn) read() {
 		}
 		buf = c.makeRoom()
 	} else {
-		buf = l.readRoom()
+		if buf = l.readRoom(); buf == nil {
+			c.watch() // those that have been read come first
+			return
+		}
 		buf = buf[copy(buf, rest):]
+	}
+	if c.secure != nil {
+		c.readSecure(buf, len(rest), direct)
+		return
 	}
 	n, errno := receive(c.fd, buf)
 	switch {
@@ -183,8 +197,14 @@ func (c *conn) read() {
 	// A short read has emptied the socket, and whatever comes later is a new event; but not an end
 	// that is there already.
 	c.readable = n == len(buf) || c.ended
-	l.count.in += int64(n)
 	l.count.reads++
+	c.received(n, len(rest), direct)
+}
+
+// received has the session be given n bytes of input, which lie behind so many that were left over.
+func (c *conn) received(n, rest int, direct bool) {
+	l := c.loop
+	l.count.in += int64(n)
 	c.sizes.read.Add(int64(n))
 	c.active = l.now.UnixNano()
 	if direct {
@@ -193,7 +213,7 @@ func (c *conn) read() {
 		c.execute(c.rest(), true)
 		return
 	}
-	l.addRead(c, len(rest)+n)
+	l.addRead(c, rest+n)
 }
 
 // hangUp: the client has ended its side. Redis drops what it has not sent by then; here the client
@@ -394,7 +414,7 @@ func (c *conn) send(out []byte, more *chain.Chain) bool {
 	}
 	more.Drop(max(0, n-len(out)))
 	c.chain.Join(more)
-	if n == all {
+	if n == all && c.sealed == 0 {
 		return true
 	}
 	if n > 0 || c.sizes.waiting.Load() == 0 {
@@ -407,6 +427,9 @@ func (c *conn) send(out []byte, more *chain.Chain) bool {
 // write hands the beginning of out and more to the kernel, once, and notes whether it would have
 // taken more. It returns how much was taken, or -1: the connection is closed.
 func (c *conn) write(out []byte, more *chain.Chain) int {
+	if c.secure != nil {
+		return c.writeSecure(out, more)
+	}
 	var n int
 	var errno syscall.Errno
 	l := c.loop
@@ -572,6 +595,9 @@ func (c *conn) watch() {
 func (c *conn) account() {
 	query := memoryOf(c.query, c.lent)
 	output := cap(c.output) + c.chain.Held() + c.making
+	if c.secure != nil {
+		output += c.secure.memory()
+	}
 	setIfNew(&c.sizes.unasked, c.unasked)
 	c.setSizes(c.session, len(c.query)-c.taken, query, c.unsent()+c.made, connMemory+query+output)
 }
@@ -618,6 +644,9 @@ func (c *conn) close(reason CloseReason) {
 	c.dropOutput()
 	c.chain.Free()
 	c.writable = false
+	if c.secure != nil {
+		c.secure.bye()
+	}
 	if c.reason = reason; c.away == nil {
 		c.endSession()
 	}

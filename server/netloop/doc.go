@@ -119,6 +119,46 @@
 // nothing slows down who causes them, and where the class has no hard limit they have one of their
 // own (Limits.UnaskedHard), which counts those in the queue and those behind it separately.
 //
+// # TLS
+//
+// A connection with TLS lives on a loop like any other. What is rare and dear, the handshake, comes
+// before it: a goroutine does it on the runtime's connection (crypto/tls has no other way), until a
+// deadline. At most maxHandshakes wait for their clients, and one more gives up that whose client has
+// been silent for longest. Only so many compute at a time as there are processors beside the loops: one
+// that waits for its client leaves its place. While maxHandshakes wait for such a place nothing is
+// accepted. So neither a thousand clients that begin and stop, nor as many that come at once, delay a
+// request by more than the machine's other work does, and those that come at once all get in. The
+// descriptor then goes to a loop.
+//
+// There the tls.Conn stays, above a net.Conn of the loop's (secure). It is asked for input when the
+// loop would receive some, and calls Read, which receives to where the record is decrypted: no copy
+// more than with a goroutine of its own. Without input Read answers an error that calls itself
+// temporary. crypto/tls keeps what it has of a record then, and of a handshake message, and goes on at
+// the next call; all its other errors are final (readRecordOrCCS, in crypto/tls' conn.go). A turn
+// decrypts until its buffer is full or the socket empty. What crypto/tls has received beyond that is no
+// event of epoll's, so the connection stays readable until an error says that there is no more.
+//
+// Output is encrypted when it is sent, 64 KiB at a time, to a buffer of the loop's, and what the
+// kernel does not take of it is kept with the connection (conn.sealed bytes): a record once made must
+// be sent, and in its place. All that waits behind it waits unencrypted, in the same buffers and
+// blocks as without TLS, so pauses and limits need not know of it. Messages that connections share are
+// encrypted for each when they leave. What crypto/tls has to say by itself, the answer to a key
+// update or an alert, goes behind the sealed output, and counts as output: a client that asks for
+// thousands of key updates and reads none is paused like others. Whoever is disconnected gets a
+// close_notify if the socket takes it, and the middle of no record is in its way.
+//
+// An idle connection keeps its tls.Conn, two ciphers with their keys, and crypto/tls' buffer of one
+// record, as long as the longest that the client has sent: 15,300 bytes of resident memory in all with
+// short requests, the collector's half included, where Redis 7.0.15 with OpenSSL takes 28,500. The
+// buffer of a client that has sent records of 16 KiB takes 17 to 33 KiB, and crypto/tls gives no
+// access to it. A second of processor time is 1,700 handshakes (ECDSA, P-256), of Redis' 1,750.
+//
+// Rejected: a goroutine for each connection, as the portable driver has it. It took 12.4 us of
+// processor time per GET at P=1 where the loop takes 8.4 and Redis 12.0, 1.2 at P=16 (0.85, 1.96), and
+// 22,400 bytes for an idle connection. And the kernel's TLS, or a record layer of larder's own with the
+// keys of the handshake: crypto/tls hands those out for debugging only, and what is left to gain by it
+// is the buffer above.
+//
 // # Commit
 //
 // No byte of a reply leaves before Options.Commit has succeeded after the turn that wrote it. For
@@ -178,10 +218,10 @@
 //
 // # The portable driver
 //
-// Where there is no epoll, for connections without a descriptor (TLS), and if Options.Portable says
-// so, a goroutine per connection drives the same sessions over net.Conn. What others want is done
-// between its reads; a read deadline in the past interrupts a read that waits. Writing blocks,
-// which is all the back-pressure that is needed: whoever does not read is not read either. An idle
+// Where there is no epoll, for connections without a descriptor, and if Options.Portable says so, a
+// goroutine per connection drives the same sessions over net.Conn. What others want is done between
+// its reads; a read deadline in the past interrupts a read that waits. Writing blocks, which is all
+// the back-pressure that is needed: whoever does not read is not read either. An idle
 // connection waits with a buffer of 512 bytes; one that needs more borrows 64 KiB and gives them
 // back when it has been idle for a second: 7,800 bytes per idle connection, most of it stacks.
 //

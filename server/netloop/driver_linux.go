@@ -1,6 +1,7 @@
 package netloop
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync/atomic"
@@ -47,20 +48,24 @@ func (d *loops) abandon() error {
 }
 
 func (d *loops) adopt(nc net.Conn) error {
-	fd, err := duplicate(nc)
+	socket := socketOf(nc)
+	fd, err := duplicate(socket)
 	if err != nil {
 		return err
 	}
 	c := &conn{loop: d.pick()}
-	c.init(d.server.ids.Add(1), nc, fd)
+	c.init(d.server.ids.Add(1), socket, fd)
 	// Go's copy goes, and with it the runtime's own poller's interest in the socket.
-	if err := nc.Close(); err != nil {
+	if err := socket.Close(); err != nil {
 		d.server.log.Debug("closing Go's copy of a connection", "error", err)
 	}
 	if !c.Unix() {
 		if err := setKeepAlive(fd, d.server.opts.Limits(c.Class()).KeepAlive); err != nil {
 			d.server.log.Debug("setting TCP keepalive", "error", err) // the client is gone already
 		}
+	}
+	if conn, ok := nc.(*tls.Conn); ok {
+		c.secure = newSecure(c, conn)
 	}
 	c.loop.load.Add(1)
 	if !c.loop.notices.post(c, noticeNew) {
@@ -99,6 +104,15 @@ func (d *loops) flush() {
 }
 
 func (d *loops) done() <-chan struct{} { return d.ended }
+
+func (d *loops) loopStats() []LoopStats {
+	all := make([]LoopStats, len(d.all))
+	for i, l := range d.all {
+		t := &l.traffic
+		all[i] = LoopStats{int64(l.load.Load()), t.in.Load(), t.out.Load(), t.reads.Load(), t.writes.Load()}
+	}
+	return all
+}
 
 func (d *loops) addTo(st *Stats) {
 	for _, l := range d.all {

@@ -98,6 +98,24 @@ func TestLongInput(t *testing.T) {
 	})
 }
 
+// TestLongBehindInput: what takes long comes at the end of more input than one read takes, and others
+// send as much while it runs and behind it.
+func TestLongBehindInput(t *testing.T) {
+	eachLong(t, Limits{}, func(t *testing.T, s longTest) {
+		const size = 500 << 10
+		input := fmt.Sprintf("len %d\n%s", size, strings.Repeat("b", size))
+		for range 20 {
+			s.begin(input + "long a")
+			s.other.send("%s", input)
+			s.other.expect("0")
+			s.end()
+			s.long.expect("0", "a")
+			s.long.send("%s", input)
+			s.long.expect("0")
+		}
+	})
+}
+
 // TestLongInRound: connections that were ready in the same round have their turns, those that were
 // before in the round have their replies.
 func TestLongInRound(t *testing.T) {
@@ -360,4 +378,34 @@ func TestLongCrowd(t *testing.T) {
 	<-closed
 	close(stop)
 	leaving.Wait()
+}
+
+// TestLongAmongFullReads: when the shared buffer is full, those whose input lies there get their turns
+// before more is read. If one of them takes long, the one that was to be read next is not forgotten.
+func TestLongAmongFullReads(t *testing.T) {
+	eachLong(t, Limits{}, func(t *testing.T, s longTest) {
+		var others []*testClient // of the same loop
+		for range 6 {
+			s.connect() // the other loop's
+			others = append(others, s.connect())
+		}
+		const size = 15 << 10 // five fill the buffer
+		input := fmt.Sprintf("len %d\n%s", size, strings.Repeat("b", size))
+		for range 3 {
+			s.other.send("hold o\n") // so that the loop finds all of it at once
+			s.await()
+			s.long.send("%slong a\n", input)
+			for _, c := range others {
+				c.send("%s", input)
+			}
+			s.end()
+			s.await()
+			for _, c := range others {
+				c.expect("0")
+			}
+			s.end()
+			s.long.expect("0", "a")
+			s.other.expect("o")
+		}
+	})
 }

@@ -71,6 +71,7 @@ type loop struct {
 	turns   []turn        // this round's, not settled yet
 	more    chain.Chain   // blocks behind the output of the last turn, until it is sent
 	vector  vector
+	sealed  []byte // where output is encrypted; nil until it is
 	buffers buffers
 	events  []unix.EpollEvent
 
@@ -219,10 +220,12 @@ type read struct {
 	in []byte
 }
 
-// readRoom returns where to read the next input to.
+// readRoom returns where to read the next input to, nil if there is no room before runReads. It does
+// not run them itself: one of them may hand the loop over, and whoever was about to read would be
+// forgotten with its caller.
 func (l *loop) readRoom() []byte {
 	if len(l.in)-l.inUsed < minRoom {
-		l.runReads()
+		return nil
 	}
 	return l.in[l.inUsed:]
 }
@@ -289,10 +292,11 @@ func (l *loop) endTurn(c *conn, next Action) {
 	}
 }
 
-// line is a queue of connections, to which some are added in front.
+// line is a queue of connections, to which some are added in front. Whoever takes the last one out
+// need not come back and find it empty: that one may hand the loop over.
 type line struct {
-	conns []*conn
-	at    int // conns[at:] is the queue
+	conns []*conn // empty when the queue is
+	at    int     // conns[at:] is the queue
 }
 
 func (q *line) add(c *conn, first bool) {
@@ -307,16 +311,17 @@ func (q *line) add(c *conn, first bool) {
 	}
 }
 
-func (q *line) empty() bool { return q.at == len(q.conns) }
+func (q *line) empty() bool { return len(q.conns) == 0 }
 
 func (q *line) take() *conn {
 	if q.empty() {
-		q.conns, q.at = q.conns[:0], 0
 		return nil
 	}
 	c := q.conns[q.at]
 	q.conns[q.at] = nil
-	q.at++
+	if q.at++; q.at == len(q.conns) {
+		q.conns, q.at = q.conns[:0], 0
+	}
 	return c
 }
 
@@ -462,10 +467,7 @@ func (l *loop) register(c *conn) {
 	session, refusal := l.server.open(c)
 	if session == nil {
 		if len(refusal) > 0 {
-			// A new socket's buffer takes a message of any sensible size.
-			if _, errno := send(c.fd, refusal); errno != 0 {
-				l.server.log.Debug("refusing a connection", "error", errno)
-			}
+			c.refuse(refusal)
 		}
 		l.load.Add(-1)
 		c.closed = true
@@ -484,5 +486,10 @@ func (l *loop) register(c *conn) {
 	if err := control(l.ep, unix.EPOLL_CTL_ADD, c.fd, listening); err != nil {
 		l.server.log.Warn("cannot watch a connection", "error", err)
 		c.close(ReadError)
+		return
+	}
+	if c.secure != nil { // may have got the first request with the end of the handshake
+		c.readable = true
+		c.watch()
 	}
 }

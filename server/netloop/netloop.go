@@ -92,6 +92,9 @@ type Conn interface {
 	FD() int // the socket's descriptor, -1 if unknown
 	Created() time.Time
 	Unix() bool // a Unix socket
+	// CertifiedName is the common name in the certificate by which a TLS client has proved who it is,
+	// "" without one.
+	CertifiedName() string
 	// Class is what the last SetClass said, 0 before. It chooses the connection's limits from then
 	// on.
 	Class() Class
@@ -251,6 +254,13 @@ type Stats struct {
 	Reads    int64 // system calls that brought input
 	Writes   int64 // system calls that took output
 	closed   [closeReasons]int64
+}
+
+// LoopStats are those of one event loop, some rounds old if it is busy.
+type LoopStats struct {
+	Connections       int64
+	BytesIn, BytesOut int64
+	Reads, Writes     int64 // system calls
 }
 
 // Closed returns how many connections ended for this reason.

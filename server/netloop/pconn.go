@@ -21,6 +21,7 @@ type pconn struct {
 	client
 	driver  *portable
 	nc      net.Conn
+	socket  net.Conn // under nc, which may have TLS
 	session Session
 
 	mu          sync.Mutex
@@ -127,7 +128,8 @@ func (c *pconn) killLocked(reason CloseReason) {
 	}
 	c.killed, c.reason = true, reason
 	c.wake.Signal()
-	if err := c.nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+	// TLS would say that this is the end, and wait for room to say it.
+	if err := c.socket.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		c.driver.server.log.Debug("closing a connection", "error", err)
 	}
 }

@@ -1,6 +1,7 @@
 package netloop
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
@@ -11,7 +12,7 @@ import (
 )
 
 // portable is the driver of a goroutine per connection: for systems without epoll, for connections
-// without a descriptor (TLS), and for those who choose it.
+// without a descriptor, and for those who choose it.
 type portable struct {
 	server  *Server
 	traffic traffic
@@ -45,10 +46,10 @@ func newPortable(s *Server) driver {
 }
 
 func (d *portable) adopt(nc net.Conn) error {
-	c := &pconn{driver: d, nc: nc}
-	c.init(d.server.ids.Add(1), nc, descriptor(nc))
+	c := &pconn{driver: d, nc: nc, socket: socketOf(nc)}
+	c.init(d.server.ids.Add(1), c.socket, descriptor(c.socket))
 	c.wake.L = &c.mu
-	if tcp, ok := nc.(*net.TCPConn); ok {
+	if tcp, ok := c.socket.(*net.TCPConn); ok {
 		if err := tcp.SetKeepAliveConfig(keepAlive(d.server.opts.Limits(c.Class()).KeepAlive)); err != nil {
 			d.server.log.Debug("setting TCP keepalive", "error", err) // the client is gone already
 		}
@@ -108,6 +109,8 @@ func (d *portable) each(f func(*pconn)) {
 func (d *portable) flush() {} // nothing waits for it
 
 func (d *portable) done() <-chan struct{} { return d.ended }
+
+func (*portable) loopStats() []LoopStats { return nil }
 
 func (d *portable) addTo(st *Stats) { d.traffic.addTo(st) }
 
@@ -179,4 +182,12 @@ func halfClose(nc net.Conn, scratch []byte) error {
 		}
 	}
 	return nil
+}
+
+// CertifiedName is conn.CertifiedName.
+func (c *pconn) CertifiedName() string {
+	if conn, ok := c.nc.(*tls.Conn); ok {
+		return certifiedName(conn)
+	}
+	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -28,6 +29,8 @@ type driver interface {
 	flush()
 	// addTo adds the driver's traffic.
 	addTo(*Stats)
+	// loopStats lists the event loops.
+	loopStats() []LoopStats
 }
 
 // errNotMine is a driver's answer to a connection that it cannot drive.
@@ -43,9 +46,11 @@ type Server struct {
 	portable driver
 	detached atomic.Int32 // batches whose goroutines have handed their loops over
 
-	complaints complaints
+	complaints complaints // of the system, and of what the server is short of
+	strangers  complaints // of clients: apart, so that these cannot hide the others
 
-	accepting sync.WaitGroup // Serve calls, and connections in redcon's hands
+	handshakes handshakes
+	accepting  sync.WaitGroup // Serve calls, and connections in redcon's hands or in a handshake
 
 	mu        sync.Mutex
 	listeners map[*listener]struct{} // under mu
@@ -67,6 +72,9 @@ func New(opts Options) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.handshakes.init(max(1, runtime.GOMAXPROCS(0)-max(1, opts.Loops)), func() {
+		s.complain("too many TLS handshakes: the oldest is given up", errCrowded)
+	})
 	if !opts.Portable {
 		loops, err := newLoops(s, max(1, opts.Loops))
 		if err != nil {
@@ -94,6 +102,11 @@ func (s *Server) adopt(nc net.Conn) {
 	if !errors.Is(err, net.ErrClosed) {
 		s.complain("cannot take a connection over", err)
 	}
+	s.closeRaw(socketOf(nc))
+}
+
+// closeRaw closes a connection that no driver has.
+func (s *Server) closeRaw(nc net.Conn) {
 	if err := nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		s.log.Debug("closing a connection", "error", err)
 	}
@@ -166,6 +179,7 @@ func (s *Server) stopAccepting() error {
 		errs = append(errs, l.Close())
 	}
 	s.mu.Unlock()
+	s.handshakes.stop()
 	s.accepting.Wait()
 	return errors.Join(errs...)
 }
@@ -224,6 +238,15 @@ func (s *Server) Stats() Stats {
 	}
 	s.eachDriver(func(d driver) { d.addTo(&st) })
 	return st
+}
+
+// Loops is what each event loop has done, and how many connections it has. There are none under the
+// portable driver.
+func (s *Server) Loops() []LoopStats {
+	if s.loops == nil {
+		return nil
+	}
+	return s.loops.loopStats()
 }
 
 // traffic counts a driver's, or a loop's, bytes and system calls.

@@ -160,6 +160,10 @@ func (s *lineSession) simple(verb string, arg, out []byte) ([]byte, Action) {
 		s.later = verb == "later"
 		s.waits.Store(true)
 		return out, Block
+	case "hold": // the loop, until the test says so
+		s.server.entered <- s
+		<-s.server.leave
+		return append(append(out, arg...), '\n'), Wait
 	case "long":
 		s.long()
 		return append(append(out, arg...), '\n'), Wait
@@ -209,6 +213,7 @@ type testServer struct {
 	t       *testing.T
 	addr    string
 	net     string
+	secure  bool
 	served  chan error
 	limits  atomic.Pointer[Limits]
 	special atomic.Pointer[Limits]       // of class 2; nil: as the others
@@ -243,10 +248,11 @@ type network struct {
 	name     string
 	portable bool
 	unix     bool
-	tls      *tls.Config // nil: none
+	tls      bool
 }
 
-var networks = []network{{name: "epoll"}, {name: "portable", portable: true}, {name: "unix", unix: true}}
+var networks = []network{{name: "epoll"}, {name: "portable", portable: true}, {name: "unix", unix: true},
+	{name: "tls", tls: true}}
 
 // eachDriver runs a test with a fresh server of each kind, and closes it afterwards.
 func eachDriver(t *testing.T, lim Limits, f func(t *testing.T, s *testServer)) {
@@ -306,7 +312,12 @@ func startServer(t *testing.T, n network, lim Limits) *testServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { s.served <- s.Serve(secured(ln, n.tls)) }()
+	if s.secure = n.tls; s.secure {
+		config := certificate(t)
+		go func() { s.served <- s.ServeTLS(ln, func() *tls.Config { return config }) }()
+		return s
+	}
+	go func() { s.served <- s.Serve(ln) }()
 	return s
 }
 
@@ -327,6 +338,7 @@ func (s *testServer) close() {
 // testClient is the other end.
 type testClient struct {
 	net.Conn
+	socket  net.Conn // under it, if it has TLS
 	t       *testing.T
 	server  *testServer
 	r       *bufio.Reader
@@ -342,21 +354,37 @@ func (s *testServer) dial() *testClient {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	socket := nc
 	s.t.Cleanup(func() {
-		if err := nc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := socket.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			s.t.Error(err)
 		}
 	})
 	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		s.t.Fatal(err)
 	}
-	return &testClient{Conn: nc, t: s.t, server: s, r: bufio.NewReader(nc)}
+	if s.secure {
+		nc = tls.Client(nc, &tls.Config{InsecureSkipVerify: true, DynamicRecordSizingDisabled: true})
+	}
+	return &testClient{Conn: nc, socket: socket, t: s.t, server: s, r: bufio.NewReader(nc)}
 }
 
 // connect is dial, and waits for the session. With a Unix socket it works for one client at a time.
 func (s *testServer) connect() *testClient {
 	s.t.Helper()
 	c := s.dial()
+	s.join(c)
+	return c
+}
+
+// join waits for a client's session.
+func (s *testServer) join(c *testClient) {
+	s.t.Helper()
+	if conn, ok := c.Conn.(*tls.Conn); ok {
+		if err := conn.Handshake(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	name := c.LocalAddr().String()
 	if s.net == "unix" {
 		name = s.addr + ":0"
@@ -368,7 +396,6 @@ func (s *testServer) connect() *testClient {
 		delete(s.sessions, name)
 		return c.session != nil
 	})
-	return c
 }
 
 // eventually polls until ok, or fails the test.

@@ -133,6 +133,24 @@ func (h *Hub[S]) Names(kind Kind, each func(name []byte)) {
 	}
 }
 
+// Each calls fn for every subscription to a topic of a kind whose name is picked. The name is only
+// valid during the call. It locks one shard at a time: pick and fn must be short.
+func (h *Hub[S]) Each(kind Kind, pick func(name []byte) bool, fn func(name []byte, to S)) {
+	for i := range h.kinds[kind].shards {
+		s := &h.kinds[kind].shards[i]
+		s.mu.RLock()
+		for _, n := range s.table {
+			if n == 0 {
+				continue
+			}
+			if name := s.nameLocked(n - 1); pick(name) {
+				h.deliverLocked(s, n-1, func(to S) { fn(name, to) })
+			}
+		}
+		s.mu.RUnlock()
+	}
+}
+
 // subscribedLocked reports whether a topic has a subscriber who is not hidden. The shard is locked.
 func (h *Hub[S]) subscribedLocked(s *shard, n uint32) bool {
 	if h.leaving.Load() == 0 {

@@ -18,6 +18,9 @@ const Slots = 8
 
 // Commands counts per command row and, beside it, the keyspace lookups.
 type Commands struct {
+	// Tracking has the durations of calls counted, too.
+	Tracking atomic.Bool
+
 	slots [Slots]slot
 }
 
@@ -29,6 +32,7 @@ type slot struct {
 
 type row struct {
 	calls, nanos, rejected, failed atomic.Int64
+	times                          atomic.Pointer[histogram] // nil: no call was timed yet
 }
 
 // Row is the total of one command.
@@ -53,13 +57,35 @@ func (c *Commands) Add(slot, index int, calls int64, d time.Duration) {
 	r := &c.slots[slot].rows[index]
 	r.calls.Add(calls)
 	r.nanos.Add(int64(d))
+	if c.Tracking.Load() {
+		h := r.times.Load()
+		if h == nil {
+			h = r.newTimes()
+		}
+		if calls > 1 {
+			d /= time.Duration(calls) // each its share
+		}
+		h.add(d, calls)
+	}
+}
+
+// newTimes makes the row's histogram, unless somebody else has. Reset may take away at any moment what
+// is there.
+func (r *row) newTimes() *histogram {
+	h := new(histogram)
+	if !r.times.CompareAndSwap(nil, h) {
+		if other := r.times.Load(); other != nil {
+			return other
+		}
+	}
+	return h
 }
 
 // Rejected counts one refusal.
 func (c *Commands) Rejected(slot, index int) { c.slots[slot].rows[index].rejected.Add(1) }
 
-// Failed counts one error reply of a handler.
-func (c *Commands) Failed(slot, index int) { c.slots[slot].rows[index].failed.Add(1) }
+// Failed counts n error replies of a handler.
+func (c *Commands) Failed(slot, index, n int) { c.slots[slot].rows[index].failed.Add(int64(n)) }
 
 // Lookups counts keyspace hits and misses.
 func (c *Commands) Lookups(slot int, hits, misses int64) {
@@ -117,6 +143,7 @@ func (c *Commands) Reset() {
 			r.nanos.Store(0)
 			r.rejected.Store(0)
 			r.failed.Store(0)
+			r.times.Store(nil)
 		}
 	}
 }

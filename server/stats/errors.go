@@ -2,6 +2,7 @@ package stats
 
 import (
 	"maps"
+	"strings"
 	"sync"
 )
 
@@ -23,8 +24,10 @@ func (e *Errors) Add(code string) {
 	if e.codes == nil {
 		e.codes = make(map[string]int64)
 	}
-	if _, known := e.codes[code]; known || len(e.codes) < maxErrorCodes {
+	if _, known := e.codes[code]; known {
 		e.codes[code]++
+	} else if len(e.codes) < maxErrorCodes {
+		e.codes[strings.Clone(code)] = 1 // it may be part of a script's error, of megabytes
 	}
 }
 

@@ -7,6 +7,27 @@ import (
 	"syscall"
 )
 
+// systemName is what uname says of the system.
+func systemName() string {
+	var u syscall.Utsname
+	if syscall.Uname(&u) != nil {
+		return "Linux"
+	}
+	return cText(u.Sysname[:]) + " " + cText(u.Release[:]) + " " + cText(u.Machine[:])
+}
+
+// cText is the text up to a zero. C's char has a sign on some processors.
+func cText[T int8 | uint8](chars []T) string {
+	var text []byte
+	for _, c := range chars {
+		if c == 0 {
+			break
+		}
+		text = append(text, byte(c))
+	}
+	return string(text)
+}
+
 // residentMemory reads the resident set of the process and the machine's memory.
 func residentMemory() (rss, total int64) {
 	if statm, err := os.ReadFile("/proc/self/statm"); err == nil {

@@ -17,7 +17,7 @@ func TestCommandsSumOverSlots(t *testing.T) {
 			for range 100 {
 				c.Add(s, 1, 2, time.Microsecond)
 				c.Rejected(s, 2)
-				c.Failed(s, 1)
+				c.Failed(s, 1, 1)
 				c.Lookups(s, 1, 3)
 			}
 		}()

@@ -1,6 +1,7 @@
 package lex
 
 import (
+	"math"
 	"math/big"
 	"math/bits"
 	"strconv"
@@ -113,6 +114,54 @@ func (x Extended) Add(y Extended) (Extended, bool) {
 	sum := round(hi, lo, sticky, exp)
 	sum.negative = x.negative && sum.mant != 0
 	return sum, !sum.infinite
+}
+
+// Infinity is a number beyond all finite ones.
+func Infinity(negative bool) Extended { return Extended{negative: negative, infinite: true} }
+
+// Neg returns -x.
+func (x Extended) Neg() Extended {
+	x.negative = !x.negative
+	return x
+}
+
+// Less reports whether x < y.
+func (x Extended) Less(y Extended) bool {
+	if x.sign() != y.sign() {
+		return x.sign() < y.sign()
+	}
+	if x.sign() < 0 {
+		x, y = y, x
+	}
+	switch { // magnitudes: the top bit of each is set
+	case x.infinite || y.infinite:
+		return !x.infinite
+	case x.exp != y.exp:
+		return x.exp < y.exp
+	}
+	return x.mant < y.mant
+}
+
+// Float64 is the double nearest to x, infinite for what is beyond all of them. Zero has no sign.
+func (x Extended) Float64() float64 {
+	f := math.Ldexp(float64(x.mant), int(x.exp))
+	if x.infinite {
+		f = math.Inf(1)
+	}
+	if x.negative && f != 0 {
+		return -f
+	}
+	return f
+}
+
+func (x Extended) sign() int {
+	switch {
+	case x.mant == 0 && !x.infinite:
+		return 0
+	case x.negative:
+		return -1
+	}
+	return 1
 }
 
 // Append appends the number as INCRBYFLOAT prints it: 17 digits behind the

@@ -53,6 +53,30 @@ func TestExtendedRefuses(t *testing.T) {
 	}
 }
 
+// TestExtendedOrder compares numbers in the order of the list with one another, and with doubles.
+func TestExtendedOrder(t *testing.T) {
+	texts := []string{"-inf", "-1e4000", "-1e308", "-3.5", "-3", "-0.1", "-1e-300", "0", "1e-4000", "0.1", "0.10000000000000000001", "1", "3", "1e308", "1e309", "inf"}
+	for i, a := range texts {
+		x, ok := ParseExtended([]byte(a))
+		if !ok {
+			t.Fatal(a)
+		}
+		want, _ := strconv.ParseFloat(a, 64) // what is out of range is infinite, or 0
+		if got := x.Float64(); got != want || math.Signbit(got) != math.Signbit(want) {
+			t.Errorf("%s as a double is %v, want %v", a, got, want)
+		}
+		if got := x.Neg().Float64(); got != -want || math.Signbit(got) && want == 0 {
+			t.Errorf("-(%s) is %v", a, got)
+		}
+		for j, b := range texts {
+			y, _ := ParseExtended([]byte(b))
+			if x.Less(y) != (i < j) || y.Neg().Less(x.Neg()) != (i < j) {
+				t.Errorf("%s < %s is %t, their negatives %t", a, b, x.Less(y), y.Neg().Less(x.Neg()))
+			}
+		}
+	}
+}
+
 // TestExtendedAgainstRedis replays sums that a real redis-server 7.0.15 (x86-64) printed.
 func TestExtendedAgainstRedis(t *testing.T) {
 	f, err := os.Open("testdata/incrbyfloat.txt")

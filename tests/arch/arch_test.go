@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -24,16 +25,17 @@ const module = "github.com/larderkv/larder/"
 // alike, parameters name eviction policies, and tests of every level want random numbers that can
 // be repeated.
 const levels = `
-0 words eviction protocol/chain store/invariants tests/randtest | quoted words; policies; replies under way; what only tests check; random numbers of tests
-1 protocol store/lex store/arena server/config server/stats server/lua persistence/vfs persistence/journal | requests and replies; lexical rules; memory; parameters; counters; scripts; the file system; effects
-2 store/tree     | long sequences: lists, the order of sorted sets
-3 store          | keyspace, records, data types
+0 words eviction protocol/chain server/yield store/invariants cmd/client tests/randtest tests/certtest | quoted words; policies; replies under way; how background work lets loops go on; what only tests check; the tools' way to a server; random numbers of tests; certificates of tests
+1 cmd/advise cmd/load cmd/top protocol store/lex store/arena store/heavy server/config server/stats server/limit server/lua/syntax persistence/vfs persistence/journal | what would do better; the load generator; the dashboard in a terminal; requests and replies; lexical rules; memory; what comes most often; parameters; counters; rate limits; Lua's grammar; the file system; effects
+2 store/tree store/tags server/lua server/acl server/secure | long sequences: lists, the order of sorted sets; tags; an interpreter; users and their rights; TLS by the parameters
+3 store server/lua/codec | keyspace, records, data types; JSON and other forms for scripts
 4 server/netloop server/pubsub persistence/rdb persistence/aof | event loops and connections; subscriptions; file formats
 5 persistence    | what is loaded, saved and logged when
 6 server/engine  | the kernel: rows, sessions, admission, transactions
-7 server/commands | one file per family of commands
-8 server         | composition root
-9 cmd/larder tests/... | the program; black-box tests
+7 server/scripting | scripts: what they have to work with, and how they run
+8 server/commands server/admin | one file per family of commands; metrics, health and the dashboard over HTTP
+9 server cmd/warm | composition root; what moves keys between servers and files
+10 cmd/larder tests/... | the program; black-box tests
 `
 
 // forbidden: arrows that the levels would allow and the design does not.
@@ -52,6 +54,10 @@ persistence/aof server/config | likewise
 const onlyFor = `
 github.com/tidwall/redcon protocol server/netloop tests/... | accepts connections, encodes RESP2 replies
 github.com/spf13/cobra    cmd/larder                        | the command line
+github.com/coreos/go-systemd/v22/... cmd/larder             | the service manager
+charm.land/...             cmd/top                           | a terminal's screen
+github.com/charmbracelet/... cmd/top tests/...             | likewise
+github.com/prometheus/client_golang/... server/admin tests/... | metrics
 `
 
 // listed is what `go list -json` says of a package.
@@ -105,15 +111,16 @@ func matches(name, pkg string) bool {
 }
 
 // levelOf finds a package in the table.
-func levelOf(pkg string) (level string, ok bool) {
+func levelOf(pkg string) (level int, ok bool) {
 	for _, words := range rows(levels) {
 		for _, name := range words[1:] {
 			if matches(name, pkg) {
-				return words[0], true
+				level, err := strconv.Atoi(words[0])
+				return level, err == nil
 			}
 		}
 	}
-	return "", false
+	return 0, false
 }
 
 func TestImportsRunDownwards(t *testing.T) {
@@ -132,7 +139,7 @@ func TestImportsRunDownwards(t *testing.T) {
 			targetLevel, ok := levelOf(target)
 			tests := matches("tests/...", pkg) && matches("tests/...", target)
 			if ok && targetLevel >= level && !tests {
-				t.Errorf("%s (level %s) imports %s (level %s)", pkg, level, target, targetLevel)
+				t.Errorf("%s (level %d) imports %s (level %d)", pkg, level, target, targetLevel)
 			}
 		}
 	}
@@ -174,7 +181,7 @@ func TestTestsLookDownwardsToo(t *testing.T) {
 		for _, imported := range append(p.TestImports, p.XTestImports...) {
 			target, ours := strings.CutPrefix(imported, module)
 			if targetLevel, ok := levelOf(target); ours && ok && target != pkg && targetLevel > level {
-				t.Errorf("the tests of %s (level %s) import %s (level %s)", pkg, level, target, targetLevel)
+				t.Errorf("the tests of %s (level %d) import %s (level %d)", pkg, level, target, targetLevel)
 			}
 		}
 	}

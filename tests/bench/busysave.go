@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tidwall/redcon"
+
+	"github.com/larderkv/larder/cmd/load"
 )
 
 // BGSAVE beside writes to big values: a sorted set and a list of millions of elements, which do not
@@ -29,7 +31,7 @@ func fillSaved(s *server, n int) error {
 	if err := s.fill(n/batch, func(b []byte, i int) []byte {
 		b = append(redcon.AppendArray(b, 2+2*batch), "$4\r\nZADD\r\n$4\r\nzset\r\n"...)
 		for m := range batch {
-			b = appendScored(b, scatter(i*batch+m, n), i*batch+m)
+			b = appendScored(b, load.Scatter(i*batch+m, n), i*batch+m)
 		}
 		return b
 	}); err != nil {

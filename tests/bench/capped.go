@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/tidwall/redcon"
+
+	"github.com/larderkv/larder/cmd/load"
 )
 
 // A server at its cap that is written to: what evicting costs, who notices it, and how far its
@@ -152,7 +154,7 @@ const (
 
 // anySize is between smallest and widest, from one power of two to the next equally often.
 func anySize(i int) int {
-	return int(smallest * math.Pow(widest/smallest, uniform(i)))
+	return int(smallest * math.Pow(widest/smallest, load.Uniform(i)))
 }
 
 // overshootFigure sends SETs of new keys over loadConns connections for the time of length after

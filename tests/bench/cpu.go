@@ -19,6 +19,7 @@ type commandLoad struct {
 	limit      float64 // bar of larder/Redis
 	standard   string  // one of redis-benchmark's own tests ...
 	args       []string
+	secure     bool                // over TLS
 	own        *piped              // ... or what it cannot send, in batches of loadPipeline
 	fill       request             // makes benchKeys keys beforehand; nil: start empty
 	setup      func(*server) error // makes what else is needed beforehand; may be nil
@@ -33,6 +34,7 @@ const cpuConns = 50
 func (b *bench) commandFigure(l commandLoad) figure {
 	return figure{
 		name:     l.name,
+		secure:   l.secure,
 		measures: []measure{{what: fmt.Sprintf("CPU per %s, P=%d", l.what, l.pipeline), unit: "us", bars: []bar{ratio(l.limit)}}},
 		prepare: func(s *server) error {
 			if l.fill != nil {
@@ -92,6 +94,9 @@ func (b *bench) sendCommands(s *server, l commandLoad, ops int) error {
 	args := []string{"-c", strconv.Itoa(cpuConns), "-d", "64", "--csv", "-P", strconv.Itoa(l.pipeline), "-n", strconv.Itoa(ops), "-r", strconv.Itoa(keys)}
 	if l.standard != "" {
 		args = append(args, "-t", strings.ToLower(l.standard))
+	}
+	if l.secure {
+		args = append(args, "-p", s.securePort, "--tls", "--cacert", s.pair.cert)
 	}
 	_, err := s.run(nil, b.redisBenchmark, append(args, l.args...)...)
 	return err

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/larderkv/larder/cmd/load"
 )
 
 // How long after its time a key goes: a subscriber of the events of expired keys compares the time
@@ -39,7 +41,7 @@ func (b *bench) expiryLagFigure(name string, n int, span time.Duration) figure {
 			first := time.Now().Add(lagLead)
 			times := make([]time.Time, n)
 			for i := range times {
-				times[i] = first.Add(time.Duration(uniform(i) * float64(span))).Truncate(time.Millisecond)
+				times[i] = first.Add(time.Duration(load.Uniform(i) * float64(span))).Truncate(time.Millisecond)
 			}
 			if err := s.fill(n, fillExpiringEach(times)); err != nil {
 				return nil, err

@@ -17,6 +17,7 @@ type figure struct {
 	flags       []string // for both servers, beside those that every figure gives
 	larderEnv   []string // for larder's environment
 	larderFlags []string // for larder alone
+	secure      bool     // with a TLS port
 	fresh       bool     // a new server for each trial; otherwise both live, side by side, through all trials
 	memory      int64    // bytes of free memory needed, 0 for little
 	files       uint64   // open files needed by one process, 0 for few
@@ -69,8 +70,14 @@ func (b *bench) figures() []figure {
 	all = append(all, b.typeFigures()...)
 	all = append(all, b.listFigures()...)
 	all = append(all, b.zsetFigures()...)
+	all = append(all, b.scriptFigures()...)
+	all = append(all, b.limitFigures()...)
+	all = append(all, b.tagFigures()...)
 	all = append(all, b.notifyFigures()...)
 	all = append(all, b.trackingFigures()...)
+	all = append(all, b.secureFigures()...)
+	all = append(all, b.prefixFigures()...)
+	all = append(all, b.userFigure())
 	all = append(all, b.memoryFigures()...)
 	all = append(all, b.elementFigures()...)
 	all = append(all, b.overwriteFigure(), b.latencyFigure(), b.handoverFigure(), b.idleFigure())
@@ -229,7 +236,7 @@ func (b *bench) latencyFigure() figure {
 }
 
 func (b *bench) idleFigure() figure {
-	f := b.connectionsFigure("idle", b.size(10_000, 1_000))
+	f := b.connectionsFigure("idle", b.size(10_000, 1_000), func(s *server) (*client, error) { return dial(s.addr) })
 	f.measures = []measure{{what: "memory per idle connection (10,000)", unit: "B", bars: []bar{belowRedis}}}
 	return f
 }

@@ -52,14 +52,16 @@ func handOver(s *server, n int) (*hdrhistogram.Histogram, error) {
 	if err != nil {
 		return nil, err
 	}
-	var g generator // for its connections
-	defer g.close()
-	for range 2 {
-		if err := g.open(addr, &flow{}); err != nil {
-			return nil, err
-		}
+	worker, err := dialSpinning(addr)
+	if err != nil {
+		return nil, err
 	}
-	worker, producer := &spinConn{fd: g.conns[0].fd}, &spinConn{fd: g.conns[1].fd}
+	defer worker.close()
+	producer, err := dialSpinning(addr)
+	if err != nil {
+		return nil, err
+	}
+	defer producer.close()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -88,6 +90,28 @@ func handOver(s *server, n int) (*hdrhistogram.Histogram, error) {
 	}
 	return hist, nil
 }
+
+func dialSpinning(addr netip.AddrPort) (*spinConn, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("socket: %w", err)
+	}
+	c := &spinConn{fd: fd}
+	err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()})
+	if err == nil {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	}
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		c.close()
+		return nil, fmt.Errorf("connecting to %v: %w", addr, err)
+	}
+	return c, nil
+}
+
+func (c *spinConn) close() { _ = unix.Close(c.fd) } // nothing is under way
 
 // ask sends a request and waits for that reply.
 func (c *spinConn) ask(request []byte, reply string) error {

@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/larderkv/larder/cmd/load"
 	"github.com/larderkv/larder/eviction"
 )
 
@@ -59,51 +59,7 @@ func alwaysBytes(size int) func(int) int { return func(int) int { return size } 
 // median of 224 bytes and a long tail (Yang, Yue, Rashmi: "A large-scale analysis of hundreds of
 // in-memory key-value cache clusters at Twitter", 2021).
 func mixedSize(i int) int {
-	const middle, sigma, least, most = 224, 1.2, 16, 4 * kilobyte
-	normal := math.Sqrt2 * math.Erfinv(2*uniform(i)-1)
-	return min(max(int(middle*math.Exp(sigma*normal)), least), most)
-}
-
-// uniform is a number in (0, 1) that belongs to i: the mixing step of splitmix64.
-func uniform(i int) float64 {
-	x := (uint64(i) + 1) * 0x9E3779B97F4A7C15
-	x = (x ^ x>>30) * 0xBF58476D1CE4E5B9
-	x = (x ^ x>>27) * 0x94D049BB133111EB
-	return (float64((x^x>>31)>>11) + 0.5) / (1 << 53)
-}
-
-// zipf draws ranks 0..n-1, rank k with a probability proportional to 1/(k+1)^s, for s > 0 other
-// than 1. It inverts the integral of the density and rejects the little that is too much (Hörmann,
-// Derflinger: "Rejection-inversion to generate variates from monotone discrete distributions",
-// 1996); rand.Zipf knows only s > 1.
-type zipf struct {
-	rnd             *rand.Rand
-	n, s            float64
-	first, last     float64 // of the integral
-	acceptedOutside float64
-}
-
-func newZipf(rnd *rand.Rand, n int, s float64) *zipf {
-	z := &zipf{rnd: rnd, n: float64(n), s: s}
-	z.first = z.integral(1.5) - 1
-	z.last = z.integral(z.n + 0.5)
-	z.acceptedOutside = 2 - z.inverse(z.integral(2.5)-z.density(2))
-	return z
-}
-
-func (z *zipf) density(x float64) float64  { return math.Pow(x, -z.s) }
-func (z *zipf) integral(x float64) float64 { return (math.Pow(x, 1-z.s) - 1) / (1 - z.s) }
-func (z *zipf) inverse(y float64) float64  { return math.Pow(1+y*(1-z.s), 1/(1-z.s)) }
-
-func (z *zipf) next() int {
-	for {
-		y := z.last + z.rnd.Float64()*(z.first-z.last)
-		x := z.inverse(y)
-		k := min(max(math.Floor(x+0.5), 1), z.n)
-		if k-x <= z.acceptedOutside || y >= z.integral(k+0.5)-z.density(k) {
-			return int(k) - 1
-		}
-	}
+	return load.LogNormal(i, 224, 1.2, 16, 4*kilobyte)
 }
 
 // policyPair is the maxmemory-policy of either server, by side.
@@ -203,7 +159,7 @@ type cacheUser struct {
 	conn   io.ReadWriteCloser
 	r      *bufio.Reader
 	keys   sized
-	ranks  *zipf
+	ranks  *load.Zipf
 	buf    []byte
 	asked  []int
 	missed []int // of the last batch; they are stored with the next one
@@ -221,7 +177,8 @@ func newCacheUsers(s *server, keys sized) (cacheUsers, error) {
 			return nil, err
 		}
 		rnd := rand.New(rand.NewPCG(hitSeed, uint64(i)))
-		all = append(all, &cacheUser{conn: conn, r: bufio.NewReaderSize(conn, 64<<10), keys: keys, ranks: newZipf(rnd, keys.n, zipfExponent)})
+		all = append(all, &cacheUser{conn: conn, r: bufio.NewReaderSize(conn, 64<<10), keys: keys,
+			ranks: load.NewZipf(rnd, keys.n, zipfExponent)})
 	}
 	return all, nil
 }
@@ -273,7 +230,7 @@ func (u *cacheUser) batch() (hits int, err error) {
 	}
 	u.missed, u.asked = u.missed[:0], u.asked[:0]
 	for range hitPipeline {
-		i := scatter(u.ranks.next(), u.keys.n)
+		i := load.Scatter(u.ranks.Next(), u.keys.n)
 		u.asked = append(u.asked, i)
 		u.buf = appendNamed(append(u.buf, "*2\r\n$3\r\nGET\r\n"...), "key:", i)
 	}

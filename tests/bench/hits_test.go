@@ -7,45 +7,15 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tidwall/redcon"
-)
 
-// TestZipf compares how often ranks come with their exact probabilities.
-func TestZipf(t *testing.T) {
-	const draws = 1_000_000
-	for _, tc := range []struct {
-		n int
-		s float64
-	}{{1, 0.9}, {2, 0.9}, {1000, 0.9}, {100_000, 0.9}, {1000, 0.5}, {1000, 1.3}} {
-		z := newZipf(rand.New(rand.NewPCG(1, 2)), tc.n, tc.s)
-		seen := make([]float64, tc.n)
-		for range draws {
-			seen[z.next()]++
-		}
-		var sum float64
-		for k := range tc.n {
-			sum += math.Pow(float64(k+1), -tc.s)
-		}
-		// Ranks of groups twice as wide as the last: in each, the share must be the exact one
-		// within five standard deviations.
-		for from := 0; from < tc.n; from = 2*from + 1 {
-			var want, got float64
-			for k := from; k < min(2*from+1, tc.n); k++ {
-				want += math.Pow(float64(k+1), -tc.s) / sum
-				got += seen[k] / draws
-			}
-			if slack := 5*math.Sqrt(want*(1-want)/draws) + 1e-9; math.Abs(got-want) > slack {
-				t.Errorf("n=%d, s=%v: ranks from %d on have a share of %v, want %v", tc.n, tc.s, from, got, want)
-			}
-		}
-	}
-}
+	"github.com/larderkv/larder/cmd/load"
+)
 
 // TestMixedSize: the size belongs to the key, the median is 224, both ends are cut off.
 func TestMixedSize(t *testing.T) {
@@ -151,7 +121,8 @@ func (m *mapServer) Close() error               { return nil }
 func TestCacheUser(t *testing.T) {
 	m := &mapServer{data: map[string][]byte{}}
 	keys := sized{100, mixedSize}
-	u := &cacheUser{conn: m, r: bufio.NewReader(m), keys: keys, ranks: newZipf(rand.New(rand.NewPCG(1, 1)), keys.n, zipfExponent)}
+	u := &cacheUser{conn: m, r: bufio.NewReader(m), keys: keys,
+		ranks: load.NewZipf(rand.New(rand.NewPCG(1, 1)), keys.n, zipfExponent)}
 	stored := map[int]bool{}
 	for range 40 {
 		hits, err := u.batch()

@@ -3,14 +3,15 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 )
 
-// connectionsFigure opens n connections, sends PING over each, and gives what the server's resident
+// connectionsFigure opens n connections by dial, sends PING over each, and gives what the server's resident
 // memory grew by, per connection. The kernel's own buffers are in neither server's RSS. Redis keeps
 // a query buffer for two seconds after its last use; waiting for RSS to settle waits for that too.
-func (b *bench) connectionsFigure(name string, n int) figure {
+func (b *bench) connectionsFigure(name string, n int, dial func(*server) (*client, error)) figure {
 	return figure{
 		name: name, fresh: true, files: uint64(n + n/2 + 1000),
 		flags: []string{"--maxclients", fmt.Sprint(n + n/2)},
@@ -26,7 +27,7 @@ func (b *bench) connectionsFigure(name string, n int) figure {
 				}
 			}()
 			for range n {
-				c, err := dial(s.addr)
+				c, err := dial(s)
 				if err != nil {
 					return nil, err
 				}
@@ -47,8 +48,12 @@ func (b *bench) connectionsFigure(name string, n int) figure {
 // dropNow closes by reset, so that thousands of connections do not linger in TIME_WAIT and run the
 // next trial out of ports.
 func dropNow(c *client) {
-	if tcp, ok := c.conn.(*net.TCPConn); ok {
+	conn := c.conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // at worst it lingers
 	}
-	c.close()
+	_ = conn.Close() // nothing was written that could still be lost
 }

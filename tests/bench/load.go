@@ -7,19 +7,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tidwall/redcon"
+
+	"github.com/larderkv/larder/cmd/load"
 )
 
-// Filling a server: requests are generated on the fly and pipelined over one connection without
-// ever waiting, while another goroutine counts the replies. Keys look like those of
+// Filling a server: requests are generated on the fly and pipelined over one connection. Keys look like those of
 // redis-benchmark, a prefix and twelve digits, so that its random keys hit what was loaded.
 
 // loadWithin bounds one filling.
@@ -53,18 +51,10 @@ func appendSet(b []byte, i, valueSize int) []byte {
 }
 
 // noise is bytes that do not compress; values are pieces of it.
-var noise = func() []byte {
-	const seed = "of larder's incompressible values"
-	out := make([]byte, 1<<20)
-	_, _ = rand.NewChaCha8([32]byte([]byte(seed))).Read(out) // it never fails
-	return out
-}()
+var noise = load.NewNoise(0)
 
 // noiseAt returns the size bytes of noise of the i-th value.
-func noiseAt(i, size int) []byte {
-	at := i * 61 % (len(noise) - size)
-	return noise[at : at+size]
-}
+func noiseAt(i, size int) []byte { return noise.At(i, size) }
 
 // appendValue appends SET of a key of 16 bytes and a value in two parts.
 func appendValue(b []byte, i int, first, second []byte) []byte {
@@ -138,7 +128,6 @@ func fillSmallSets(b []byte, i int) []byte {
 
 // fill sends n requests and returns when the last one is answered.
 func (s *server) fill(n int, next request) error {
-	const chunk = 64 << 10
 	conn, err := net.DialTimeout("tcp", s.addr, replyWithin)
 	if err != nil {
 		return err
@@ -147,26 +136,7 @@ func (s *server) fill(n int, next request) error {
 	if err := conn.SetDeadline(time.Now().Add(loadWithin)); err != nil {
 		return err
 	}
-	counted := make(chan error, 1)
-	go func() {
-		err := countReplies(conn, n)
-		if err != nil {
-			_ = conn.Close() // ends the writing below, which then reports err
-		}
-		counted <- err
-	}()
-	buf := make([]byte, 0, chunk+4<<10)
-	for i := range n {
-		if buf = next(buf, i); len(buf) < chunk && i < n-1 {
-			continue
-		}
-		if _, err := conn.Write(buf); err != nil {
-			_ = conn.Close() // ends the counting
-			return errors.Join(<-counted, err)
-		}
-		buf = buf[:0]
-	}
-	return <-counted
+	return load.Fill(conn, n, next)
 }
 
 // fillKeys is fill for requests that make one key each, checked by DBSIZE.
@@ -184,31 +154,6 @@ func (s *server) fillKeys(n int, next request) error {
 		err = fmt.Errorf("DBSIZE is %d after loading %d keys", got, n)
 	}
 	return err
-}
-
-// countReplies reads n replies of one line each; an error reply ends it.
-func countReplies(r io.Reader, n int) error {
-	buf := make([]byte, 64<<10)
-	lineStart := true
-	for n > 0 {
-		got, err := r.Read(buf)
-		if err != nil {
-			return fmt.Errorf("%d replies missing: %w", n, err)
-		}
-		for rest := buf[:got]; len(rest) > 0; {
-			if lineStart && rest[0] == '-' {
-				text, _, _ := strings.Cut(string(rest), "\r\n")
-				return errors.New(text[1:])
-			}
-			at := bytes.IndexByte(rest, '\n')
-			if lineStart = at >= 0; !lineStart {
-				break
-			}
-			rest = rest[at+1:]
-			n--
-		}
-	}
-	return nil
 }
 
 // stream returns a file with n SETs for redis-cli --pipe, written at the first call.

@@ -3,12 +3,9 @@
 package main
 
 import (
-	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/tidwall/redcon"
 )
 
@@ -52,74 +49,5 @@ func TestRequestsAreRESP(t *testing.T) {
 				t.Errorf("%s %d: %d of %d bytes, %d arguments, want %d: %q", name, i, n, len(b), resp.Count, tc.args, b)
 			}
 		}
-	}
-}
-
-func TestCountReplies(t *testing.T) {
-	for _, tc := range []struct {
-		in  string
-		n   int
-		err string
-	}{
-		{in: "+OK\r\n:1\r\n+OK\r\n", n: 3},
-		{in: "", n: 0},
-		{in: "+OK\r\n", n: 2, err: "1 replies missing"},
-		{in: "+OK\r\n-ERR no\r\n", n: 2, err: "ERR no"},
-		{in: "+a-b\r\n+-\r\n", n: 2},
-	} {
-		err := countReplies(strings.NewReader(tc.in), tc.n)
-		if (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) {
-			t.Errorf("countReplies(%q, %d) = %v, want %q", tc.in, tc.n, err, tc.err)
-		}
-		if tc.err != "" {
-			continue
-		}
-		if err := countReplies(iotest.OneByteReader(strings.NewReader(tc.in)), tc.n); err != nil {
-			t.Errorf("countReplies(%q, %d) byte by byte = %v", tc.in, tc.n, err)
-		}
-	}
-}
-
-func TestScatterIsAPermutation(t *testing.T) {
-	for _, n := range []int{1, 2, 1000, 50_000, 1_000_000} {
-		seen := make([]bool, n)
-		for i := range n {
-			at := scatter(i, n)
-			if at < 0 || at >= n || seen[at] {
-				t.Fatalf("n=%d: %d comes twice or is out of range", n, at)
-			}
-			seen[at] = true
-		}
-	}
-}
-
-// TestOpenConnCountsFromTheDueTime feeds replies in pieces.
-func TestOpenConnCountsFromTheDueTime(t *testing.T) {
-	hist := hdrhistogram.New(1, int64(longestSeen/latencyUnit), 3)
-	c := &openConn{flow: &flow{reply: 5, mark: '+', hist: hist}}
-	for i, due := range []time.Duration{10, 20, 30} {
-		c.due[i] = due * time.Microsecond
-		c.tail++
-	}
-	for _, step := range []struct {
-		in  string
-		now time.Duration
-	}{{"+OK", 11}, {"\r\n+OK\r\n+", 60}, {"OK\r\n", 130}} {
-		if err := c.took([]byte(step.in), step.now*time.Microsecond); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := hist.TotalCount(); n != 3 || c.head != c.tail {
-		t.Errorf("%d replies counted, %d still awaited; want 3 and 0", n, c.tail-c.head)
-	}
-	if low, high := hist.Min(), hist.Max(); low/1000 != 40 || high/1000 != 100 {
-		t.Errorf("latencies from %d to %d ns, want 40 to 100 us", low, high)
-	}
-	if err := c.took([]byte("+OK\r\n"), 0); err == nil {
-		t.Error("a reply without a request was accepted")
-	}
-	c.tail++
-	if err := c.took([]byte("-ERR\r\n"), 0); err == nil {
-		t.Error("an error reply was accepted")
 	}
 }

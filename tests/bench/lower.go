@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tidwall/redcon"
+
+	"github.com/larderkv/larder/cmd/load"
 )
 
 // A server whose maxmemory is lowered far below what it holds.
@@ -22,7 +24,7 @@ const (
 )
 
 // lowerSize is that of small and medium values, in bytes.
-func lowerSize(i int) int { return 20 + int(uniform(i)*980) }
+func lowerSize(i int) int { return 20 + int(load.Uniform(i)*980) }
 
 // fillLowered makes a key of such a size that expires, each at another time.
 func fillLowered(b []byte, i int) []byte {

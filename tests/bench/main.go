@@ -21,9 +21,12 @@
 //	handover.go                                     the trial of blocking commands
 //	pubsub.go                                       the figures of messages
 //	notify.go                                       the figures of keyspace notifications
+//	scripts.go                                      the figures of scripts
+//	limits.go                                       the figures of rate limits
 //	tracking.go                                     the figures of client-side caching
+//	secure.go users.go                              the figures of TLS and of users without all rights
 //	snapshot.go growth.go busysave.go aof.go        the trials of what is on disk
-//	piped.go                                        a load as fast as it is answered
+//	piped.go                                        a load as fast as it is answered, by package load
 //	servers.go proc.go load.go client.go            processes, /proc, filling a server, asking it
 //	report.go    medians, verdicts, the table and RESULTS.md
 //

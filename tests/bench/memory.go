@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/larderkv/larder/cmd/load"
 )
 
 // spaceNeeded is room for three million keys in either server, twice.
@@ -108,7 +110,7 @@ func (b *bench) growFigure(name string, n int, sizes ...int) figure {
 	return figure{name: name, fresh: true, memory: spaceNeeded, trial: func(s *server) ([]float64, error) {
 		var out []float64
 		for _, size := range sizes {
-			err := s.fillKeys(n, func(b []byte, i int) []byte { return appendSet(b, scatter(i, n), size) })
+			err := s.fillKeys(n, func(b []byte, i int) []byte { return appendSet(b, load.Scatter(i, n), size) })
 			if err != nil {
 				return nil, err
 			}
@@ -121,7 +123,3 @@ func (b *bench) growFigure(name string, n int, sizes ...int) figure {
 		return out, nil
 	}}
 }
-
-// scatter maps 0..n-1 onto itself. The factor is a prime, so it has no divisor in common with any n
-// below it.
-func scatter(i, n int) int { return i * 15_485_863 % n }

@@ -11,6 +11,8 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"github.com/larderkv/larder/cmd/load"
 )
 
 // A pipelined load: requests in batches over several connections, as fast as they are answered.
@@ -30,7 +32,15 @@ type piped struct {
 	conns int
 	next  func(b []byte, rnd *rand.Rand) []byte // appends a request
 	reply int                                   // bytes of its reply; 0: one line
+	depth int                                   // requests in a batch; 0: loadPipeline
 	mark  byte                                  // its first byte
+}
+
+func (k piped) batch() int {
+	if k.depth > 0 {
+		return k.depth
+	}
+	return loadPipeline
 }
 
 // pipedSets are SETs of random keys.
@@ -96,58 +106,61 @@ func (l *pipedLoad) send(conn io.ReadWriter, k piped, rnd *rand.Rand, answered *
 	if size == 0 {
 		size = longestLine
 	}
-	got := make([]byte, loadPipeline*size)
-	var buf []byte
-	for sent := int64(0); !l.stopping.Load() && (l.most == 0 || sent < l.most); sent += loadPipeline {
-		buf = buf[:0]
-		for range loadPipeline {
-			buf = k.next(buf, rnd)
+	batch := k.batch()
+	stream := &pipedStream{next: k.next, rnd: rnd, replies: replies{size: k.reply, mark: k.mark}}
+	began, sent := false, int64(0)
+	err := load.Closed(conn, stream, batch*size, func() int {
+		if began {
+			answered.Add(int64(batch))
+			sent += int64(batch)
 		}
-		if _, err := conn.Write(buf); err != nil {
-			return err
+		began = true
+		if l.stopping.Load() || l.most > 0 && sent >= l.most {
+			return 0
 		}
-		if err := k.receive(conn, got); err != nil {
-			return fmt.Errorf("replies of a load: %w", err)
-		}
-		answered.Add(loadPipeline)
+		return batch
+	})
+	if err != nil {
+		return fmt.Errorf("replies of a load: %w", err)
 	}
 	return nil
 }
 
-// receive reads the replies of a batch. What comes first is looked at before the rest is waited
-// for, since an error is shorter than most replies.
-func (k piped) receive(r io.Reader, into []byte) error {
-	for n := 0; ; {
-		more, err := r.Read(into[n:])
-		if err != nil {
-			return err
-		}
-		n += more
-		got := into[:n]
-		if got[0] != k.mark || k.reply == 0 && bytes.Contains(got, []byte("\n-")) {
-			return fmt.Errorf("%.60q, each should begin with %q", got, k.mark)
-		}
-		if k.reply == 0 && bytes.Count(got, []byte("\n")) == loadPipeline {
-			return nil
-		}
-		if n < len(into) {
-			continue
-		}
-		if k.reply == 0 {
-			return fmt.Errorf("%.60q..., more than %d lines", got, loadPipeline)
-		}
-		return k.check(got)
-	}
+// pipedStream is what one connection sends.
+type pipedStream struct {
+	next func(b []byte, rnd *rand.Rand) []byte
+	rnd  *rand.Rand
+	replies
 }
 
-// check reports a reply of a batch that does not begin where or as it should.
-func (k piped) check(batch []byte) error {
-	for at := 0; at < len(batch); at += k.reply {
-		if batch[at] != k.mark {
-			return fmt.Errorf("%.60q, each should be %d bytes from %q on", batch, k.reply, k.mark)
-		}
+func (p *pipedStream) Next(b []byte) []byte { return p.next(b, p.rnd) }
+func (p *pipedStream) Took(time.Duration)   {}
+
+// replies are all alike: of one size, or one line each.
+type replies struct {
+	size int  // bytes of a reply; 0: one line
+	mark byte // its first byte
+	at   int  // bytes seen of the reply under way
+}
+
+// Reply reports a reply that does not begin as it should. Its beginning is looked at before the rest
+// is there, since an error is shorter than most replies.
+func (r *replies) Reply(b []byte) (n int, whole bool, err error) {
+	if r.at == 0 && b[0] != r.mark {
+		return 0, false, fmt.Errorf("%.60q, it should begin with %q", b, r.mark)
 	}
-	return nil
+	if r.size > 0 {
+		n = min(r.size-r.at, len(b))
+		whole = r.at+n == r.size
+	} else if n = bytes.IndexByte(b, '\n') + 1; n > 0 {
+		whole = true
+	} else if n = len(b); r.at+n > longestLine {
+		return 0, false, fmt.Errorf("%.60q..., more than a line", b)
+	}
+	if r.at += n; whole {
+		r.at = 0
+	}
+	return n, whole, nil
 }
 
 // total is the number of replies of all kinds.

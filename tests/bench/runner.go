@@ -25,6 +25,7 @@ type bench struct {
 	baseline                                      string // an older larder, measured in Redis' place; empty: Redis
 
 	streams map[int]string // files for redis-cli --pipe, by number of keys
+	pair    *pair          // the certificate of all TLS ports, once made
 	log     *logFolder     // what the replay of a log is measured with, once made
 }
 
@@ -156,7 +157,8 @@ func (b *bench) trial(f figure, which side, s *server) ([]float64, error) {
 }
 
 func (b *bench) prepared(f figure, which side) (*server, error) {
-	s, err := b.start(which, launch{flags: f.flags, larderEnv: f.larderEnv, larderFlags: f.larderFlags})
+	s, err := b.start(which,
+		launch{flags: f.flags, secure: f.secure, larderEnv: f.larderEnv, larderFlags: f.larderFlags})
 	if err != nil || f.prepare == nil {
 		return s, err
 	}

@@ -28,25 +28,29 @@ type launch struct {
 	larderEnv   []string      // for larder's environment
 	larderFlags []string      // for larder alone
 	dir         string        // its data folder, which it takes over; empty: a new one
+	secure      bool          // with a TLS port, too
 	within      time.Duration // until its first PONG; 0: startWithin
 }
 
 // server is a running larder or Redis on a port and in a folder of its own.
 type server struct {
-	side  side
-	name  string
-	addr  string
-	port  string
-	dir   string // removed when it stops
-	pid   int
-	ready time.Duration // from its start to its first PONG
-	twin  *server       // a second one of the same side, which a figure may need; stops with this one
-	cmd   *exec.Cmd
-	ctx   context.Context
-	quit  context.CancelFunc // kills it
-	ended chan error
-	said  *serverOutput
-	still time.Duration // of unchanged RSS before it is believed
+	side side
+	name string
+	addr string
+	port string
+	dir  string // removed when it stops
+	pid  int
+	// Of the TLS port, if there is one:
+	securePort string
+	pair       *pair
+	ready      time.Duration // from its start to its first PONG
+	twin       *server       // a second one of the same side, which a figure may need; stops with this one
+	cmd        *exec.Cmd
+	ctx        context.Context
+	quit       context.CancelFunc // kills it
+	ended      chan error
+	said       *serverOutput
+	still      time.Duration // of unchanged RSS before it is believed
 }
 
 // start runs a server and returns when it answers. The port is one that was free a moment ago:
@@ -65,6 +69,13 @@ func (b *bench) start(which side, l launch) (*server, error) {
 		l.within = startWithin
 	}
 	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", l.dir}, l.flags...)
+	securePort, certificate, err := b.securePort(l)
+	if err != nil {
+		return nil, err
+	}
+	if certificate != nil {
+		args = append(args, certificate.flags(securePort)...)
+	}
 	path, isLarder := b.program(which)
 	if isLarder {
 		args = append([]string{"serve"}, args...)
@@ -73,7 +84,7 @@ func (b *bench) start(which side, l launch) (*server, error) {
 	ctx, quit := context.WithCancel(b.ctx)
 	s := &server{side: which, name: b.name(which), addr: net.JoinHostPort("127.0.0.1", port), port: port, dir: l.dir, ctx: ctx, quit: quit,
 		cmd: exec.CommandContext(ctx, path, args...), ended: make(chan error, 1), said: &serverOutput{},
-		still: b.duration(2*time.Second, 400*time.Millisecond)}
+		still: b.duration(2*time.Second, 400*time.Millisecond), securePort: securePort, pair: certificate}
 	s.cmd.Stdout, s.cmd.Stderr = s.said, s.said
 	if isLarder {
 		s.cmd.Env = append(os.Environ(), l.larderEnv...)
@@ -102,6 +113,22 @@ func (b *bench) program(which side) (path string, isLarder bool) {
 		return b.baseline, true
 	}
 	return b.redisServer, false
+}
+
+// securePort is the TLS port that a server is to have, and the certificate for it; nil: none.
+func (b *bench) securePort(l launch) (string, *pair, error) {
+	if !l.secure {
+		return "", nil, nil
+	}
+	if b.pair == nil {
+		p, err := newPair(b.dir)
+		if err != nil {
+			return "", nil, err
+		}
+		b.pair = p
+	}
+	port, err := freePort()
+	return port, b.pair, err
 }
 
 func freePort() (string, error) {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/tidwall/redcon"
+
+	"github.com/larderkv/larder/cmd/load"
 )
 
 // Lists and sorted sets: what their commands cost, and the bytes they take.
@@ -52,7 +54,7 @@ var (
 		b = redcon.AppendArray(b, 2+2*n)
 		b = append(b, "$4\r\nZADD\r\n$3\r\nbig\r\n"...)
 		for i := range n {
-			b = appendScored(b, scatter(from+i, bigElements), from+i)
+			b = appendScored(b, load.Scatter(from+i, bigElements), from+i)
 		}
 		return b
 	}}
@@ -102,7 +104,7 @@ func fillSmallZsets(b []byte, i int) []byte {
 	b = append(b, "*12\r\n$4\r\nZADD\r\n"...)
 	b = appendNamed(b, "rank:", i)
 	for m := range 5 {
-		b = redcon.AppendBulkInt(b, int64(scatter(i+m, bigElements)))
+		b = redcon.AppendBulkInt(b, int64(load.Scatter(i+m, bigElements)))
 		b = append(b, "$8\r\nmem:"...)
 		b = append(b, byte('a'+m), byte('a'+i%23), byte('a'+i%19), byte('a'+i%17), '\r', '\n')
 	}

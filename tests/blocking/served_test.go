@@ -198,3 +198,31 @@ func TestShortOfMemory(t *testing.T) {
 	}
 	read(t, d, popped("l", "a"))
 }
+
+// TestServedWhenThereAreEnough: who waits for a number of elements is served when there are so many, and
+// meanwhile others who need fewer are, though they came later.
+func TestServedWhenThereAreEnough(t *testing.T) {
+	harness.EachDriver(t, func(t *testing.T, driver string) {
+		b := start(t, "network-driver "+driver)
+		three := b.waiter("BLMOVEM", "l", "m", "LEFT", "RIGHT", "0", "EXACTLY", "3", "BULK")
+		b.expect(":2\r\n", "RPUSH", "l", "a", "b")
+		b.expect(":2\r\n", "LLEN", "l")
+		some := b.server.Dial(t)
+		some.Send("BLMOVEM", "l", "n", "RIGHT", "LEFT", "0", "COUNT", "5", "OBO")
+		read(t, some, harness.Encode("a", "b"))
+		one := b.waiter("BLPOP", "l", "0")
+		b.expect(":4\r\n", "RPUSH", "l", "c", "d", "e", "f")
+		read(t, three, harness.Encode("c", "d", "e"))
+		read(t, one, popped("l", "f"))
+		b.untilBlocked(0)
+		again := b.server.Dial(t)
+		number := id(again)
+		again.Send("BLMOVEM", "l", "m", "LEFT", "LEFT", "0", "EXACTLY", "3", "BULK")
+		b.untilBlocked(1)
+		b.expect(":1\r\n", "RPUSH", "l", "g")
+		b.expect(":1\r\n", "CLIENT", "UNBLOCK", number)
+		read(t, again, "*-1\r\n")
+		b.expect(":1\r\n", "LLEN", "l")
+		b.expect(harness.Encode("c", "d", "e"), "LRANGE", "m", "0", "-1")
+	})
+}

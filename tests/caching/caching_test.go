@@ -69,7 +69,8 @@ func TestNoStaleReads(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		for _, mode := range [][]string{nil, {"BCAST"}} {
 			t.Run(fmt.Sprint(mode), func(t *testing.T) {
-				s := harness.Start(t, "network-driver "+driver, "io-threads 2", "maxmemory 14mb", "maxmemory-policy allkeys-lru",
+				s := harness.StartBinary(t, "network-driver "+driver, "io-threads 2", "maxmemory 14mb",
+					"maxmemory-policy allkeys-lru",
 					"tracking-table-max-keys 9000")
 				run(t, s, mode, seed, keys, steps)
 			})

@@ -1,9 +1,12 @@
 package clients
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,14 +14,21 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// run runs a Redis tool against the server and returns what it printed.
-func run(t *testing.T, s *harness.Server, stdin, tool string, args ...string) string {
+// address are the options by which a Redis tool finds the server.
+func address(t *testing.T, s *harness.Server) []string {
 	t.Helper()
 	host, port, err := net.SplitHostPort(s.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), harness.Tool(t, tool, harness.InstallRedis), append([]string{"-h", host, "-p", port}, args...)...)
+	return []string{"-h", host, "-p", port}
+}
+
+// run runs a Redis tool against the server and returns what it printed.
+func run(t *testing.T, s *harness.Server, stdin, tool string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), harness.Tool(t, tool, harness.InstallRedis),
+		append(address(t, s), args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -84,18 +94,69 @@ func TestRedisCLIModes(t *testing.T) {
 	}
 }
 
-// TestRedisBenchmark runs a short redis-benchmark, whose first act is CONFIG GET.
-func TestRedisBenchmark(t *testing.T) {
-	harness.EachDriver(t, func(t *testing.T, driver string) {
-		s := harness.Start(t, "network-driver "+driver)
-		out := run(t, s, "", "redis-benchmark", "-q", "-n", "5000", "-c", "20", "-P", "8", "-r", "1000", "-t", "ping,set,get,incr,sadd,hset,spop,mset")
-		for _, test := range []string{"PING_INLINE", "PING_MBULK", "SET", "GET", "INCR", "SADD", "HSET", "SPOP", "MSET (10 keys)"} {
-			if !strings.Contains(out, test+": ") {
-				t.Errorf("no figure for %s:\n%s", test, out)
-			}
+// TestRedisCLIMeasures runs the modes of redis-cli that look for what is hot or slow.
+func TestRedisCLIMeasures(t *testing.T) {
+	s := harness.Start(t, "maxmemory 100mb", "maxmemory-policy allkeys-lfu")
+	run(t, s, "", "redis-cli", "-r", "200", "INCR", "hot")
+	if out := run(t, s, "", "redis-cli", "--hotkeys"); !strings.Contains(out, `keyname: "hot"`) {
+		t.Errorf("--hotkeys: %s", out)
+	}
+	if f := strings.Fields(run(t, s, "", "redis-cli", "-i", "0.1",
+		"--latency")); len(f) != 4 { // least, most, average, count
+		t.Errorf("--latency: %q", f)
+	}
+}
+
+// TestRedisCLIOutput: the forms of output, and the ways in which arguments come, are those that
+// redis-cli has with redis-server, byte for byte.
+func TestRedisCLIOutput(t *testing.T) {
+	s, oracle := harness.Start(t, "requirepass long-word"), harness.StartRedis(t, "requirepass long-word")
+	script := filepath.Join(t.TempDir(), "script.lua")
+	if err := os.WriteFile(script, []byte(`return {KEYS[1], ARGV[1], ARGV[2], redis.call("GET", KEYS[1]), 7, false}`),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"mset k v1 k2 v2", "hset h f v g w", "rpush l a b,c d\"e", "zadd z 1.5 a 2 b", "sadd s m",
+		`--quoted-input set "\x00\xff" "\r\n"`,
+		"--csv hgetall h", "--csv lrange l 0 -1", "--csv -3 zrange z 0 -1 withscores", "--csv get none",
+		"--csv nosuch", "--csv -3 hgetall h",
+		"--json hgetall h", "--json zrange z 0 -1 withscores", "--json smembers s", "--json get none",
+		"--json lrange l 0 -1", "--json -2 hgetall h",
+		`--quoted-input --json get "\x00\xff"`, `--quoted-input --quoted-json get "\x00\xff"`, "--json exists k",
+		"--json nosuch",
+		"--no-raw hgetall h", "--no-raw -3 hgetall h", "--no-raw -3 zscore z a", "--no-raw get none",
+		"--raw get none", "--no-raw incr k",
+		"-d , lrange l 0 -1", "-D ; lrange l 0 -1", "-e nosuch", "-n 3 dbsize", "-n 999 dbsize",
+		"-r 3 -i 0.001 incr n", "-c get k", "-t 5 get k",
+		"--eval " + script + " k , one two", "--scan --pattern k?", "--scan --count 3 --pattern h",
+		"--scan --quoted-pattern \"\\x00*\"",
+		"-X word set tagged word", "--user default get k", "--user nosuch get k", "-a wrong get k",
+		"--pass long-word --show-pushes no -3 get k",
+		"--cluster info server", "acl whoami", "--verbose ping", "--verbose --no-raw -3 hello",
+	} {
+		got, want := printed(t, s, line), printed(t, oracle, line)
+		if strings.Contains(line, "hello") { // the version and the client's number differ
+			got, _, _ = strings.Cut(got, "version")
+			want, _, _ = strings.Cut(want, "version")
 		}
-		if low := strings.ToLower(out); strings.Contains(low, "error") || strings.Contains(low, "warning") {
-			t.Errorf("redis-benchmark complains:\n%s", out)
+		if got != want {
+			t.Errorf("redis-cli %s:\n%s\nand with redis-server\n%s", line, got, want)
 		}
-	})
+	}
+}
+
+// printed is what redis-cli prints with this password, whether it succeeds or not, and how it ends.
+func printed(t *testing.T, s *harness.Server, line string) string {
+	t.Helper()
+	args := append(address(t, s), strings.Split(strings.ReplaceAll(line, "server", s.Addr), " ")...)
+	cmd := exec.CommandContext(t.Context(), harness.Tool(t, "redis-cli", harness.InstallRedis), args...)
+	cmd.Stdin = strings.NewReader("from standard input")
+	cmd.Env = append(os.Environ(), "REDISCLI_AUTH=long-word")
+	out, err := cmd.CombinedOutput()
+	var failed *exec.ExitError
+	if err != nil && !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%sexit code %d", strings.ReplaceAll(string(out), s.Addr, "server"), cmd.ProcessState.ExitCode())
 }

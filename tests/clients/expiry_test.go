@@ -45,7 +45,7 @@ func TestAMillionKeysExpireTogether(t *testing.T) {
 		s := harness.StartBinary(t, "network-driver "+driver)
 		c, other := s.Dial(t), s.Dial(t)
 		other.MustOK("SET", "stays", "here")
-		empty := usedMemory(t, other)
+		empty := other.InfoInt("memory", "used_memory")
 		// Far enough away for the slowest machine to load them first; the time is shortened when
 		// they are all there.
 		feed(t, c, scale(), func(i int) string {
@@ -54,7 +54,7 @@ func TestAMillionKeysExpireTogether(t *testing.T) {
 		if r := c.Do("DBSIZE"); r.Raw != ":"+strconv.Itoa(scale()+1)+"\r\n" {
 			t.Fatal(r)
 		}
-		full := usedMemory(t, other)
+		full := other.InfoInt("memory", "used_memory")
 		// A machine too slow to set all the times before they come gets more.
 		var at time.Time
 		for ahead := 3 * time.Second; !time.Now().Before(at); ahead *= 2 {
@@ -71,24 +71,12 @@ func TestAMillionKeysExpireTogether(t *testing.T) {
 		})
 		t.Logf("gone %v after their time; the slowest DBSIZE meanwhile took %v", time.Since(at).Round(time.Millisecond), worst)
 		harness.Eventually(t, patience, "their memory is given back", func() bool {
-			return usedMemory(t, other) < empty+(full-empty)/4
+			return other.InfoInt("memory", "used_memory") < empty+(full-empty)/4
 		})
 		if r := other.Do("GET", "stays"); r.Text != "here" {
 			t.Error(r)
 		}
 	})
-}
-
-// usedMemory is INFO's used_memory in bytes.
-func usedMemory(t *testing.T, c *harness.Conn) int64 {
-	t.Helper()
-	_, rest, _ := strings.Cut(c.Do("INFO", "memory").Text, "\nused_memory:")
-	line, _, _ := strings.Cut(rest, "\r\n")
-	n, err := strconv.ParseInt(line, 10, 64)
-	if err != nil {
-		t.Fatalf("used_memory: %v", err)
-	}
-	return n
 }
 
 // TestBigCollectionsGoInTheBackground deletes, expires, overwrites and flushes a set and a hash of
@@ -97,7 +85,7 @@ func usedMemory(t *testing.T, c *harness.Conn) int64 {
 func TestBigCollectionsGoInTheBackground(t *testing.T) {
 	s := harness.StartBinary(t)
 	c, other := s.Dial(t), s.Dial(t)
-	empty := usedMemory(t, other)
+	empty := other.InfoInt("memory", "used_memory")
 	members := max(scale(), 300_000) // so that their memory stands out from the noise of a process
 	fill := func(command, key string) {
 		const each = 100
@@ -118,7 +106,7 @@ func TestBigCollectionsGoInTheBackground(t *testing.T) {
 			command = "HSET"
 		}
 		fill(command, "big")
-		full := usedMemory(t, other)
+		full := other.InfoInt("memory", "used_memory")
 		c.MustOK("SET", "small", "v")
 		c.Send(way...)
 		var worst time.Duration
@@ -133,7 +121,7 @@ func TestBigCollectionsGoInTheBackground(t *testing.T) {
 		t.Logf("%s: the slowest of 200 GETs of another client took %v", strings.Join(way, " "), worst)
 		most := empty + (full-empty)/4
 		harness.Eventually(t, 10*time.Second, fmt.Sprintf("%s: used_memory, %d when full, is below %d again", strings.Join(way, " "), full, most), func() bool {
-			return usedMemory(t, other) < most
+			return other.InfoInt("memory", "used_memory") < most
 		})
 		c.MustOK("FLUSHALL")
 	}

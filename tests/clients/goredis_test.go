@@ -48,6 +48,7 @@ func TestGoRedis(t *testing.T) {
 		{"strings", goRedisStrings}, {"hashes", goRedisHashes}, {"sets", goRedisSets}, {"lists", goRedisLists},
 		{"sorted sets", goRedisZsets}, {"blocking", goRedisBlocking}, {"sort", goRedisSort}, {"keys", goRedisKeys},
 		{"pipelines", goRedisPipelines}, {"transactions", goRedisTransactions}, {"server", goRedisServer}, {"pool", goRedisPool},
+		{"newer commands", goRedisNewer}, {"larder's own", goRedisOwn},
 	}
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		for protocol := 2; protocol <= 3; protocol++ {

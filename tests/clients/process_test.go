@@ -61,10 +61,10 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	c.WriteRaw(strings.Repeat(harness.Encode("GET", "big"), 200))
 	s.Signal(t, syscall.SIGTERM)
 	harness.Eventually(t, exits, "the drain begins", func() bool {
-		return !s.Running() || strings.Contains(s.Log(), "a second signal stops at once")
+		return !s.Running() || strings.Contains(s.Log(), "SIGINT stops at once")
 	})
 	if s.Running() {
-		_ = syscall.Kill(s.Pid, syscall.SIGTERM) // it may end in this moment
+		_ = syscall.Kill(s.Pid, syscall.SIGINT) // it may end in this moment
 	}
 	s.Wait(t, 5*time.Second)
 }

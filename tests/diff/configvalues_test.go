@@ -19,16 +19,14 @@ var oddValues = []string{
 	strings.Repeat("x", 5000), strings.Repeat("9", 200), "\x00", "1\x00", "yes\x00x", "é",
 }
 
-// notCompared are the parameters that larder does not change, and that would move redis-server to
-// other ports, and the one whose bound is the process's limit of open files.
+// notCompared are the parameters that would move the servers to other ports, and the one whose
+// bound is the process's limit of open files.
 var notCompared = []string{"bind", "port", "maxclients"}
 
 // otherwise are the parameters and values of which README says that larder treats them in another
 // way, or that 7.4 and 7.0 do.
 func otherwise(name, value, larder, redis string) bool {
 	switch name {
-	case "tls-port": // larder takes only the value that asks for nothing
-		return true
 	case "activedefrag": // Debian's redis-server is built without it
 		return strings.EqualFold(value, "yes") || strings.HasPrefix(value, "yes\x00")
 	case "maxmemory": // larder takes a share of the machine's memory

@@ -57,6 +57,52 @@ func TestCounts(t *testing.T) {
 	})
 }
 
+// TestScriptFailures compares what commandstats says of scripts and functions whose replies are errors or
+// have errors in them.
+func TestScriptFailures(t *testing.T) {
+	larder, redis := harness.Start(t).Dial(t), harness.StartRedis(t).Dial(t)
+	for _, c := range []*harness.Conn{larder, redis} {
+		c.MustOK("SET", "text", "x")
+		c.Do("FUNCTION", "LOAD", `#!lua name=failing
+			redis.register_function('call', function(keys) return redis.call('INCR', keys[1]) end)
+			redis.register_function('pcall', function(keys) return redis.pcall('INCR', keys[1]) end)
+			redis.register_function('own', function() return {err = 'MINE is'} end)`)
+	}
+	calls := [][]string{{"FCALL", "call", "1", "text"}, {"FCALL", "pcall", "1", "text"}, {"FCALL_RO", "call", "1", "text"},
+		{"FCALL", "own", "0"}, {"FCALL", "missing", "0"}}
+	const failing = "redis.pcall('INCR', KEYS[1])"
+	for _, script := range []string{
+		"return redis.call('INCR', KEYS[1])", "return " + failing, failing + " return 1", "error(" + failing + ")",
+		"return {err = 'MINE is'}", "return {" + failing + ", " + failing + "}", "return {{err = 'A a'}, {err = 'B b'}}",
+		"return {" + failing + ", {err = 'A a'}, " + failing + "}", failing + " return {err = 'A a'}",
+		"return redis.call('NOSUCH')", "return redis.call('SUBSCRIBE', 'a')", "return missing", "not Lua", "error('x')",
+		"#!lua flags=no-writes\nreturn redis.call('SET', KEYS[1], 'x')",
+	} {
+		calls = append(calls, []string{"EVAL", script, "1", "text"}, []string{"EVAL_RO", script, "1", "text"})
+	}
+	for _, call := range calls {
+		a, b := failuresOf(larder, call), failuresOf(redis, call)
+		if !slices.Equal(a, b) {
+			t.Errorf("%s\n  larder %v\n  redis  %v", show(call), a, b)
+		}
+	}
+}
+
+// failuresOf makes a call, and returns what commandstats says of each command but for its time.
+func failuresOf(c *harness.Conn, call []string) (rows []string) {
+	c.MustOK("CONFIG", "RESETSTAT")
+	c.Do(call...)
+	for line := range strings.SplitSeq(c.Do("INFO", "commandstats").Text, "\r\n") {
+		name, counts, _ := strings.Cut(line, ":")
+		if count, rest, ok := strings.Cut(counts, ",usec="); ok && name != "cmdstat_config|resetstat" {
+			_, failed, _ := strings.Cut(rest, ",rejected")
+			rows = append(rows, name+" "+count+failed)
+		}
+	}
+	slices.Sort(rows)
+	return rows
+}
+
 // drawCalls draws calls of every row of the grammar but those of some commands, and of more rows, and
 // passes them on. One in six is damaged.
 func drawCalls(seed uint64, draws int, more, except []string, call func(args []string)) {

@@ -1,13 +1,15 @@
 // Package diff holds larder against redis-server 7.0.15, reply by reply.
 //
-// Four ways, because each finds what the others do not:
+// Five ways, because each finds what the others do not:
 //
 //   - testdata/*.txt: one line is one comparison. Written by hand, they cover every option, every error and every order of checks that
 //     somebody thought of. script_test.go explains the format.
+//     lua_*.txt are scripts.
 //   - testdata/messages/*.txt: conversations of several connections, which also get what they have not asked for.
 //     conversation_test.go says when that has arrived.
 //   - the grammar in grammar_test.go: one row per command. generate_test.go draws thousands of calls from it, with few keys (so that types
 //     collide) and nasty values, damages some of them, and compares every reply and, at the end, the whole keyspace.
+//   - random programs in Lua (program_test.go), run by EVAL; SOAK=10m goes on for that long.
 //   - the command table itself: wrong arities of every command, and COMMAND INFO field by field.
 //
 // A command that larder has and no test here mentions is a failure (coverage_test.go), and so is one

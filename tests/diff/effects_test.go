@@ -173,3 +173,36 @@ func TestEffectsReplayed(t *testing.T) {
 	}
 	harness.SameContents(t, "what the log gives", harness.Contents(t, larder), harness.Contents(t, second))
 }
+
+// TestNewerEffectsReplayed: what commands do that redis-server does not know is in the log in words that
+// it knows.
+func TestNewerEffectsReplayed(t *testing.T) {
+	if !harness.SubjectIsLarder() {
+		t.Skip("these are larder's")
+	}
+	larder := harness.Start(t, "appendonly yes", "appendfsync no")
+	c, log := larder.Dial(t), openLogTail(t, larder)
+	for _, request := range []string{
+		"SET k v IFNE w", "SET k w IFEQ v EX 1000", "SET k x IFDNE 0000000000000000 KEEPTTL GET", "SET k y IFEQ nothing",
+		"MSETEX 3 a 1 b 2 c 3", "MSETEX 2 a 4 b 5 XX EX 1000", "MSETEX 2 a 6 b 7 KEEPTTL", "MSETEX 2 a 8 z 9 NX",
+		"DELEX c", "DELEX b IFEQ 7", "DELIFEQ a 7", "SET gone v", "DELIFEQ gone v",
+		"RPUSH l 1 2 3 4 5 6 7 8", "LMOVEM l m LEFT LEFT COUNT 3 OBO", "LMOVEM l m RIGHT RIGHT EXACTLY 2 BULK", "LMOVEM l l LEFT RIGHT COUNT 2 OBO",
+		"LMOVEM l l LEFT LEFT COUNT 2 OBO", "BLMOVEM m n RIGHT LEFT 0 COUNT 2 OBO", "LMOVEM m m RIGHT LEFT EXACTLY 9 OBO",
+		"ZADD z1 1.5 a 2 b", "ZADD z2 3 b 4 c", "ZUNIONSTORE u 2 z1 z2 WEIGHTS 0.1 7 AGGREGATE COUNT", "ZINTERSTORE z1 2 z1 z2 AGGREGATE COUNT",
+		"SELECT 1", "MSET a:1 v a:2 v b v", "RM 0 MATCH a:*", "RM 1 MATCH a:*", "RM 2 MATCH a:*",
+	} {
+		if r := c.Do(strings.Fields(request)...); r.IsError() {
+			t.Errorf("%s: %v", request, r)
+		}
+	}
+	c.Do("CACHE.PURGE", "START", "PREFIX", "a:")
+	harness.Eventually(t, 10*time.Second, "the purge has ended", func() bool { return c.Info("stats", "purges_running") == "0" })
+	redis := harness.StartRedis(t)
+	d := redis.Dial(t)
+	for _, command := range log.next(t) {
+		if r := d.Do(command...); r.IsError() {
+			t.Fatalf("redis-server refuses %s, which is in the log: %v", show(command), r)
+		}
+	}
+	harness.SameContents(t, "what the log gives", harness.Contents(t, larder), harness.Contents(t, redis))
+}

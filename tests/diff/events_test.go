@@ -2,6 +2,7 @@ package diff
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,10 @@ func publishesByChance(args []string) bool {
 // TestEventsOfTransactions: the events of a transaction's commands stand between its commands.
 func TestEventsOfTransactions(t *testing.T) {
 	larder, redis := newWitnesses(t)
+	var members string
+	for i := range 200 {
+		members += " m" + strconv.Itoa(i)
+	}
 	for _, script := range []string{
 		"MULTI|SET a 1|SADD b x y|INCR a|GET nothing|SPOP b 2|SELECT 1|SET a 2|EXEC",
 		"MULTI|SET a 1|LPUSH a x|RPUSH l x|RENAME l k|EXEC",
@@ -151,6 +156,7 @@ func TestEventsOfTransactions(t *testing.T) {
 		"MULTI|SET a 1 EX 100|CONFIG SET notify-keyspace-events E$|SET a 2|GETEX a PERSIST|EXEC|INCR a|CONFIG SET notify-keyspace-events AKEmn",
 		"CONFIG SET notify-keyspace-events KAmn|SET a 1|CONFIG SET notify-keyspace-events AE|SET b 1|GET c|CONFIG SET notify-keyspace-events Alm|" +
 			"SET c 1|CONFIG SET notify-keyspace-events AKEmn",
+		"SADD big" + members + "|SPOP big 190|SCARD big|SPOP big 10", // of which little stays, and then nothing
 	} {
 		var calls [][]string
 		for call := range strings.SplitSeq(script, "|") {

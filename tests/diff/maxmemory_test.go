@@ -101,7 +101,7 @@ func TestWhoIsRefused(t *testing.T) {
 	asked, refused := 0, 0
 	for name, info := range commandInfo(d.larder) {
 		theirs, ok := known[name]
-		if !ok || len(info.Elems[9].Elems) > 0 || // its subcommands are asked
+		if !ok || isContainer(info) || // its subcommands are asked
 			slices.ContainsFunc(alone, func(a string) bool { return strings.HasPrefix(name, a) }) {
 			continue
 		}

@@ -32,11 +32,17 @@ func TestMessagesUnderTheCap(t *testing.T) {
 	}
 }
 
+// stormUnread fills the cache to four megabytes below the cap, or until no more is taken, before the storm.
 func stormUnread(t *testing.T, c *cache, length, messages int) {
 	const limit, clients = 100 << 20, 100
 	c.set("maxmemory", limit)
-	for full := 0; full < 100_000 && c.counted() < limit-(4<<20); full += 1000 {
-		c.must(1000, func(i int) []string { return []string{"SET", name("k", full+i), strings.Repeat("v", 2000)} })
+	for full, refused := 0, false; !refused && full < 100_000 && c.counted() < limit-(4<<20); full += 1000 {
+		for _, r := range c.each(1000,
+			func(i int) []string { return []string{"SET", name("k", full+i), strings.Repeat("v", 2000)} }) {
+			if refused = refused || isOOM(r); r.IsError() && !isOOM(r) {
+				t.Fatal(r)
+			}
+		}
 	}
 	kept := c.size()
 	idle := make([]*harness.Conn, clients)
@@ -66,7 +72,7 @@ func stormUnread(t *testing.T, c *cache, length, messages int) {
 			}
 		}
 		if left%max(messages/40, 1) < batch {
-			rss := resident(t, c.server)
+			rss := c.server.RSS(t)
 			if rss > most {
 				most, told = rss, c.used()
 			}

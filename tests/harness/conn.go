@@ -2,6 +2,8 @@ package harness
 
 import (
 	"bufio"
+	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -28,12 +30,42 @@ type Conn struct {
 func (s *Server) Dial(t testing.TB) *Conn {
 	t.Helper()
 	network, addr := s.endpoint()
+	return s.dial(t, network, addr)
+}
+
+// DialUnix is Dial by the Unix socket.
+func (s *Server) DialUnix(t testing.TB) *Conn {
+	t.Helper()
+	return s.dial(t, "unix", s.Socket)
+}
+
+func (s *Server) dial(t testing.TB, network, addr string) *Conn {
+	t.Helper()
 	nc, err := net.DialTimeout(network, addr, replyDeadline)
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", s.Name, err, s.Log())
 	}
 	t.Cleanup(func() { _ = nc.Close() }) // the test may have closed it already
 	return &Conn{Conn: nc, t: t, r: bufio.NewReaderSize(nc, 64<<10), name: s.Name}
+}
+
+// DialTLS is Dial to where the server speaks TLS. A handshake that fails, fails the test.
+func (s *Server) DialTLS(t testing.TB, config *tls.Config) *Conn {
+	t.Helper()
+	addr := s.Secure
+	if addr == "" {
+		addr = s.Addr
+	}
+	c := s.dial(t, "tcp", addr)
+	secured := tls.Client(c.Conn, config)
+	ctx, cancel := context.WithTimeout(t.Context(), replyDeadline)
+	defer cancel()
+	if err := secured.HandshakeContext(ctx); err != nil {
+		t.Fatalf("%s: TLS: %v", s.Name, err)
+	}
+	c.Conn = secured
+	c.r.Reset(secured)
+	return c
 }
 
 // DialRESP opens a connection that speaks RESP 2 or 3.

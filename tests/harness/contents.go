@@ -211,6 +211,16 @@ func (c *Conn) Info(section, field string) string {
 	return ""
 }
 
+// InfoInt is a field of INFO that is a whole number.
+func (c *Conn) InfoInt(section, field string) int64 {
+	c.t.Helper()
+	n, err := strconv.ParseInt(c.Info(section, field), 10, 64)
+	if err != nil {
+		c.t.Fatalf("%s: %s: %v", c.name, field, err)
+	}
+	return n
+}
+
 // BackgroundWork starts BGSAVE or BGREWRITEAOF and returns when it has succeeded.
 func (c *Conn) BackgroundWork(command string) {
 	c.t.Helper()

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,10 +45,15 @@ func Start(t testing.TB, params ...string) *Server {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	s := &Server{Name: "larder", Pid: os.Getpid(), Dir: folder(all), log: log, done: done}
+	s := &Server{Name: "larder", Pid: os.Getpid(), Dir: folder(all), Admin: adminAddr(all), log: log, done: done}
 	for _, addr := range srv.Addrs() {
-		if _, _, err := net.SplitHostPort(addr); err == nil && s.Addr == "" {
+		switch _, port, err := net.SplitHostPort(addr); {
+		case err != nil:
+			s.Socket = addr
+		case s.Addr == "":
 			s.Addr = addr
+		case port == last(all, "tls-port") && !strings.HasSuffix(s.Addr, ":"+port):
+			s.Secure = addr
 		}
 	}
 	go func() {

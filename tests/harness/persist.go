@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,11 +84,8 @@ func Refusal(t testing.TB, params ...string) string {
 	defer cancel()
 	var cmd *exec.Cmd
 	if !SubjectIsLarder() {
-		_, port, err := net.SplitHostPort(freePort(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd = exec.CommandContext(ctx, Tool(t, "redis-server", InstallRedis), flags(append(redisParams(all), "port "+port))...)
+		params := append(redisParams(all), "port "+FreePort(t))
+		cmd = exec.CommandContext(ctx, Tool(t, "redis-server", InstallRedis), flags(params)...)
 	} else {
 		cmd = exec.CommandContext(ctx, Binary(t), append(serveArgs(""), flags(append(all, "port 0"))...)...)
 	}
@@ -158,6 +154,24 @@ func CopyFolder(t testing.TB, dir string) string {
 		t.Fatal(err)
 	}
 	return to
+}
+
+// LoggedCommands is what the incremental files of the server's log hold.
+func (s *Server) LoggedCommands(t testing.TB) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.Dir, "appendonlydir", "*.incr.aof"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		content, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(content)
+	}
+	return all.String()
 }
 
 // LimitFiles makes writes past the given size of a file fail in the server's process, as on a full

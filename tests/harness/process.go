@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,8 @@ import (
 type Server struct {
 	Name   string // "larder" or "redis", for messages
 	Addr   string // host:port; empty when it only listens on a Unix socket
+	Secure string // host:port of TLS, where that is another one
+	Admin  string // host:port of the admin server, if there is one
 	Socket string // path of the Unix socket, empty if there is none
 
 	Pid int    // the process, this one for larder in-process
@@ -128,8 +131,8 @@ func Tool(t testing.TB, name, install string) string {
 const InstallRedis = "apt-get install redis-server redis-tools"
 
 // StartBinary runs `larder serve` on a free port of the loopback. Each param is a line of
-// redis.conf ("io-threads 2"); a later one overrides an earlier one. The process is ended with the
-// test.
+// redis.conf ("io-threads 2"); a later one overrides an earlier one. With a tls-port it has both, since
+// without TLS it is asked whether it is ready. The process is ended with the test.
 func StartBinary(t testing.TB, params ...string) *Server {
 	t.Helper()
 	return StartBinaryWith(t, "", params...)
@@ -151,9 +154,22 @@ func launchBinary(t testing.TB, file string, params ...string) *Server {
 	all := withDefaults(t, params)
 	s := &Server{Name: "larder", Dir: folder(all), params: params}
 	s.start = func(t testing.TB, params ...string) *Server { return StartBinaryWith(t, file, params...) }
-	s.launch(t, exec.Command(Binary(t), append(serveArgs(file), flags(append([]string{"port 0"}, all...))...)...))
-	s.Addr = s.waitForPort(t)
+	port := "0"
+	if secure := last(all, "tls-port"); secure != "" {
+		port, s.Secure = FreePort(t), net.JoinHostPort("127.0.0.1", secure)
+	}
+	s.Admin = adminAddr(all)
+	s.launch(t, exec.Command(Binary(t), append(serveArgs(file), flags(append([]string{"port " + port}, all...))...)...))
+	s.Addr = s.Listening(t)
 	return s
+}
+
+// adminAddr is where parameters say that the admin server is, "" for nowhere.
+func adminAddr(params []string) string {
+	if port := last(params, "admin-port"); port != "" {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return ""
 }
 
 func serveArgs(file string) []string {
@@ -172,14 +188,16 @@ func withDefaults(t testing.TB, params []string) []string {
 }
 
 // folder is the data folder that the parameters name last.
-func folder(params []string) string {
-	dir := ""
+func folder(params []string) string { return last(params, "dir") }
+
+// last is the value that a parameter is given last, "" if none.
+func last(params []string, name string) (value string) {
 	for _, p := range params {
-		if name, rest, _ := strings.Cut(p, " "); name == "dir" {
-			dir = rest
+		if given, rest, _ := strings.Cut(p, " "); given == name {
+			value = rest
 		}
 	}
-	return dir
+	return value
 }
 
 // flags turns redis.conf lines into command line arguments in redis-server's own manner: --name
@@ -207,7 +225,7 @@ func StartRedis(t testing.TB, params ...string) *Server {
 		s := launchRedis(t, params...)
 		// Who answers may be the other one, which listens where this one could not.
 		if s.Ready(t) {
-			if _, ok := listeningPort(s.Pid); ok {
+			if _, ok := listeningPort(s.Pid, ""); ok {
 				return s
 			}
 			Eventually(t, startDeadline, "redis-server without a port exits", func() bool { return !s.Running() })
@@ -225,10 +243,10 @@ func launchRedis(t testing.TB, params ...string) *Server {
 	path := Tool(t, "redis-server", InstallRedis)
 	params = redisParams(params)
 	all := append([]string{"enable-debug-command yes"}, withDefaults(t, params)...)
-	s := &Server{Name: "redis", Addr: freePort(t), Dir: folder(all), start: StartRedis, params: params, group: true}
-	_, port, err := net.SplitHostPort(s.Addr)
-	if err != nil {
-		t.Fatal(err)
+	port := FreePort(t)
+	s := &Server{
+		Name: "redis", Addr: net.JoinHostPort("127.0.0.1", port), Dir: folder(all), start: StartRedis, params: params,
+		group: true,
 	}
 	// The limit on file sizes, by which a test makes writes fail, must give redis-server an error
 	// and not a signal.
@@ -237,15 +255,19 @@ func launchRedis(t testing.TB, params ...string) *Server {
 	return s
 }
 
-// freePort names a port that was free a moment ago.
-func freePort(t testing.TB) string {
+// FreePort is a port of the loopback that was free a moment ago.
+func FreePort(t testing.TB) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // Launch runs any command as a server process whose log is collected, and ends it with the test.
@@ -295,26 +317,28 @@ func tail(s string, n int) string {
 	return s
 }
 
-// waitForPort reads the chosen port from the listening socket of the process: the log's wording is
-// not an interface.
-func (s *Server) waitForPort(t testing.TB) string {
+// Listening waits until the process listens on the loopback, and returns where, which is not the port
+// of TLS, nor that of the admin server. The chosen port is read from the socket: the log's wording is not an interface.
+func (s *Server) Listening(t testing.TB) string {
 	t.Helper()
 	var addr string
-	Eventually(t, startDeadline, "larder listens", func() bool {
+	Eventually(t, startDeadline, s.Name+" listens", func() bool {
 		select {
 		case <-s.done:
-			t.Fatalf("larder exited (%v) before listening:\n%s", s.err, s.Log())
+			t.Fatalf("%s exited (%v) before listening:\n%s", s.Name, s.err, s.Log())
 		default:
 		}
-		port, ok := listeningPort(s.Pid)
+		_, secure, _ := strings.Cut(s.Secure, ":")
+		_, admin, _ := strings.Cut(s.Admin, ":")
+		port, ok := listeningPort(s.Pid, secure, admin)
 		addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		return ok
 	})
 	return addr
 }
 
-// listeningPort finds the TCP port on which a process listens, from /proc.
-func listeningPort(pid int) (int, bool) {
+// listeningPort finds the TCP port, another one than those, on which a process listens, from /proc.
+func listeningPort(pid int, others ...string) (int, bool) {
 	fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	if err != nil {
 		return 0, false
@@ -336,7 +360,7 @@ func listeningPort(pid int) (int, bool) {
 			continue
 		}
 		_, hex, _ := strings.Cut(f[1], ":")
-		if port, err := strconv.ParseInt(hex, 16, 32); err == nil {
+		if port, err := strconv.ParseInt(hex, 16, 32); err == nil && !slices.Contains(others, strconv.Itoa(int(port))) {
 			return int(port), true
 		}
 	}

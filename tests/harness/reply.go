@@ -121,6 +121,15 @@ func (r Reply) Strings() []string {
 	return out
 }
 
+// Fields are the values of a map by their names, also of one that RESP2 sends as an array.
+func (r Reply) Fields() map[string]Reply {
+	fields := make(map[string]Reply, len(r.Elems)/2)
+	for i := 0; i+1 < len(r.Elems); i += 2 {
+		fields[r.Elems[i].Text] = r.Elems[i+1]
+	}
+	return fields
+}
+
 // Sorted is the reply with the elements of its outermost aggregate in a canonical order, group
 // elements at a time: 1 for a set, 2 for the pairs of a map or of its RESP2 form. Two unordered
 // replies are equal when their sorted forms are.

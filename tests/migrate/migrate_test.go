@@ -3,8 +3,6 @@ package migrate
 import (
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -310,25 +308,7 @@ func TestMovedIsLogged(t *testing.T) {
 		t.Errorf("%s changes, then %s", before, after)
 	}
 	harness.Eventually(t, 10*time.Second, "the log says so", func() bool {
-		log := readLog(t, from.Dir)
+		log := from.LoggedCommands(t)
 		return strings.HasSuffix(log, harness.Encode("DEL", "a", "b")) && !strings.Contains(log, "MIGRATE")
 	})
-}
-
-// readLog is what the incremental files of a log hold.
-func readLog(t *testing.T, dir string) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "appendonlydir", "*.incr.aof"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all strings.Builder
-	for _, f := range files {
-		content, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.Write(content)
-	}
-	return all.String()
 }

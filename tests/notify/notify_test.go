@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -115,5 +116,77 @@ func TestSwitched(t *testing.T) {
 	c.Do("INCR", "c")
 	if r := told.Read(); r.Elems[2].Text != "__keyspace@0__:c" || r.Elems[3].Text != "incrby" {
 		t.Errorf("%v, want the event of c alone", r)
+	}
+}
+
+// TestFieldTimes: what changes when fields expire, and what removes those whose time has come.
+func TestFieldTimes(t *testing.T) {
+	s := harness.Start(t, "notify-keyspace-events KA")
+	told, c := s.Dial(t), s.Dial(t)
+	told.Do("PSUBSCRIBE", "__key*")
+	for _, step := range []struct{ request, events string }{
+		{"HSETEX h EX 100 FIELDS 2 a 1 b 2", "hset hexpire"},
+		{"HSETEX h FNX FIELDS 1 a 1", ""},
+		{"HEXPIRE h 50 FIELDS 2 a x", "hexpire"},
+		{"HEXPIRE h 50 NX FIELDS 1 a", ""},
+		{"HPERSIST h FIELDS 2 a b", "hpersist"},
+		{"HPERSIST h FIELDS 2 a b", ""},
+		{"HGETEX h FIELDS 1 a", ""},
+		{"HGETEX h EX 100 FIELDS 1 a", "hexpire"},
+		{"HEXPIRE h 0 FIELDS 1 a", "hdel"},
+		{"HGETDEL h FIELDS 2 b x", "hdel del"},
+		{"HSETEX h PX 1 FIELDS 2 a 1 b 2", "hset hexpire hexpired del"},
+	} {
+		c.Do(strings.Fields(step.request)...)
+		if strings.Contains(step.request, " PX ") {
+			harness.Eventually(t, time.Minute, "the hash goes", func() bool { return c.Do("EXISTS", "h").Raw == ":0\r\n" })
+		}
+		if events := eventsSoFar(told, c); events != step.events {
+			t.Errorf("%s: told of %q, want %q", step.request, events, step.events)
+		}
+	}
+}
+
+// eventsSoFar are the events that a subscriber to __key* is told of and has not read, by names.
+func eventsSoFar(told, c *harness.Conn) string {
+	c.Do("APPEND", "end", "") // the event that ends them
+	var names []string
+	for {
+		r := told.Read()
+		if strings.HasSuffix(r.Elems[2].Text, ":end") {
+			return strings.Join(names, " ")
+		}
+		names = append(names, r.Elems[3].Text)
+	}
+}
+
+// TestLimits: what a limiter lets through is told of like a SET with a time to live, what it refuses
+// not at all. Redis 7.0 has none of these commands.
+func TestLimits(t *testing.T) {
+	s := harness.Start(t, "notify-keyspace-events KA")
+	told, c := s.Dial(t), s.Dial(t)
+	told.Do("PSUBSCRIBE", "__key*")
+	for _, step := range []struct{ request, events string }{
+		{"CACHE.SET cached v", "set"},
+		{"CACHE.SET cached v EX 100 FRESH 1000", "set expire"},
+		{"CACHE.SET cached v NX", ""},
+		{"CACHE.GET cached", ""},
+		{"CACHE.MSET 1 cached v EX 100", "set expire"},
+		{"CL.THROTTLE t 0 1 100", "set expire"},
+		{"CL.THROTTLE t 0 1 100", ""},
+		{"CL.THROTTLE t 0 1 100 0", ""},
+		{"CL.WINDOW w 1 100000", "set expire"},
+		{"CL.WINDOW w 1 100000", ""},
+		{"INCREX n", "incrby"},
+		{"INCREX n EX 100", "incrby expire"},
+		{"INCREX n EX 200 ENX", "incrby"},
+		{"INCREX n UBOUND 0 EX 200", ""},
+		{"INCREX n PERSIST", "incrby persist"},
+		{"INCREX n BYFLOAT 0.5", "incrbyfloat"},
+	} {
+		c.Do(strings.Fields(step.request)...)
+		if events := eventsSoFar(told, c); events != step.events {
+			t.Errorf("%s: told of %q, want %q", step.request, events, step.events)
+		}
 	}
 }

@@ -4,6 +4,7 @@ package packets
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,41 @@ func TestMaxclientsIsLowered(t *testing.T) {
 	}
 	if log := s.Log(); !strings.Contains(log, "maxclients is lowered") || strings.Count(log, "maxclients=88") != 2 {
 		t.Errorf("the log does not tell:\n%s", log)
+	}
+}
+
+// TestAdminTakesNoFiles: who opens as many connections to the admin server as there may be takes none
+// of the descriptors that clients and snapshots need.
+func TestAdminTakesNoFiles(t *testing.T) {
+	const most = 120 - 32 - 120/4
+	port, data := harness.FreePort(t), harness.FreePort(t)
+	s := harness.Launch(t, "sh", "-c", `ulimit -n 120; exec "$0" "$@"`, harness.Binary(t), "serve", "--port", data, "--save", "",
+		"--dir", t.TempDir(), "--admin-port", port)
+	harness.Eventually(t, patience, "larder serves", func() bool { return strings.Contains(s.Log(), "larder serves") })
+	s.Addr = "127.0.0.1:" + data
+	if strings.Contains(s.Log(), "maxclients=10000") {
+		t.Skip("this user may raise the limit")
+	}
+	if log := s.Log(); !strings.Contains(log, fmt.Sprintf("maxclients=%d", most)) {
+		t.Fatalf("maxclients is not %d:\n%s", most, log)
+	}
+	for range 200 {
+		nc, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = nc.Close() })
+	}
+	for range most {
+		if r := s.Dial(t).Do("PING"); r.Raw != "+PONG\r\n" {
+			t.Fatal(r)
+		}
+	}
+	if r := s.Dial(t).Do("PING"); !strings.Contains(r.Raw, "max number of clients reached") {
+		t.Errorf("one too many: %v", r)
+	}
+	if strings.Contains(s.Log(), "cannot accept connections") {
+		t.Errorf("there were too few descriptors:\n%s", s.Log())
 	}
 }
 

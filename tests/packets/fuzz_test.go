@@ -68,6 +68,7 @@ func (tg *target) hit(t *testing.T, resp3 bool, args []string) {
 		raw = "HELLO 3\r\n"
 	}
 	c := tg.server.Dial(t)
+	defer func() { _ = c.Close() }() // thousands would exceed the limit on open files
 	c.WriteRaw(raw + harness.Encode(args...) + ping + "QUIT\r\n")
 	all := c.ReadUntilClosed()
 	r := bufio.NewReader(strings.NewReader(all))
@@ -78,7 +79,9 @@ func (tg *target) hit(t *testing.T, resp3 bool, args []string) {
 			t.Fatalf("%q: %v in %.500q", args, err, all)
 		}
 	}
-	if r := tg.server.Dial(t).Do("PING"); r.Raw != "+PONG\r\n" {
+	other := tg.server.Dial(t)
+	defer func() { _ = other.Close() }()
+	if r := other.Do("PING"); r.Raw != "+PONG\r\n" {
 		t.Fatalf("after %q another client got %v", args, r)
 	}
 }
@@ -95,10 +98,12 @@ func (tg *target) hurry(args []string) {
 	}
 }
 
-// mayStall are calls that are meant to take long, or that change what the test relies on.
+// mayStall are calls that are meant to take long, or as much memory as they say, or that change what the
+// test relies on.
 func mayStall(args []string) bool {
 	words := strings.ToLower(strings.Join(args[:min(3, len(args))], "|"))
-	for _, p := range []string{"shutdown", "debug|sleep", "config|set"} {
+	for _, p := range []string{"shutdown", "debug|sleep", "debug|populate", "debug|reload", "debug|loadaof",
+		"config|set", "client|pause"} {
 		if strings.HasPrefix(words, p) {
 			return true
 		}

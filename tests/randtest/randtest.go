@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // Seed is SEED, or a fresh one from 0 to 2^63-1.
@@ -28,4 +29,19 @@ func Seed(t testing.TB) uint64 {
 func New(t testing.TB) *rand.Rand {
 	t.Helper()
 	return rand.New(rand.NewPCG(Seed(t), 0))
+}
+
+// Soak is for how long a random test shall go on by SOAK in the environment, such as 10m; 0 without
+// it.
+func Soak(t testing.TB) time.Duration {
+	t.Helper()
+	text := os.Getenv("SOAK")
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("SOAK=%s is no duration", text)
+	}
+	return d
 }

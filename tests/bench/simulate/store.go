@@ -2,13 +2,15 @@ package main
 
 import (
 	"math"
+	"slices"
 
 	"github.com/larderkv/larder/eviction"
 )
 
 // words keeps the words of entries and ranks them, as eviction.Meter does.
 type words interface {
-	New(nowMs int64) uint32
+	New(again bool, nowMs int64) uint32
+	Entries(n int)
 	Read(word uint32, nowMs int64) uint32
 	Rank(word uint32, size, expireMs, nowMs int64) uint64
 	Evicted(word uint32, size, nowMs int64)
@@ -25,6 +27,7 @@ const (
 	burstSpare      = 2       // a burst frees up to so many times what it should
 	candidateBytes  = 256     // a victim of this many bytes is chosen from two candidates at least, and so on
 	fewCandidates   = 64      // up to these
+	instead         = 5       // one in so many candidates is one of the latest keys instead
 
 	// Buckets of the store's tables have 10 slots, are 68 to 85 per cent full, and grow by steps of
 	// about a sixth.
@@ -51,6 +54,7 @@ type store struct {
 	expire  []int64 // by object, unix milliseconds, 0 for never; nil without TTLs
 	in      []bool
 	shards  []dict
+	arrived []eviction.Arrivals // by shard; nil but for LHD
 	turn    int
 	choice  *eviction.Choice
 	drawn   []uint32
@@ -78,12 +82,15 @@ func newStore(s setup, m words, samples int, r eviction.Rule) *store {
 	}
 	c.turn = s.rng.IntN(shards)
 	c.choice.Reset(r)
+	if r == eviction.LHD {
+		c.arrived = make([]eviction.Arrivals, shards)
+	}
 	return c
 }
 
 func (c *store) used() int64 { return c.bytes }
 
-func (c *store) shard(id uint32) *dict { return &c.shards[int(hash(id))&(len(c.shards)-1)] }
+func (c *store) shardOf(id uint32) int { return int(hash(id)) & (len(c.shards) - 1) }
 
 func (c *store) access(i int, id uint32) bool {
 	now := c.s.now(i)
@@ -101,8 +108,9 @@ func (c *store) access(i int, id uint32) bool {
 	c.in[id] = true
 	c.n++
 	c.bytes += cost
-	c.shard(id).add(id)
-	c.words[id] = c.m.New(now)
+	shard := c.shardOf(id)
+	c.shards[shard].add(id)
+	c.words[id] = c.m.New(c.arrived != nil && c.arrived[shard].Note(uint64(id), 0, c.shards[shard].n), now)
 	if c.expire != nil {
 		c.expire[id] = 0
 		if until := c.s.trace.lifetime(i, id); until != never {
@@ -118,6 +126,7 @@ func (c *store) evict(want, now int64) {
 	size := c.bytes / int64(c.n)
 	each := max(c.samples, int(min(size/candidateBytes, fewCandidates)))
 	victims := max(1, min(int(want/size)+1, burstVictims, burstCandidates/each))
+	c.m.Entries(c.n)
 	c.draw(each*victims, now)
 	chosen, sorted := c.choice.Of(c.ranks, min(victims, max(1, len(c.ranks)/each)))
 	if !sorted {
@@ -140,10 +149,18 @@ func (c *store) draw(n int, now int64) {
 	c.drawn, c.ranks = c.drawn[:0], c.ranks[:0]
 	for visited := 0; n > 0 && visited < len(c.shards); visited++ {
 		d := &c.shards[c.turn]
+		latest := 0
+		if c.arrived != nil {
+			n -= c.drawLatest(c.turn, n, now)
+			latest = len(c.drawn)
+		}
 		c.turn = (c.turn + 1) & (len(c.shards) - 1)
 		at := c.s.rng.IntN(len(d.buckets))
 		for range d.buckets {
 			for id := d.buckets[at]; id != none; id = d.next[id] {
+				if slices.Contains(c.drawn[:latest], id) {
+					continue
+				}
 				c.drawn, c.ranks = append(c.drawn, id), append(c.ranks, c.rank(id, now))
 				n--
 			}
@@ -155,6 +172,18 @@ func (c *store) draw(n int, now int64) {
 			}
 		}
 	}
+}
+
+// drawLatest has the last keys of a shard take the place of some of n candidates that would be drawn,
+// and returns of how many.
+func (c *store) drawLatest(shard, n int, now int64) int {
+	latest := c.arrived[shard].Latest()
+	for _, a := range latest {
+		if id := uint32(a.Hash); c.in[id] && !slices.Contains(c.drawn, id) {
+			c.drawn, c.ranks = append(c.drawn, id), append(c.ranks, c.rank(id, now))
+		}
+	}
+	return min(len(latest), n/instead)
 }
 
 func (c *store) rank(id uint32, now int64) uint64 {
@@ -172,6 +201,6 @@ func (c *store) remove(id uint32) {
 		c.in[id] = false
 		c.n--
 		c.bytes -= int64(c.s.trace.cost[id])
-		c.shard(id).remove(id)
+		c.shards[c.shardOf(id)].remove(id)
 	}
 }

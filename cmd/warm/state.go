@@ -1,0 +1,63 @@
+package warm
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// state is what a state file says: how far a file has been taken in. It is for that file alone.
+type state struct {
+	File     string `json:"file"`
+	Size     int64  `json:"size"`
+	Modified int64  `json:"modified_ns"`
+	Server   string `json:"server"`
+	Offset   int64  `json:"offset"`
+	DB       int    `json:"db"`
+}
+
+// same reports whether two states are of the same file and server.
+func (s *state) same(o *state) bool {
+	return s.File == o.File && s.Size == o.Size && s.Modified == o.Modified && s.Server == o.Server
+}
+
+// readState returns the state that a file has, or the one given if there is none of that kind.
+func readState(name string, now state) (state, error) {
+	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return now, nil
+	} else if err != nil {
+		return now, fmt.Errorf("cannot read the state: %w", err)
+	}
+	var was state
+	if err := json.Unmarshal(b, &was); err != nil {
+		return now, fmt.Errorf("%s is no state file: remove it to begin anew", name)
+	}
+	if !was.same(&now) || was.Offset < 0 || was.Offset > was.Size {
+		return now, nil // the file is another by now
+	}
+	return was, nil
+}
+
+// write replaces the state file as a whole.
+func (s *state) write(name string) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("cannot write the state: %w", err)
+	}
+	_, err = f.Write(append(b, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("cannot write the state: %w", err), os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package aof
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strconv"
+	"strings"
+
+	"github.com/larderkv/larder/persistence/journal"
+)
+
+// ownLine adds the command on a line, or on several that end with this one, to the batch if it is one
+// that only larder knows (journal.AppendOwn). n is the length of the line in the file.
+func (c *reader) ownLine(line string, n int) error {
+	text, ends := strings.CutPrefix(line, journal.OwnEnd)
+	if !ends {
+		var part bool
+		if text, part = strings.CutPrefix(line, journal.OwnPart); !part {
+			if len(c.own) > 0 {
+				return &bad{c.pos, "Expected the rest of a command of larder's own"}
+			}
+			return nil
+		}
+	}
+	own, err := base64.StdEncoding.AppendDecode(c.own, []byte(text))
+	if err != nil || len(own) == 0 {
+		return &bad{c.pos, "Expected base64 in a command of larder's own"}
+	}
+	c.own = own
+	if !ends {
+		return nil
+	}
+	cmd := Command{Offset: c.offset + int64(c.pos)}
+	if cmd.Args = parseOwn(own); cmd.Args == nil {
+		return &bad{c.pos, "Malformed command of larder's own"}
+	}
+	c.own = nil // the batch has it
+	c.batch = append(c.batch, cmd)
+	c.res.Commands++
+	return nil
+}
+
+// parseOwn takes an array of bulk strings apart, as journal.AppendCommand writes it; nil if it is none.
+func parseOwn(b []byte) (args [][]byte) {
+	number := func(kind byte) int {
+		line, rest, ok := bytes.Cut(b, []byte("\r\n"))
+		if !ok || len(line) < 2 || line[0] != kind {
+			return -1
+		}
+		n, err := strconv.Atoi(string(line[1:]))
+		if b = rest; err != nil {
+			return -1
+		}
+		return n
+	}
+	for n := number('*'); n > 0; n-- {
+		size := number('$')
+		if size < 0 || size > len(b)-2 || string(b[size:size+2]) != "\r\n" {
+			return nil
+		}
+		args, b = append(args, b[:size:size]), b[size+2:]
+	}
+	if len(b) > 0 {
+		return nil
+	}
+	return args
+}

@@ -1,0 +1,221 @@
+package commands
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/store"
+)
+
+// CACHE.GET and its like: all that a cache's client wants to know of a value in one round trip.
+
+func cacheCommands() []engine.Spec {
+	const (
+		cat    = engine.CatString
+		update = engine.RW | engine.Access | engine.Update
+		life   = "[EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds] " +
+			"[FRESH milliseconds] [TAGS numtags=integer tag [tag ...]]"
+	)
+	return []engine.Spec{
+		{Name: "cache.set", Handler: cmdCacheSet, Arity: -3, Flags: engine.Write | engine.DenyOOM,
+			Keys:  []engine.KeySpec{engine.Key(1, update)},
+			Group: "string", Categories: cat, Since: "7.0.0",
+			Syntax:     "key value " + life + " [NX | XX | VERSION version=integer | LEASE token=integer]",
+			Tips:       []string{"nondeterministic_output"},
+			Summary:    "Sets a string with its time to live, the time that it is fresh, and its tags, on a condition.",
+			Complexity: "O(N) where N is the number of tags."},
+		{Name: "cache.mset", Handler: cmdCacheMset, Arity: -4, Flags: engine.Write | engine.DenyOOM,
+			Keys:  []engine.KeySpec{{Flags: engine.RW | engine.Update, Pos: 1, Step: 2, ByCount: true, FirstAt: 1}},
+			Group: "string", Categories: cat, Since: "7.0.0",
+			Syntax:     "numkeys key value [key value ...] " + life,
+			Tips:       []string{"nondeterministic_output"},
+			Summary:    "Sets several strings with their time to live, the time that they are fresh, and their tags.",
+			Complexity: "O(N*T) where N is the number of keys and T that of tags."},
+		{Name: "cache.get", Handler: cmdCacheGet, Arity: -2, Flags: engine.ReadOnly | engine.Fast | engine.Blocking,
+			Keys:  []engine.KeySpec{engine.Key(1, engine.RO|engine.Access)},
+			Group: "string", Categories: cat, Since: "7.0.0",
+			Syntax:     "key [LEASE milliseconds [WAIT milliseconds [STALE]] [BETA beta=double]]",
+			Tips:       []string{"nondeterministic_output"},
+			Summary:    "Returns a string, whether and for how long it is fresh, and its version. Whoever is to make it anew gets a lease; others may wait.",
+			Complexity: "O(1)"},
+		{Name: "cache.mget", Handler: cmdCacheMget, Arity: -3, Flags: engine.ReadOnly | engine.Fast,
+			Keys:  []engine.KeySpec{engine.NumKeys(1, engine.RO|engine.Access)},
+			Group: "string", Categories: cat, Since: "7.0.0",
+			Syntax:     "numkeys key [key ...] [LEASE milliseconds [BETA beta=double]]",
+			Tips:       []string{"nondeterministic_output"},
+			Summary:    "Returns several strings at one moment, of each whether and for how long it is fresh, and its version. Whoever is to make one anew gets a lease.",
+			Complexity: "O(N) where N is the number of keys."},
+		{Name: "cache.fail", Handler: cmdCacheFail, Arity: -3, Flags: engine.Write | engine.Fast,
+			Keys:  []engine.KeySpec{engine.Key(1, update)},
+			Group: "string", Categories: cat, Since: "7.0.0",
+			Syntax:     "key token=integer [STALE milliseconds]",
+			Summary:    "Gives up a lease, and lets a stale value live for longer.",
+			Complexity: "O(N) where N is the length of the value if its life is prolonged."},
+	}
+}
+
+// cached is the reply of CACHE.GET.
+type cached struct {
+	value   []byte
+	state   string // hit, stale or miss
+	left    int64  // milliseconds that the value is fresh, or lives if it is fresh until then; -1: without end
+	token   uint64
+	version uint64
+}
+
+const (
+	cacheHit   = "hit"
+	cacheStale = "stale"
+	cacheMiss  = "miss"
+)
+
+func (r *cached) write(c *engine.Ctx) {
+	c.Out.Array(5)
+	replyValue(c, r.value, r.state != cacheMiss)
+	c.Out.BulkString(r.state)
+	c.Out.Int(r.left)
+	if r.token != 0 {
+		c.Out.Int(int64(r.token))
+	} else {
+		c.Out.Null()
+	}
+	c.Out.Int(int64(r.version))
+}
+
+// cacheGet is the options of CACHE.GET and CACHE.MGET.
+type cacheGet struct {
+	lease int64 // milliseconds; 0: none is asked for
+	wait  int64 // milliseconds; 0: not at all
+	stale bool  // waits only if there is no stale value either
+	beta  float64
+}
+
+// parse reads the options. waits says that WAIT is among them.
+func (o *cacheGet) parse(a *engine.Args, waits bool) {
+	const most = math.MaxInt64 / int64(time.Millisecond)
+	o.beta = 1
+	for !a.Done() {
+		switch {
+		case o.lease == 0 && a.MatchValue("LEASE"):
+			o.lease = a.IntRange(1, most, "")
+		case waits && o.lease > 0 && o.wait == 0 && a.MatchValue("WAIT"):
+			o.wait = a.IntRange(1, most, "")
+		case o.wait > 0 && a.Match("STALE"):
+			o.stale = true
+		case o.lease > 0 && a.MatchValue("BETA"):
+			if o.beta = a.Float(); !(o.beta >= 0) {
+				a.Fail(engine.ErrBeta)
+			}
+		default:
+			a.Syntax()
+		}
+	}
+}
+
+// lookup finds what there is under a key, and asks for a lease if one may be due. busy says that another
+// client has it, or is about to.
+func (o *cacheGet) lookup(c *engine.Ctx, k store.Key) (r cached, busy bool, err error) {
+	var e store.Entry
+	var ok bool
+	if c.Waited() { // it has been counted
+		e, ok = c.Peek(k)
+	} else {
+		e, ok = c.Read(k)
+	}
+	if ok && e.Type() != store.TypeString {
+		return r, false, store.ErrWrongType
+	}
+	r.state = cacheMiss
+	asks := o.lease > 0
+	if ok {
+		s := e.State(c.Now)
+		end := freshUntil(&e, &s)
+		r = cached{value: e.Bytes(), state: cacheHit, left: -1, version: s.Version}
+		switch {
+		case s.Stale:
+			r.state, r.left = cacheStale, 0
+		case end != 0:
+			r.left = max(end-c.Now, 0)
+			asks = asks && early(c.Now, end, s.Cost, o.beta, 1-rand.Float64())
+		default:
+			asks = false
+		}
+	}
+	if asks {
+		r.token, busy = c.TakeLease(k, o.lease, !ok && e.Hidden())
+	}
+	return r, busy, nil
+}
+
+// freshUntil is the end of the time that a value is fresh, or that it lives if it is fresh until then; 0
+// if there is none.
+func freshUntil(e *store.Entry, s *store.State) int64 {
+	if s.Fresh != 0 {
+		return s.Fresh
+	}
+	return e.ExpireAt()
+}
+
+// early reports whether the reader of a fresh value is to make it anew before its end: with a
+// probability that rises as the end comes near, and the sooner the longer the value takes to make (cost,
+// in milliseconds). So there is a new one in time without all readers asking at once. The rule is
+// optimal among those by which readers decide independently: Vattani, Chierichetti, Lowenstein, Optimal
+// Probabilistic Cache Stampede Prevention, VLDB 2015. u is drawn from (0, 1].
+func early(now, end, cost int64, beta, u float64) bool {
+	if cost == 0 || beta == 0 {
+		return false
+	}
+	return float64(now)-float64(cost)*beta*math.Log(u) >= float64(end)
+}
+
+func cmdCacheGet(c *engine.Ctx) error {
+	var o cacheGet
+	if len(c.Args) > 2 {
+		a := c.Parse(2)
+		o.parse(a, true)
+		if err := a.Err(); err != nil {
+			return err
+		}
+	}
+	r, busy, err := o.lookup(c, c.Keys[0])
+	if err != nil {
+		return err
+	}
+	if busy && o.wait > 0 && c.MayWait() && (r.state == cacheMiss || r.state == cacheStale && !o.stale) {
+		return c.WaitForLease(c.Keys[0], time.Duration(o.wait)*time.Millisecond, replyMiss)
+	}
+	r.write(c)
+	return nil
+}
+
+// replyMiss is what the end of a WAIT brings.
+func replyMiss(c *engine.Ctx) error {
+	(&cached{state: cacheMiss}).write(c)
+	return nil
+}
+
+// cmdCacheMget answers with an array for each key. One of another type reads as missing, as MGET's.
+func cmdCacheMget(c *engine.Ctx) error {
+	var o cacheGet
+	a := c.Parse(1)
+	n := a.IntRange(1, math.MaxInt32, string(engine.ErrNumKeysInvalid))
+	if n > int64(a.Left()) {
+		a.Fail(engine.ErrNumKeysMany)
+	}
+	a.Skip(int(n))
+	o.parse(a, false)
+	if err := a.Err(); err != nil {
+		return err
+	}
+	c.Out.Array(len(c.Keys))
+	for _, k := range c.Keys {
+		r, _, err := o.lookup(c, k)
+		if err != nil {
+			r = cached{state: cacheMiss}
+		}
+		r.write(c)
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package commands
+
+import "testing"
+
+// The replies and effects of commands that redis-server 7.0.15 does not know.
+
+func TestCountedSets(t *testing.T) {
+	walk(t, []step{
+		{"SADD a 1 2 3 x y", ":5", "SADD a 1 2 3 x y"},
+		{"SADD b 3 4 y", ":3", "SADD b 3 4 y"},
+		{"SADD c 1", ":1", "SADD c 1"},
+		{"SUNIONCARD 3 a b c", ":6", ""},
+		{"SUNIONCARD 3 a b none LIMIT 0", ":6", ""},
+		{"SUNIONCARD 2 a b limit 4", ":4", ""},
+		{"SUNIONCARD 2 a b LIMIT 7", ":6", ""},
+		{"SUNIONCARD 2 a b APPROX", ":6", ""},
+		{"SUNIONCARD 2 a b LIMIT 2 approx", ":2", ""},
+		{"SUNIONCARD 2 none none", ":0", ""},
+		{"SDIFFCARD 2 a b", ":3", ""},
+		{"SDIFFCARD 3 a b c", ":2", ""},
+		{"SDIFFCARD 3 a b c LIMIT 1", ":1", ""},
+		{"SDIFFCARD 2 a a", ":0", ""},
+		{"SDIFFCARD 2 a none", ":5", ""},
+		{"SDIFFCARD 2 none a", ":0", ""},
+		{"SDIFFCARD 1 a APPROX", "-ERR syntax error", ""},
+		{"SDIFFCARD 2 a", "-ERR Number of keys can't be greater than number of args", ""},
+		{"SUNIONCARD 0 a", "-ERR numkeys should be greater than 0", ""},
+		{"SUNIONCARD 1 a LIMIT", "-ERR syntax error", ""},
+		{"SUNIONCARD 1 a LIMIT -1", "-ERR LIMIT can't be negative", ""},
+		{"SINTERCARD 2 a b APPROX", "-ERR syntax error", ""},
+		{"SET s v", "+OK", "SET s v"},
+		{"SUNIONCARD 2 a s", wrongType, ""},
+		{"SDIFFCARD 2 none s", wrongType, ""},
+	})
+}
+
+func TestMovedElements(t *testing.T) {
+	walk(t, []step{
+		{"RPUSH a 1 2 3 4 5", ":5", "RPUSH a 1 2 3 4 5"},
+		{"RPUSH b 6 7", ":2", "RPUSH b 6 7"},
+		{"LMOVEM a b LEFT LEFT COUNT 2 OBO", `["2" "1"]`, "LPOP a 2; LPUSH b 1 2"},
+		{"LRANGE b 0 -1", `["2" "1" "6" "7"]`, ""},
+		{"LMOVEM a b left left count 2 bulk", `["3" "4"]`, "LPOP a 2; LPUSH b 4 3"},
+		{"LRANGE b 0 -1", `["3" "4" "2" "1" "6" "7"]`, ""},
+		{"LMOVEM b c RIGHT RIGHT EXACTLY 2 BULK", `["6" "7"]`, "RPOP b 2; RPUSH c 6 7"},
+		{"LMOVEM b c RIGHT RIGHT EXACTLY 2 OBO", `["1" "2"]`, "RPOP b 2; RPUSH c 1 2"},
+		{"LRANGE c 0 -1", `["6" "7" "1" "2"]`, ""},
+		{"LMOVEM b c LEFT RIGHT EXACTLY 3 OBO", "nil", ""},
+		{"LMOVEM b d LEFT RIGHT COUNT 3 OBO", `["3" "4"]`, "LPOP b 2; RPUSH d 3 4"},
+		{"EXISTS b", ":0", ""},
+		{"LMOVEM b d LEFT RIGHT", "nil", ""},
+		{"LMOVEM d b RIGHT LEFT", `["4"]`, "RPOP d 1; LPUSH b 4"},
+		{"LMOVEM c c LEFT RIGHT COUNT 3 OBO", `["6" "7" "1"]`, "LPOP c 3; RPUSH c 6 7 1"},
+		{"LRANGE c 0 -1", `["2" "6" "7" "1"]`, ""},
+		{"LMOVEM c c RIGHT LEFT COUNT 2 BULK", `["7" "1"]`, "RPOP c 2; LPUSH c 1 7"},
+		{"LMOVEM c c LEFT LEFT COUNT 2 OBO", `["7" "1"]`, "LMOVE c c LEFT LEFT"},
+		{"PEXPIREAT c 1700000009000", ":1", "PEXPIREAT c 1700000009000"},
+		{"LMOVEM c c RIGHT LEFT COUNT 9 BULK", `["7" "1" "2" "6"]`, "LMOVE c c RIGHT RIGHT"},
+		{"LRANGE c 0 -1", `["7" "1" "2" "6"]`, ""},
+		{"PTTL c", ":9000", ""},
+		{"SET s v", "+OK", "SET s v"},
+		{"LMOVEM c s LEFT RIGHT COUNT 1 OBO", wrongType, ""},
+		{"LMOVEM s c LEFT RIGHT", wrongType, ""},
+		{"LMOVEM none s LEFT RIGHT", "nil", ""},
+		{"LLEN c", ":4", ""},
+		{"LMOVEM c d LEFT", "-ERR wrong number of arguments for 'lmovem' command", ""},
+		{"LMOVEM c d LEFT UP", "-ERR syntax error", ""},
+		{"LMOVEM c d LEFT LEFT COUNT 2", "-ERR syntax error", ""},
+		{"LMOVEM c d LEFT LEFT 2 OBO", "-ERR syntax error", ""},
+		{"LMOVEM c d LEFT LEFT COUNT 2 OBO BULK", "-ERR syntax error", ""},
+		{"LMOVEM c d LEFT LEFT COUNT 0 OBO", "-ERR count should be greater than 0", ""},
+		{"LMOVEM c d LEFT LEFT COUNT x OBO", "-ERR count should be greater than 0", ""},
+		{"BLMOVEM c d LEFT RIGHT 0 EXACTLY 4 BULK", `["7" "1" "2" "6"]`, "LPOP c 4; RPUSH d 7 1 2 6"},
+		{"BLMOVEM d c RIGHT RIGHT 1.5", `["6"]`, "RPOP d 1; RPUSH c 6"},
+		{"BLMOVEM d c RIGHT RIGHT -1", "-ERR timeout is negative", ""},
+		{"BLMOVEM d c RIGHT RIGHT x", "-ERR timeout is not a float or out of range", ""},
+		{"BLMOVEM d c RIGHT RIGHT 0 COUNT 1", "-ERR syntax error", ""},
+		{"MULTI", "+OK", ""},
+		{"BLMOVEM d c RIGHT RIGHT 0 EXACTLY 100 OBO", "+QUEUED", ""},
+		{"BLMOVEM none c RIGHT RIGHT 0", "+QUEUED", ""},
+		{"EXEC", "[nil nil]", ""},
+	})
+}
+
+func TestCountedScores(t *testing.T) {
+	walk(t, []step{
+		{"ZADD a 100 foo 100 bar", ":2", "ZADD a 100 foo 100 bar"},
+		{"ZADD b 200 foo 200 bar -inf x", ":3", "ZADD b 200 foo 200 bar -inf x"},
+		{"SADD c foo", ":1", "SADD c foo"},
+		{"ZUNION 3 a b c AGGREGATE COUNT", `["x" "bar" "foo"]`, ""},
+		{"ZUNIONSTORE out 3 a b c AGGREGATE COUNT", ":3", "ZADD out 1 x 2 bar 3 foo"},
+		{"ZUNIONSTORE out 3 a b c WEIGHTS 10 5 3 AGGREGATE count", ":3", "DEL out; ZADD out 5 x 15 bar 18 foo"},
+		{"ZRANGE out 15 +inf BYSCORE", `["bar" "foo"]`, ""},
+		{"ZINTERSTORE out 3 a b c AGGREGATE COUNT WEIGHTS 10 0.5 3", ":1", "DEL out; ZADD out 13.5 foo"},
+		{"ZINTER 2 a b WEIGHTS inf -inf AGGREGATE COUNT", `["bar" "foo"]`, ""},
+		{"ZINTERSTORE out 2 a none AGGREGATE COUNT", ":0", "DEL out"},
+		{"ZINTERSTORE out 2 a none AGGREGATE COUNT", ":0", ""},
+		{"ZUNIONSTORE a 2 a b AGGREGATE COUNT", ":3", "DEL a; ZADD a 1 x 2 bar 2 foo"},
+		{"ZUNIONSTORE a 2 a b AGGREGATE SUM", ":3", "ZUNIONSTORE a 2 a b AGGREGATE SUM"},
+		{"SET old v PXAT 1", "+OK", "SET old v PXAT 1"},
+		{"ZUNIONSTORE old 1 c AGGREGATE COUNT", ":1", "DEL old; ZADD old 1 foo"},
+		{"ZDIFF 2 a b AGGREGATE COUNT", "-ERR syntax error", ""},
+		{"ZUNION 2 a b AGGREGATE COUNTS", "-ERR syntax error", ""},
+	})
+}

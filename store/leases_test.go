@@ -1,0 +1,146 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+)
+
+// leaseWaiter waits for leases.
+type leaseWaiter struct {
+	Waiter
+	told int
+}
+
+func (w *leaseWaiter) Ready() { w.told++ }
+
+func newLeaseWaiter() *leaseWaiter {
+	w := &leaseWaiter{Waiter: Waiter{Lease: true}}
+	w.Owner = w
+	return w
+}
+
+// TestLeaseCrowd: ten thousand who wait for one value are told in groups, in their order, and all of
+// them; no change tells more than a group.
+func TestLeaseCrowd(t *testing.T) {
+	s := openStore(t, Options{})
+	v := &View{Store: s, Now: 1_700_000_000_000}
+	k := s.Key([]byte("page"))
+	var holder LeaseHolder
+	token, _ := v.Lease(k, &holder, 1000, nil, false)
+	if token == 0 {
+		t.Fatal("no lease")
+	}
+	crowd := make([]*leaseWaiter, 10_000)
+	for i := range crowd {
+		if other, busy := v.Lease(k, new(LeaseHolder), 1000, nil, false); other != 0 || !busy {
+			t.Fatal("two leases")
+		}
+		crowd[i] = newLeaseWaiter()
+		v.Wait([]Key{k}, &crowd[i].Waiter)
+	}
+	if _, ok := v.Fill(k, token, nil); !ok {
+		t.Fatal("refused")
+	}
+	v.SetString(k, []byte("value"), 0)
+	next := 0 // the first who has not been told
+	for i, w := range crowd {
+		for next < len(crowd) && crowd[next].told == 1 {
+			next++
+		}
+		if next > i+tellAtOnce || next < min(i+tellAtOnce, len(crowd)) {
+			t.Fatalf("%d have been told when %d have been served", next, i)
+		}
+		v.Leave(&w.Waiter)
+	}
+	if n := s.Leases(); n.Leases != 0 || n.Bytes != 0 || n.Filled != 1 {
+		t.Errorf("%+v", n)
+	}
+}
+
+// TestLeaseGoesOn: the next who waits holds the lease when the one before has gone, however he went.
+func TestLeaseGoesOn(t *testing.T) {
+	s := openStore(t, Options{})
+	v := &View{Store: s, Now: 1_700_000_000_000}
+	k := s.Key([]byte("page"))
+	holders := make([]LeaseHolder, 8)
+	token, _ := v.Lease(k, &holders[0], 1000, nil, false)
+	crowd := make([]*leaseWaiter, len(holders))
+	for i := range crowd {
+		crowd[i] = newLeaseWaiter()
+		v.Wait([]Key{k}, &crowd[i].Waiter)
+	}
+	for i, end := range []func(){
+		func() { holders[0].End(s) },
+		func() { v.EndLease(k, token) },
+		func() { v.Delete(k); v.SetString(k, nil, 0); v.Delete(k) },
+		func() { v.Now += 1000; _, _ = s.Maintain(v.Now) },
+		func() { s.FlushLocked(0, v.Now) },
+		func() { v.Invalidate([]byte("tag"), false); v.Fill(k, token, [][]byte{[]byte("tag")}) },
+		func() { v.Leave(&crowd[5].Waiter); v.EndLease(k, token) },
+	} {
+		for range len(s.shards) { // the maintenance looks at one shard after the other
+			end()
+			end = func() { _, _ = s.Maintain(v.Now) }
+		}
+		w := crowd[i]
+		if i == 5 {
+			continue // he goes without having answered
+		}
+		if i == 2 || i == 6 {
+			for _, w := range crowd[i+1:] { // some others may have been told of the value, in vain
+				v.Stay(&w.Waiter)
+			}
+		}
+		if w.told == 0 {
+			t.Fatalf("%d was not told", i)
+		}
+		if other, busy := v.Lease(k, &holders[i], 1000, nil, false); other != 0 || !busy {
+			t.Fatalf("%d: a newcomer got in between", i)
+		}
+		if token, _ = v.Lease(k, &holders[i], 1000, &w.Waiter, false); token == 0 {
+			t.Fatalf("%d got no lease", i)
+		}
+		v.Leave(&w.Waiter)
+	}
+}
+
+// TestLeaseTable: leases that ended leave nothing behind, and there are never too many.
+func TestLeaseTable(t *testing.T) {
+	s := openStore(t, Options{})
+	s.SetMaxLeases(100)
+	v := &View{Store: s, Now: 1_700_000_000_000}
+	var holder LeaseHolder
+	given := 0
+	for i := range 200 {
+		if token, busy := v.Lease(s.Key(fmt.Append(nil, i)), &holder, 1000+int64(i), nil, false); token != 0 {
+			given++
+		} else if busy {
+			t.Fatal("busy")
+		}
+	}
+	if given != 100 {
+		t.Errorf("%d leases", given)
+	}
+	for i := range 50 {
+		v.SetString(s.Key(fmt.Append(nil, i)), nil, 0)
+	}
+	if n := s.Leases().Leases; n != 50 {
+		t.Errorf("%d leases", n)
+	}
+	v.Now += 1075
+	for range 2 * len(s.shards) {
+		_, _ = s.Maintain(v.Now)
+	}
+	if n := s.Leases(); n.Leases != 24 || n.Late != 26 {
+		t.Errorf("%+v", n)
+	}
+	holder.End(s)
+	if n := s.Leases(); n.Leases != 0 || n.Bytes != 0 {
+		t.Errorf("%+v", n)
+	}
+	for i := range s.shards {
+		if sh := &s.shards[i]; len(sh.leases.byKey) != 0 || len(sh.leases.ends) != 0 || sh.interest != 0 {
+			t.Errorf("shard %d: %d leases, interest %x", i, len(sh.leases.byKey), sh.interest)
+		}
+	}
+}

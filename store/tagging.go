@@ -1,0 +1,394 @@
+package store
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/larderkv/larder/store/arena"
+	"github.com/larderkv/larder/store/tags"
+)
+
+// Tags of keys.
+//
+// Package tags knows which tags there are, what has invalidated them, and where keys with a tag may
+// be found. Here is the keyspace's part: the links in a key's extras, which readers ask whether a key
+// is still valid, and the sweep, which removes in the background what is not.
+//
+// A key whose tag was invalidated is hidden at once, like one whose time has come, and by the same
+// rules: readers leave it where it is, a writer who holds the lock removes it, and the maintenance
+// finds those that nobody asks for.
+//
+// A tag belongs to a database as its keys do: it is told apart from others of the same name by the
+// database's mark, which FLUSHDB renews and SWAPDB exchanges. So flushing takes no look at tags; those
+// of before go when the last of their keys has been freed.
+
+// MaxTags is how many tags a key can have, MaxTagName how long the name of one can be, in bytes.
+const (
+	MaxTags    = 64
+	MaxTagName = tags.MaxName
+)
+
+// linkSize is the size of a link in a record: 5 bytes of reference, 6 bytes of stamp.
+const linkSize = 11
+
+func linkAt(links []byte, i int) (ref tags.Ref, stamp uint64) {
+	b := links[i*linkSize : i*linkSize+linkSize : i*linkSize+linkSize]
+	first := binary.LittleEndian.Uint64(b)
+	return tags.Ref(first & (1<<40 - 1)), first>>40 | uint64(b[8])<<24 | uint64(binary.LittleEndian.Uint16(b[9:]))<<32
+}
+
+func putLink(links []byte, i int, ref tags.Ref, stamp uint64) {
+	b := links[i*linkSize : i*linkSize+linkSize : i*linkSize+linkSize]
+	binary.LittleEndian.PutUint64(b, uint64(ref)|stamp<<40)
+	b[8] = byte(stamp >> 24)
+	binary.LittleEndian.PutUint16(b[9:], uint16(stamp>>32))
+}
+
+// placeOf is what finds a key again: 40 bits of its hash, and its shard.
+func placeOf(k *Key) uint64 { return k.hash>>24<<8 | uint64(k.shard) }
+
+// mark is what a database's tags are told by.
+func (s *Store) mark(db int) uint32 { return s.tagMarks[db].Load() }
+
+// renewMark makes the tags of a database those of another one, which is gone. All locks are held.
+func (s *Store) renewMark(db int) {
+	s.lastMark++
+	s.tagMarks[db].Store(s.lastMark)
+}
+
+// retainExtras is for a copy of a record with extras.
+func (sh *shard) retainExtras(r *record) {
+	links := r.extras(sh.ar.Mem()).links()
+	for i := range len(links) / linkSize {
+		ref, _ := linkAt(links, i)
+		sh.s.tags.Retain(ref)
+	}
+	sh.countLinked(links, +1)
+}
+
+// dropExtras is for a record with extras that is freed.
+func (sh *shard) dropExtras(r *record) {
+	links := r.extras(sh.ar.Mem()).links()
+	for i := range len(links) / linkSize {
+		ref, _ := linkAt(links, i)
+		sh.s.tags.Drop(ref)
+	}
+	sh.countLinked(links, -1)
+}
+
+func (sh *shard) countLinked(links []byte, sign int) {
+	if len(links) > 0 {
+		sh.linked += sign
+	}
+}
+
+// unlinkExtras is for a record with extras that leaves its table of the keyspace.
+func (sh *shard) unlinkExtras(t *table, r *record) {
+	t.spare(r, -1)
+	sh.unlinkTags(r)
+}
+
+func (sh *shard) unlinkTags(r *record) {
+	links := r.extras(sh.ar.Mem()).links()
+	for i := range len(links) / linkSize {
+		sh.s.tags.Unlink(linkAt(links, i))
+	}
+}
+
+// stateOf reports whether a tag was invalidated since a record with these extras was linked to it, and
+// whether one was softly.
+func (sh *shard) stateOf(x rawExtras) (gone, stale bool) {
+	links := x.links()
+	for i := range len(links) / linkSize {
+		g, s := sh.s.tags.State(linkAt(links, i))
+		gone, stale = gone || g, stale || s
+	}
+	return gone, stale
+}
+
+// invalidated reports whether a tag of a record with extras was invalidated.
+func (sh *shard) invalidated(r *record) bool {
+	gone, _ := sh.stateOf(r.extras(sh.ar.Mem()))
+	return gone
+}
+
+// ended reports whether a record is to be taken for absent: its time has come, or a tag of it was
+// invalidated.
+func (sh *shard) ended(r *record, now int64) bool {
+	return r.expire != 0 && r.expire <= now || r.extra > 0 && sh.invalidated(r)
+}
+
+// stale reports whether a tag of the entry was invalidated softly since it was linked.
+func (e *Entry) stale() bool {
+	_, stale := e.sh.stateOf(e.extras())
+	return stale
+}
+
+// newExtras makes the extras of a record for a key, in b. A link of the record that it replaces, if
+// there is one, goes on where the tag is the same and the key is as good as new; others end.
+func (v *View) newExtras(k Key, x *Extras, old *Entry, b []byte) rawExtras {
+	raw, links := x.encode(b)
+	if sh := v.shard(&k); x.Version > sh.number {
+		sh.number = x.Version
+	}
+	var before []byte
+	if old != nil && old.rec.extra > 0 {
+		before = old.extras().links()
+	}
+	d, mark := v.Store.tags, v.Store.mark(v.DB)
+	var kept uint64 // of before, by position
+	for i, name := range x.Tags {
+		ref := d.Hold(mark, name)
+		at, stamp := findLink(before, ref)
+		if stamp != 0 {
+			if gone, stale := d.State(ref, stamp); gone || stale {
+				stamp = 0
+			} else {
+				kept |= 1 << at
+			}
+		}
+		if stamp == 0 {
+			stamp = d.Link(ref, placeOf(&k))
+		}
+		putLink(links, i, ref, stamp)
+	}
+	for i := range len(before) / linkSize {
+		if kept&(1<<i) == 0 {
+			d.Unlink(linkAt(before, i))
+		}
+	}
+	v.shard(&k).countLinked(links, +1)
+	return raw
+}
+
+// findLink finds the link to a tag; the stamp is 0 if there is none.
+func findLink(links []byte, to tags.Ref) (i int, stamp uint64) {
+	for i := range len(links) / linkSize {
+		if ref, stamp := linkAt(links, i); ref == to {
+			return i, stamp
+		}
+	}
+	return 0, 0
+}
+
+// describe is what an entry has beside value and expiry time. The names of tags are good while the
+// entry is.
+func (e *Entry) describe() Extras { return e.sh.describe(e.extras()) }
+
+// describe is the same for the extras of a record that is not freed meanwhile.
+func (sh *shard) describe(raw rawExtras) Extras {
+	x, links := raw.decode()
+	if n := len(links) / linkSize; n > 0 {
+		x.Tags = make([][]byte, n)
+		for i := range x.Tags {
+			ref, _ := linkAt(links, i)
+			x.Tags[i] = sh.s.tags.Name(ref)
+		}
+	}
+	return x
+}
+
+// Extras is what an entry that was found has beside value and expiry time, and whether a tag of it was
+// invalidated softly since. The names of tags are good until the next change of the key.
+func (e *Entry) Extras() (x Extras, stale bool) {
+	if e.rec.extra == 0 {
+		return x, false
+	}
+	return e.describe(), e.stale()
+}
+
+// SetExtras gives a key other extras in place of all it has, and reports whether the key is there.
+// Tags are distinct, MaxTags at most.
+func (v *View) SetExtras(k Key, x *Extras) bool {
+	e, ok := v.Write(k)
+	if !ok {
+		return false
+	}
+	v.setExtras(&e, k, x)
+	v.Dirty++
+	v.Changed(k, EventTag)
+	return true
+}
+
+// Attach is SetExtras for what reads a file, and as part of a change that is told of otherwise.
+func (v *View) Attach(k Key, x *Extras) {
+	if e, ok := v.Write(k); ok {
+		v.setExtras(&e, k, x)
+		v.booked(k)
+	}
+}
+
+func (v *View) setExtras(e *Entry, k Key, x *Extras) {
+	var room [maxExtras]byte
+	raw := v.newExtras(k, x, e, room[:0])
+	e.become(e.t.newRecordWith(e.rec.meta, e.name(), raw, e.value(), e.rec.expire))
+}
+
+// SetStringWith is SetString of a value with extras; expire is not KeepTTL. Tags are distinct, MaxTags
+// at most.
+func (v *View) SetStringWith(k Key, value []byte, expire int64, x *Extras) {
+	var room [maxExtras]byte
+	var e Entry
+	if v.write(&e, k) {
+		v.Dirty++
+		meta := metaOf(TypeString, encPlain) | e.word()<<wordShift
+		v.renewString(&e, meta, value, expire, v.newExtras(k, x, &e, room[:0]))
+	} else {
+		t := v.tableForWrite(&k)
+		raw := v.newExtras(k, x, nil, room[:0])
+		ref := t.newRecordWith(v.newMeta(&k, TypeString, encPlain), k.Name, raw, value, expire)
+		t.insert(k.hash, ref, expire, v.Now)
+		r := readRecord(t.mem, ref)
+		t.spare(&r, +1)
+		v.Dirty++
+		v.Changed(k, EventNew)
+	}
+	v.Changed(k, EventSet)
+	if expire > 0 {
+		v.Changed(k, EventExpire)
+	}
+}
+
+// Invalidate has all keys of a database that have a tag hidden from now on, to be removed in the
+// background, or stale if soft; it returns how many. It takes constant time. All locks are held, so
+// that no key gets the tag meanwhile that the log would have behind the invalidation.
+func (v *View) Invalidate(tag []byte, soft bool) (keys int64) {
+	mark := v.Store.mark(v.DB)
+	v.Store.leasing.noteInvalidation(v.Store, mark, tag)
+	return v.Store.tags.Invalidate(mark, tag, soft)
+}
+
+// ScanTags calls fn with tags that keys of the view's database have, from a cursor on, which is 0 at
+// first. It looks at about most tags, and returns the next cursor, 0 at the end. The name is good until
+// fn returns, which must not use the store.
+func (v *View) ScanTags(cursor uint64, most int, fn func(tag []byte, keys, stale int64)) (next uint64) {
+	return v.Store.tags.Scan(v.Store.mark(v.DB), cursor, most, fn)
+}
+
+// TagStats are counts of tags.
+type TagStats struct {
+	Tags    int64 // that some key has
+	Bytes   int64 // that they take, beside their keys' records
+	Pending int64 // places at which the sweep has yet to look for a key that was invalidated
+}
+
+// Tags counts tags.
+func (s *Store) Tags() TagStats {
+	return TagStats{Tags: s.tags.Count(), Bytes: s.tags.Used(), Pending: s.tags.PendingEntries()}
+}
+
+// tagSweep is where the sweep is. Only the maintenance uses it.
+type tagSweep struct {
+	job    tags.Job
+	places [sweepPlaces]tags.Place
+	n, at  int
+}
+
+// sweepPlaces is how many keys one unit of the sweep looks for: some 50 us of work, in which each
+// shard is locked for one key at a time. They are loaded from memory sweepAhead at a time.
+const (
+	sweepPlaces = 128
+	sweepAhead  = 32
+)
+
+// sweepTags does one unit of the sweep and reports whether there was anything to do. A shard that a
+// script occupies is waited for: nothing else can be swept meanwhile, and what is to be removed is
+// hidden.
+func (s *Store) sweepTags() bool {
+	w := &s.tagSweep
+	if w.at == w.n {
+		if !s.tags.Pending() {
+			return false
+		}
+		w.job, w.n = s.tags.Sweep(w.places[:])
+		w.at = 0
+	}
+	for ; w.at < w.n; w.at++ {
+		if w.at%sweepAhead == 0 {
+			s.prefetchPlaces(s.tags.Mark(w.job.Ref), w.places[w.at:min(w.at+sweepAhead, w.n)])
+		}
+		p := w.places[w.at]
+		sh := &s.shards[p.At()&0xFF]
+		if !sh.lock() {
+			return false
+		}
+		sh.sweepPlace(w.job.Ref, p)
+		sh.mu.Unlock()
+	}
+	return true
+}
+
+// prefetchPlaces begins to load the keys at some places.
+func (s *Store) prefetchPlaces(mark uint32, places []tags.Place) {
+	var keys [sweepAhead]Key
+	for i, p := range places {
+		keys[i] = Key{hash: hashOf(p), shard: uint32(p.At() & 0xFF)}
+	}
+	for db := range s.tagMarks {
+		if s.mark(db) == mark {
+			s.Prefetch(db, keys[:len(places)], nil)
+		}
+	}
+}
+
+// hashOf is as much of the hash of a key at a place as the place has.
+func hashOf(p tags.Place) uint64 { return p.At() >> 8 << 24 }
+
+// sweepPlace looks at the keys at a place.
+func (sh *shard) sweepPlace(tag tags.Ref, p tags.Place) {
+	mark := sh.s.tags.Mark(tag)
+	for db, t := range sh.dbs {
+		if sh.s.mark(db) != mark {
+			continue
+		}
+		if t == nil {
+			return
+		}
+		at, ref, stamp, ok := t.findLinked(hashOf(p), tag, p.Stamp())
+		if !ok {
+			return
+		}
+		gone, stale := sh.s.tags.Relist(tag, p, stamp)
+		if gone {
+			r, raw := readRecord(t.mem, ref), t.bucketAt(at).raw(at.slot)
+			t.unlink(at, r.expire)
+			sh.removed(db, t, &r, raw, EventInvalidated, true)
+			t.shrink(at.sub)
+		} else if stale && sh.tracks() {
+			sh.untrack(sh.s.tracking.background, sh.s.Key(recordKey(t.mem, ref)), changed)
+		}
+		return
+	}
+	sh.s.tags.Lose(tag) // the database was flushed
+}
+
+// findLinked finds the record with a link to a tag whose stamp has these lower bits, among those whose
+// hash has the upper 40 bits of h.
+func (t *table) findLinked(h uint64, tag tags.Ref, low uint16) (p pos, ref arena.Ref, stamp uint64, ok bool) {
+	p.sub = t.subOf(h)
+	s := &t.subs[p.sub]
+	if s.buckets == 0 {
+		return p, 0, 0, false
+	}
+	i := s.home(s.position(h))
+	for {
+		b := t.bucket(s, i)
+		for m := b.match(uint8(s.position(h))); m != 0; m &= m - 1 {
+			slot := uint8(bits.TrailingZeros64(m)) >> 2
+			r := readRecord(t.mem, b.ref(slot))
+			if r.extra == 0 {
+				continue
+			}
+			if _, stamp := findLink(r.extras(t.mem).links(), tag); stamp != 0 && uint16(stamp) == low &&
+				t.hash(recordKey(t.mem, b.ref(slot)))>>24 == h>>24 {
+				p.bucket, p.slot = uint16(i), slot
+				return p, b.ref(slot), stamp, true
+			}
+		}
+		p.guests++
+		if b.overflow() == 0 || int(p.guests) >= int(s.buckets) {
+			return p, 0, 0, false
+		}
+		i = s.next(i)
+	}
+}

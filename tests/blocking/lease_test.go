@@ -1,0 +1,115 @@
+package blocking
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/larderkv/larder/tests/harness"
+)
+
+// token is the lease that a reply of CACHE.GET brings.
+func token(t *testing.T, r harness.Reply) string {
+	t.Helper()
+	if _, ok := r.Elems[3].Int(); !ok {
+		t.Fatalf("no lease: %s", r.Raw)
+	}
+	return r.Elems[3].Text
+}
+
+// TestLeasePassesOn: those who wait get the lease one after the other when its holder is killed, goes,
+// gives up or takes too long, and at last all of them the value.
+func TestLeasePassesOn(t *testing.T) {
+	harness.EachDriver(t, func(t *testing.T, driver string) {
+		b := start(t, "network-driver "+driver, "io-threads 2")
+		holder := b.server.Dial(t)
+		first := token(t, holder.Do("CACHE.GET", "k", "LEASE", "600000"))
+		var crowd []*harness.Conn
+		for _, lease := range []string{"600000", "600000", "600000", "20", "600000", "600000"} {
+			crowd = append(crowd, b.waiter("CACHE.GET", "k", "LEASE", lease, "WAIT", "600000"))
+		}
+		b.expect(":1\r\n", "CLIENT", "KILL", "ID", id(holder))
+		second := token(t, crowd[0].Read())
+		b.expect("$-1\r\n", "CACHE.SET", "k", "v", "LEASE", first)
+		_ = crowd[0].Close()
+		third := token(t, crowd[1].Read())
+		b.expect("$-1\r\n", "CACHE.SET", "k", "v", "LEASE", second)
+		b.expect(":1\r\n", "CACHE.FAIL", "k", third)
+		b.expect(":1\r\n", "CACHE.FAIL", "k", token(t, crowd[2].Read()))
+		token(t, crowd[3].Read()) // whose time is up soon
+		last := token(t, crowd[4].Read())
+		if b.Do("CACHE.SET", "k", "v", "LEASE", last).Raw == "$-1\r\n" {
+			t.Error("the fill was refused")
+		}
+		if got := crowd[5].Read(); got.Elems[0].Text != "v" || got.Elems[1].Text != "hit" {
+			t.Errorf("the last got %s", got.Raw)
+		}
+		b.untilBlocked(0)
+
+		token(t, b.Do("CACHE.GET", "busy", "LEASE", "600000"))
+		c := b.server.Dial(t)
+		if got := c.Do("CACHE.GET", "busy", "LEASE", "9", "WAIT", "1"); got.Raw != "*5\r\n$-1\r\n$4\r\nmiss\r\n:0\r\n$-1\r\n:0\r\n" {
+			t.Errorf("at the end of its patience: %q", got.Raw)
+		}
+		w := b.waiter("CACHE.GET", "busy", "LEASE", "9", "WAIT", "600000")
+		b.expect("+OK\r\n", "SET", "busy", "plain")
+		if got := w.Read(); got.Elems[0].Text != "plain" {
+			t.Errorf("after SET: %s", got.Raw)
+		}
+	})
+}
+
+// TestOriginIsAskedOnce: a thousand clients read one key that becomes stale again and again, of an
+// origin that is so slow that all of them come before it answers. It is asked once each time; the others
+// wait for the value, or get the stale one.
+func TestOriginIsAskedOnce(t *testing.T) {
+	const clients = 1000
+	b := start(t, "io-threads 2", "maxclients 2000")
+	conns := make([]*harness.Conn, clients)
+	for i := range conns {
+		conns[i] = b.server.Dial(t)
+	}
+	for round, takesStale := range []bool{false, false, true, false, true} {
+		words := []string{"CACHE.GET", "page", "LEASE", "600000", "WAIT", "600000"}
+		if takesStale {
+			words = append(words, "STALE")
+		}
+		var asked, stale, hits atomic.Int64
+		var served, crowd sync.WaitGroup
+		served.Add(clients - 1)
+		for _, c := range conns {
+			crowd.Go(func() {
+				r := c.Do(words...)
+				lease, state := r.Elems[3], r.Elems[1].Text
+				if _, given := lease.Int(); !given {
+					switch {
+					case state == "stale" && takesStale && r.Elems[0].Text == strconv.Itoa(round-1):
+						stale.Add(1)
+					case state == "hit" && !takesStale && r.Elems[0].Text == strconv.Itoa(round):
+						hits.Add(1)
+					default:
+						t.Errorf("round %d: %s", round, r.Raw)
+					}
+					served.Done()
+					return
+				}
+				asked.Add(1)
+				if takesStale {
+					served.Wait()
+				} else {
+					b.untilBlocked(clients - 1)
+				}
+				if c.Do("CACHE.SET", "page", strconv.Itoa(round), "PX", "600000", "TAGS", "1", "pages", "LEASE", lease.Text).Raw == "$-1\r\n" {
+					t.Error("the fill was refused")
+				}
+			})
+		}
+		crowd.Wait()
+		if asked.Load() != 1 || stale.Load()+hits.Load() != clients-1 {
+			t.Errorf("round %d: the origin was asked %d times; %d stale values, %d new ones", round, asked.Load(), stale.Load(), hits.Load())
+		}
+		b.expect(":1\r\n", "CACHE.STALE", "pages")
+	}
+	b.untilBlocked(0)
+}
