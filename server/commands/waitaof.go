@@ -59,7 +59,7 @@ func cmdWaitaof(c *engine.Ctx) error {
 		if w.off.Load() {
 			return engine.ErrWaitAOFOff
 		}
-		replyWaited(c, w.synced.Load())
+		replyWaited(c, w.synced.Load() || m != nil && m.LogReady() && m.Log().Synced())
 		return nil
 	})
 }

@@ -15,6 +15,7 @@ func TestUnblock(t *testing.T) {
 		b := start(t, "network-driver "+driver, "appendonly yes")
 		c := b.server.Dial(t)
 		number := id(c)
+		b.expect("*2\r\n:1\r\n:0\r\n", "WAITAOF", "1", "0", "0") // the log has its base file
 		b.expect(":0\r\n", "CLIENT", "UNBLOCK", number)
 		for _, x := range []struct {
 			request, reason []string

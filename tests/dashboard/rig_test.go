@@ -223,11 +223,11 @@ func eval[T any](b *browser, expression string) T {
 	return value
 }
 
-// wait polls until an expression is true.
+// wait polls until an expression, or what it promises, is true.
 func (b *browser) wait(what, expression string) {
 	b.t.Helper()
 	deadline := time.Now().Add(patience)
-	for !eval[bool](b, "!!("+expression+")") {
+	for !eval[bool](b, "Promise.resolve("+expression+").then(Boolean)") {
 		if time.Now().After(deadline) {
 			b.fail("%s: not within %v\n%s", what, patience, b.text("body"))
 		}
