@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // eventually polls until ok, or fails.
 func eventually(t *testing.T, what string, ok func() bool) {

@@ -45,7 +45,7 @@ func growTo(s *Store, l *Lockset, shard int) {
 
 // awaitLink waits until the holder of a shard has said what comes next.
 func awaitLink(t *testing.T, s *Store, shard, next int) {
-	for deadline := time.Now().Add(10 * time.Second); s.shards[shard].next.Load() != int32(next)+1; runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); s.shards[shard].next.Load() != int32(next)+1; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatalf("nobody says that shard %d comes after %d", next, shard)
 		}

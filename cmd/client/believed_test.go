@@ -71,7 +71,7 @@ func TestUnbelievableServer(t *testing.T) {
 			t.Cleanup(func() { _ = nc.Close() })
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if _, err := (Target{Addr: ln.Addr().String()}).Open(ctx); !errors.Is(err, errNotBelieved) {
 		t.Errorf("%v", err)

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a process may take to do what it is expected to do.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // process is a running larder.
 type process struct {

@@ -56,7 +56,7 @@ func TestWhileSavesFail(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		tick := time.NewTicker(time.Millisecond)
 		defer tick.Stop()

@@ -122,7 +122,7 @@ type peer struct {
 }
 
 // patience bounds every wait; only a failing test reaches it.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 func (r *busyRig) dial() *peer {
 	r.t.Helper()

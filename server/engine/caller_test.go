@@ -13,7 +13,7 @@ import (
 // call makes a request of a Caller.
 func call(t *testing.T, c *Caller, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	b, err := c.Do(ctx, args...)
 	if err != nil {
@@ -81,7 +81,7 @@ func TestCallerWaits(t *testing.T) {
 	r.kernel.Pause(time.Hour, false)
 	done := make(chan string)
 	go func() { done <- call(t, c, "set", "k", "v") }()
-	for end := time.Now().Add(20 * time.Second); r.kernel.Clients.Blocked() == 0; runtime.Gosched() {
+	for end := time.Now().Add(time.Minute); r.kernel.Clients.Blocked() == 0; runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatal("it does not wait")
 		}

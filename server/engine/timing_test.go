@@ -134,7 +134,7 @@ func TestTicksFollowPipelines(t *testing.T) {
 	}
 	c.do("get k\nget k")
 	until := func(what string, ok func() bool) {
-		for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal(what)
 			}

@@ -346,7 +346,7 @@ type testClient struct {
 }
 
 // patience bounds every wait of the tests; it is reached only by a failing one.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 func (s *testServer) dial() *testClient {
 	s.t.Helper()

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -122,7 +121,7 @@ func (r *rig) token(changes ...change) change {
 func named(key string) string { return "name=" + base64.RawURLEncoding.EncodeToString([]byte(key)) }
 
 // patience is how long tests wait for what comes at once if all is well.
-const patience = 20 * time.Second
+const patience = harness.Patience
 
 // number is a reply that is one.
 func number(r harness.Reply) int64 {

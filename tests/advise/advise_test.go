@@ -24,6 +24,12 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
+// connect is a client that is not impatient with a server on a busy machine.
+func connect(s *harness.Server, db int) *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: s.Addr, DB: db, DialTimeout: harness.Patience,
+		ReadTimeout: harness.Patience, WriteTimeout: harness.Patience})
+}
+
 // load is traffic on a server: step sends a batch of it.
 type load struct {
 	c   *redis.Client
@@ -194,7 +200,7 @@ func TestDefects(t *testing.T) {
 // adviseDuring looks at a server while it has traffic.
 func adviseDuring(t *testing.T, s *harness.Server, d defect) *advise.Report {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: s.Addr})
+	c := connect(s, 0)
 	ctx, stop := context.WithCancel(t.Context())
 	l := &load{c: c, rng: randtest.New(t)}
 	var done sync.WaitGroup
@@ -203,7 +209,9 @@ func adviseDuring(t *testing.T, s *harness.Server, d defect) *advise.Report {
 	done.Go(func() {
 		for ; ctx.Err() == nil; l.n++ {
 			if err := d.step(l, ctx); err != nil && ctx.Err() == nil {
-				failed = err
+				if failed = err; l.n <= 50 {
+					close(warm)
+				}
 				break
 			}
 			if l.n == 50 {
@@ -257,7 +265,7 @@ func TestPrefixesAreTheServers(t *testing.T) {
 // TestRuleUnknown: who may not read larder's parameters is told by what prefixes are made.
 func TestRuleUnknown(t *testing.T) {
 	s := harness.Start(t, "user default on nopass ~* &* +@all -config")
-	c := redis.NewClient(&redis.Options{Addr: s.Addr})
+	c := connect(s, 0)
 	r, err := advise.Run(t.Context(), advise.Options{Client: c, Addr: s.Addr, For: 10 * time.Millisecond, Keys: 10})
 	if err := errors.Join(err, c.Close()); err != nil {
 		t.Fatal(err)
@@ -274,7 +282,7 @@ func TestOneDatabase(t *testing.T) {
 	c.MustOK("SET", "a", "1")
 	c.MustOK("SELECT", "3")
 	c.MustOK("MSET", "b", "1", "c", "2")
-	db := redis.NewClient(&redis.Options{Addr: s.Addr, DB: 3})
+	db := connect(s, 3)
 	r, err := advise.Run(t.Context(), advise.Options{Client: db, Addr: s.Addr, For: 10 * time.Millisecond, Keys: 10})
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ package blocking
 import (
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -13,7 +12,7 @@ import (
 func TestMain(m *testing.M) { harness.Main(m) }
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = harness.Patience
 
 // bench is a server and a client to act with.
 type bench struct {

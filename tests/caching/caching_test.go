@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 	"github.com/larderkv/larder/tests/randtest"
@@ -133,11 +132,11 @@ func run(t *testing.T, s *harness.Server, mode []string, seed uint64, keys, step
 	close(written)
 	reading.Wait()
 	c := s.DialRESP(t, 3)
-	harness.Eventually(t, 20*time.Second, "no key is about to expire", func() bool {
+	harness.Eventually(t, harness.Patience, "no key is about to expire", func() bool {
 		return strings.Contains(c.Info("keyspace", "db0"), "expires=0")
 	})
 	for i, cache := range caches {
-		harness.Eventually(t, 20*time.Second, fmt.Sprintf("what cache %d keeps is true", i), func() bool {
+		harness.Eventually(t, harness.Patience, fmt.Sprintf("what cache %d keeps is true", i), func() bool {
 			cache.ask("PING")
 			return cache.stale(c) == ""
 		})

@@ -260,9 +260,9 @@ type rueidisCache struct {
 
 func newRueidisCache(t testing.TB, s *harness.Server, options ...string) *rueidisCache {
 	t.Helper()
-	c, err := rueidis.NewClient(rueidis.ClientOption{
+	c, err := rueidis.NewClient(patientRueidis(rueidis.ClientOption{
 		InitAddress: []string{s.Addr}, PipelineMultiplex: -1, ClientTrackingOptions: options, DisableRetry: true,
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,7 +120,7 @@ func TestBigCollectionsGoInTheBackground(t *testing.T) {
 		}
 		t.Logf("%s: the slowest of 200 GETs of another client took %v", strings.Join(way, " "), worst)
 		most := empty + (full-empty)/4
-		harness.Eventually(t, 10*time.Second, fmt.Sprintf("%s: used_memory, %d when full, is below %d again", strings.Join(way, " "), full, most), func() bool {
+		harness.Eventually(t, harness.Patience, fmt.Sprintf("%s: used_memory, %d when full, is below %d again", strings.Join(way, " "), full, most), func() bool {
 			return other.InfoInt("memory", "used_memory") < most
 		})
 		c.MustOK("FLUSHALL")

@@ -16,10 +16,17 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
-// goRedis is a client with go-redis' defaults, but for the protocol.
+// patient has go-redis wait for as long as tests do, and not for five seconds, after which it would
+// send again what a busy machine has not answered yet.
+func patient(o *redis.Options) *redis.Client {
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = patience, patience, patience
+	return redis.NewClient(o)
+}
+
+// goRedis is a client with go-redis' defaults, but for the protocol and its patience.
 func goRedis(t *testing.T, s *harness.Server, protocol int) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: s.Addr, Protocol: protocol})
+	c := patient(&redis.Options{Addr: s.Addr, Protocol: protocol})
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
@@ -361,7 +368,7 @@ func TestGoRedisOptions(t *testing.T) {
 		{Addr: s.Addr, Username: "default", Password: "secret", DB: 3, ClientName: "app", Protocol: 2},
 		{Network: "unix", Addr: socket, Password: "secret", DB: 3, ClientName: "app"},
 	} {
-		c := redis.NewClient(o)
+		c := patient(o)
 		is(t, "OK")(c.Set(ctx, "in3", "v", 0).Result())
 		info := must[*redis.ClientInfo](t)(c.ClientInfo(ctx).Result())
 		if info.DB != 3 || info.Name != "app" || info.User != "default" {
@@ -371,7 +378,7 @@ func TestGoRedisOptions(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	wrong := redis.NewClient(&redis.Options{Addr: s.Addr, Password: "wrong"})
+	wrong := patient(&redis.Options{Addr: s.Addr, Password: "wrong"})
 	if err := wrong.Ping(ctx).Err(); err == nil || err.Error() != "WRONGPASS invalid username-password pair or user is disabled." {
 		t.Errorf("%v", err)
 	}

@@ -16,7 +16,7 @@ func TestGoRedisCache(t *testing.T) {
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.Start(t, "network-driver "+driver)
 		ctx, writer := t.Context(), goRedis(t, s, 3)
-		c := redis.NewClient(&redis.Options{Addr: s.Addr, Protocol: 3, ClientSideCacheConfig: &redis.ClientSideCacheConfig{}})
+		c := patient(&redis.Options{Addr: s.Addr, Protocol: 3, ClientSideCacheConfig: &redis.ClientSideCacheConfig{}})
 		t.Cleanup(func() {
 			if err := c.Close(); err != nil {
 				t.Error(err)

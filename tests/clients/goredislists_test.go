@@ -111,7 +111,7 @@ func goRedisBlocking(t *testing.T, ctx context.Context, c *redis.Client) {
 			v, err := wait.call()
 			got <- answer{v, err}
 		}()
-		harness.Eventually(t, 10*time.Second, wait.name+" waits", func() bool {
+		harness.Eventually(t, harness.Patience, wait.name+" waits", func() bool {
 			return c.InfoMap(ctx, "clients").Item("Clients", "blocked_clients") == "1"
 		})
 		if err := wait.wake(); err != nil {

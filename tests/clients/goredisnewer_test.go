@@ -64,7 +64,7 @@ func goRedisOwn(t *testing.T, ctx context.Context, c *redis.Client) {
 	}
 	c.Set(ctx, "page:1", "<html>", 0)
 	id := must[int64](t)(c.Do(ctx, "CACHE.PURGE", "START", "PREFIX", "page:").Int64())
-	harness.Eventually(t, 20*time.Second, "the page has gone", func() bool { return c.Exists(ctx, "page:1").Val() == 0 })
+	harness.Eventually(t, harness.Patience, "the page has gone", func() bool { return c.Exists(ctx, "page:1").Val() == 0 })
 	if list := must[[]any](t)(c.Do(ctx, "CACHE.PURGE", "STATUS", id).Slice()); len(list) != 1 {
 		t.Errorf("CACHE.PURGE STATUS: %v", list)
 	}

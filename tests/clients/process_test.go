@@ -7,13 +7,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
 
 // exits is how long a process may take to end.
-const exits = 20 * time.Second
+const exits = harness.Patience
 
 // TestSignalsDrain: SIGTERM and SIGINT answer what has arrived, close every connection, remove what
 // was laid down and exit with 0.
@@ -66,7 +65,7 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	if s.Running() {
 		_ = syscall.Kill(s.Pid, syscall.SIGINT) // it may end in this moment
 	}
-	s.Wait(t, 5*time.Second)
+	s.Wait(t, harness.Patience)
 }
 
 // TestShutdownCommand: SHUTDOWN ends the process with 0 and answers nothing.

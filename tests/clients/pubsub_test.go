@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"testing"
 	"time"
@@ -163,7 +164,7 @@ func TestRueidisPubSub(t *testing.T) {
 		for _, resp2 := range []bool{false, true} {
 			t.Run(fmt.Sprintf("rueidis, AlwaysRESP2 %v", resp2), func(t *testing.T) {
 				t.Parallel()
-				c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr}, DisableCache: resp2, AlwaysRESP2: resp2})
+				c, err := rueidis.NewClient(patientRueidis(rueidis.ClientOption{InitAddress: []string{s.Addr}, DisableCache: resp2, AlwaysRESP2: resp2}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -184,7 +185,8 @@ func TestRueidisPubSub(t *testing.T) {
 			})
 			t.Run(fmt.Sprintf("valkey-go, AlwaysRESP2 %v", resp2), func(t *testing.T) {
 				t.Parallel()
-				c, err := valkey.NewClient(valkey.ClientOption{InitAddress: []string{s.Addr}, DisableCache: resp2, AlwaysRESP2: resp2})
+				c, err := valkey.NewClient(valkey.ClientOption{InitAddress: []string{s.Addr}, DisableCache: resp2, AlwaysRESP2: resp2,
+					Dialer: net.Dialer{Timeout: patience}, ConnWriteTimeout: patience})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -14,6 +14,12 @@ import (
 	"github.com/larderkv/larder/tests/harness"
 )
 
+// patientRueidis has rueidis wait for as long as tests do.
+func patientRueidis(o rueidis.ClientOption) rueidis.ClientOption {
+	o.Dialer.Timeout, o.ConnWriteTimeout = patience, patience
+	return o
+}
+
 // TestRueidis: rueidis sends everything through automatic pipelines. Over RESP3 it connects with
 // CLIENT TRACKING for its cache, which coherence_test.go uses.
 func TestRueidis(t *testing.T) {
@@ -21,7 +27,7 @@ func TestRueidis(t *testing.T) {
 		s := harness.Start(t, "network-driver "+driver)
 		for _, resp2 := range []bool{false, true} {
 			t.Run(fmt.Sprintf("AlwaysRESP2 %v", resp2), func(t *testing.T) {
-				c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr}, DisableCache: resp2, AlwaysRESP2: resp2})
+				c, err := rueidis.NewClient(patientRueidis(rueidis.ClientOption{InitAddress: []string{s.Addr}, DisableCache: resp2, AlwaysRESP2: resp2}))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -16,7 +16,7 @@ import (
 )
 
 // terminalDeadline is how long a terminal may take to show what is waited for.
-const terminalDeadline = 30 * time.Second
+const terminalDeadline = harness.Patience
 
 // columns is the terminal's width. redis-cli cuts a line that is longer, and the hints with it.
 const columns = 500

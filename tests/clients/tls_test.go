@@ -113,7 +113,7 @@ func tlsParams(t *testing.T, a *authority, params ...string) []string {
 }
 
 func tlsClient(t *testing.T, s *harness.Server, c *tls.Config) *redis.Client {
-	r := redis.NewClient(&redis.Options{Addr: s.Addr, TLSConfig: c, MaxRetries: -1})
+	r := patient(&redis.Options{Addr: s.Addr, TLSConfig: c, MaxRetries: -1})
 	t.Cleanup(func() { _ = r.Close() }) // some are closed by the test
 	return r
 }

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -15,7 +14,7 @@ import (
 // process, makes its writes fail with EFBIG.
 
 // patience is for what happens within a second.
-const patience = 20 * time.Second
+const patience = harness.Patience
 
 // logSize is the size of the log's incremental files in bytes.
 func logSize(t *testing.T, s *harness.Server) int64 {

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 const password = "a-password-of-many-letters"
 
 // patience is how long tests wait for what comes at once if all is well.
-const patience = 30 * time.Second
+const patience = harness.Patience
 
 // start runs a server with its admin server, which says where it is: host:port.
 func start(t testing.TB, params ...string) (s *harness.Server, admin string) {

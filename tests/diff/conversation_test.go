@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -254,7 +253,7 @@ func (s *stage) last(l line, a *actor, args []string) (got []harness.Reply) {
 func (s *stage) waitFor(l line) {
 	s.t.Helper()
 	a, args := s.actor(l.conn), s.named(expand(s.t, l))
-	harness.Eventually(s.t, 10*time.Second, l.where+": "+s.server.Name, func() bool {
+	harness.Eventually(s.t, harness.Patience, l.where+": "+s.server.Name, func() bool {
 		got := s.call(a, args)
 		return len(got) == 1 && got[0].Raw == l.until
 	})

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 	"github.com/larderkv/larder/tests/randtest"
@@ -416,7 +415,7 @@ func TestReloadedExpired(t *testing.T) {
 		c.MustOK("DEBUG", "SET-ACTIVE-EXPIRE", "0")
 		c.Do("HSET", "hash", "old", "1")
 		c.Do("PEXPIRE", "hash", "1")
-		harness.Eventually(t, 10*time.Second, "the end of a key",
+		harness.Eventually(t, harness.Patience, "the end of a key",
 			func() bool { return c.Do("EXISTS", "hash").Raw == ":0\r\n" })
 		c.MustOK("DEBUG", how)
 		c.Do("HSET", "hash", "new", "1")

@@ -65,7 +65,7 @@ func TestFlushallSaves(t *testing.T) {
 		c.MustOK("SET", "k", "v")
 		c.BackgroundWork("BGSAVE")
 		c.MustOK("FLUSHALL")
-		harness.Eventually(t, 10*time.Second, "the empty data set is saved", func() bool {
+		harness.Eventually(t, harness.Patience, "the empty data set is saved", func() bool {
 			return c.Info("persistence", "rdb_changes_since_last_save") == "0"
 		})
 		c.WaitBackgroundWork()
@@ -196,7 +196,7 @@ func TestNewerEffectsReplayed(t *testing.T) {
 		}
 	}
 	c.Do("CACHE.PURGE", "START", "PREFIX", "a:")
-	harness.Eventually(t, 10*time.Second, "the purge has ended", func() bool { return c.Info("stats", "purges_running") == "0" })
+	harness.Eventually(t, harness.Patience, "the purge has ended", func() bool { return c.Info("stats", "purges_running") == "0" })
 	redis := harness.StartRedis(t)
 	d := redis.Dial(t)
 	for _, command := range log.next(t) {

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 	"github.com/larderkv/larder/tests/randtest"
@@ -178,7 +177,7 @@ func TestEventsOfWaiting(t *testing.T) {
 		w, waiting := newWitness(t, s), s.Dial(t)
 		for n, call := range []string{"BLPOP q 0", "BLMOVE q to LEFT RIGHT 0", "BZPOPMIN q 0", "BLMPOP 0 1 q LEFT"} {
 			waiting.Send(strings.Fields(call)...)
-			harness.Eventually(t, 10*time.Second, "the client waits", func() bool { return w.caller.Info("clients", "blocked_clients") == "1" })
+			harness.Eventually(t, harness.Patience, "the client waits", func() bool { return w.caller.Info("clients", "blocked_clients") == "1" })
 			push := strings.Fields("RPUSH q a")
 			if n == 2 {
 				push = strings.Fields("ZADD q 1 a")

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -56,7 +55,7 @@ func TestInfoPersistence(t *testing.T) {
 	d.do([]string{"CONFIG", "SET", "appendonly", "yes"})
 	compare("with a log")
 	for _, c := range []*harness.Conn{larder, redis} {
-		harness.Eventually(t, 20*time.Second, "the log has its base file", func() bool { return c.Info("persistence", "aof_rewrites") == "1" })
+		harness.Eventually(t, harness.Patience, "the log has its base file", func() bool { return c.Info("persistence", "aof_rewrites") == "1" })
 		c.WaitBackgroundWork() // Redis counts a rewrite when it begins
 	}
 	same("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled", "aof_last_bgrewrite_status", "aof_last_write_status",

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -131,7 +130,7 @@ func TestResetstat(t *testing.T) {
 		fill(c)
 		full := c.InfoInt("memory", "used_memory")
 		c.MustOK("FLUSHALL")
-		harness.Eventually(t, 20*time.Second, "the memory is free",
+		harness.Eventually(t, harness.Patience, "the memory is free",
 			func() bool { return c.InfoInt("memory", "used_memory_dataset") < full/4 })
 		c.Do("GET", "k")
 		c.Do("NOSUCH")

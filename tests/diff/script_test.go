@@ -401,12 +401,12 @@ func sendAndBlock(t *testing.T, l line, watch, c *harness.Conn, args []string) {
 	}
 	before := blocked()
 	c.Send(args...)
-	harness.Eventually(t, 10*time.Second, l.where+": the client is blocked", func() bool { return blocked() == before+1 })
+	harness.Eventually(t, harness.Patience, l.where+": the client is blocked", func() bool { return blocked() == before+1 })
 }
 
 func waitUntil(t *testing.T, l line, c *harness.Conn, args []string) {
 	t.Helper()
-	harness.Eventually(t, 10*time.Second, l.where, func() bool { return c.Do(args...).Raw == l.until })
+	harness.Eventually(t, harness.Patience, l.where, func() bool { return c.Do(args...).Raw == l.until })
 }
 
 // show is a call for a message.

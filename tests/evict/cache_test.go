@@ -8,13 +8,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
 
 // patience is how long something may take that is to happen soon.
-const patience = 20 * time.Second
+const patience = harness.Patience
 
 // cache is a server whose memory is capped, and a connection to it.
 type cache struct {

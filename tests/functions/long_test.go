@@ -3,13 +3,12 @@ package functions
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
 
 const (
-	patience = 20 * time.Second
+	patience = harness.Patience
 	busy     = "-BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.\r\n"
 	spins    = `#!lua name=spins
 redis.register_function('forever', function() while true do end end)

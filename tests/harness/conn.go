@@ -13,9 +13,8 @@ import (
 	"time"
 )
 
-// replyDeadline is how long one reply may take before the test calls the server hung. It is long
-// because both servers and all the clients share two cores, often under the race detector.
-const replyDeadline = 30 * time.Second
+// replyDeadline is how long one reply may take before the test calls the server hung.
+const replyDeadline = Patience
 
 // Conn is a raw client connection: it sends the bytes it is told to and returns the bytes that
 // came. It belongs to one goroutine.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -77,7 +78,7 @@ func RepoRoot(t testing.TB) string {
 }
 
 // startDeadline is how long a server may take until it answers.
-const startDeadline = 30 * time.Second
+const startDeadline = Patience
 
 // binary is built once per test process.
 var binary struct {
@@ -255,19 +256,46 @@ func launchRedis(t testing.TB, params ...string) *Server {
 	return s
 }
 
-// FreePort is a port of the loopback that was free a moment ago.
+// FreePort is a port of the loopback that nobody has, and that no other test is given before this one
+// has ended. It is below those that the system gives out by itself, to the clients and listeners of
+// all tests that run meanwhile: one of these could have it before the server that it is for listens.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const lowest = 10_000
+	below := 32_768
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		if first, _, ok := strings.Cut(strings.TrimSpace(string(text)), "\t"); ok {
+			if n, err := strconv.Atoi(first); err == nil && n > lowest+1000 {
+				below = n
+			}
+		}
 	}
-	defer func() { _ = ln.Close() }()
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := strconv.Itoa(lowest + rand.IntN(below-lowest))
+		if claimed(t, port) && free(port) {
+			return port
+		}
 	}
-	return port
+	t.Fatal("no port is free")
+	return ""
+}
+
+// claimed keeps other tests, of this process and of others, from the port until the test ends, by
+// listening on a Unix socket whose name is no file. Where there are no such names it keeps nobody.
+func claimed(t testing.TB, port string) bool {
+	if runtime.GOOS != "linux" {
+		return true
+	}
+	claim, err := net.Listen("unix", "@larder-test-port-"+port)
+	if err == nil {
+		t.Cleanup(func() { _ = claim.Close() }) // nothing was to come by it
+	}
+	return err == nil
+}
+
+func free(port string) bool {
+	ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+	return err == nil && ln.Close() == nil
 }
 
 // Launch runs any command as a server process whose log is collected, and ends it with the test.

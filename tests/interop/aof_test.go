@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 	"github.com/larderkv/larder/tests/randtest"
@@ -161,7 +160,7 @@ func TestLogFormsAreAsAsked(t *testing.T) {
 		}
 		c.MustOK("SET", "before", "the rewrite")
 		c.BackgroundWork("BGREWRITEAOF")
-		harness.Eventually(t, 10*time.Second, fmt.Sprintf("%q: %s holds %q", test.params, test.incr, test.incrHas), func() bool {
+		harness.Eventually(t, harness.Patience, fmt.Sprintf("%q: %s holds %q", test.params, test.incr, test.incrHas), func() bool {
 			c.MustOK("SET", "after", "the rewrite", "EX", "1000")
 			incr, err := os.ReadFile(filepath.Join(folder, test.incr))
 			if strings.Contains(string(incr), "\r\nEX\r\n") {

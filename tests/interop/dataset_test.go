@@ -313,7 +313,7 @@ func settled(t testing.TB, s *harness.Server) map[harness.Key]harness.Value {
 			continue
 		}
 		c.MustOK("SELECT", strconv.Itoa(key.DB))
-		harness.Eventually(t, 20*time.Second, key.Name+" expires", func() bool { return c.Do("EXISTS", key.Name).Raw == ":0\r\n" })
+		harness.Eventually(t, harness.Patience, key.Name+" expires", func() bool { return c.Do("EXISTS", key.Name).Raw == ":0\r\n" })
 		delete(all, key)
 	}
 	return all

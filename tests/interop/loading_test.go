@@ -172,7 +172,7 @@ func TestStopWhileLoading(t *testing.T) {
 		func(s *harness.Server) int { return s.Terminate(t) },
 		func(s *harness.Server) int {
 			s.Dial(t).Send("SHUTDOWN", "NOSAVE")
-			return s.Wait(t, 30*time.Second)
+			return s.Wait(t, harness.Patience)
 		},
 	} {
 		s := harness.StartSubjectLoading(t, "save 3600 1", "dir "+dir)

@@ -123,7 +123,7 @@ func TestWaysToStop(t *testing.T) {
 			}
 			want := harness.Contents(t, s)
 			test.stop(t, s)
-			if code := s.Wait(t, 30*time.Second); code != 0 {
+			if code := s.Wait(t, harness.Patience); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
 			_, err := os.Stat(filepath.Join(s.Dir, "dump.rdb"))
@@ -142,7 +142,7 @@ func TestWaysToStop(t *testing.T) {
 			churn(t, s, randtest.Seed(t), 2, 100)
 			want := settled(t, s)
 			stop(t, s)
-			if code := s.Wait(t, 30*time.Second); code != 0 {
+			if code := s.Wait(t, harness.Patience); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
 			checkAOF(t, s.Dir, nil)
@@ -169,7 +169,7 @@ func TestStopUnderLoad(t *testing.T) {
 			acked <- last
 		}()
 		other := s.Dial(t)
-		harness.Eventually(t, 10*time.Second, "work is under way", func() bool { return len(other.Do("GET", "n").Text) > 2 })
+		harness.Eventually(t, harness.Patience, "work is under way", func() bool { return len(other.Do("GET", "n").Text) > 2 })
 		if code := s.Terminate(t); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
@@ -203,7 +203,7 @@ func TestShutdownThatCannotSave(t *testing.T) {
 		t.Errorf("temporary files are left: %v, %v", names, err)
 	}
 	c.Send("SHUTDOWN", "FORCE")
-	if code := s.Wait(t, 30*time.Second); code != 0 {
+	if code := s.Wait(t, harness.Patience); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -219,7 +219,7 @@ func TestSavePoints(t *testing.T) {
 		t.Errorf("rdb_changes_since_last_save:%s", got)
 	}
 	c.Do("SADD", "set", "a", "b", "c")
-	harness.Eventually(t, 20*time.Second, "the save point saves", func() bool {
+	harness.Eventually(t, harness.Patience, "the save point saves", func() bool {
 		_, err := os.Stat(filepath.Join(s.Dir, "dump.rdb"))
 		return err == nil && c.Info("persistence", "rdb_changes_since_last_save") == "0"
 	})
@@ -237,7 +237,7 @@ func TestLastSave(t *testing.T) {
 	if age := time.Now().Unix() - before; age < 0 || age > 30 {
 		t.Errorf("LASTSAVE of a server that has just started: %d seconds ago", age)
 	}
-	harness.Eventually(t, 10*time.Second, "LASTSAVE moves", func() bool {
+	harness.Eventually(t, harness.Patience, "LASTSAVE moves", func() bool {
 		c.MustOK("SAVE")
 		now, _ := c.Do("LASTSAVE").Int()
 		return now > before && c.Info("persistence", "rdb_last_save_time") == strconv.FormatInt(now, 10)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
@@ -184,7 +183,7 @@ func goRedisLimiter(t *testing.T, ctx context.Context, c *redis.Client) {
 	}
 	for take("fast", 10) { // until it is empty
 	}
-	harness.Eventually(t, 30*time.Second, "a token comes back", func() bool { return take("fast", 10) })
+	harness.Eventually(t, harness.Patience, "a token comes back", func() bool { return take("fast", 10) })
 }
 
 // goRedisCancelled: a caller that gives up does not spoil the connection for the next one.

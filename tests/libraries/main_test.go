@@ -17,7 +17,8 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // client is a go-redis client that is closed with the test.
 func client(t *testing.T, s *harness.Server, protocol int) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: s.Addr, Protocol: protocol})
+	c := redis.NewClient(&redis.Options{Addr: s.Addr, Protocol: protocol, DialTimeout: harness.Patience,
+		ReadTimeout: harness.Patience, WriteTimeout: harness.Patience})
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
@@ -67,7 +68,7 @@ func work(t *testing.T, workers, jobs int, take func(worker int) (job string, er
 	t.Helper()
 	var mu sync.Mutex
 	seen := map[string]int{}
-	late := time.Now().Add(time.Minute)
+	late := time.Now().Add(harness.Patience)
 	var group sync.WaitGroup
 	for w := range workers {
 		group.Go(func() {

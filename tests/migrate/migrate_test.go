@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -264,7 +263,7 @@ func TestNoIncrementIsLost(t *testing.T) {
 		a, b := from.Dial(t), to.Dial(t)
 		for i := range counters {
 			name := "counter" + strconv.Itoa(i)
-			harness.Eventually(t, 30*time.Second, name+" has moved", func() bool {
+			harness.Eventually(t, harness.Patience, name+" has moved", func() bool {
 				r := a.Do(request(to, name, "0", "5000", "REPLACE")...)
 				switch {
 				case r.Raw == "+OK\r\n":
@@ -307,7 +306,7 @@ func TestMovedIsLogged(t *testing.T) {
 	if after := c.Info("persistence", "rdb_changes_since_last_save"); before != "3" || after != "5" {
 		t.Errorf("%s changes, then %s", before, after)
 	}
-	harness.Eventually(t, 10*time.Second, "the log says so", func() bool {
+	harness.Eventually(t, harness.Patience, "the log says so", func() bool {
 		log := from.LoggedCommands(t)
 		return strings.HasSuffix(log, harness.Encode("DEL", "a", "b")) && !strings.Contains(log, "MIGRATE")
 	})

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -213,11 +212,11 @@ func TestClientGoes(t *testing.T) {
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
 		}
-		harness.Eventually(t, 10*time.Second, "the client is gone", func() bool {
+		harness.Eventually(t, harness.Patience, "the client is gone", func() bool {
 			return strings.Count(b.Do("CLIENT", "LIST").Text, "\n") == 1
 		})
 		close(goOn)
-		harness.Eventually(t, 10*time.Second, "the key is gone", func() bool { return b.Do("EXISTS", "k").Raw == ":0\r\n" })
+		harness.Eventually(t, harness.Patience, "the key is gone", func() bool { return b.Do("EXISTS", "k").Raw == ":0\r\n" })
 	})
 }
 

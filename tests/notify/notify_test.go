@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -139,7 +138,7 @@ func TestFieldTimes(t *testing.T) {
 	} {
 		c.Do(strings.Fields(step.request)...)
 		if strings.Contains(step.request, " PX ") {
-			harness.Eventually(t, time.Minute, "the hash goes", func() bool { return c.Do("EXISTS", "h").Raw == ":0\r\n" })
+			harness.Eventually(t, harness.Patience, "the hash goes", func() bool { return c.Do("EXISTS", "h").Raw == ":0\r\n" })
 		}
 		if events := eventsSoFar(told, c); events != step.events {
 			t.Errorf("%s: told of %q, want %q", step.request, events, step.events)

@@ -4,13 +4,12 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = harness.Patience
 
 // watched is a server with keys of which everybody who can be told is told: a subscriber, a client with
 // a cache of its own, one that watches a key.

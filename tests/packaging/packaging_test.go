@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -64,7 +63,7 @@ func started(t *testing.T, text, pattern string) []string {
 func serves(t *testing.T, args ...string) *harness.Server {
 	t.Helper()
 	s := harness.Launch(t, harness.Binary(t), args...)
-	harness.Eventually(t, 20*time.Second, "it serves", func() bool {
+	harness.Eventually(t, harness.Patience, "it serves", func() bool {
 		return strings.Contains(s.Log(), "larder serves")
 	})
 	return s
@@ -97,7 +96,7 @@ func TestServiceStarts(t *testing.T) {
 		}
 	}
 	output(t, reload[0], reload[1:]...)
-	harness.Eventually(t, 20*time.Second, "it has read certificates anew", func() bool {
+	harness.Eventually(t, harness.Patience, "it has read certificates anew", func() bool {
 		return strings.Contains(s.Log(), "nothing to read anew: there is no tls-port")
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -38,7 +37,7 @@ func TestHostilePackets(t *testing.T) {
 	const (
 		copies   = 50
 		mayGrow  = 48 << 20 // bytes for all packets and copies together; one believed length would be 500 MB
-		patience = 10 * time.Second
+		patience = harness.Patience
 	)
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.StartBinary(t, "network-driver "+driver)
@@ -100,7 +99,7 @@ func TestHalfOpen(t *testing.T) {
 				abort(t, c)
 			}
 		}
-		harness.Eventually(t, 10*time.Second, "vanished clients are gone", func() bool { return s.OpenFiles(t) <= files })
+		harness.Eventually(t, harness.Patience, "vanished clients are gone", func() bool { return s.OpenFiles(t) <= files })
 		if r := other.Do("EXISTS", "half"); r.Raw != ":0\r\n" {
 			t.Errorf("half a request was executed: %v", r)
 		}
@@ -123,7 +122,7 @@ func TestLimits(t *testing.T) {
 			c, other := s.Dial(t), s.Dial(t)
 			other.MustOK("SET", "big", strings.Repeat("x", 1<<20))
 			c.WriteRaw(strings.Repeat(harness.Encode("GET", "big"), 500))
-			harness.Eventually(t, 20*time.Second, "the client that does not read is closed", func() bool {
+			harness.Eventually(t, harness.Patience, "the client that does not read is closed", func() bool {
 				return strings.Count(other.Do("CLIENT", "LIST").Text, "\n") == 1
 			})
 		})
@@ -132,13 +131,13 @@ func TestLimits(t *testing.T) {
 			redis := harness.StartRedis(t, "maxclients 3")
 			for _, s := range []*harness.Server{larder, redis} {
 				// The harness' own first connection may still be on its way out.
-				harness.Eventually(t, 5*time.Second, "the server is empty", func() bool {
+				harness.Eventually(t, harness.Patience, "the server is empty", func() bool {
 					c := s.Dial(t)
 					defer func() { _ = c.Close() }()
 					return strings.Count(c.Do("CLIENT", "LIST").Text, "\n") == 1
 				})
 				keep := s.Dial(t)
-				harness.Eventually(t, 5*time.Second, "one client", func() bool {
+				harness.Eventually(t, harness.Patience, "one client", func() bool {
 					return strings.Count(keep.Do("CLIENT", "LIST").Text, "\n") == 1
 				})
 				for range 2 {

@@ -17,7 +17,7 @@ func dots(n int) string   { return strings.Repeat(".", n) }
 const (
 	limit    = 64 << 10
 	crlf     = "\r\n"
-	patience = 10 * time.Second
+	patience = harness.Patience
 )
 
 // malformed are requests that are wrong, or look so. Some are right up to a point, and some wait for

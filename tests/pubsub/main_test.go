@@ -4,7 +4,6 @@ package pubsub
 
 import (
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -12,7 +11,7 @@ import (
 func TestMain(m *testing.M) { harness.Main(m) }
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = harness.Patience
 
 // subscribe subscribes a client to channels and reads the confirmations.
 func subscribe(c *harness.Conn, channels ...string) {

@@ -120,7 +120,7 @@ func blowUp(t *testing.T, s *harness.Server, other *harness.Conn, b bomb, most i
 		r, _ := runner.TryRead() // a connection that is cut gives no reply, which is no error either
 		ended <- r
 	}()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(patience)
 	for answers := 0; time.Now().Before(deadline); answers++ {
 		if r := other.Do("PING"); r.Text != "PONG" {
 			t.Fatalf("PING while it runs: %v", r)

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -16,7 +15,7 @@ import (
 func TestMain(m *testing.M) { harness.Main(m) }
 
 const (
-	patience = 20 * time.Second
+	patience = harness.Patience
 	endless  = "redis.call('get', KEYS[1]) while true do end"
 	writing  = "redis.call('incr', KEYS[1]) while true do end"
 	killed   = "-ERR Script killed by user with SCRIPT KILL... script: "

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 	"github.com/larderkv/larder/tests/randtest"
@@ -289,7 +288,7 @@ func TestStrayingScripts(t *testing.T) {
 
 			first := b.movers[0].acked.Load()
 			wait := b.work(t, untilKilled)
-			harness.Eventually(t, time.Minute, "scripts are done", func() bool {
+			harness.Eventually(t, harness.Patience, "scripts are done", func() bool {
 				return b.movers[0].acked.Load() >= first+int64(scripts)/2 || t.Failed()
 			})
 			b.server.Kill(t)

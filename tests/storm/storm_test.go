@@ -23,9 +23,9 @@ const (
 	// together, four times lua-memory-limit, and what the garbage collector has not come to yet.
 	limits   = 100 << 20
 	mayTake  = limits + 300<<20
-	leastRun = 200 // sessions, or the storm was none
+	leastRun = 200 // sessions, or the storm was none: a slow machine takes longer for it
 
-	settles = 20 * time.Second // until the server is what it was
+	settles = harness.Patience // until the server is what it was
 )
 
 // lasts is how long the storm goes on.
@@ -66,13 +66,10 @@ func oneStorm(t *testing.T, driver string) {
 	}
 	wg.Go(func() { st.endScripts() })
 	t.Cleanup(func() { stop(); wg.Wait() })
-	behave(t, s, time.Now().Add(lasts(t)/time.Duration(len(harness.Drivers))))
+	st.behave(t, s, time.Now().Add(lasts(t)/time.Duration(len(harness.Drivers))))
 	stop()
 	wg.Wait()
 	t.Logf("%d sessions of %d commands, %d MB of replies", st.sessions.Load(), len(st.commands), st.bytes.Load()>>20)
-	if st.sessions.Load() < leastRun {
-		t.Errorf("only %d sessions", st.sessions.Load())
-	}
 	settled(t, s, before)
 }
 
@@ -97,12 +94,12 @@ func makeUsers(t *testing.T, s *harness.Server) {
 // behave is the client that behaves: what it writes inside EXEC it reads there, in the order in
 // which it asked, whatever others do. It may be told that a script holds its keys up, or that there
 // is no memory.
-func behave(t *testing.T, s *harness.Server, until time.Time) {
+func (st *storm) behave(t *testing.T, s *harness.Server, until time.Time) {
 	t.Helper()
 	c := s.DialRESP(t, 3)
 	defer func() { _ = c.Close() }() // all has been read
 	answered := 0
-	for n := 0; time.Now().Before(until); n++ {
+	for n := 0; time.Now().Before(until) || st.sessions.Load() < leastRun || answered == 0; n++ {
 		word := "w" + strconv.Itoa(n)
 		for _, request := range [][]string{{"MULTI"}, {"SET", "good", word}, {"APPEND", "good", "!"}, {"GET", "good"}} {
 			c.Send(request...)
@@ -126,9 +123,6 @@ func behave(t *testing.T, s *harness.Server, until time.Time) {
 		if rss := s.RSS(t); rss > mayTake {
 			t.Fatalf("%d MB resident", rss>>20)
 		}
-	}
-	if answered == 0 {
-		t.Error("not one transaction was carried out")
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { harness.Main(m) }
 
 // patience is how long a screen may take to show what is expected.
-const patience = 20 * time.Second
+const patience = harness.Patience
 
 // terminal is a terminal with a program in it.
 type terminal struct {

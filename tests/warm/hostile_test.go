@@ -202,7 +202,7 @@ func TestAPipeThatNobodyFillsCanBeInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := s.Dial(t)
-	harness.Eventually(t, 10*time.Second, "what has come is in", func() bool { return c.Do("DBSIZE").Text == "2" })
+	harness.Eventually(t, harness.Patience, "what has come is in", func() bool { return c.Do("DBSIZE").Text == "2" })
 	cancel()
 	if err := <-done; !canceled(err) {
 		t.Error(err)
