@@ -17,7 +17,7 @@ r = redis.Redis(host=HOST, port=PORT, protocol=PROTOCOL, decode_responses=True)
 
 def receive(p, *want):
     for kind, pattern, channel, data in want:
-        got = p.get_message(timeout=20)
+        got = p.get_message(timeout=120)
         assert got == {"type": kind, "pattern": pattern, "channel": channel, "data": data}, (got, (kind, pattern, channel, data))
 
 
@@ -48,7 +48,7 @@ def handlers():
     worker = p.run_in_thread(sleep_time=0.01)
     for i in range(100):
         assert r.publish("jobs", i) == 1
-    deadline = time.time() + 20
+    deadline = time.time() + 120
     while len(got) < 100 and time.time() < deadline:
         pass
     worker.stop()
@@ -60,7 +60,7 @@ def notifications():
     r.config_set("notify-keyspace-events", "KEA")
     p = r.pubsub(ignore_subscribe_messages=True)
     p.psubscribe("__keyspace@0__:k")
-    p.get_message(timeout=20)
+    p.get_message(timeout=120)
     r.set("k", "v", px=20)
     for event in "set", "expire", "expired":
         receive(p, ("pmessage", "__keyspace@0__:k", "__keyspace@0__:k", event))
@@ -69,7 +69,7 @@ def notifications():
 
 
 def eventually(holds):
-    deadline = time.time() + 20
+    deadline = time.time() + 120
     while not holds():
         assert time.time() < deadline
 
@@ -103,7 +103,7 @@ async def asynchronous():
                 pass
             message = None
             while message is None:
-                message = await p.get_message(timeout=20)
+                message = await p.get_message(timeout=120)
             assert message["data"] == "hello"
 
 

@@ -14,9 +14,9 @@ for i in range(1000):
 assert all(pipe.execute())
 sub = r.pubsub()
 sub.subscribe("news")
-assert sub.get_message(timeout=10)["type"] == "subscribe"
+assert sub.get_message(timeout=120)["type"] == "subscribe"
 r.publish("news", "here")
-assert sub.get_message(timeout=10)["data"] == "here"
+assert sub.get_message(timeout=120)["data"] == "here"
 sub.close()
 for refused in (
     dict(tls, ssl_ca_certs=wrong),

@@ -37,7 +37,7 @@ func limits(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	p.line("another client: %d left", v.Remaining)
 	failure = errors.Join(failure, err)
 	short := func() (Verdict, error) {
-		return SlidingWindow(ctx, cache, "hits:10.0.0.3", 2, time.Second, 1)
+		return SlidingWindow(ctx, cache, "hits:10.0.0.3", 2, 3*time.Second, 1)
 	}
 	p.line("a short window: %d", allowed(3, short))
 	for v.Allowed = false; !v.Allowed && failure == nil; time.Sleep(max(0, v.RetryAfter)) {

@@ -19,7 +19,7 @@ import (
 // the full path. The view is not called at all while the response is fresh; the query string makes
 // entries of their own.
 func responseCache(ctx context.Context, cache *redis.Client, out io.Writer) error {
-	const lifetime = 5 * time.Second
+	const lifetime = time.Minute
 	calls := 0
 	view := func(w http.ResponseWriter, r *http.Request) error {
 		sum := sha256.Sum256([]byte(r.URL.RequestURI()))

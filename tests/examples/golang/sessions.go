@@ -34,12 +34,12 @@ func sessions(ctx context.Context, cache *redis.Client, out io.Writer) error {
 		return err
 	}
 	ada, err := logIn("ada")
-	err = errors.Join(err, cache.PExpire(ctx, ada, time.Second).Err()) // time goes by
+	err = errors.Join(err, cache.PExpire(ctx, ada, lifetime/2).Err()) // time goes by
 	if err := errors.Join(err, show("visit", ada, "user")); err != nil {
 		return err
 	}
 	ttl, err := cache.PTTL(ctx, ada).Result()
-	p.line("the visit moved the end: %s", yesNo(ttl > time.Second))
+	p.line("the visit moved the end: %s", yesNo(ttl > lifetime/2))
 	err = errors.Join(err, show("visits", ada, "visits"), cache.Del(ctx, ada).Err(), show("after logging out", ada, "user"))
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func tokenBucket(ctx context.Context, cache *redis.Client, out io.Writer) error 
 	}
 	for _, want := range []bool{false, true} {
 		for ok := !want; ok != want && b.failure == nil; {
-			ok, _ = b.allow("10.0.0.3", 2, 20, 1)
+			ok, _ = b.allow("10.0.0.3", 2, 2, 1)
 		}
 	}
 	p.line("a little later: allowed")

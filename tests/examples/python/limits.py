@@ -44,8 +44,8 @@ print(f"left: {left.remaining} of {left.limit}")
 
 print("in a window, allowed of 60:", sum(sliding_window(cache, "hits:10.0.0.1", 50, 3600000).allowed for _ in range(60)))
 print(f"another client: {sliding_window(cache, 'hits:10.0.0.2', 50, 3600000, 40).remaining} left")
-print("a short window:", sum(sliding_window(cache, "hits:10.0.0.3", 2, 1000).allowed for _ in range(3)))
-while not (verdict := sliding_window(cache, "hits:10.0.0.3", 2, 1000)).allowed:
+print("a short window:", sum(sliding_window(cache, "hits:10.0.0.3", 2, 3000).allowed for _ in range(3)))
+while not (verdict := sliding_window(cache, "hits:10.0.0.3", 2, 3000)).allowed:
     time.sleep(verdict.retry_after)
 print("later: allowed")
 

@@ -9,7 +9,7 @@ from flask import Flask, jsonify, request
 
 from connect import connect
 
-cache, LIFETIME = connect(), 5
+cache, LIFETIME = connect(), 60
 app, calls = Flask(__name__), []
 
 

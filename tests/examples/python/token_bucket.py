@@ -37,9 +37,9 @@ print("another client:", verdict(allow("10.0.0.2", 50, slowly)))
 print("a costly request:", verdict(allow("10.0.0.2", 50, slowly, cost=40)))
 print("one more:", verdict(allow("10.0.0.2", 50, slowly, cost=40)))
 print("a cheap one:", verdict(allow("10.0.0.2", 50, slowly)))
-while allow("10.0.0.3", 2, 20)[0]:
+while allow("10.0.0.3", 2, 2)[0]:
     pass
-while not allow("10.0.0.3", 2, 20)[0]:
+while not allow("10.0.0.3", 2, 2)[0]:
     pass
 print("a little later: allowed")
 while cache.exists("bucket:10.0.0.3"):

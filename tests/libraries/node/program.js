@@ -4,7 +4,7 @@
 const assert = require('node:assert/strict');
 
 const connection = {host: process.argv[2], port: Number(process.argv[3])};
-const DEADLINE = 60_000; // milliseconds
+const DEADLINE = 120_000; // milliseconds
 
 // until waits until something holds, and returns it.
 async function until(condition, what) {

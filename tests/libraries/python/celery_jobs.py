@@ -46,7 +46,7 @@ def canvas():
 
 def control():
     """What workers are told and asked goes over channels."""
-    assert [list(answer.values())[0] for answer in app.control.ping(timeout=10, limit=1)] == [{"ok": "pong"}]
+    assert [list(answer.values())[0] for answer in app.control.ping(timeout=100, limit=1)] == [{"ok": "pong"}]
     later = add.apply_async((1, 2), countdown=3600)
     later.revoke()
     assert later.id in until(lambda: [t for w in (app.control.inspect(timeout=1).revoked() or {}).values() for t in w],

@@ -43,17 +43,17 @@ def fail():
 worker = dramatiq.Worker(broker, worker_timeout=20, worker_threads=4)
 worker.start()
 try:
-    assert add.send(2, 3).get_result(block=True, timeout=30_000) == 5
-    assert dramatiq.group([add.message(i, i) for i in range(10)]).run().wait(timeout=30_000) is None
-    assert list(dramatiq.group([add.message(i, i) for i in range(10)]).run().get_results(block=True, timeout=30_000)) == \
+    assert add.send(2, 3).get_result(block=True, timeout=120_000) == 5
+    assert dramatiq.group([add.message(i, i) for i in range(10)]).run().wait(timeout=120_000) is None
+    assert list(dramatiq.group([add.message(i, i) for i in range(10)]).run().get_results(block=True, timeout=120_000)) == \
         [2 * i for i in range(10)]
-    assert dramatiq.pipeline([add.message(1, 1), add.message(10)]).run().get_result(block=True, timeout=30_000) == 12
+    assert dramatiq.pipeline([add.message(1, 1), add.message(10)]).run().get_result(block=True, timeout=120_000) == 12
     for i in range(500):
         note.send(i)
     note.send_with_options(args=("later",), delay=50)
     third_time.send(), fail.send()
     for queue in ("default", "notes"):
-        broker.join(queue, timeout=60_000)
+        broker.join(queue, timeout=120_000)
     worker.join()
     assert sorted(map(str, done)) == sorted([*map(str, range(500)), "later"])
     assert len(tried) == 3

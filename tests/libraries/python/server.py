@@ -8,7 +8,7 @@ import redis
 
 HOST, PORT = sys.argv[1], int(sys.argv[2])
 URL = f"redis://{HOST}:{PORT}"
-DEADLINE = 60  # seconds
+DEADLINE = 120  # seconds
 
 # What hangs shows where, instead of holding up all tests.
 faulthandler.dump_traceback_later(DEADLINE * 2, exit=True)
