@@ -39,7 +39,7 @@
 //
 // # Replies
 //
-// Writer encodes RESP2 through redcon's Append functions and by hand what only RESP3 has. It
+// Writer encodes RESP2 through redcon's Append functions, and by hand integers and what only RESP3 has. It
 // appends to a chain.Buffer, which begins in the event loop's output and goes on in blocks, and
 // never writes to a socket. Handlers say what they mean (Map, Set, Bool, Double, Null), the writer what the client's
 // version of the protocol calls that.

@@ -67,7 +67,7 @@ func (w *Writer) Error(text string) {
 }
 
 // Int appends an integer.
-func (w *Writer) Int(n int64) { w.Put(redcon.AppendInt(w.Room(shortLine), n)) }
+func (w *Writer) Int(n int64) { w.Put(AppendInt(w.Room(shortLine), n)) }
 
 // Bulk appends a bulk string.
 func (w *Writer) Bulk(b []byte) {
@@ -77,8 +77,11 @@ func (w *Writer) Bulk(b []byte) {
 		w.line("\r\n")
 		return
 	}
-	w.Put(redcon.AppendBulk(w.Room(0), b))
+	w.Put(AppendBulk(w.Room(0), b))
 }
+
+// AppendBulk appends a bulk string to b.
+func AppendBulk(b, bulk []byte) []byte { return redcon.AppendBulk(b, bulk) }
 
 // BulkString appends a bulk string.
 func (w *Writer) BulkString(s string) {
@@ -98,12 +101,14 @@ func (w *Writer) BulkInt(n int64) {
 }
 
 // Null appends the null of a missing value.
-func (w *Writer) Null() {
+func (w *Writer) Null() { w.Put(w.AppendNull(w.Room(shortLine))) }
+
+// AppendNull appends the null of a missing value to b.
+func (w *Writer) AppendNull(b []byte) []byte {
 	if w.resp3 {
-		w.line("_\r\n")
-		return
+		return append(b, "_\r\n"...)
 	}
-	w.Put(redcon.AppendNull(w.Room(shortLine)))
+	return append(b, "$-1\r\n"...)
 }
 
 // NullArray appends the null of a missing array (an EXEC that WATCH refused, a blocking command

@@ -138,25 +138,31 @@ func (x rawExtras) noEvict() bool { return x.flags()&hasNoEvict != 0 }
 
 // decode takes the extras apart, but for the links, which follow in links.
 func (x rawExtras) decode() (e Extras, links []byte) {
+	e.NoEvict = x.noEvict()
+	e.Fresh, e.Cost, e.Version, links = x.numbers()
+	return e, links
+}
+
+// numbers are what readers want to know, and the links, which stand behind them.
+func (x rawExtras) numbers() (fresh, cost int64, version uint64, links []byte) {
 	flags := x.flags()
 	if flags == 0 {
-		return e, nil
+		return 0, 0, 0, nil
 	}
-	e.NoEvict = flags&hasNoEvict != 0
 	b := x[extrasHead:]
 	if flags&hasFresh != 0 {
-		e.Fresh, b = int64(binary.LittleEndian.Uint64(b)), b[freshSize:]
+		fresh, b = int64(binary.LittleEndian.Uint64(b)), b[freshSize:]
 	}
 	if flags&hasCost != 0 {
-		e.Cost, b = int64(binary.LittleEndian.Uint32(b)), b[costSize:]
+		cost, b = int64(binary.LittleEndian.Uint32(b)), b[costSize:]
 	}
 	if flags&hasVersion != 0 {
-		e.Version, b = binary.LittleEndian.Uint64(b), b[versionSize:]
+		version, b = binary.LittleEndian.Uint64(b), b[versionSize:]
 	}
 	if flags&hasLinks != 0 {
 		links = b[1:]
 	}
-	return e, links
+	return fresh, cost, version, links
 }
 
 // links are the links alone.

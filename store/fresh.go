@@ -25,8 +25,12 @@ func (e *Entry) State(now int64) (s State) {
 	if e.rec.extra == 0 {
 		return s
 	}
-	x, _ := e.extras().decode()
-	return State{Fresh: x.Fresh, Cost: x.Cost, Version: x.Version, Stale: x.Fresh != 0 && x.Fresh <= now || e.stale()}
+	var links []byte
+	s.Fresh, s.Cost, s.Version, links = e.extras().numbers()
+	if s.Stale = s.Fresh != 0 && s.Fresh <= now; !s.Stale && len(links) > 0 {
+		_, s.Stale = e.sh.stateOfLinks(links)
+	}
+	return s
 }
 
 // NoEvict reports whether the entry is never evicted.

@@ -27,11 +27,15 @@ import (
 // # Who waits
 //
 // When a lease ends the first who waits is told, and is the next to hold one if it still finds no value.
-// After a new value up to tellAtOnce are told, and each of them that leaves has others told: so ten
-// thousand are served in groups, and no lock is held, and no loop kept from other clients, for more than
-// one group. What always holds, under the lock of the shard, but for those whom a pause keeps:
+// If it finds one it leaves, and so many of the next are told that there are tellAtOnce who have not
+// answered, or fewer if the value is long (tellBytes); each that leaves has others told. So ten thousand
+// are served in groups, and no lock is held, and no loop kept from other clients, for more than one
+// group. What always holds, under the lock of the shard, but for
+// those whom a pause keeps:
 //
 //	a lease that nobody holds has somebody in its queue who was told and has not answered
+//
+// Those who are served get the same reply. Whoever makes it keeps it here meanwhile (Share).
 //
 // # Invalidation
 //
@@ -47,8 +51,9 @@ import (
 // With some, each change looks its key up in a map.
 
 const (
-	tellAtOnce = 64 // of those who wait for one lease
-	endAtOnce  = 64 // leases whose time is up, in one unit of the maintenance
+	tellAtOnce = 16      // of those who wait for one lease
+	tellBytes  = 1 << 20 // of what they share: it is told at once only to so many that it comes to no more
+	endAtOnce  = 64      // leases whose time is up, in one unit of the maintenance
 
 	fenceSlots = 1 << 14
 
@@ -69,6 +74,9 @@ type lease struct {
 	hidden bool   // there was a value that had been invalidated, and is still to be removed
 	slot   int    // in the heap of the shard
 
+	shared any // see Share
+	size   int // of it, in bytes
+
 	holder     *LeaseHolder
 	prev, next *lease // of the holder, under its mutex
 	listed     bool   // likewise
@@ -84,7 +92,7 @@ type leases struct {
 type leasing struct {
 	most   atomic.Int64 // in byKey of all shards
 	count  atomic.Int64
-	names  atomic.Int64 // bytes of their keys' names
+	names  atomic.Int64 // bytes of their keys' names, and of what is shared
 	fences atomic.Pointer[[fenceSlots]uint64]
 	serial uint64 // of the last invalidation; with the slots of fences, changed under all locks
 
@@ -171,7 +179,7 @@ func (h *LeaseHolder) End(s *Store) {
 		sh := &s.shards[s.ShardOf([]byte(l.queue.key.name))]
 		end := func() {
 			if l.token == token {
-				sh.endLease(l, 1)
+				sh.endLease(l)
 			}
 		}
 		sh.mu.Lock()
@@ -199,7 +207,7 @@ func (v *View) Lease(k Key, by *LeaseHolder, d int64, w *Waiter, hidden bool) (t
 		return 0, true
 	case l.token != 0:
 		sh.s.leasing.late.Add(1)
-		sh.endLease(l, 1)
+		sh.endLease(l)
 		if l = sh.leases.byKey[watchKey{v.DB, string(k.Name)}]; l == nil { // nobody has waited for it
 			return v.Lease(k, by, d, w, hidden)
 		}
@@ -211,6 +219,7 @@ func (v *View) Lease(k Key, by *LeaseHolder, d int64, w *Waiter, hidden bool) (t
 	s.given.Add(1)
 	l.token, l.began, l.until = sh.nextNumber(v.Now), v.Now, v.Now+d
 	l.fence, l.hidden = s.serial, hidden
+	sh.share(l, nil, 0)
 	by.add(l)
 	heap.Push(&sh.leases.ends, l)
 	sh.s.alarm.tell(l.dueTick())
@@ -240,13 +249,43 @@ func (sh *shard) newLease(k watchKey) *lease {
 
 func (sh *shard) dropLease(l *lease) {
 	delete(sh.leases.byKey, l.queue.key)
+	sh.share(l, nil, 0)
 	sh.s.leasing.count.Add(-1)
 	sh.s.leasing.names.Add(-int64(len(l.queue.key.name)))
 	sh.setInterest()
 }
 
-// endLease ends a lease that somebody holds, and tells some of those who wait.
-func (sh *shard) endLease(l *lease, most int) {
+// share keeps x, of so many bytes, for those who wait for a lease.
+func (sh *shard) share(l *lease, x any, size int) {
+	sh.s.leasing.names.Add(int64(size - l.size))
+	l.shared, l.size = x, size
+}
+
+// Shared is what has last been given to Share by somebody who waits for the same lease as w, nil if
+// nothing has since somebody held it. The shard is locked.
+func (v *View) Shared(w *Waiter) any {
+	if len(w.places) == 0 {
+		return nil
+	}
+	return w.places[0].q.lease.shared
+}
+
+// Share keeps x for all who wait for the same lease as w, until the last of them has left or somebody
+// holds it. The more bytes it has, the fewer are told at once. The shard is locked.
+func (v *View) Share(w *Waiter, x any, size int) {
+	if len(w.places) > 0 {
+		p := &w.places[0]
+		v.Store.shards[p.shard].share(p.q.lease, x, size)
+	}
+}
+
+// Others reports whether somebody else waits for the same lease as w.
+func (w *Waiter) Others() bool {
+	return len(w.places) > 0 && w.places[0].q.first != w.places[0].q.last
+}
+
+// endLease ends a lease that somebody holds, and tells the first of those who wait.
+func (sh *shard) endLease(l *lease) {
 	l.holder.remove(l)
 	heap.Remove(&sh.leases.ends, l.slot)
 	l.token, l.holder = 0, nil
@@ -254,7 +293,7 @@ func (sh *shard) endLease(l *lease, most int) {
 		sh.dropLease(l)
 		return
 	}
-	l.tell(most)
+	l.tell(1)
 }
 
 // tell has some of those who wait told, the first in the queue first.
@@ -295,7 +334,7 @@ func (l *lease) leave(sh *shard, p *waitPlace) {
 	case l.queue.first == nil:
 		sh.dropLease(l)
 	default:
-		l.tell(tellAtOnce)
+		l.tell(max(1, min(tellAtOnce, tellBytes/max(1, l.size))))
 	}
 }
 
@@ -341,7 +380,7 @@ func (v *View) Fill(k Key, token uint64, names [][]byte) (took int64, ok bool) {
 	}
 	if stale {
 		s.refused.Add(1)
-		sh.endLease(l, 1)
+		sh.endLease(l)
 		return 0, false
 	}
 	s.filled.Add(1)
@@ -354,7 +393,7 @@ func (v *View) EndLease(k Key, token uint64) bool {
 	if l == nil {
 		return false
 	}
-	v.shard(&k).endLease(l, 1)
+	v.shard(&k).endLease(l)
 	return true
 }
 
@@ -382,10 +421,8 @@ func (sh *shard) touchLease(k watchKey, ev Event) {
 	case l == nil || l.token == 0 || ev == EventExpired || ev == EventEvicted:
 	case ev == EventInvalidated && l.hidden:
 		l.hidden = false // the removal of what was gone when the lease was given
-	case ev == EventSet:
-		sh.endLease(l, tellAtOnce)
 	default:
-		sh.endLease(l, 1)
+		sh.endLease(l)
 	}
 }
 
@@ -393,7 +430,7 @@ func (sh *shard) touchLease(k watchKey, ev Event) {
 func (sh *shard) touchLeases(db int) {
 	for k, l := range sh.leases.byKey {
 		if k.db == db && l.token != 0 {
-			sh.endLease(l, 1)
+			sh.endLease(l)
 		}
 	}
 }
@@ -416,7 +453,7 @@ func (sh *shard) leaseStep(now int64) (did bool) {
 			break
 		}
 		sh.s.leasing.late.Add(1)
-		sh.endLease(sh.leases.ends[0], 1)
+		sh.endLease(sh.leases.ends[0])
 		did = true
 	}
 	return did

@@ -20,8 +20,14 @@ func newLeaseWaiter() *leaseWaiter {
 }
 
 // TestLeaseCrowd: ten thousand who wait for one value are told in groups, in their order, and all of
-// them; no change tells more than a group.
+// them; no change tells more than a group, which is smaller if what they share is long.
 func TestLeaseCrowd(t *testing.T) {
+	for size, group := range map[int]int{0: tellAtOnce, 100: tellAtOnce, tellBytes / 4: 4, 2 * tellBytes: 1} {
+		testLeaseCrowd(t, size, group)
+	}
+}
+
+func testLeaseCrowd(t *testing.T, size, group int) {
 	s := openStore(t, Options{})
 	v := &View{Store: s, Now: 1_700_000_000_000}
 	k := s.Key([]byte("page"))
@@ -47,13 +53,25 @@ func TestLeaseCrowd(t *testing.T) {
 		for next < len(crowd) && crowd[next].told == 1 {
 			next++
 		}
-		if next > i+tellAtOnce || next < min(i+tellAtOnce, len(crowd)) {
+		most := 1
+		if i > 0 {
+			most = group
+		}
+		if next != min(i+most, len(crowd)) {
 			t.Fatalf("%d have been told when %d have been served", next, i)
+		}
+		if i == 0 {
+			v.Share(&w.Waiter, "what all get", size)
+		} else if v.Shared(&w.Waiter) != "what all get" || w.Others() != (i < len(crowd)-1) {
+			t.Fatalf("waiter %d finds %v", i, v.Shared(&w.Waiter))
 		}
 		v.Leave(&w.Waiter)
 	}
 	if n := s.Leases(); n.Leases != 0 || n.Bytes != 0 || n.Filled != 1 {
 		t.Errorf("%+v", n)
+	}
+	if v.Share(&crowd[0].Waiter, "late", 1); v.Shared(&crowd[0].Waiter) != nil || s.Leases().Bytes != 0 {
+		t.Error("somebody who waits no more shares something")
 	}
 }
 

@@ -98,7 +98,13 @@ func (sh *shard) unlinkTags(r *record) {
 // stateOf reports whether a tag was invalidated since a record with these extras was linked to it, and
 // whether one was softly.
 func (sh *shard) stateOf(x rawExtras) (gone, stale bool) {
-	links := x.links()
+	if x.flags()&hasLinks == 0 {
+		return false, false
+	}
+	return sh.stateOfLinks(x.links())
+}
+
+func (sh *shard) stateOfLinks(links []byte) (gone, stale bool) {
 	for i := range len(links) / linkSize {
 		g, s := sh.s.tags.State(linkAt(links, i))
 		gone, stale = gone || g, stale || s

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/larderkv/larder/protocol"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/store"
 )
@@ -59,29 +60,49 @@ func cacheCommands() []engine.Spec {
 // cached is the reply of CACHE.GET.
 type cached struct {
 	value   []byte
-	state   string // hit, stale or miss
-	left    int64  // milliseconds that the value is fresh, or lives if it is fresh until then; -1: without end
+	state   cacheState
+	left    int64 // milliseconds that the value is fresh, or lives if it is fresh until then; -1: without end
 	token   uint64
 	version uint64
 }
 
+type cacheState uint8
+
 const (
-	cacheHit   = "hit"
-	cacheStale = "stale"
-	cacheMiss  = "miss"
+	cacheMiss cacheState = iota
+	cacheHit
+	cacheStale
 )
 
+// reply is the state as it is answered.
+func (s cacheState) reply() string {
+	return [...]string{cacheMiss: "$4\r\nmiss\r\n", cacheHit: "$3\r\nhit\r\n", cacheStale: "$5\r\nstale\r\n"}[s]
+}
+
+// write answers in one piece if the value is short: a hit is to cost little more than that of GET.
 func (r *cached) write(c *engine.Ctx) {
-	c.Out.Array(5)
-	replyValue(c, r.value, r.state != cacheMiss)
-	c.Out.BulkString(r.state)
-	c.Out.Int(r.left)
-	if r.token != 0 {
-		c.Out.Int(int64(r.token))
-	} else {
-		c.Out.Null()
+	const (
+		most  = 128  // bytes of all but the value
+		short = 1024 // bytes of a value
+	)
+	b := append(c.Out.Room(most), "*5\r\n"...)
+	switch n := len(r.value); {
+	case r.state == cacheMiss:
+		b = c.Out.AppendNull(b)
+	case n <= short && c.Out.Fits(most+n):
+		b = protocol.AppendBulk(b, r.value)
+	default:
+		c.Out.Put(b)
+		c.Out.Bulk(r.value)
+		b = c.Out.Room(most)
 	}
-	c.Out.Int(int64(r.version))
+	b = protocol.AppendInt(append(b, r.state.reply()...), r.left)
+	if r.token != 0 {
+		b = protocol.AppendInt(b, int64(r.token))
+	} else {
+		b = c.Out.AppendNull(b)
+	}
+	c.Out.Put(protocol.AppendInt(b, int64(r.version)))
 }
 
 // cacheGet is the options of CACHE.GET and CACHE.MGET.
@@ -116,7 +137,7 @@ func (o *cacheGet) parse(a *engine.Args, waits bool) {
 
 // lookup finds what there is under a key, and asks for a lease if one may be due. busy says that another
 // client has it, or is about to.
-func (o *cacheGet) lookup(c *engine.Ctx, k store.Key) (r cached, busy bool, err error) {
+func (o *cacheGet) lookup(c *engine.Ctx, k store.Key, r *cached) (busy bool, err error) {
 	var e store.Entry
 	var ok bool
 	if c.Waited() { // it has been counted
@@ -125,20 +146,19 @@ func (o *cacheGet) lookup(c *engine.Ctx, k store.Key) (r cached, busy bool, err 
 		e, ok = c.Read(k)
 	}
 	if ok && e.Type() != store.TypeString {
-		return r, false, store.ErrWrongType
+		return false, store.ErrWrongType
 	}
-	r.state = cacheMiss
 	asks := o.lease > 0
 	if ok {
 		s := e.State(c.Now)
 		end := freshUntil(&e, &s)
-		r = cached{value: e.Bytes(), state: cacheHit, left: -1, version: s.Version}
+		r.value, r.state, r.left, r.version = e.Bytes(), cacheHit, -1, s.Version
 		switch {
 		case s.Stale:
 			r.state, r.left = cacheStale, 0
 		case end != 0:
 			r.left = max(end-c.Now, 0)
-			asks = asks && early(c.Now, end, s.Cost, o.beta, 1-rand.Float64())
+			asks = asks && mayBeEarly(r.left, s.Cost, o.beta) && early(c.Now, end, s.Cost, o.beta, 1-rand.Float64())
 		default:
 			asks = false
 		}
@@ -146,7 +166,7 @@ func (o *cacheGet) lookup(c *engine.Ctx, k store.Key) (r cached, busy bool, err 
 	if asks {
 		r.token, busy = c.TakeLease(k, o.lease, !ok && e.Hidden())
 	}
-	return r, busy, nil
+	return busy, nil
 }
 
 // freshUntil is the end of the time that a value is fresh, or that it lives if it is fresh until then; 0
@@ -164,14 +184,19 @@ func freshUntil(e *store.Entry, s *store.State) int64 {
 // optimal among those by which readers decide independently: Vattani, Chierichetti, Lowenstein, Optimal
 // Probabilistic Cache Stampede Prevention, VLDB 2015. u is drawn from (0, 1].
 func early(now, end, cost int64, beta, u float64) bool {
-	if cost == 0 || beta == 0 {
-		return false
-	}
 	return float64(now)-float64(cost)*beta*math.Log(u) >= float64(end)
+}
+
+// mayBeEarly reports whether there is a u for which the reader of a value that is fresh for so long is
+// early. Most of the time there is none, which spares drawing it and its logarithm: u is a multiple of
+// 2^-53, and -log(2^-53) is below 37.
+func mayBeEarly(left, cost int64, beta float64) bool {
+	return cost != 0 && beta != 0 && float64(left) <= 37*float64(cost)*beta
 }
 
 func cmdCacheGet(c *engine.Ctx) error {
 	var o cacheGet
+	var r cached
 	if len(c.Args) > 2 {
 		a := c.Parse(2)
 		o.parse(a, true)
@@ -179,12 +204,16 @@ func cmdCacheGet(c *engine.Ctx) error {
 			return err
 		}
 	}
-	r, busy, err := o.lookup(c, c.Keys[0])
+	busy, err := o.lookup(c, c.Keys[0], &r)
 	if err != nil {
 		return err
 	}
 	if busy && o.wait > 0 && c.MayWait() && (r.state == cacheMiss || r.state == cacheStale && !o.stale) {
 		return c.WaitForLease(c.Keys[0], time.Duration(o.wait)*time.Millisecond, replyMiss)
+	}
+	if c.Waited() && r.state == cacheHit && r.token == 0 {
+		c.ReplyShared(r.version, len(r.value), func() { r.write(c) })
+		return nil
 	}
 	r.write(c)
 	return nil
@@ -192,7 +221,7 @@ func cmdCacheGet(c *engine.Ctx) error {
 
 // replyMiss is what the end of a WAIT brings.
 func replyMiss(c *engine.Ctx) error {
-	(&cached{state: cacheMiss}).write(c)
+	(&cached{}).write(c)
 	return nil
 }
 
@@ -211,10 +240,8 @@ func cmdCacheMget(c *engine.Ctx) error {
 	}
 	c.Out.Array(len(c.Keys))
 	for _, k := range c.Keys {
-		r, _, err := o.lookup(c, k)
-		if err != nil {
-			r = cached{state: cacheMiss}
-		}
+		var r cached
+		_, _ = o.lookup(c, k, &r) // on an error it is the miss that it was
 		r.write(c)
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/larderkv/larder/eviction"
@@ -198,6 +200,25 @@ func benchmarkSession(b *testing.B, open func(b *testing.B) (c *testClient, comm
 				for b.Loop() {
 					c.data(in, out)
 					commit()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*depth), "ns/command")
+			})
+		}
+	}
+}
+
+// BenchmarkCacheGet is hits of readers that would take a lease, beside GET of the same keys.
+func BenchmarkCacheGet(b *testing.B) {
+	for _, words := range [][]string{{"GET", ""}, {"CACHE.GET", ""}, {"CACHE.GET", "", "LEASE", "5000"}, {"CACHE.GET", "", "LEASE", "5000", "WAIT", "1000"}} {
+		for _, depth := range []int{1, 16} {
+			b.Run(fmt.Sprintf("%s/P=%d", strings.Join(slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "" }), "_"), depth), func(b *testing.B) {
+				c := newTestClient(b)
+				c.send(hot(depth, "CACHE.SET", "", value64, "EX", "600", "FRESH", "60000"))
+				in := hot(depth, words...)
+				out := make([]byte, 0, 1<<20)
+				b.ReportAllocs()
+				for b.Loop() {
+					c.data(in, out)
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*depth), "ns/command")
 			})

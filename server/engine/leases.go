@@ -2,7 +2,13 @@
 //
 // A client that waits is a request that waits, as for BLPOP. But those who wait for one value may be
 // thousands, and each of them is served by the same change: so they are not resumed before the loop
-// goes on, one behind the other, but by notices, some at a time.
+// goes on, one behind the other, but by notices, some at a time. And all get one reply, encoded once in
+// each version of the protocol (ReplyShared).
+//
+// Each of them still runs its request anew, which finds the value or does not: one that has been
+// invalidated meanwhile is served to nobody. Rejected: to push the reply to all of them in the moment of
+// the fill, as a message is. Somebody could then get the old value long after the reply to an
+// invalidation, and what is spared is little beside sending the replies.
 
 package engine
 
@@ -10,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/larderkv/larder/protocol"
+	"github.com/larderkv/larder/protocol/chain"
 	"github.com/larderkv/larder/store"
 )
 
@@ -57,6 +65,49 @@ func (c *Ctx) TakeLease(k store.Key, d int64, hidden bool) (token uint64, busy b
 // which is busy, has ended, as WaitForKeys.
 func (c *Ctx) WaitForLease(k store.Key, d time.Duration, reply func(c *Ctx) error) error {
 	return c.waitForKeys([]store.Key{k}, store.Waiter{Lease: true}, d, reply)
+}
+
+// sharedReply is what all are answered who have waited for a value.
+type sharedReply struct {
+	version uint64    // of the value
+	encoded [2][]byte // in RESP2 and RESP3; nil: nobody has needed it yet
+}
+
+// longestShared is the longest value whose reply is shared: it lies in Go's heap until all have got it.
+const longestShared = 256 << 10
+
+// ReplyShared answers with what write writes about a value of so many bytes: what all get who have waited
+// for the same lease, and find the value of this version. Values that have no version (0) are not shared.
+func (c *Ctx) ReplyShared(version uint64, size int, write func()) {
+	w := &c.Session.wait.Load().waiter
+	r, _ := c.Shared(w).(*sharedReply)
+	if size > longestShared || version == 0 || r == nil && !w.Others() {
+		c.Share(w, nil, size)
+		write()
+		return
+	}
+	if r == nil || r.version != version {
+		r = &sharedReply{version: version}
+	}
+	in := &r.encoded[c.Session.RESP()-2]
+	if *in == nil {
+		*in = c.encode(write)
+		c.Share(w, r, len(r.encoded[0])+len(r.encoded[1]))
+	}
+	c.Out.Raw(*in)
+}
+
+// encode returns what write writes.
+func (c *Ctx) encode(write func()) []byte {
+	var b chain.Buffer
+	var w protocol.Writer
+	out := c.Out
+	w.Reset(&b, out.RESP3())
+	c.Out = &w
+	write()
+	c.Out = out
+	encoded, _, _ := b.Take()
+	return encoded
 }
 
 // endLeases ends the leases of a client that has gone.

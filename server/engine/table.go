@@ -8,6 +8,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 )
@@ -129,9 +130,14 @@ func (t *Table) Each(fn func(*Spec)) {
 func (t *Table) Len() int { return t.count }
 
 // foldHash is FNV-1a over the name with bit 5 set, which maps upper to lower
-// case (and some other bytes onto each other, which equalFold sorts out).
+// case (and some other bytes onto each other, which equalFold sorts out). Eight
+// bytes at a time go in as a product of theirs.
 func foldHash(b []byte) uint32 {
 	h := uint32(2166136261)
+	for ; len(b) >= 8; b = b[8:] {
+		w := (binary.LittleEndian.Uint64(b) | eachByte*0x20) * 0x9E3779B97F4A7C15
+		h = (h ^ uint32(w>>32)) * 16777619
+	}
 	for _, c := range b {
 		h = (h ^ uint32(c|0x20)) * 16777619
 	}
@@ -143,6 +149,13 @@ func equalFold(b []byte, s string) bool {
 	if len(b) != len(s) {
 		return false
 	}
+	for len(s) >= 8 {
+		have, want := binary.LittleEndian.Uint64(b), eight(s)
+		if !sameLetters(have^want, want) {
+			return false
+		}
+		b, s = b[8:], s[8:]
+	}
 	for i := range b {
 		c := b[i]
 		if c != s[i] && (lower(c) != lower(s[i])) {
@@ -150,6 +163,27 @@ func equalFold(b []byte, s string) bool {
 		}
 	}
 	return true
+}
+
+// eachByte times a byte is a word of eight such bytes.
+const eachByte = 0x0101010101010101
+
+// eight is the first eight bytes as a word, as binary.LittleEndian reads them.
+func eight(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// sameLetters reports whether eight ASCII bytes differ from others, by diff, in the case of letters
+// alone.
+func sameLetters(diff, ascii uint64) bool {
+	if diff == 0 {
+		return true
+	}
+	ascii |= eachByte * 0x20
+	letters := (ascii + eachByte*(0x80-'a')) &^ (ascii + eachByte*(0x80-'z'-1)) & (eachByte * 0x80)
+	return diff&^(letters>>2) == 0
 }
 
 func lower(c byte) byte {

@@ -201,3 +201,24 @@ func TestUnknownCommand(t *testing.T) {
 		}
 	}
 }
+
+// TestEqualFold compares with the rule byte by byte, for words of every length and bytes that differ
+// from letters by the bit of the case alone.
+func TestEqualFold(t *testing.T) {
+	const word = "cache.get|WAIT_9@[`{"
+	for n := range len(word) + 1 {
+		for i := range n {
+			for c := range 256 {
+				b := []byte(word[:n])
+				b[i] = byte(c)
+				want := lower(byte(c)) == lower(word[i])
+				if got := equalFold(b, word[:n]); got != want {
+					t.Errorf("%q, %q: %v", b, word[:n], got)
+				}
+				if want && foldHash(b) != foldHash([]byte(word[:n])) {
+					t.Errorf("%q and %q hash differently", b, word[:n])
+				}
+			}
+		}
+	}
+}

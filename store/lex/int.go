@@ -14,32 +14,33 @@ func ParseInt(b []byte) (int64, bool) {
 	if len(b) == 0 || len(b) > maxIntLen {
 		return 0, false
 	}
+	if v := uint64(b[0] - '0'); v-1 < 9 && len(b) < maxIntLen-1 { // it cannot overflow
+		for _, c := range b[1:] {
+			d := c - '0'
+			if d > 9 {
+				return 0, false
+			}
+			v = v*10 + uint64(d)
+		}
+		return int64(v), true
+	}
 	if len(b) == 1 {
-		d := b[0] - '0'
-		return int64(d), d <= 9
+		return 0, b[0] == '0'
 	}
 	digits, negative := b, false
 	if b[0] == '-' {
 		digits, negative = b[1:], true
 	}
-	if digits[0] < '1' || digits[0] > '9' {
+	if digits[0] < '1' || digits[0] > '9' || len(digits) == maxIntLen {
 		return 0, false
 	}
 	var v uint64
-	for _, c := range digits {
+	for _, c := range digits { // 19 at most, which cannot overflow
 		d := c - '0'
 		if d > 9 {
 			return 0, false
 		}
-		// At most 20 digits: only the last one can overflow.
-		if v > math.MaxUint64/10 {
-			return 0, false
-		}
-		v *= 10
-		if v > math.MaxUint64-uint64(d) {
-			return 0, false
-		}
-		v += uint64(d)
+		v = v*10 + uint64(d)
 	}
 	if negative {
 		if v > 1<<63 {

@@ -73,6 +73,7 @@ func (b *bench) figures() []figure {
 	all = append(all, b.scriptFigures()...)
 	all = append(all, b.limitFigures()...)
 	all = append(all, b.tagFigures()...)
+	all = append(all, b.leaseFigures()...)
 	all = append(all, b.notifyFigures()...)
 	all = append(all, b.trackingFigures()...)
 	all = append(all, b.secureFigures()...)

@@ -23,6 +23,7 @@
 //	notify.go                                       the figures of keyspace notifications
 //	scripts.go                                      the figures of scripts
 //	limits.go                                       the figures of rate limits
+//	leases.go                                       the figures of leases
 //	tracking.go                                     the figures of client-side caching
 //	secure.go users.go                              the figures of TLS and of users without all rights
 //	snapshot.go growth.go busysave.go aof.go        the trials of what is on disk

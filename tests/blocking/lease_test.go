@@ -2,6 +2,7 @@ package blocking
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -112,4 +113,41 @@ func TestOriginIsAskedOnce(t *testing.T) {
 		b.expect(":1\r\n", "CACHE.STALE", "pages")
 	}
 	b.untilBlocked(0)
+}
+
+// TestLeaseRepliesAreShared: all who wait for a value get the reply that they would get for themselves,
+// in their version of the protocol, also if the value is long, or was stored by a plain command.
+func TestLeaseRepliesAreShared(t *testing.T) {
+	harness.EachDriver(t, func(t *testing.T, driver string) {
+		b := start(t, "network-driver "+driver, "io-threads 2")
+		for _, store := range [][]string{
+			{"CACHE.SET", "k", "short"},
+			{"CACHE.SET", "k", strings.Repeat("long", 50_000)},
+			{"CACHE.SET", "k", strings.Repeat("longer", 100_000)},
+			{"SET", "k", "plain"},
+		} {
+			b.Do("DEL", "k")
+			holder := token(t, b.Do("CACHE.GET", "k", "LEASE", "600000"))
+			var crowd []*harness.Conn
+			for i := range 40 {
+				c := b.server.DialRESP(t, 2+i%2)
+				c.Send("CACHE.GET", "k", "LEASE", "600000", "WAIT", "600000")
+				crowd = append(crowd, c)
+			}
+			b.untilBlocked(len(crowd))
+			if store[0] == "CACHE.SET" {
+				store = append(store, "LEASE", holder)
+			}
+			if r := b.Do(store...); r.IsNull() {
+				t.Fatalf("the fill was refused: %s", r.Raw)
+			}
+			for i, c := range crowd {
+				got := c.Read()
+				if want := c.Do("CACHE.GET", "k"); got.Raw != want.Raw || got.Elems[0].Text != store[2] || got.Elems[1].Text != "hit" {
+					t.Errorf("waiter %d: %.60q, want %.60q", i, got.Raw, want.Raw)
+				}
+			}
+			b.untilBlocked(0)
+		}
+	})
 }
