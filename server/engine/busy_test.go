@@ -388,7 +388,7 @@ func TestBusyTimeouts(t *testing.T) {
 	eachBusy(t, 1, func(t *testing.T, r *busyRig) {
 		spinner, timed, gone, watcher := r.dial(), r.dial(), r.dial(), r.dial()
 		watcher.do("watch k\nmulti", "+OK", "+OK")
-		timed.send("take k 200")
+		timed.send("take k 2000") // long enough for both to be seen
 		gone.send("take k 0")
 		r.blocked(2)
 		spinner.send("spin 1 k")
