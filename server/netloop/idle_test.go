@@ -12,7 +12,7 @@ func TestIdleConnections(t *testing.T) {
 	const n = 2000
 	for _, c := range []struct {
 		network
-		most uint64 // bytes of Go memory per connection, the client's end included
+		most int64 // bytes of Go memory per connection, the client's end included
 	}{
 		{network{name: "epoll"}, 2 << 10},
 		{network{name: "portable", portable: true}, 8 << 10},
@@ -52,10 +52,10 @@ func TestIdleConnections(t *testing.T) {
 }
 
 // memory returns the bytes that the heap and the stacks take.
-func memory() uint64 {
+func memory() int64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return m.HeapAlloc + m.StackInuse
+	return int64(m.HeapAlloc + m.StackInuse)
 }

@@ -84,7 +84,7 @@ func TestChanges(t *testing.T) {
 	b.press("dialog .danger")
 	b.wait("why not", `document.querySelector("dialog .trouble").innerText.includes("admin-write is no")`)
 	expect(":1\r\n", "EXISTS", "doc:1")
-	b.took() // the browser tells of the refusal
+	b.tells() // of the refusal
 	c.MustOK("CONFIG", "SET", "admin-write", "yes")
 	b.press("dialog .danger")
 	closed()

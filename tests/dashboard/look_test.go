@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -86,9 +87,7 @@ func TestAccessible(t *testing.T) {
 func TestTheme(t *testing.T) {
 	_, admin := start(t)
 	b := open(t, 1000, 700)
-	dark := func() bool {
-		return eval[bool](b, `getComputedStyle(document.body).backgroundColor.match(/\d+/g).every((n) => n < 60)`)
-	}
+	const dark = `getComputedStyle(document.body).backgroundColor.match(/\d+/g).every((n) => n < 60)`
 	scheme := func(name string) {
 		b.do(send(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}}))
 	}
@@ -104,15 +103,11 @@ func TestTheme(t *testing.T) {
 			b.press("#theme")
 		}
 		b.wait("the button", `document.querySelector("#theme").innerText === "Theme: `+x.label+`"`)
-		if got := dark(); got != x.dark {
-			t.Errorf("%s, in a system that is %s: dark %v", x.label, x.system, got)
-		}
+		b.wait(fmt.Sprintf("%s, in a system that is %s: dark %v", x.label, x.system, x.dark), fmt.Sprintf("(%s) === %v", dark, x.dark))
 		if x.label == "dark" {
 			b.visit(admin, "")
 			b.live()
-			if !dark() {
-				t.Error("the theme does not outlast a reload")
-			}
+			b.wait("the theme outlasts a reload", dark)
 		}
 	}
 	b.clean(admin)

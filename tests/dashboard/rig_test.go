@@ -196,6 +196,12 @@ func (b *browser) took() []string {
 	return all
 }
 
+// tells waits until the browser has told of something that went wrong, as it should have.
+func (b *browser) tells() {
+	b.t.Helper()
+	harness.Eventually(b.t, patience, "the browser tells of what went wrong", func() bool { return len(b.took()) > 0 })
+}
+
 // clean fails the test if something went wrong in the page, or it asked somebody else than the server.
 func (b *browser) clean(admin string) {
 	b.t.Helper()
