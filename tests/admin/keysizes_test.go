@@ -9,14 +9,6 @@ import (
 // Hot keys, big keys and the sizes of values are told, with names of any bytes.
 func TestKeysOfInterest(t *testing.T) {
 	r := start(t)
-	r.conn.MustOK("SET", "big", string(make([]byte, 5000)))
-	r.conn.Do("RPUSH", "\xff<b>", "1", "2", "3")
-	for range 20 {
-		r.conn.Do("GET", "big")
-	}
-	for range 2 {
-		r.conn.Do("LLEN", "\xff<b>")
-	}
 	type key struct {
 		DB            int
 		Name, Text    string
@@ -29,7 +21,17 @@ func TestKeysOfInterest(t *testing.T) {
 		Window float64 `json:"window_s"`
 		Keys   []key
 	}
-	r.get("/api/hotkeys", &hot)
+	r.inOneWindow(func() {
+		r.conn.MustOK("SET", "big", string(make([]byte, 5000)))
+		r.conn.Do("RPUSH", "\xff<b>", "1", "2", "3")
+		for range 20 {
+			r.conn.Do("GET", "big")
+		}
+		for range 2 {
+			r.conn.Do("LLEN", "\xff<b>")
+		}
+		r.get("/api/hotkeys", &hot)
+	})
 	if !hot.On || hot.Window <= 0 || len(hot.Keys) != 2 || hot.Keys[0].Text != "big" || hot.Keys[1].Text != `\xff<b>` ||
 		hot.Keys[0].Rate <= hot.Keys[1].Rate || hot.Keys[0].Share != 21./24 || *hot.Keys[0].ErrorRate != 0 {
 		t.Errorf("%+v", hot)
@@ -80,16 +82,19 @@ func TestKeysOfInterestRights(t *testing.T) {
 // Metrics tell of hot keys, big keys and sizes without any key's name.
 func TestMetricsOfKeys(t *testing.T) {
 	r := start(t)
-	r.conn.MustOK("SET", "secret:1", string(make([]byte, 5000)))
-	r.conn.MustOK("SET", "small", "v")
-	r.conn.Do("RPUSH", "list", "1", "2", "3")
-	for range 20 {
-		r.conn.Do("GET", "secret:1")
-	}
-	for range 2 {
-		r.conn.Do("LLEN", "list")
-	}
-	s := r.scrape()
+	var s scrape
+	r.inOneWindow(func() {
+		r.conn.MustOK("SET", "secret:1", string(make([]byte, 5000)))
+		r.conn.MustOK("SET", "small", "v")
+		r.conn.Do("RPUSH", "list", "1", "2", "3")
+		for range 20 {
+			r.conn.Do("GET", "secret:1")
+		}
+		for range 2 {
+			r.conn.Do("LLEN", "list")
+		}
+		s = r.scrape()
+	})
 	for series, want := range map[string]float64{
 		`larder_string_bytes_bucket{le="7"}`: 1, `larder_string_bytes_bucket{le="4095"}`: 1, `larder_string_bytes_bucket{le="8191"}`: 2,
 		`larder_string_bytes_sum`: 5001, `larder_string_bytes_count`: 2,

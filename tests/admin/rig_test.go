@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/larderkv/larder/tests/harness"
 )
@@ -116,6 +117,24 @@ func (r *rig) token(changes ...change) change {
 	var s struct{ Token string }
 	r.get("/api/server", &s, changes...)
 	return header("X-Larder-Token", s.Token)
+}
+
+// inOneWindow calls f within one window of ten seconds in which accesses to keys are counted together,
+// with an empty server: again, if one has ended meanwhile.
+func (r *rig) inOneWindow(f func()) {
+	r.t.Helper()
+	window := func() int64 { return time.Now().UnixMilli() / 10_000 }
+	for tries := 0; ; tries++ {
+		r.conn.MustOK("FLUSHALL")
+		r.conn.MustOK("HOTKEYS", "RESET")
+		began := window()
+		if f(); window() == began {
+			return
+		}
+		if tries == 10 {
+			r.t.Fatal("it takes longer than a window")
+		}
+	}
 }
 
 func named(key string) string { return "name=" + base64.RawURLEncoding.EncodeToString([]byte(key)) }

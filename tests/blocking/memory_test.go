@@ -2,6 +2,7 @@ package blocking
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/larderkv/larder/tests/harness"
@@ -27,14 +28,22 @@ func TestMemoryOfWaiting(t *testing.T) {
 	b.Do("RPUSH", "first", "x")
 	read(t, conns[0], popped("first", "x"))
 	b.number("memory", "mem_clients_normal")
-	b.Do("MEMORY", "PURGE")
-	idle, told := s.RSS(t), b.number("memory", "mem_clients_normal")
+	// What a moment's garbage takes, or a page that is still to be given back, is not what is compared: of
+	// some looks the one that sees the least.
+	resident := func() int64 {
+		least := int64(math.MaxInt64)
+		for range 5 {
+			b.Do("MEMORY", "PURGE")
+			least = min(least, s.RSS(t))
+		}
+		return least
+	}
+	idle, told := resident(), b.number("memory", "mem_clients_normal")
 	for i, c := range conns {
 		c.Send("BLPOP", fmt.Sprintf("queue:%010d", i), "1000")
 	}
 	b.untilBlocked(n)
-	b.Do("MEMORY", "PURGE")
-	waiting, tells := s.RSS(t), b.number("memory", "mem_clients_normal")
+	waiting, tells := resident(), b.number("memory", "mem_clients_normal")
 	each, counted := float64(waiting-idle)/n, float64(tells-told)/n
 	t.Logf("%.0f bytes resident for an idle client, %.0f more for one that waits, %.0f of them counted", float64(idle)/n, each, counted)
 	if each > most {
