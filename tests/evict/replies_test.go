@@ -56,6 +56,7 @@ func TestRepliesUnderTheCap(t *testing.T) {
 				c.Do("PING") // comes after what they have asked for
 				most = max(most, s.RSS(t))
 			}
+			t.Logf("%d MB resident at most under a cap of %d", most>>20, limit>>20)
 			if most > limit+limit/8 { // a tenth is the promise, which the benchmarks hold it to
 				t.Errorf("%d bytes are resident under a cap of %d", most, limit)
 			}
