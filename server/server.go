@@ -125,7 +125,7 @@ func (s *Server) open() (err error) {
 	}
 	s.cfg.OnChange("maxmemory", s.warnOfSmallLimit)
 	s.net, err = netloop.New(netloop.Options{
-		Loops: int(v.IOThreads), Portable: portable,
+		Loops: int(v.IOThreads), Portable: portable, URing: s.uring(v.NetworkDriver),
 		NewSession: s.kernel.Connect,
 		Limits:     func(class netloop.Class) netloop.Limits { return limits(s.cfg.Values(), config.Class(class)) },
 		Commit:     s.commit,
@@ -142,6 +142,19 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	return s.openListeners(v)
+}
+
+// uring reports whether the event loops are to send through io_uring. Many containers refuse it, and
+// some systems have it switched off: only who asks for it by name gets an error then.
+func (s *Server) uring(driver string) bool {
+	if driver != config.DriverAuto || runtime.GOOS != "linux" {
+		return driver == config.DriverURing
+	}
+	err := netloop.ProbeURing()
+	if err != nil {
+		s.log.Info("sending without io_uring", "reason", err)
+	}
+	return err == nil
 }
 
 // removeLeftovers removes what a kill has left of files that were being replaced.

@@ -133,9 +133,9 @@ func (p *peer) expect(line, want string) {
 	}
 }
 
-// each runs a test with both drivers.
+// each runs a test with each driver.
 func each(t *testing.T, test func(t *testing.T, driver string)) {
-	for _, driver := range []string{"auto", "portable"} {
+	for _, driver := range []string{"auto", "epoll", "portable"} {
 		t.Run(driver, func(t *testing.T) { test(t, driver) })
 	}
 }

@@ -82,8 +82,9 @@ func networkParams() []Param {
 			Meaning: "event loops; each reads, executes and writes for its own connections",
 		}, {
 			Name: "network-driver", Default: DriverAuto, Change: Immutable,
-			Kind:    enum(func(v *Values) *string { return &v.NetworkDriver }, DriverAuto, DriverEpoll, DriverPortable),
-			Meaning: "epoll loops, a goroutine per connection, or auto: epoll where the system has it (larder's own)",
+			Kind: enum(func(v *Values) *string { return &v.NetworkDriver }, DriverAuto, DriverEpoll, DriverURing, DriverPortable),
+			Meaning: "epoll loops, which send through io_uring or not, a goroutine per connection, or auto: the best there is " +
+				"(larder's own)",
 		}, {
 			Name: "proto-max-bulk-len", Default: "512mb",
 			Kind:    memory(1<<20, math.MaxInt64, func(v *Values) *int64 { return &v.ProtoMaxBulkLen }),

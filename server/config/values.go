@@ -153,6 +153,7 @@ type Values struct {
 const (
 	DriverAuto     = "auto"
 	DriverEpoll    = "epoll"
+	DriverURing    = "io_uring"
 	DriverPortable = "portable"
 )
 

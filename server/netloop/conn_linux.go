@@ -55,6 +55,7 @@ type conn struct {
 	paused    bool          // neither read nor executed until the output has gone out
 	blocked   bool          // the session waits for Resume
 	closing   bool          // to be closed when the output has gone out
+	ahead     bool          // the kernel has been given the output of a turn, and write has yet to look at loop.sent
 	closed    bool
 }
 
@@ -434,9 +435,15 @@ func (c *conn) write(out []byte, more *chain.Chain) int {
 	var errno syscall.Errno
 	l := c.loop
 	offered := len(out)
-	if more.Len() == 0 {
+	ahead := false
+	if c.ahead {
+		n, errno, ahead = c.takeAhead()
+	}
+	switch {
+	case ahead:
+	case more.Len() == 0:
 		n, errno = send(c.fd, out)
-	} else {
+	default:
 		n, offered, errno = l.vector.send(c.fd, out, more)
 	}
 	switch errno {

@@ -42,7 +42,7 @@ func newLoops(s *Server, n int) (driver, error) {
 func (d *loops) abandon() error {
 	var errs []error
 	for _, l := range d.all {
-		errs = append(errs, l.notices.closeWake(), unix.Close(l.ep))
+		errs = append(errs, l.release())
 	}
 	return errors.Join(errs...)
 }

@@ -2,5 +2,18 @@
 
 package netloop
 
+import (
+	"errors"
+	"fmt"
+)
+
 // newLoops returns no driver: there is no epoll here.
-func newLoops(*Server, int) (driver, error) { return nil, nil }
+func newLoops(s *Server, _ int) (driver, error) {
+	if s.opts.URing {
+		return nil, ProbeURing()
+	}
+	return nil, nil
+}
+
+// ProbeURing returns why event loops cannot send through io_uring here.
+func ProbeURing() error { return fmt.Errorf("io_uring: %w", errors.ErrUnsupported) }

@@ -15,6 +15,7 @@ func TestIdleConnections(t *testing.T) {
 		most int64 // bytes of Go memory per connection, the client's end included
 	}{
 		{network{name: "epoll"}, 2 << 10},
+		{network{name: "io_uring", uring: true}, 2 << 10},
 		{network{name: "portable", portable: true}, 8 << 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -71,6 +71,8 @@ type loop struct {
 	turns   []turn        // this round's, not settled yet
 	more    chain.Chain   // blocks behind the output of the last turn, until it is sent
 	vector  vector
+	uring   *uring // nil: each turn's output has a system call of its own
+	sent    int32  // turn.sent of the turn that afterTurn has
 	sealed  []byte // where output is encrypted; nil until it is
 	buffers buffers
 	events  []unix.EpollEvent
@@ -111,6 +113,11 @@ func newLoop(s *Server, n int) (*loop, error) {
 		free:   runtime.GOMAXPROCS(0) - n,
 	}
 	l.notices.wake = wake
+	if s.opts.URing {
+		if l.uring, err = newURing(); err != nil {
+			return nil, errors.Join(err, l.release())
+		}
+	}
 	return l, nil
 }
 
@@ -129,12 +136,19 @@ func (l *loop) run() {
 	l.publish()
 	l.notices.close()
 	l.heed() // connections that came last are to be closed
-	for _, err := range [...]error{l.notices.closeWake(), unix.Close(l.ep)} {
-		if err != nil {
-			l.server.log.Error("closing an event loop", "error", err)
-		}
+	if err := l.release(); err != nil {
+		l.server.log.Error("closing an event loop", "error", err)
 	}
 	close(l.done)
+}
+
+// release closes what the loop has of the system.
+func (l *loop) release() error {
+	err := errors.Join(l.notices.closeWake(), unix.Close(l.ep))
+	if l.uring != nil {
+		err = errors.Join(err, l.uring.close())
+	}
+	return err
 }
 
 // round gives each connection that is ready one turn (one read, one batch), sends the replies (one
@@ -270,6 +284,8 @@ type turn struct {
 
 	changed bool // the turn must not be answered if Commit fails
 	cut     bool // its output is not whole
+
+	sent int32 // of out, if conn.ahead says that the kernel has been given it: bytes, a negative errno, or notSent
 }
 
 // lend returns the place for the output of c's turn. It begins in the rest of the shared buffer.
@@ -348,6 +364,9 @@ func (l *loop) sendTurns() {
 		return
 	}
 	err := l.server.commit()
+	if l.uring != nil && len(l.turns) > 1 && err == nil {
+		l.sendAhead()
+	}
 	for i, t := range l.turns {
 		l.turns[i] = turn{}
 		if err != nil && t.changed {
@@ -359,6 +378,7 @@ func (l *loop) sendTurns() {
 			t.c.close(OutputHardLimit)
 			continue
 		}
+		l.sent = t.sent
 		if i < len(l.turns)-1 {
 			t.c.afterTurn(t.out, &chain.Chain{}, t.next)
 		} else {

@@ -247,12 +247,13 @@ func (s *testServer) note(what string) {
 type network struct {
 	name     string
 	portable bool
+	uring    bool
 	unix     bool
 	tls      bool
 }
 
 var networks = []network{{name: "epoll"}, {name: "portable", portable: true}, {name: "unix", unix: true},
-	{name: "tls", tls: true}}
+	{name: "tls", tls: true}, {name: "io_uring", uring: true}}
 
 // eachDriver runs a test with a fresh server of each kind, and closes it afterwards.
 func eachDriver(t *testing.T, lim Limits, f func(t *testing.T, s *testServer)) {
@@ -267,6 +268,11 @@ func eachDriver(t *testing.T, lim Limits, f func(t *testing.T, s *testServer)) {
 
 func startServer(t *testing.T, n network, lim Limits) *testServer {
 	t.Helper()
+	if n.uring {
+		if err := ProbeURing(); err != nil {
+			t.Skip(err)
+		}
+	}
 	s := &testServer{t: t, sessions: make(map[string]*lineSession), served: make(chan error, 1), net: "tcp",
 		entered: make(chan *lineSession, 100), leave: make(chan struct{})}
 	s.limits.Store(&lim)
@@ -282,6 +288,7 @@ func startServer(t *testing.T, n network, lim Limits) *testServer {
 	s.Server, err = New(Options{
 		Loops:    2,
 		Portable: n.portable,
+		URing:    n.uring,
 		Limits: func(k Class) Limits {
 			if special := s.special.Load(); special != nil && k == 2 {
 				return *special

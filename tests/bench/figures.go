@@ -66,6 +66,7 @@ const benchKeys = 100_000
 func (b *bench) figures() []figure {
 	var all []figure
 	all = append(all, b.stringFigures()...)
+	all = append(all, b.aloneFigures()...)
 	all = append(all, b.tenFigures()...)
 	all = append(all, b.typeFigures()...)
 	all = append(all, b.listFigures()...)
@@ -129,18 +130,17 @@ func (b *bench) stringFigures() []figure {
 		name     string
 		pipeline int
 		ops      int
-		limit    float64
+		get, set float64 // bars
 	}{
-		{"p1", 1, b.size(300_000, 30_000), 0.95},
-		{"p16", 16, b.size(2_000_000, 150_000), 0.65},
-		{"p100", 100, b.size(4_000_000, 300_000), 0.50},
+		{"p1", 1, b.size(300_000, 30_000), 0.80, 0.80},
+		{"p16", 16, b.size(2_000_000, 150_000), 0.55, 0.45},
+		{"p100", 100, b.size(4_000_000, 300_000), 0.40, 0.32},
 	} {
-		for _, cmd := range []string{"GET", "SET"} {
-			out = append(out, b.commandFigure(commandLoad{
-				name: "cpu-" + cmd + "-" + row.name, what: cmd + " 64 B", pipeline: row.pipeline, ops: row.ops, limit: row.limit,
-				standard: cmd, fill: fillStrings,
-			}))
-		}
+		l := commandLoad{pipeline: row.pipeline, ops: row.ops, fill: fillStrings}
+		l.name, l.what, l.standard, l.limit = "cpu-GET-"+row.name, "GET 64 B", "GET", row.get
+		out = append(out, b.commandFigure(l))
+		l.name, l.what, l.standard, l.limit = "cpu-SET-"+row.name, "SET 64 B", "SET", row.set
+		out = append(out, b.commandFigure(l))
 	}
 	return out
 }

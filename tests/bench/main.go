@@ -13,6 +13,7 @@
 //
 //	figures.go   the table: what is measured, on how much, against which bar
 //	runner.go    starts the servers a figure needs and interleaves its trials
+//	alone.go                                        the trials of requests that come alone
 //	cpu.go memory.go latency.go idle.go stall.go    the trials, by kind
 //	expirylag.go                                    the trial of keys that expire one after the other
 //	hits.go capped.go lower.go                      the trials of servers at their maxmemory

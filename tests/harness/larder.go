@@ -11,16 +11,29 @@ import (
 
 	"github.com/larderkv/larder/server"
 	"github.com/larderkv/larder/server/config"
+	"github.com/larderkv/larder/server/netloop"
 )
 
 // Drivers are larder's network drivers: no client may be able to tell them apart.
-var Drivers = []string{"epoll", "portable"}
+var Drivers = []string{"epoll", "io_uring", "portable"}
 
 // EachDriver runs a test once per network driver; f starts its server with "network-driver
 // "+driver.
 func EachDriver(t *testing.T, f func(t *testing.T, driver string)) {
 	for _, d := range Drivers {
-		t.Run(d, func(t *testing.T) { f(t, d) })
+		t.Run(d, func(t *testing.T) {
+			NeedDriver(t, d)
+			f(t, d)
+		})
+	}
+}
+
+// NeedDriver skips a test where the system does not allow what the driver needs.
+func NeedDriver(t testing.TB, driver string) {
+	if driver == "io_uring" {
+		if err := netloop.ProbeURing(); err != nil {
+			t.Skip(err)
+		}
 	}
 }
 
