@@ -369,6 +369,9 @@ func (l *loop) sendTurns() {
 	}
 	for i, t := range l.turns {
 		l.turns[i] = turn{}
+		if t.c.closed { // by what became of a turn before; another connection may have its descriptor
+			continue
+		}
 		if err != nil && t.changed {
 			l.server.notDurable(t.c, err)
 			t.c.close(NotDurable)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -137,6 +138,47 @@ func TestSendTogether(t *testing.T) {
 			if !bytes.Equal(got, want[i]) {
 				t.Errorf("uring %v: connection %d has got other bytes", uring, i)
 			}
+		}
+	}
+}
+
+// thief is a session that is closed, and has the descriptor of another connection that was closed
+// before be used for something else.
+type thief struct {
+	*lineSession
+	t     *testing.T
+	fd    int
+	other int // the other end of what is fd now
+}
+
+func (s *thief) Closed(reason CloseReason) {
+	for {
+		fds := socketpair(s.t)
+		s.t.Cleanup(func() { _ = errors.Join(unix.Close(fds[0]), unix.Close(fds[1])) })
+		if i := slices.Index(fds[:], s.fd); i >= 0 {
+			s.other = fds[1-i]
+			break
+		}
+	}
+	s.lineSession.Closed(reason)
+}
+
+// TestClosedBetweenTurns: a connection with two turns in a round, whose client is gone, is closed
+// after the first. The second must not be sent to whoever has the descriptor by then.
+func TestClosedBetweenTurns(t *testing.T) {
+	for _, uring := range [...]bool{false, ProbeURing() == nil} {
+		l := idleLoop(t, uring)
+		gone := l.pair(t, newLineSession())
+		next := &thief{lineSession: newLineSession(), t: t, fd: gone.fd}
+		if err := unix.Close(gone.peer); err != nil {
+			t.Fatal(err)
+		}
+		quits := l.pair(t, next)
+		l.turns = append(l.turns, turn{c: gone.conn, out: []byte("first")}, turn{c: quits.conn, next: CloseNow},
+			turn{c: gone.conn, out: []byte("second")})
+		l.sendTurns()
+		if n, errno := receive(next.other, make([]byte, 10)); errno != unix.EAGAIN {
+			t.Errorf("uring %v: somebody else has got %d bytes (%v)", uring, n, errno)
 		}
 	}
 }
