@@ -34,7 +34,7 @@ func TestResumeAfter(t *testing.T) {
 			}
 			c.expect("resumed", name)
 			c.send("block\n")
-			s.eventually("the second block", func() bool { return c.session.requests.Load() == 4 })
+			s.eventually("the second block", c.session.waits.Load) // which it notes before
 		}
 		if epoll := s.loops != nil; epoll && (len(here) != 4 || len(there) != 4) || !epoll && len(here) != 0 {
 			t.Fatalf("%d connections are of the actor's goroutine, %d are not", len(here), len(there))
