@@ -130,6 +130,7 @@ func (o *Open) Run(length time.Duration, over func(now time.Duration) bool) erro
 		for _, f := range o.flows {
 			for f.next <= now && f.next < end && f.room() {
 				if err := o.send(f, now); err != nil {
+					kept.Unanswered = o.inFlight()
 					return err
 				}
 			}
@@ -197,13 +198,15 @@ func (c *openConn) push(due time.Duration) {
 	c.tail++
 }
 
-// flush gives the system what it takes of the requests.
+// flush gives the system what it takes of the requests. Of a connection that is lost, the replies that
+// came before are taken first: they may be there since the last look.
 func (o *Open) flush(c *openConn) error {
 	if len(c.out) == 0 {
 		return nil
 	}
 	n, err := o.links.write(c.link, c.out)
 	if err != nil {
+		_ = o.take(c) // it is lost either way
 		return fmt.Errorf("write: %w", err)
 	}
 	c.out = append(c.out[:0], c.out[n:]...)
@@ -219,18 +222,29 @@ func (o *Open) receive() error {
 		if err := o.flush(c); err != nil {
 			return err
 		}
-		for more := o.links.ready(c.link); more; {
-			var n int
-			var err error
-			if n, more, err = o.links.read(c.link, o.buf[:]); err != nil {
-				return fmt.Errorf("read: %w", err)
-			}
-			if n == 0 {
-				break
-			}
-			if err := c.took(o.buf[:n], o.now()); err != nil {
-				return err
-			}
+		if !o.links.ready(c.link) {
+			continue
+		}
+		if err := o.take(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take takes the replies that are there on a connection.
+func (o *Open) take(c *openConn) error {
+	for more := true; more; {
+		var n int
+		var err error
+		if n, more, err = o.links.read(c.link, o.buf[:]); err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		if n == 0 {
+			break
+		}
+		if err := c.took(o.buf[:n], o.now()); err != nil {
+			return err
 		}
 	}
 	return nil

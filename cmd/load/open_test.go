@@ -2,6 +2,7 @@ package load
 
 import (
 	"errors"
+	"io"
 	"math"
 	"net"
 	"testing"
@@ -15,6 +16,7 @@ type fakeLinks struct {
 	delay     func(now time.Duration) time.Duration // negative: never
 	sent      [][]time.Duration                     // per link, when the replies are due
 	fail      error
+	writes    int // so many, and then they fail, though replies are there; 0: without end
 }
 
 func (f *fakeLinks) clock() time.Duration { return f.now }
@@ -41,6 +43,9 @@ func (f *fakeLinks) read(i int, b []byte) (n int, more bool, err error) {
 }
 
 func (f *fakeLinks) write(i int, b []byte) (int, error) {
+	if f.writes--; f.writes == 0 {
+		return 0, io.ErrClosedPipe
+	}
 	const request = len("*1\r\n$4\r\nPING\r\n")
 	for range len(b) / request {
 		d := f.delay(f.now)
@@ -193,5 +198,14 @@ func TestOpenBroken(t *testing.T) {
 	f := &fakeLinks{step: time.Millisecond, fail: lost, delay: func(time.Duration) time.Duration { return 0 }}
 	if o, _, err := offered(t, f, 1000, 1, time.Second); !errors.Is(err, lost) || o.Kept.Unanswered != 1 {
 		t.Errorf("%v, %+v", err, o.Kept)
+	}
+}
+
+// TestOpenLost: replies that have come count, though a write has failed before they were looked at.
+func TestOpenLost(t *testing.T) {
+	f := &fakeLinks{step: 100 * time.Millisecond, writes: 951, delay: func(time.Duration) time.Duration { return 0 }}
+	o, r, err := offered(t, f, 1000, 1, 2*time.Second)
+	if !errors.Is(err, io.ErrClosedPipe) || r.kinds[0].requests != 950 || o.Kept.Unanswered != 1 {
+		t.Errorf("%v: %d answered, %+v", err, r.kinds[0].requests, o.Kept)
 	}
 }

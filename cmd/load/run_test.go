@@ -214,7 +214,7 @@ func TestWarmup(t *testing.T) {
 	for _, rate := range []float64{0, 5000} {
 		k := newKeyspace()
 		p := plan(t, serve(t, nil, k.answer), "get", 500)
-		p.Warmup, p.Rate = 50*time.Millisecond, rate
+		p.Warmup, p.Rate = 500*time.Millisecond, rate
 		r := mustRun(t, p)
 		if n := r.Total.Requests; n != 500 || int64(k.asked("GET")) <= n {
 			t.Errorf("rate %v: %d of %d requests are measured", rate, n, k.asked("GET"))

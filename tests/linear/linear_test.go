@@ -154,7 +154,7 @@ func checkHistories[C, R any](t *testing.T, model porcupine.Model, calls int, do
 				mu.Unlock()
 			}
 		})
-		if verdict := porcupine.CheckOperationsTimeout(model, history, time.Minute); verdict != porcupine.Ok {
+		if verdict := porcupine.CheckOperationsTimeout(model, history, 10*time.Minute); verdict != porcupine.Ok {
 			t.Fatalf("%d operations: %v (SEED=%d)", len(history), verdict, seed)
 		}
 	})
