@@ -120,7 +120,7 @@ func TestOutOfMemoryAndRights(t *testing.T) {
 		c.MustOK("ACL", "SETUSER", "reader", "-dump")
 		var out strings.Builder
 		e := warm.ExportOptions{Target: client.Target{Addr: s.Addr, User: "reader", Password: "secret"},
-			Timeout: 10 * time.Second}
+			Timeout: harness.Patience}
 		if r, err := warm.Export(t.Context(), &out, e); err != nil || r.Failed == 0 ||
 			!strings.Contains(listed(&r), "NOPERM") {
 			t.Errorf("%+v, %v", r.Counts, err)
@@ -172,7 +172,10 @@ func TestServersThatAreNone(t *testing.T) {
 			}
 		}()
 		o := options(l.Addr().String(), file(t, "x.csv", "a,1\n"))
-		o.Wait, o.Timeout = 100*time.Millisecond, 100*time.Millisecond
+		o.Wait, o.Timeout = 100*time.Millisecond, harness.Patience
+		if want == "does not answer" {
+			o.Timeout = 100 * time.Millisecond
+		}
 		if _, err := warm.Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}

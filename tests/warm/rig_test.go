@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/larderkv/larder/cmd/client"
 	"github.com/larderkv/larder/cmd/warm"
@@ -50,7 +49,7 @@ func file(t *testing.T, name, content string) string {
 func options(addr, from string) warm.Options {
 	return warm.Options{
 		Target: client.Target{Addr: addr, DB: -1}, From: from,
-		Wait: 20 * time.Second, Timeout: 10 * time.Second,
+		Wait: harness.Patience, Timeout: harness.Patience,
 	}
 }
 
@@ -74,7 +73,7 @@ func export(t *testing.T, s *harness.Server, format, pattern string, db int) str
 	t.Helper()
 	var b bytes.Buffer
 	o := warm.ExportOptions{Target: client.Target{Addr: s.Addr, DB: db}, Format: format, Pattern: pattern,
-		Timeout: 10 * time.Second}
+		Timeout: harness.Patience}
 	r, err := warm.Export(t.Context(), &b, o)
 	if err != nil || r.Failed != 0 {
 		t.Fatalf("%s: %+v, %v\n%s", format, r.Counts, err, listed(&r))
