@@ -2,8 +2,8 @@ package eviction
 
 import "math/bits"
 
-// Arrivals remembers which keys came to a part of a cache last, for LHD. It belongs to whoever
-// holds the lock of that part.
+// Arrivals remembers which keys came to a part of a cache last, for LHD, and for LFU those that come
+// back. It belongs to whoever holds the lock of that part.
 //
 // # The latest ones
 //

@@ -3,6 +3,7 @@ package eviction
 import (
 	"math"
 	"math/rand/v2"
+	"sync/atomic"
 )
 
 // Params are the parameters of policies.
@@ -24,6 +25,7 @@ type Meter struct {
 	lfu    Counter
 	lhd    *lhd // nil until there was LHD; it has words, and what it has learnt, for good
 	random *rand.Rand
+	full   atomic.Bool // under LFU: something has been evicted
 }
 
 // NewMeter returns a Meter that has learnt nothing yet, for entries that are new to it.
@@ -42,10 +44,16 @@ func (m *Meter) Next(p Policy, o Params) *Meter {
 // Policy is the policy the Meter was made for.
 func (m *Meter) Policy() Policy { return m.policy }
 
+// NotesArrivals reports whether New wants to know which keys are new.
+func (m *Meter) NotesArrivals() bool { return m.policy.Rule == LHD || m.policy.Rule == LFU }
+
 // New is the word of a new entry. again reports that Arrivals knows its key.
 func (m *Meter) New(again bool, nowMs int64) uint32 {
 	switch m.policy.Rule {
 	case LFU:
+		if again && m.full.Load() {
+			return lfuWord(lfuInitial+1, nowMs)
+		}
 		return lfuWord(lfuInitial, nowMs)
 	case LHD:
 		if again {
@@ -112,8 +120,13 @@ func (m *Meter) Rank(word uint32, size, expireMs, nowMs int64) uint64 {
 // Evicted tells the Meter that an entry of size bytes was evicted. Entries
 // that expired or were deleted are none of its business.
 func (m *Meter) Evicted(word uint32, size, nowMs int64) {
-	if m.policy.Rule == LHD {
+	switch m.policy.Rule {
+	case LHD:
 		m.lhd.evicted(m.life(word, nowMs))
+	case LFU:
+		if !m.full.Load() {
+			m.full.Store(true)
+		}
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // gather finds at least need candidates of the shard, if it has as many.
 func (e *Evictor) gather(sh *shard, keys, need int) {
 	e.found, e.n, e.latest = 0, 0, 0
-	if all := e.s.arrivals.Load(); all != nil {
+	if all := e.s.arrivals.Load(); all != nil && e.policy.Rule == eviction.LHD {
 		latest := (*all)[sh.id].Latest()
 		e.gatherLatest(sh, latest)
 		need += e.found - min(len(latest), need/latestPart)
@@ -69,20 +69,22 @@ func (e *Evictor) gatherFrom(sh *shard, db int32, t *table, need int) {
 
 // consider adds what a bucket has to the candidates, and the bucket to the picks if it has any;
 // single: what one of its slots has, full or not, so that the keys of full buckets have the same
-// chance as others.
+// chance as others. The last slots, which have the newest keys, come first: of equal ranks the Choice
+// takes the first ones.
 func (e *Evictor) consider(sh *shard, p *pick, single bool) {
 	b := p.t.bucket(&p.t.subs[p.sub], uint32(p.bucket))
 	at, known := e.n, uint16(0) // its pick, and the slots that are candidates already
 	if e.latest != 0 {
 		at, known = e.latestIn(p)
 	}
-	slot, end := uint8(0), b.count()
+	first, end := uint8(0), b.count()
 	if single {
-		slot = uint8(e.rng.Uint64() % slots)
-		end = min(end, slot+1)
+		first = uint8(e.rng.Uint64() % slots)
+		end = min(end, first+1)
 	}
 	before := e.found
-	for ; slot < end && e.found < maxCandidates; slot++ {
+	for slot := end; slot > first && e.found < maxCandidates; {
+		slot--
 		e.left--
 		rank, ok := e.rankAt(sh, b.ref(slot))
 		if !ok || known>>slot&1 != 0 {

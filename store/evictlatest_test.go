@@ -66,6 +66,64 @@ func TestLatestKeysAreCandidates(t *testing.T) {
 	}
 }
 
+// Of a bucket the newest keys are the first candidates, which matters where ranks are equal.
+func TestTheNewestOfABucketComeFirst(t *testing.T) {
+	s, e := evictStore(t, "allkeys-lru", 1, 5)
+	v := &View{Store: s, Now: evictStart}
+	for i := range 500 {
+		v.SetString(s.Key(fmt.Appendf(nil, "key:%d", i)), []byte("value"), 0)
+	}
+	e.now, e.left = v.Now, searchSteps
+	e.follow(s.Meter())
+	sh := &s.shards[0]
+	e.gather(sh, e.evictable(sh), 80)
+	pairs := 0
+	for i := 1; i < e.found; i++ {
+		if a, b := e.near[i-1], e.near[i]; a.pick == b.pick {
+			if pairs++; a.slot <= b.slot {
+				t.Fatalf("slot %d of a bucket comes before slot %d", a.slot, b.slot)
+			}
+		}
+	}
+	if pairs < 40 {
+		t.Errorf("only %d of %d candidates share a bucket", pairs, e.found)
+	}
+}
+
+// Under LFU a key that comes again begins with one more, once keys have been evicted: before, a cache
+// without pressure shows the counters of Redis.
+func TestReturningKeysCountUnderLFU(t *testing.T) {
+	s, e := evictStore(t, "allkeys-lfu", 1, 5)
+	v := &View{Store: s, Now: evictStart}
+	k := s.Key([]byte("key"))
+	counter := func(k Key) int64 {
+		e, ok := v.Peek(k)
+		if !ok {
+			t.Fatal("no key")
+		}
+		return e.Frequency(v)
+	}
+	comesBack := func() int64 {
+		v.SetString(k, []byte("value"), 0)
+		v.Delete(k)
+		v.SetString(k, []byte("value"), 0)
+		return counter(k)
+	}
+	if f := comesBack(); f != 5 {
+		t.Errorf("the counter is %d before anything is evicted", f)
+	}
+	v.SetString(s.Key([]byte("other")), []byte("value"), 0)
+	e.burst(v.Now, 1)
+	v.Delete(k)
+	if f := comesBack(); f != 6 {
+		t.Errorf("the counter of a key that comes again is %d", f)
+	}
+	v.SetString(s.Key([]byte("new")), []byte("value"), 0)
+	if f := counter(s.Key([]byte("new"))); f != 5 {
+		t.Errorf("the counter of a new key is %d", f)
+	}
+}
+
 // Arrivals are noted while there is LHD, and what comes again begins with a count.
 func TestArrivalsAreNotedUnderLHDAlone(t *testing.T) {
 	s, _ := evictStore(t, "allkeys-lru", 1, 5)

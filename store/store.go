@@ -251,7 +251,7 @@ func (s *Store) Databases() int { return s.nDBs }
 // SetMeter changes the eviction policy or its parameters. The Meter is the one before's Next,
 // if that has written words. Any goroutine may call it.
 func (s *Store) SetMeter(m *eviction.Meter) {
-	if m.Policy().Rule != eviction.LHD {
+	if !m.NotesArrivals() {
 		s.arrivals.Store(nil)
 	} else if s.arrivals.Load() == nil {
 		all := make([]eviction.Arrivals, len(s.shards))

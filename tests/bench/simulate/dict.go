@@ -8,6 +8,7 @@ type dict struct {
 	n       int
 	full    float64 // entries per bucket at which it grows
 	growth  float64 // and by how much
+	slots   bool    // its buckets are arrays: who is removed leaves his place to the newest one
 }
 
 func newDict(next []uint32, buckets int, full, growth float64) dict {
@@ -43,12 +44,20 @@ func (d *dict) link(id uint32) {
 
 // remove takes out an object that is there.
 func (d *dict) remove(id uint32) {
-	at := d.home(id)
+	home := d.home(id)
+	at := home
 	for *at != id {
 		at = &d.next[*at]
 	}
 	*at = d.next[id]
 	d.n--
+	if newest := *home; d.slots && at != home {
+		if at == &d.next[newest] {
+			return
+		}
+		*home = d.next[newest]
+		d.next[newest], *at = *at, newest
+	}
 }
 
 func (d *dict) resize(buckets int) {

@@ -36,7 +36,9 @@ func TestBitset(t *testing.T) {
 func TestDict(t *testing.T) {
 	rng := randtest.New(t)
 	const objects = 3000
-	for _, d := range []dict{newDict(make([]uint32, objects), redisTable, 1, 2), newDict(make([]uint32, objects), 1, bucketFull, bucketGrowth)} {
+	slots := newDict(make([]uint32, objects), 1, bucketFull, bucketGrowth)
+	slots.slots = true
+	for _, d := range []dict{newDict(make([]uint32, objects), redisTable, 1, 2), slots} {
 		in := map[uint32]bool{}
 		for range 20_000 {
 			if id := uint32(rng.IntN(objects)); in[id] {
@@ -58,6 +60,36 @@ func TestDict(t *testing.T) {
 		}
 		if found != d.n || len(in) > 0 {
 			t.Errorf("%d objects found, %d counted, %d missing", found, d.n, len(in))
+		}
+	}
+}
+
+// TestSlots holds the order of a bucket's objects, the newest first, against an array in which the last
+// one moves into the gap.
+func TestSlots(t *testing.T) {
+	rng := randtest.New(t)
+	const objects = 12
+	d := newDict(make([]uint32, objects), 1, objects, 2)
+	d.slots = true
+	var array []uint32
+	for range 2000 {
+		id := uint32(rng.IntN(objects))
+		if i := slices.Index(array, id); i >= 0 {
+			d.remove(id)
+			last := len(array) - 1
+			array[i] = array[last]
+			array = array[:last]
+		} else {
+			d.add(id)
+			array = append(array, id)
+		}
+		var chain []uint32
+		for id := d.buckets[0]; id != none; id = d.next[id] {
+			chain = append(chain, id)
+		}
+		slices.Reverse(chain)
+		if !slices.Equal(chain, array) {
+			t.Fatalf("the bucket has %v, want %v", chain, array)
 		}
 	}
 }

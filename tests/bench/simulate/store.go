@@ -54,7 +54,8 @@ type store struct {
 	expire  []int64 // by object, unix milliseconds, 0 for never; nil without TTLs
 	in      []bool
 	shards  []dict
-	arrived []eviction.Arrivals // by shard; nil but for LHD
+	arrived []eviction.Arrivals // by shard; nil but for LHD and LFU
+	latest  bool                // the latest keys are candidates
 	turn    int
 	choice  *eviction.Choice
 	drawn   []uint32
@@ -79,10 +80,12 @@ func newStore(s setup, m words, samples int, r eviction.Rule) *store {
 	c.shards = make([]dict, shards)
 	for i := range c.shards {
 		c.shards[i] = newDict(next, 1, bucketFull, bucketGrowth)
+		c.shards[i].slots = true
 	}
 	c.turn = s.rng.IntN(shards)
 	c.choice.Reset(r)
-	if r == eviction.LHD {
+	c.latest = r == eviction.LHD
+	if c.latest || r == eviction.LFU {
 		c.arrived = make([]eviction.Arrivals, shards)
 	}
 	return c
@@ -150,7 +153,7 @@ func (c *store) draw(n int, now int64) {
 	for visited := 0; n > 0 && visited < len(c.shards); visited++ {
 		d := &c.shards[c.turn]
 		latest := 0
-		if c.arrived != nil {
+		if c.latest {
 			n -= c.drawLatest(c.turn, n, now)
 			latest = len(c.drawn)
 		}
