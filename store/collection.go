@@ -22,6 +22,63 @@ import (
 // next step of an iteration or the next change. Bytes that go in are copied and
 // must not alias the collection that is being changed.
 
+// Elements is the handle of a hash or a set as far as both are the same.
+type Elements struct {
+	v *View
+	k Key
+	e Entry
+
+	// next is the offset in the pack of a hash behind the pair touched last. Commands
+	// tend to name fields in the order in which they were set, so it is where
+	// a search looks first: HSET and HMGET of all fields are then linear in
+	// the size of the hash and not quadratic. 0: unknown.
+	next int
+}
+
+// convert turns an intset or a pack into a table.
+func (l *Elements) convert() {
+	t := newTable(l.e.sh, l.v.Store.seed)
+	packed := l.e.Content()
+	packed.Each(func(name, value []byte) bool {
+		t.addElement(name, value)
+		return true
+	})
+	l.e.embody(t)
+}
+
+// remove removes an element and reports whether it was there. The handle is spent if none is left.
+func (l *Elements) remove(name []byte) bool {
+	switch enc := l.e.rec.encoding(); {
+	case enc == encBody:
+		return l.e.removeElement(name)
+	case enc == encIntset:
+		return l.removeInteger(name)
+	case l.e.Type() == TypeSet:
+		p := pack(l.e.value())
+		off, end, ok := p.find(name)
+		if ok {
+			l.cut(p, off, end, 1)
+		}
+		return ok
+	}
+	p := pack(l.e.value())
+	off, at, ok := p.findField(name)
+	if ok {
+		l.cut(p, off, p.skip(at), 2)
+		l.next = 0
+	}
+	return ok
+}
+
+// cut removes n elements of a pack, which lie between two offsets.
+func (l *Elements) cut(p pack, off, end, n int) {
+	if n = p.count() - n; n == 0 {
+		l.e.drop()
+	} else {
+		l.e.editPack(packEdit{off: off, cut: end - off, count: n})
+	}
+}
+
 // insertCollection adds a record with a value of n arbitrary bytes to t, which
 // is the keyspace or a table of one detached collection. The key is absent.
 func (v *View) insertCollection(t *table, k Key, meta uint32, n int) Entry {

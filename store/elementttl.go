@@ -1,55 +1,58 @@
 package store
 
 import (
+	"bytes"
 	"math/rand/v2"
 
 	"github.com/larderkv/larder/store/arena"
 )
 
-// Times to live of elements: of the fields of hashes.
+// Times to live of elements: of the fields of hashes and of the members of sets.
 //
 // # Where they are
 //
-// An element of a nested table is a record, and a record may have an expiry time, as a key has. So a
-// field with a time to live takes 8 bytes more than one without, is swept as keys are (expire.go:
+// An element of a nested table is a record, and a record may have an expiry time, as a key has. So an
+// element with a time to live takes 8 bytes more than one without, is swept as keys are (expire.go:
 // due ticks and hints of the nested table itself), and what is copied, renamed or kept for a
-// snapshot brings its time along. A packed hash has no place for times: it becomes a table with the
-// first one, and stays one. That takes some 300 bytes more for a hash of few fields; triples in a
-// pack, as in Redis' listpackex, would take 2 to 9 bytes for each field, and all code that walks over
-// packs would have to know two forms of them.
+// snapshot brings its time along. A packed hash or set, or an intset, has no place for times: it becomes
+// a table with the first one, and stays one. That takes some 300 bytes more for a hash of few fields;
+// triples in a pack, as in Redis' listpackex, would take 2 to 9 bytes for each field, and all code that
+// walks over packs would have to know two forms of them.
 //
 // # Who hides and who removes
 //
-// As with keys: a field whose time has come is there for no reader, and only who holds the shard's
-// lock for writing removes it. That is the background work, and whoever sets the field anew. A
-// command that removes fields passes it over: it had none. HLEN counts it until it is removed, as in
-// Redis 7.4, and so does everything that goes by the number of fields; a hash of nothing else exists
-// until then.
+// As with keys: an element whose time has come is there for no reader, and only who holds the shard's
+// lock for writing removes it. That is the background work, and whoever sets the element anew. A
+// command that removes elements passes it over: it had none. HLEN and SCARD count it until it is
+// removed, as HLEN does in Redis 7.4, and so does everything that goes by the number of elements; a hash
+// or set of nothing else exists until then. A command that stores something made of a set removes what has
+// expired first (Ctx.Expire of the engine), since its words would find it when they are run again.
 //
 // # How the background finds them
 //
 // By the way that it finds keys. A key's bucket and sub-table are told (noteExpire) of the first
-// time of a field as if it were the key's own. The sweep that comes to the bucket then looks at the
-// bodies of its records, sweeps one sub-table of a hash that is due, and notes when to look at the
-// hash again: at once if more of it is due. So there is no list of hashes with such fields that
-// RENAME, MOVE, SWAPDB or FLUSHDB would have to keep true: who puts a hash under a key (View.put)
-// notes it there. The price is a look at each hash that lies in a bucket that is due.
+// time of an element as if it were the key's own. The sweep that comes to the bucket then looks at the
+// bodies of its records, sweeps one sub-table of a body that is due, and notes when to look at the
+// body again: at once if more of it is due. So there is no list of bodies with such elements that
+// RENAME, MOVE, SWAPDB or FLUSHDB would have to keep true: who puts a body under a key (View.put)
+// notes it there. The price is a look at each body that lies in a bucket that is due.
 //
 // # What is told
 //
-// The log gets HDEL for each field, since nothing expires while it is replayed, and clients the event
-// hexpired once per sweep of a hash. The hash whose last field went goes with it, which HDEL does in
-// a replay, and clients are told by del.
+// The log gets HDEL or SREM for each element, since nothing expires while it is replayed, and clients
+// the event hexpired or sexpired once per sweep of a body. The key whose last element went goes with it,
+// which HDEL and SREM do in a replay, and clients are told by del.
 //
 // # Snapshots
 //
-// A file has the first time of a hash in front of its fields. A table keeps it (first), as a lower
-// bound: it is lowered when a field gets an earlier time, and forgotten when no field has one and no
-// snapshot is on its way, since the snapshot writes the fields as they were at its cut.
+// A file has the first time of a hash in front of its fields, and of a set in front of its key. A table
+// keeps it (first), as a lower bound: it is lowered when an element gets an earlier time, and forgotten
+// when none has one and no snapshot is on its way, since the snapshot writes the elements as they were
+// at its cut.
 
-// ElementListener is told of an element that the store itself removes, as a Listener is of keys. The
-// bytes are valid until it returns.
-type ElementListener func(db int, key, element []byte)
+// ElementListener is told of an element of a value of type typ that the store itself removes, as a
+// Listener is of keys. The bytes are valid until it returns.
+type ElementListener func(db int, typ Type, key, element []byte)
 
 // ListenElements sets who is told. Nobody else uses the store yet.
 func (s *Store) ListenElements(fn ElementListener) { s.elements = fn }
@@ -85,9 +88,9 @@ func (e *Entry) dateElement(el *Entry, at, now int64) {
 	el.setExpire(at, now)
 }
 
-// expireElements removes elements of a hash, the value of the record at p of t, whose time has come: those
-// of one sub-table. For a snapshot it gives the record another place. It returns when to look again, in unix milliseconds, 0 for never, and whether no
-// element is left.
+// expireElements removes elements of a hash or set, the value of the record at p of t, whose time has
+// come: those of one sub-table. For a snapshot it gives the record another place. It returns when to look
+// again, in unix milliseconds, 0 for never, and whether no element is left.
 func (sh *shard) expireElements(db int, t *table, p pos, ref arena.Ref, now int64) (next int64, emptied bool) {
 	e := Entry{sh: sh, t: t, ref: ref, p: p, rec: readRecord(t.mem, ref)}
 	nested, ok := sh.bodyOf(&e.rec).(*table)
@@ -103,14 +106,14 @@ func (sh *shard) expireElements(db int, t *table, p pos, ref arena.Ref, now int6
 	removed := nested.sweep(sub, now, func(raw arena.Ref, _ bool) {
 		el := readRecord(nested.mem, raw&^parityBit)
 		if sh.s.elements != nil {
-			sh.s.elements(db, name, nested.mem[el.key:el.key+uint64(el.klen)])
+			sh.s.elements(db, e.Type(), name, nested.mem[el.key:el.key+uint64(el.klen)])
 		}
 		sh.releaseRecord(nested, &el, raw&^parityBit, raw&parityBit)
 	}, nil)
 	sh.settleBody(nested)
 	if removed > 0 {
 		sh.s.expiredElements.Add(int64(removed))
-		sh.announceRemoval(db, t, name, EventHExpired, true)
+		sh.announceRemoval(db, t, name, typeRows[e.Type()].expired, true)
 	}
 	if nested.n == 0 {
 		return 0, true
@@ -127,100 +130,243 @@ func (t *table) nextExpiry(now int64) int64 {
 	return (at + int64(int32(t.due-uint32(at)))) << tickShift
 }
 
+// settled reports that no element has expired, by the ticks alone. That it does not does not say that one
+// has.
+func (t *table) settled(now int64) bool {
+	return !t.dated() || t.walk == 0 && (t.due == 0 || before(tickAt(now)+1, t.due))
+}
+
 // ExpiredElements is how many elements have been removed because their time had come.
 func (s *Store) ExpiredElements() int64 { return s.expiredElements.Load() }
 
-// field finds a field of a hash with a table that has not expired.
-func (h *Hash) field(name []byte) (el Entry, ok bool) {
-	el, ok = h.e.element(h.e.nested(), name)
-	return el, ok && !h.v.gone(el.rec.expire)
+// WriteElements finds a hash or a set, as typ says, that is to be changed.
+func (v *View) WriteElements(k Key, typ Type) (l Elements, ok bool, err error) {
+	if typ == TypeHash {
+		h, ok, err := v.WriteHash(k)
+		return h.Elements, ok, err
+	}
+	s, ok, err := v.WriteSet(k)
+	return s.Elements, ok, err
 }
 
-// Dead reports whether a field is still there although its time has come. Who sets it anew on the
+// ReadElements finds a hash or a set, as typ says, for reading.
+func (v *View) ReadElements(k Key, typ Type) (l Elements, ok bool, err error) {
+	if typ == TypeHash {
+		h, ok, err := v.ReadHash(k)
+		return h.Elements, ok, err
+	}
+	s, ok, err := v.ReadSet(k)
+	return s.Elements, ok, err
+}
+
+// Dated reports whether elements may have expiry times.
+func (l *Elements) Dated() bool { return l.e.rec.encoding() == encBody && l.e.nested().dated() }
+
+// dead reports whether the time of an element at ref of t, the nested table, has come.
+func (l *Elements) dead(t *table, ref arena.Ref) bool { return t.ttls > 0 && l.v.goneAt(t, ref) }
+
+func (v *View) goneAt(t *table, ref arena.Ref) bool {
+	r := readRecord(t.mem, ref)
+	return v.gone(r.expire)
+}
+
+// Dead reports whether an element is still there although its time has come. Who sets it anew on the
 // condition that it is not there, or adds to it, does something else when the log is replayed.
-func (h *Hash) Dead(name []byte) bool {
-	if !h.Dated() {
+func (l *Elements) Dead(name []byte) bool {
+	if !l.Dated() {
 		return false
 	}
-	el, ok := h.e.element(h.e.nested(), name)
-	return ok && h.v.gone(el.rec.expire)
+	el, ok := l.e.element(l.e.nested(), name)
+	return ok && l.v.gone(el.rec.expire)
 }
 
-// FieldExpiry is when a field expires, in unix milliseconds, 0 for never. ok is false if there is no
-// such field.
-func (h *Hash) FieldExpiry(name []byte) (at int64, ok bool) {
-	if h.e.rec.encoding() != encBody {
-		_, ok = h.Get(name)
-		return 0, ok
+// revive takes the time of a member of a set away that is dead, and added again.
+func (l *Elements) revive(member []byte) bool {
+	el, _ := l.e.element(l.e.nested(), member)
+	l.e.dateElement(&el, 0, l.v.Now)
+	l.v.revived = append(l.v.revived, member)
+	return true
+}
+
+// Expiry is when an element expires, in unix milliseconds, 0 for never. ok is false if there is no
+// such element.
+func (l *Elements) Expiry(name []byte) (at int64, ok bool) {
+	switch {
+	case l.e.rec.encoding() == encBody:
+		el, ok := l.e.element(l.e.nested(), name)
+		return el.rec.expire, ok && !l.v.gone(el.rec.expire)
+	case l.e.Type() == TypeHash:
+		_, ok = l.Get(name)
+	default:
+		ok = l.Has(name)
 	}
-	el, ok := h.field(name)
-	return el.rec.expire, ok
+	return 0, ok
 }
 
-// ExpireField sets when a field, which is there, expires: in unix milliseconds, 0 for never.
-func (h *Hash) ExpireField(name []byte, at int64) {
-	if h.e.rec.encoding() != encBody {
+// Expire sets when an element, which is there, expires: in unix milliseconds, 0 for never.
+func (l *Elements) Expire(name []byte, at int64) {
+	if l.e.rec.encoding() != encBody {
 		if at == 0 {
 			return
 		}
-		h.convert()
+		l.convert()
 	}
-	el, ok := h.field(name)
-	if !ok {
-		panic("BUG: store: no such field")
+	el, ok := l.e.element(l.e.nested(), name)
+	if !ok || l.v.gone(el.rec.expire) {
+		panic("BUG: store: no such element")
 	}
 	if el.rec.expire != at {
-		h.e.dateElement(&el, at, h.v.Now)
+		l.e.dateElement(&el, at, l.v.Now)
 	}
-	h.v.Dirty++
+	l.v.Dirty++
 }
 
-// DateFields gives fields of a hash that has just been loaded their expiry times, in unix milliseconds,
-// 0 for never. pairs are fields and values in turn; a field has half of its index in until.
-func (v *View) DateFields(k Key, pairs [][]byte, until []int64) {
+// DateElements gives elements of a hash or set that has just been loaded their expiry times, in unix
+// milliseconds, 0 for never. Names stand at every stride-th of items.
+func (v *View) DateElements(k Key, typ Type, items [][]byte, stride int, until []int64) {
 	dirty := v.Dirty
-	h, ok, err := v.WriteHash(k)
+	l, ok, err := v.WriteElements(k, typ)
 	if !ok || err != nil {
-		panic("BUG: store: the hash that was loaded is not there")
+		panic("BUG: store: what was loaded is not there")
 	}
 	for i, at := range until {
 		if at != 0 {
-			h.ExpireField(pairs[2*i], at)
+			l.Expire(items[i*stride], at)
 		}
 	}
 	v.Dirty = dirty
 	v.booked(k)
 }
 
-// Take removes a field, which is there, and reports whether others are left; if not, the handle is
-// spent. Told says so to others.
-func (h *Hash) Take(name []byte) (left bool) {
-	h.remove(name)
-	h.v.Dirty++
-	return !h.e.spent()
+// ResolveElements gives the elements of a set that has just been loaded their expiry times. What they
+// have as such is a number of their own, which until turns into unix milliseconds, 0 for none, -1
+// for a member that is to go. It reports whether one is left; if not, the key has gone.
+func (v *View) ResolveElements(k Key, until func(number int64) int64) (left bool) {
+	dirty := v.Dirty
+	s, ok, err := v.WriteSet(k)
+	if !ok || err != nil {
+		panic("BUG: store: the set that was loaded is not there")
+	}
+	t := s.e.nested()
+	var refs []arena.Ref
+	t.eachRef(func(ref arena.Ref) bool {
+		refs = append(refs, ref)
+		return true
+	})
+	t.first = 0
+	for _, ref := range refs {
+		r := readRecord(t.mem, ref)
+		at, name := until(r.expire), r.name(t.mem)
+		if at < 0 {
+			s.e.removeElement(name)
+			continue
+		}
+		el, _ := s.e.element(t, name)
+		s.e.dateElement(&el, at, v.Now)
+	}
+	v.Dirty = dirty
+	if s.e.spent() {
+		return false
+	}
+	v.booked(k)
+	return true
 }
 
-// Told says what has happened to fields that were taken, or whose times to live were changed.
-func (h *Hash) Told(ev Event) { h.e.changed(h.v, h.k, ev) }
+// Take removes an element, which is there, and reports whether others are left; if not, the handle is
+// spent. Told says so to others.
+func (l *Elements) Take(name []byte) (left bool) {
+	l.remove(name)
+	l.v.Dirty++
+	return !l.e.spent()
+}
 
-// Dated reports whether fields may have expiry times.
-func (h *Hash) Dated() bool { return h.e.rec.encoding() == encBody && h.e.nested().dated() }
+// Told says what has happened to elements that were taken, or whose times to live were changed.
+func (l *Elements) Told(ev Event) { l.e.changed(l.v, l.k, ev) }
 
-// LiveLen is the number of fields that have not expired. Where fields have times to live it looks at
-// all of them.
-func (h *Hash) LiveLen() int {
-	if !h.Dated() {
-		return h.Len()
+// deleteAll removes elements and returns how many were there. Those whose time has come go, too, as
+// they do when the log is replayed, but do not count.
+func (l *Elements) deleteAll(names [][]byte, ev Event) (removed int) {
+	expired := 0
+	for _, name := range names {
+		dead := l.Dead(name)
+		if !l.remove(name) {
+			continue
+		}
+		l.v.Dirty++
+		if dead {
+			expired++
+		} else {
+			removed++
+		}
+		if l.e.spent() {
+			break
+		}
+	}
+	switch {
+	case removed > 0:
+		l.e.changed(l.v, l.k, ev)
+	case expired > 0:
+		l.e.changed(l.v, l.k, typeRows[l.e.Type()].expired)
+	}
+	return removed
+}
+
+// ExpireElements removes the elements of a hash or set whose time has come, and tells of each before it
+// goes. The bytes are valid until told returns.
+func (v *View) ExpireElements(k Key, told func(typ Type, element []byte)) {
+	e, ok := v.Peek(k)
+	if !ok || e.rec.encoding() != encBody {
+		return
+	}
+	t, ok := e.body().(*table)
+	if !ok || t.settled(v.Now) || v.Loading {
+		return
+	}
+	typ := e.Type()
+	l, _, _ := v.WriteElements(k, typ)
+	var names [][]byte
+	t.eachRef(func(ref arena.Ref) bool {
+		if l.dead(t, ref) {
+			names = append(names, bytes.Clone(recordKey(t.mem, ref)))
+		}
+		return true
+	})
+	for _, name := range names {
+		told(typ, name)
+		l.e.removeElement(name)
+	}
+	if len(names) > 0 {
+		v.Store.expiredElements.Add(int64(len(names)))
+		l.e.changed(v, k, typeRows[typ].expired)
+	}
+}
+
+// LiveLen is the number of elements that have not expired. Where one may have it looks at all of them.
+func (l *Elements) LiveLen() int {
+	switch l.e.rec.encoding() {
+	case encIntset:
+		return intset(l.e.value()).len()
+	case encPack:
+		return typeRows[l.e.Type()].count(l.e.value(), encPack)
+	}
+	t := l.e.nested()
+	if t.settled(l.v.Now) {
+		return t.n
 	}
 	n := 0
-	h.Each(func(_, _ []byte) { n++ })
+	t.eachRef(func(ref arena.Ref) bool {
+		if !l.dead(t, ref) {
+			n++
+		}
+		return true
+	})
 	return n
 }
 
-// repeatLive is Repeat for fields with times to live: a draw that hits one that has expired is made
-// again, and after many of those among a list of the others.
-func (h *Hash) repeatLive(n int, fn func(field, value []byte) bool) {
-	t := h.e.nested()
+// repeatLive makes n independent draws of elements with times to live: a draw that hits one that has
+// expired is made again, and after many of those among a list of the others.
+func (l *Elements) repeatLive(n int, fn func(ref arena.Ref) bool) {
+	t := l.e.nested()
 	var live []arena.Ref
 	misses := 0
 	for n > 0 {
@@ -230,30 +376,37 @@ func (h *Hash) repeatLive(n int, fn func(field, value []byte) bool) {
 		} else {
 			ref = live[rand.IntN(len(live))]
 		}
-		r := readRecord(t.mem, ref)
-		if h.v.gone(r.expire) {
+		if l.dead(t, ref) {
 			if misses++; misses < 100 {
 				continue
 			}
-			if live = h.liveRefs(t); len(live) == 0 {
+			if live = l.liveRefs(t); len(live) == 0 {
 				return
 			}
 			continue
 		}
-		if n--; !fn(recordKey(t.mem, ref), recordValue(t.mem, ref)) {
+		if n--; !fn(ref) {
 			return
 		}
 	}
 }
 
-func (h *Hash) liveRefs(t *table) (live []arena.Ref) {
+func (l *Elements) liveRefs(t *table) (live []arena.Ref) {
 	t.eachRef(func(ref arena.Ref) bool {
-		if r := readRecord(t.mem, ref); !h.v.gone(r.expire) {
+		if !l.dead(t, ref) {
 			live = append(live, ref)
 		}
 		return true
 	})
 	return live
+}
+
+// copyMember copies the record of a member of another set, but for its time to live.
+func (t *table) copyMember(ref arena.Ref) arena.Ref {
+	if recordMeta(t.mem, ref)&flagExpire == 0 {
+		return t.copyRecord(ref)
+	}
+	return t.newRecord(metaOf(TypeString, encPlain), recordKey(t.mem, ref), nil, 0)
 }
 
 // FirstExpiry is a time before which no element expires, in unix milliseconds, 0 if none does.

@@ -71,6 +71,9 @@ const (
 	EventSAdd        = Event(iota) | Event(ClassSet)<<classShift
 	EventSRem        = Event(iota) | Event(ClassSet)<<classShift
 	EventSPop        = Event(iota) | Event(ClassSet)<<classShift
+	EventSExpire     = Event(iota) | Event(ClassSet)<<classShift // members got a time to live, by whatever command
+	EventSExpired    = Event(iota) | Event(ClassSet)<<classShift // the time of members had come
+	EventSPersist    = Event(iota) | Event(ClassSet)<<classShift
 	EventSInterStore = Event(iota) | Event(ClassSet)<<classShift
 	EventSUnionStore = Event(iota) | Event(ClassSet)<<classShift
 	EventSDiffStore  = Event(iota) | Event(ClassSet)<<classShift
@@ -114,7 +117,7 @@ var eventNames = [numEvents]string{
 	"del", "expire", "persist", "rename_from", "rename_to", "move_from", "move_to", "copy_to", "restore",
 	"set", "setrange", "append", "incrby", "incrbyfloat",
 	"hset", "hdel", "hincrby", "hincrbyfloat", "hexpire", "hexpired", "hpersist",
-	"sadd", "srem", "spop", "sinterstore", "sunionstore", "sdiffstore",
+	"sadd", "srem", "spop", "sexpire", "sexpired", "spersist", "sinterstore", "sunionstore", "sdiffstore",
 	"lpush", "rpush", "lpop", "rpop", "linsert", "lset", "lrem", "ltrim", "sortstore",
 	"zadd", "zincr", "zrem", "zremrangebyrank", "zremrangebyscore", "zremrangebylex", "zpopmin", "zpopmax",
 	"zrangestore", "zunionstore", "zinterstore", "zdiffstore",

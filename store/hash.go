@@ -12,17 +12,7 @@ import (
 // the fields were first set. A field's value is replaced in place, inside the
 // record's slot while it fits. A large hash is a table whose records have the
 // field for a key.
-type Hash struct {
-	v *View
-	k Key
-	e Entry
-
-	// next is the offset in the pack behind the pair touched last. Commands
-	// tend to name fields in the order in which they were set, so it is where
-	// a search looks first: HSET and HMGET of all fields are then linear in
-	// the size of the hash and not quadratic. 0: unknown.
-	next int
-}
+type Hash struct{ Elements }
 
 // ReadHash finds a hash for reading.
 func (v *View) ReadHash(k Key) (h Hash, ok bool, err error) {
@@ -129,9 +119,9 @@ func (h *Hash) Len() int {
 	return pack(h.e.value()).count() / 2
 }
 
-// find looks a field up in a packed hash. It returns the offsets of the field
+// findField looks a field up in a packed hash. It returns the offsets of the field
 // and of its value.
-func (h *Hash) find(p pack, field []byte) (off, at int, ok bool) {
+func (h *Elements) findField(p pack, field []byte) (off, at int, ok bool) {
 	if off = h.next; off > 0 && off < len(p) {
 		if s, end := p.next(off); string(s) == string(field) {
 			return off, end, true
@@ -140,11 +130,11 @@ func (h *Hash) find(p pack, field []byte) (off, at int, ok bool) {
 	return p.findField(field)
 }
 
-// Get returns a field's value.
-func (h *Hash) Get(field []byte) (value []byte, ok bool) {
+// Get returns the value of a field of a hash.
+func (h *Elements) Get(field []byte) (value []byte, ok bool) {
 	if h.e.rec.encoding() != encBody {
 		p := pack(h.e.value())
-		_, at, ok := h.find(p, field)
+		_, at, ok := h.findField(p, field)
 		if !ok {
 			return nil, false
 		}
@@ -160,7 +150,7 @@ func (h *Hash) Get(field []byte) (value []byte, ok bool) {
 }
 
 // value is the value of an element, unless its time has come.
-func (h *Hash) value(t *table, ref arena.Ref) (value []byte, ok bool) {
+func (h *Elements) value(t *table, ref arena.Ref) (value []byte, ok bool) {
 	r := readRecord(t.mem, ref)
 	if h.v.gone(r.expire) {
 		return nil, false
@@ -185,7 +175,7 @@ func (h *Hash) set(field, value []byte, keep bool) (created bool) {
 	p := pack(h.e.value())
 	enc := h.v.Store.enc
 	limit := enc.HashMaxValue.Load()
-	_, at, ok := h.find(p, field)
+	_, at, ok := h.findField(p, field)
 	n, add := p.count(), packedSize(len(value))
 	if !ok {
 		n += 2
@@ -237,65 +227,8 @@ func (h *Hash) setElement(field, value []byte, keep bool) (created bool) {
 	return created
 }
 
-// convert turns a pack into a table.
-func (h *Hash) convert() {
-	p := pack(h.e.value())
-	t := newTable(h.e.sh, h.v.Store.seed)
-	for off := p.first(); off < len(p); {
-		var field, value []byte
-		field, off = p.next(off)
-		value, off = p.next(off)
-		t.addElement(field, value)
-	}
-	h.e.embody(t)
-}
-
-// Delete removes fields and returns how many were there. The handle is spent
-// if none is left. Those whose time has come go, too, as they do when the log is
-// replayed, but do not count.
-func (h *Hash) Delete(fields [][]byte) (removed int) {
-	expired := 0
-	for _, f := range fields {
-		dead := h.Dead(f)
-		if !h.remove(f) {
-			continue
-		}
-		h.v.Dirty++
-		if dead {
-			expired++
-		} else {
-			removed++
-		}
-		if h.e.spent() {
-			break
-		}
-	}
-	switch {
-	case removed > 0:
-		h.e.changed(h.v, h.k, EventHDel)
-	case expired > 0:
-		h.e.changed(h.v, h.k, EventHExpired)
-	}
-	return removed
-}
-
-func (h *Hash) remove(field []byte) bool {
-	if h.e.rec.encoding() == encBody {
-		return h.e.removeElement(field)
-	}
-	p := pack(h.e.value())
-	off, at, ok := p.findField(field)
-	if !ok {
-		return false
-	}
-	if n := p.count() - 2; n == 0 {
-		h.e.drop()
-	} else {
-		h.e.editPack(packEdit{off: off, cut: p.skip(at) - off, count: n})
-	}
-	h.next = 0
-	return true
-}
+// Delete removes fields and returns how many were there. The handle is spent if none is left.
+func (h *Hash) Delete(fields [][]byte) (removed int) { return h.deleteAll(fields, EventHDel) }
 
 // Each visits all fields.
 func (h *Hash) Each(fn func(field, value []byte)) {
@@ -353,7 +286,8 @@ func (h *Hash) Random() (field, value []byte) {
 // Repeat makes n independent draws, until fn returns false.
 func (h *Hash) Repeat(n int, fn func(field, value []byte) bool) {
 	if h.Dated() {
-		h.repeatLive(n, fn)
+		t := h.e.nested()
+		h.repeatLive(n, func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref), recordValue(t.mem, ref)) })
 		return
 	}
 	if h.e.rec.encoding() == encBody {

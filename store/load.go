@@ -32,12 +32,12 @@ func (v *View) InsertIntegers(k Key, width int, members []byte) bool {
 	if _, _, exists := t.find(k.hash, k.Name); exists {
 		return false
 	}
-	s := Set{v: v, k: k, e: v.insertCollection(t, k, v.newMeta(&k, TypeSet, encIntset), 1+len(members))}
+	s := Set{Elements{v: v, k: k, e: v.insertCollection(t, k, v.newMeta(&k, TypeSet, encIntset), 1+len(members))}}
 	b := s.e.value()
 	b[0] = byte(width)
 	copy(b[1:], members)
 	if int64(len(members)/width) > v.Store.enc.SetMaxIntset.Load() {
-		s.convertToTable()
+		s.convert()
 	}
 	v.booked(k)
 	return true
@@ -53,7 +53,7 @@ func (v *View) InsertDistinct(k Key, typ Type, items [][]byte) bool {
 	if typ == TypeHash {
 		v.insertItems(t, k, typ, items, 2, v.Store.enc.HashMaxEntries.Load(), v.Store.enc.HashMaxValue.Load())
 	} else if _, integer := lex.ParseInt(items[0]); integer { // it may have to be an intset
-		s := Set{v: v, k: k}
+		s := Set{Elements{v: v, k: k}}
 		for _, m := range items[s.create(t, items):] {
 			s.add(m)
 		}

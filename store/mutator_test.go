@@ -261,7 +261,7 @@ func (m *mutator) hexpire(v *View, k Key) {
 		}
 	})
 	for _, f := range fields {
-		h.ExpireField(f, max(m.expire(), 0))
+		h.Expire(f, max(m.expire(), 0))
 		pairs = append(pairs, f, m.bytes(60))
 	}
 	h.Told(EventHExpire)

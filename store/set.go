@@ -17,11 +17,7 @@ import (
 // value. An intset that gets another member becomes a pack if that fits, an
 // intset or a pack that grows past its limit becomes a table, and no removal
 // ever goes back.
-type Set struct {
-	v *View
-	k Key
-	e Entry
-}
+type Set struct{ Elements }
 
 // ReadSet finds a set for reading.
 func (v *View) ReadSet(k Key) (s Set, ok bool, err error) {
@@ -49,11 +45,18 @@ func (v *View) WriteSet(k Key) (s Set, ok bool, err error) {
 }
 
 // AddMembers adds members (at least one), creating the set if need be. It
-// returns the number of those that were not there.
+// returns the number of those that were not there. The others keep their times to live.
 func (v *View) AddMembers(k Key, members [][]byte) (added int, err error) {
+	added, _, err = v.AddReviving(k, members)
+	return added, err
+}
+
+// AddReviving is AddMembers that says which members were there although their time had come. They
+// have none any more.
+func (v *View) AddReviving(k Key, members [][]byte) (added int, revived [][]byte, err error) {
 	s, ok, err := v.WriteSet(k)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if !ok {
 		s.v, s.k = v, k
@@ -62,7 +65,7 @@ func (v *View) AddMembers(k Key, members [][]byte) (added int, err error) {
 		members = members[added:]
 	} else if enc := v.Store.enc; s.isIntset() && int64(len(members)) > enc.SetMaxIntset.Load() ||
 		s.isPack() && int64(len(members)) > enc.SetMaxEntries.Load() {
-		s.convertToTable()
+		s.convert()
 	}
 	for _, m := range members {
 		if s.add(m) {
@@ -72,8 +75,9 @@ func (v *View) AddMembers(k Key, members [][]byte) (added int, err error) {
 	if added > 0 {
 		v.Dirty += int64(added)
 		v.Changed(k, EventSAdd)
+		revived, v.revived = v.revived, nil
 	}
-	return added, nil
+	return added, revived, nil
 }
 
 // create makes the set in t, which is the keyspace or a table of its own, and
@@ -103,11 +107,11 @@ func (s *Set) create(t *table, members [][]byte) int {
 	return taken
 }
 
-func (s *Set) isIntset() bool { return s.e.rec.encoding() == encIntset }
-func (s *Set) isPack() bool   { return s.e.rec.encoding() == encPack }
-func (s *Set) isTable() bool  { return s.e.rec.encoding() == encBody }
+func (s *Elements) isIntset() bool { return s.e.rec.encoding() == encIntset }
+func (s *Elements) isPack() bool   { return s.e.rec.encoding() == encPack }
+func (s *Elements) isTable() bool  { return s.e.rec.encoding() == encBody }
 
-// Len is the number of members, at least 1.
+// Len is the number of members, at least 1. Those that have expired count until they are removed.
 func (s *Set) Len() int {
 	switch s.e.rec.encoding() {
 	case encIntset:
@@ -119,8 +123,8 @@ func (s *Set) Len() int {
 	}
 }
 
-// Has reports whether member is in the set.
-func (s *Set) Has(member []byte) bool {
+// Has reports whether a set has a member.
+func (s *Elements) Has(member []byte) bool {
 	switch s.e.rec.encoding() {
 	case encIntset:
 		i, ok := lex.ParseInt(member)
@@ -133,8 +137,8 @@ func (s *Set) Has(member []byte) bool {
 		return ok
 	default:
 		t := s.e.nested()
-		_, _, ok := t.find(t.hash(member), member)
-		return ok
+		_, ref, ok := t.find(t.hash(member), member)
+		return ok && !s.dead(t, ref)
 	}
 }
 
@@ -143,8 +147,9 @@ func (s *Set) hasHashed(h uint64, member []byte) bool {
 	if !s.isTable() {
 		return s.Has(member)
 	}
-	_, _, ok := s.e.nested().find(h, member)
-	return ok
+	t := s.e.nested()
+	_, ref, ok := t.find(h, member)
+	return ok && !s.dead(t, ref)
 }
 
 // add adds a member and reports whether it was new.
@@ -157,8 +162,8 @@ func (s *Set) add(member []byte) bool {
 	default:
 		t := s.e.nested()
 		h := t.hash(member)
-		if _, _, ok := t.find(h, member); ok {
-			return false
+		if _, ref, ok := t.find(h, member); ok {
+			return s.dead(t, ref) && s.revive(member)
 		}
 		t.insert(h, t.newRecord(metaOf(TypeString, encPlain), member, nil, 0), 0, 0)
 		return true
@@ -172,7 +177,7 @@ func (s *Set) addPacked(member []byte) bool {
 	}
 	n, add, enc := p.count(), packedSize(len(member)), s.v.Store.enc
 	if int64(n) >= enc.SetMaxEntries.Load() || int64(len(member)) > enc.SetMaxValue.Load() || len(p)+add > packMaxSize {
-		s.convertToTable()
+		s.convert()
 		return s.add(member)
 	}
 	b, at := s.e.editPack(packEdit{off: len(p), add: add, count: n + 1})
@@ -188,7 +193,7 @@ func (s *Set) addInteger(member []byte) bool {
 		if s.packable(is, member) {
 			s.convertToPack()
 		} else {
-			s.convertToTable()
+			s.convert()
 		}
 		return s.add(member)
 	}
@@ -199,7 +204,7 @@ func (s *Set) addInteger(member []byte) bool {
 	b := s.e.resizeValue(is.sizeWith(v), encIntset, false)
 	intsetInsert(b, n, i, v)
 	if int64(n) >= s.v.Store.enc.SetMaxIntset.Load() {
-		s.convertToTable()
+		s.convert()
 	}
 	return true
 }
@@ -230,71 +235,10 @@ func (s *Set) convertToPack() {
 	s.e.replaceValue(p, encPack)
 }
 
-// convertToTable turns an intset or a pack into a table.
-func (s *Set) convertToTable() {
-	t := newTable(s.e.sh, s.v.Store.seed)
-	if s.isIntset() {
-		is := intset(s.e.value())
-		var digits [20]byte
-		for i := range is.len() {
-			t.addElement(strconv.AppendInt(digits[:0], is.at(i), 10), nil)
-		}
-	} else {
-		p := pack(s.e.value())
-		for off := p.first(); off < len(p); {
-			var member []byte
-			member, off = p.next(off)
-			t.addElement(member, nil)
-		}
-	}
-	s.e.embody(t)
-}
+// Remove removes members and returns how many were there. The handle is spent if none is left.
+func (s *Set) Remove(members [][]byte) (removed int) { return s.deleteAll(members, EventSRem) }
 
-// Remove removes members and returns how many were there. The handle is spent
-// if none is left.
-func (s *Set) Remove(members [][]byte) (removed int) {
-	for _, m := range members {
-		if !s.remove(m) {
-			continue
-		}
-		removed++
-		if s.e.spent() {
-			break
-		}
-	}
-	if removed > 0 {
-		s.v.Dirty += int64(removed)
-		s.e.changed(s.v, s.k, EventSRem)
-	}
-	return removed
-}
-
-func (s *Set) remove(member []byte) bool {
-	switch s.e.rec.encoding() {
-	case encIntset:
-		return s.removeInteger(member)
-	case encPack:
-		p := pack(s.e.value())
-		off, end, ok := p.find(member)
-		if ok {
-			s.cut(p, off, end)
-		}
-		return ok
-	default:
-		return s.e.removeElement(member)
-	}
-}
-
-// cut removes the element of a packed set between two offsets.
-func (s *Set) cut(p pack, off, end int) {
-	if n := p.count() - 1; n == 0 {
-		s.e.drop()
-	} else {
-		s.e.editPack(packEdit{off: off, cut: end - off, count: n})
-	}
-}
-
-func (s *Set) removeInteger(member []byte) bool {
+func (s *Elements) removeInteger(member []byte) bool {
 	is := intset(s.e.value())
 	v, ok := lex.ParseInt(member)
 	if !ok {
@@ -307,7 +251,7 @@ func (s *Set) removeInteger(member []byte) bool {
 	return ok
 }
 
-func (s *Set) cutInteger(is intset, i int) {
+func (s *Elements) cutInteger(is intset, i int) {
 	if is.len() == 1 {
 		s.e.drop()
 		return
@@ -330,7 +274,7 @@ func (s *Set) Each(fn func(member []byte) bool) {
 		pack(s.e.value()).each(fn)
 	default:
 		t := s.e.nested()
-		t.eachRef(func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref)) })
+		t.eachRef(func(ref arena.Ref) bool { return s.dead(t, ref) || fn(recordKey(t.mem, ref)) })
 	}
 }
 
@@ -351,7 +295,11 @@ func (s *Set) Scan(cursor uint64, count int, fn func(member []byte)) (next uint6
 		return 0
 	}
 	t := s.e.nested()
-	return t.scanTable(cursor, count, func(ref arena.Ref) { fn(recordKey(t.mem, ref)) })
+	return t.scanTable(cursor, count, func(ref arena.Ref) {
+		if !s.dead(t, ref) {
+			fn(recordKey(t.mem, ref))
+		}
+	})
 }
 
 // Repeat makes n independent draws, until fn returns false.
@@ -376,20 +324,24 @@ func (s *Set) Repeat(n int, fn func(member []byte) bool) {
 		}
 	default:
 		t := s.e.nested()
+		if t.dated() {
+			s.repeatLive(n, func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref)) })
+			return
+		}
 		for ; n > 0 && fn(recordKey(t.mem, t.random())); n-- {
 		}
 	}
 }
 
-// Sample draws n distinct members, n <= Len, until fn returns false. Of a set
+// Sample draws n distinct members, n <= LiveLen, until fn returns false. Of a set
 // that is no table they come in its order.
 func (s *Set) Sample(n int, fn func(member []byte) bool) {
-	if s.e.rec.encoding() == encBody {
+	if s.isTable() && !s.Dated() {
 		t := s.e.nested()
 		t.sample(n, func(ref arena.Ref) bool { return fn(recordKey(t.mem, ref)) })
 		return
 	}
-	pick := selection{need: n, left: s.Len()}
+	pick := selection{need: n, left: s.LiveLen()}
 	s.Each(func(member []byte) bool {
 		return !pick.take() || fn(member) && pick.need > 0
 	})

@@ -34,7 +34,7 @@ type NewSet struct {
 
 // NewSet begins an empty set for k, whose shard is locked.
 func (v *View) NewSet(k Key) *NewSet {
-	return &NewSet{set: Set{v: v, k: k}, t: newTable(v.shard(&k), v.Store.seed)}
+	return &NewSet{set: Set{Elements{v: v, k: k}}, t: newTable(v.shard(&k), v.Store.seed)}
 }
 
 // Len is the number of members.
@@ -113,9 +113,10 @@ type hashedRef struct {
 	ref  arena.Ref
 }
 
-// choose appends the members of a table to list that all of the others have, or, unless has is
-// true, none of them.
-func (t *table) choose(list []hashedRef, others []Set, has bool) []hashedRef {
+// choose appends the members of a set with a table to list that all of the others have, or, unless
+// has is true, none of them.
+func (s *Set) choose(list []hashedRef, others []Set, has bool) []hashedRef {
+	t := s.e.nested()
 	var tables [fewSets]*table
 	n := 0
 	for i := range others {
@@ -147,6 +148,9 @@ func (t *table) choose(list []hashedRef, others []Set, has bool) []hashedRef {
 		held = 0
 	}
 	t.eachRef(func(ref arena.Ref) bool {
+		if s.dead(t, ref) {
+			return true
+		}
 		group[held].ref = ref
 		if held++; held == groupSize {
 			flush()
@@ -182,7 +186,7 @@ func (n *NewSet) fill(list []hashedRef) {
 		if i+sortAhead < len(list) {
 			t.ar.Prefetch(list[i+sortAhead].ref.Off())
 		}
-		t.insert(el.hash, t.copyRecord(el.ref), 0, 0)
+		t.insert(el.hash, t.copyMember(el.ref), 0, 0)
 	}
 	n.set.e = v.newBodyEntry(n.t, k, TypeSet, t)
 	n.n = len(list)
@@ -193,7 +197,7 @@ func (n *NewSet) fill(list []hashedRef) {
 func (n *NewSet) Intersect(sets []Set) {
 	slices.SortFunc(sets, func(a, b Set) int { return a.Len() - b.Len() })
 	if sets[0].isTable() {
-		n.fill(sets[0].e.nested().choose(nil, sets[1:], true))
+		n.fill(sets[0].choose(nil, sets[1:], true))
 		return
 	}
 	Intersect(sets, func(member []byte) bool {
@@ -249,7 +253,7 @@ func (n *NewSet) Union(sets []Set) {
 	if tables := n.largest(sets); tables > 0 {
 		list := make([]hashedRef, 0, sets[0].Len())
 		for i := range tables {
-			list = sets[i].e.nested().choose(list, sets[:i], false)
+			list = sets[i].choose(list, sets[:i], false)
 		}
 		n.fill(list)
 		rest = sets[tables:]
@@ -299,7 +303,7 @@ func (n *NewSet) lookUp(first *Set, others []Set) {
 	// The largest is the likeliest to have the member.
 	slices.SortFunc(others, func(a, b Set) int { return b.Len() - a.Len() })
 	if first.isTable() {
-		n.fill(first.e.nested().choose(nil, others, false))
+		n.fill(first.choose(nil, others, false))
 		return
 	}
 	first.eachNotIn(others, n.Add)
@@ -307,7 +311,7 @@ func (n *NewSet) lookUp(first *Set, others []Set) {
 
 func (n *NewSet) takeOut(first *Set, others []Set) {
 	if first.isTable() {
-		n.fill(first.e.nested().choose(nil, nil, false))
+		n.fill(first.choose(nil, nil, false))
 	} else {
 		first.Each(func(member []byte) bool {
 			n.Add(member)

@@ -50,7 +50,7 @@ func (v *View) CountUnion(k Key, sets []Set, limit int) int {
 	}
 	slices.SortFunc(sets, func(a, b Set) int { return b.Len() - a.Len() })
 	largest := &sets[0]
-	c := counting{n: largest.Len(), limit: limit}
+	c := counting{n: largest.LiveLen(), limit: limit}
 	c.begin(v, k, sets)
 	defer c.end()
 	for i := 1; i < len(sets) && !c.full(); i++ {
@@ -97,7 +97,7 @@ func (v *View) CountDifference(k Key, first *Set, others []Set, limit int) int {
 			return true
 		})
 	}
-	n := first.Len() - gone.n
+	n := first.LiveLen() - gone.n
 	if limit > 0 {
 		n = min(n, limit)
 	}

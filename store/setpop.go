@@ -8,10 +8,14 @@ import (
 	"github.com/larderkv/larder/store/arena"
 )
 
-// Pop removes n random members, 0 < n <= Len, each passed to fn before it goes.
+// Pop removes n random members, 0 < n <= LiveLen, each passed to fn before it goes.
 // The handle is spent if none is left.
 func (s *Set) Pop(n int, fn func(member []byte)) {
 	switch size := s.Len(); {
+	case s.Dated():
+		if n = s.popLive(n, fn); n == 0 {
+			return
+		}
 	case n == size:
 		s.Each(func(member []byte) bool {
 			fn(member)
@@ -29,6 +33,32 @@ func (s *Set) Pop(n int, fn func(member []byte)) {
 	}
 	s.v.Dirty += int64(n)
 	s.e.changed(s.v, s.k, EventSPop)
+}
+
+// popLive is Pop for members with times to live. It returns how many there were. The names of several
+// are copied, since to remove one may move the others.
+func (s *Set) popLive(n int, fn func(member []byte)) (popped int) {
+	t := s.e.nested()
+	if n == 1 { // without a look at all of them
+		s.repeatLive(1, func(ref arena.Ref) bool {
+			member := recordKey(t.mem, ref)
+			fn(member)
+			s.e.removeElement(member)
+			popped = 1
+			return false
+		})
+		return popped
+	}
+	members := make([][]byte, 0, n)
+	s.Sample(n, func(member []byte) bool {
+		members = append(members, slices.Clone(member))
+		return true
+	})
+	for _, m := range members {
+		fn(m)
+		s.e.removeElement(m)
+	}
+	return len(members)
 }
 
 func (s *Set) popIntegers(n int, fn func(member []byte)) {
@@ -59,7 +89,7 @@ func (s *Set) popPacked(n int, fn func(member []byte)) {
 		off := p.nth(rand.IntN(size))
 		member, end := p.next(off)
 		fn(member)
-		s.cut(p, off, end)
+		s.cut(p, off, end, 1)
 		return
 	}
 	pick := selection{need: n, left: size}

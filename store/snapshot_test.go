@@ -44,7 +44,7 @@ func describe(v *View, k Key) string {
 	var items []string
 	if h, ok, err := v.ReadHash(k); ok && err == nil {
 		h.Each(func(f, x []byte) {
-			at, _ := h.FieldExpiry(f)
+			at, _ := h.Expiry(f)
 			items = append(items, fmt.Sprintf("%s=%s", f, x)+until(at))
 		})
 	} else if s, ok, err := v.ReadSet(k); ok && err == nil {

@@ -14,6 +14,8 @@ type typeRow struct {
 	name   string // as TYPE says it
 	paired bool   // an element has a value: Value.Each and Sink.Element give it out
 
+	// expired is told when the time of elements had come; 0: they have no times.
+	expired Event
 	// encoding is OBJECT ENCODING's name for how the value is kept.
 	encoding func(e *Entry) string
 	// count is the number of elements of a value without a body; of a string, its bytes.
@@ -29,11 +31,11 @@ var typeRows = [NumTypes]typeRow{
 		each:  func(*Value, func(item, value []byte) bool) {},
 	},
 	TypeHash: {
-		name: "hash", paired: true, encoding: packedEncoding,
+		name: "hash", paired: true, encoding: packedEncoding, expired: EventHExpired,
 		count: func(data []byte, _ encoding) int { return pack(data).count() / 2 },
 		each:  eachPair,
 	},
-	TypeSet: {name: "set", encoding: packedEncoding, count: setCount, each: eachMember},
+	TypeSet: {name: "set", encoding: packedEncoding, expired: EventSExpired, count: setCount, each: eachMember},
 	TypeList: {
 		name: "list", encoding: listEncoding,
 		count: func(data []byte, _ encoding) int { return packedList(data).count() },

@@ -24,6 +24,8 @@ type View struct {
 	// receiver.
 	Dirty int64
 
+	revived [][]byte // see AddReviving
+
 	// Loan is nil, or where a long value of the command was received. The shards' locks
 	// cover what becomes of it.
 	Loan *Loan

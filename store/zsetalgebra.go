@@ -70,7 +70,7 @@ func (v *View) ReadScored(k Key) (src ScoredSource, ok bool, err error) {
 		src.zset = Zset{v: v, k: k, e: e}
 		return src, true, nil
 	case TypeSet:
-		src.set, src.isSet = Set{v: v, k: k, e: e}, true
+		src.set, src.isSet = Set{Elements{v: v, k: k, e: e}}, true
 		return src, true, nil
 	}
 	return src, false, ErrWrongType

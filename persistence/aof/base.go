@@ -25,16 +25,27 @@ type baseRow struct {
 	words   int  // of an element
 	// element returns the words of an element, which are valid until the next call.
 	element func(e *BaseEncoder, item, value []byte) [maxWords][]byte
+	// date appends a command that gives an element its expiry time. nil: elements have none.
+	date func(b, key, at, item []byte) []byte
 }
 
 const maxWords = 2
 
 var baseRows = [store.NumTypes]baseRow{
 	store.TypeString: {command: "SET", whole: true, words: 1, element: inOrder},
-	store.TypeHash:   {command: "HMSET", words: 2, element: inOrder},
-	store.TypeSet:    {command: "SADD", words: 1, element: inOrder},
+	store.TypeHash:   {command: "HMSET", words: 2, element: inOrder, date: dateField},
+	store.TypeSet:    {command: "SADD", words: 1, element: inOrder, date: dateMember},
 	store.TypeList:   {command: "RPUSH", words: 1, element: inOrder},
 	store.TypeZset:   {command: "ZADD", words: 2, element: scored},
+}
+
+func dateField(b, key, at, item []byte) []byte {
+	return journal.AppendCommand(b, []byte("HPEXPIREAT"), key, at, []byte("FIELDS"), []byte("1"), item)
+}
+
+// dateMember: no other server knows times of members.
+func dateMember(b, key, at, item []byte) []byte {
+	return journal.AppendOwn(b, []byte("SPEXPIREAT"), key, at, []byte("MEMBERS"), []byte("1"), item)
 }
 
 func inOrder(_ *BaseEncoder, item, value []byte) [maxWords][]byte {
@@ -142,7 +153,7 @@ func (e *BaseEncoder) Element(item, value []byte, expire int64) error {
 	if err := e.element(item, value); err != nil || expire == 0 {
 		return err
 	}
-	e.dated = journal.AppendCommand(e.dated, []byte("HPEXPIREAT"), e.key, strconv.AppendInt(nil, expire, 10), []byte("FIELDS"), []byte("1"), item)
+	e.dated = e.row.date(e.dated, e.key, strconv.AppendInt(nil, expire, 10), item)
 	if len(e.dated) < baseBuffer {
 		return nil
 	}

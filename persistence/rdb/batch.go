@@ -10,6 +10,7 @@ type entry struct {
 	expire int64         // unix milliseconds, 0 for none
 	access int64         // idle seconds or access counter
 	extras *store.Extras // nil: none
+	dated  int64         // of a set: a time before which no member expires, 0: none does (membertimes.go)
 	db     int32
 	typ    byte
 	kind   accessKind
@@ -29,6 +30,7 @@ type piece struct {
 	of      *bigKey
 	at, end int // in the batch's block
 	n       int // elements
+	first   int // in front of them
 	last    bool
 
 	// Of a collection with an order: closed when the piece in front has been settled, nil for the

@@ -11,7 +11,7 @@ type codec struct {
 	// big is the type of those others: a count, and as many elements as write writes. 0, the type
 	// of strings: there are none.
 	big   byte
-	dated byte // the same if elements have times to live; 0: they have none
+	dated byte // the same if elements have times to live; 0: there is none (membertimes.go)
 	write func(w elementWriter, item, value []byte)
 
 	stride   int    // items that one element is decoded to; 0 of strings, which have none
@@ -72,16 +72,20 @@ func insertString(v *store.View, k store.Key, d *decoder, expire int64) bool {
 }
 
 func insertSet(v *store.View, k store.Key, d *decoder, expire int64) bool {
-	if d.width == 0 {
-		return insertDistinct(v, k, d, expire)
+	if d.width != 0 {
+		return expiring(v, k, expire, v.InsertIntegers(k, d.width, d.members))
 	}
-	return expiring(v, k, expire, v.InsertIntegers(k, d.width, d.members))
+	inserted := insertDistinct(v, k, d, expire)
+	if inserted && len(d.until) > 0 {
+		v.DateElements(k, d.typ, d.list, 1, d.until)
+	}
+	return inserted
 }
 
 func insertHash(v *store.View, k store.Key, d *decoder, expire int64) bool {
 	inserted := insertDistinct(v, k, d, expire)
 	if inserted && len(d.until) > 0 {
-		v.DateFields(k, d.list, d.until)
+		v.DateElements(k, d.typ, d.list, 2, d.until)
 	}
 	return inserted
 }

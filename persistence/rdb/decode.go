@@ -69,7 +69,10 @@ func (d *decoder) value(typ byte, b []byte, now int64) error {
 		if l.lead != 0 {
 			d.firstTTL = c.uint64()
 		}
-		return d.elements(&c, row, int(c.count(l.size)))
+		if err := d.elements(&c, row, int(c.count(l.size))); err != nil {
+			return err
+		}
+		return d.trailer(b[c.p:])
 	case row.blob == nil:
 		return corruption("unknown RDB encoding type")
 	case row.shape == shapeTTLPack:

@@ -54,6 +54,14 @@ func (s *dumping) elements(dst []byte, from int, v *store.Value) []byte {
 	if s.element = row.write; first == 0 {
 		s.b = appendLen(dst, uint64(v.Len()))
 		v.Each(s.put)
+	} else if row.dated == 0 {
+		s.b = appendLen(dst, uint64(v.Len()))
+		times := appendTrailer(nil, first)
+		v.EachDated(func(item, value []byte, expire int64) bool {
+			times = binary.AppendUvarint(times, uint64(elementTTL(expire, first)))
+			return s.appendElement(item, value)
+		})
+		s.b = append(s.b, times...)
 	} else {
 		dst[from] = row.dated
 		s.b = appendLen(binary.LittleEndian.AppendUint64(dst, uint64(first)), uint64(v.Len()))

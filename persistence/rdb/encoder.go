@@ -47,6 +47,8 @@ type Encoder struct {
 	within bool  // between Begin and End
 	left   int   // elements still to come
 	first  int64 // of their expiry times, 0 if they have none
+	timed  bool  // those stand behind the key (membertimes.go)
+	times  []byte
 
 	element    func(w elementWriter, item, value []byte) // writes one of the present key
 	putElement func(item, value []byte) bool             // addElement, bound once
@@ -219,7 +221,10 @@ func (e *Encoder) addElement(item, value []byte) bool {
 func (e *Encoder) Begin(k *store.SnapshotKey, n int) error {
 	row := &codecs[k.Type]
 	e.within, e.left, e.element, e.first = true, n, row.write, k.FirstExpiry
-	if e.first == 0 {
+	if e.timed = e.first != 0 && row.dated == 0; e.timed {
+		e.announceTimes()
+	}
+	if e.first == 0 || e.timed {
 		e.head(k, row.big)
 	} else {
 		e.head(k, row.dated)
@@ -232,7 +237,9 @@ func (e *Encoder) Begin(k *store.SnapshotKey, n int) error {
 // Element writes one of them.
 func (e *Encoder) Element(item, value []byte, expire int64) error {
 	e.left--
-	if e.first != 0 {
+	if e.timed {
+		e.times = binary.AppendUvarint(e.times, uint64(elementTTL(expire, e.first)))
+	} else if e.first != 0 {
 		e.length(int(elementTTL(expire, e.first)))
 	}
 	e.addElement(item, value)
@@ -254,5 +261,8 @@ func (e *Encoder) End() error {
 		return fmt.Errorf("BUG: a collection's number of elements is wrong by %d", e.left)
 	}
 	e.within = false
+	if e.timed {
+		e.writeTimes()
+	}
 	return e.w.err()
 }

@@ -166,7 +166,7 @@ func (in *inserter) addElements(k store.Key, e *entry) error {
 		err = repeated(in.d.typ, k.Name, e.db)
 	}
 	if err == nil && len(in.d.until) > 0 {
-		in.view.DateFields(k, in.d.list, in.d.until)
+		in.view.DateElements(k, in.d.typ, in.d.list, codecs[in.d.typ].stride, in.d.until)
 	}
 	return err
 }
@@ -198,6 +198,7 @@ func (in *inserter) piece(b *batch, p *piece) {
 	}
 	big := p.of
 	err := in.d.piece(big, b.block[p.at:p.end], p.n, in.l.o.Now)
+	in.d.number(big, p)
 	if p.turn != nil {
 		<-p.turn
 	}
@@ -243,6 +244,7 @@ func (in *inserter) finish(k store.Key, big *bigKey) {
 		err = errEmpty
 	case err != nil && big.begun:
 		in.view.Delete(k)
+	case err == nil && big.dated != 0 && !in.resolve(k, big, &err):
 	case err == nil:
 		if complete := codecs[typeRows[big.typ].typ].complete; complete != nil {
 			complete(&in.view, k)

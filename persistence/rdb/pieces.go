@@ -14,6 +14,8 @@ type bigKey struct {
 	firstTTL uint64
 	pieces   atomic.Int32  // not yet inserted, and one until the last was cut
 	cut      chan struct{} // done of the last piece that was cut
+	counted  int           // elements that were cut
+	times    []byte        // of the members of a set, as they stand in the file
 
 	// The lock of the key's shard protects what follows.
 	begun bool
@@ -47,8 +49,12 @@ func (s *splitter) elements(e *entry, l *layout) (whole, ok bool) {
 		}
 		held++
 	}
+	if s.cut == nil && e.dated != 0 && !s.beginCut(e, l) {
+		return false, false
+	}
 	if s.cut != nil {
 		s.cutPiece(start, held, true)
+		s.awaitTimes(s.cut)
 		s.last = lastKey{lastNamed, s.cut.name, s.cut.typ, s.cut.db}
 		s.cut, s.name = nil, nil
 		return false, true
@@ -68,6 +74,9 @@ func (s *splitter) beginCut(e *entry, l *layout) bool {
 		b.firstTTL = binary.LittleEndian.Uint64(s.buf[s.keep+e.value:])
 	}
 	b.pieces.Store(1)
+	if e.dated != 0 {
+		b.pieces.Add(1) // the times
+	}
 	s.cut = b
 	return true
 }
@@ -77,7 +86,8 @@ func (s *splitter) cutPiece(start, n int, last bool) {
 	if !last {
 		s.cut.pieces.Add(1)
 	}
-	p := piece{of: s.cut, at: s.keep + start, end: s.pos, n: n, last: last}
+	p := piece{of: s.cut, at: s.keep + start, end: s.pos, n: n, first: s.cut.counted, last: last}
+	s.cut.counted += n
 	if codecs[typeRows[s.cut.typ].typ].ordered {
 		p.turn, p.done = s.cut.cut, make(chan struct{})
 		s.cut.cut = p.done

@@ -93,7 +93,11 @@ func (v *Decoded) decode(typ byte, b []byte) bool {
 		c := cursor{b: b}
 		n := int(c.count(layouts[row.shape].size))
 		if c.bad == "" && v.view.IsLarge(row.typ, n) {
-			return v.stream(row, &c, n)
+			if ok := v.stream(row, &c, n); !ok || !hasTrailer(b[c.p:]) {
+				return ok
+			}
+			v.large.Discard() // members with times are decoded first
+			v.large = nil
 		}
 	}
 	return v.d.value(typ, b, now) == nil && !v.d.repeats()

@@ -49,6 +49,7 @@ type splitter struct {
 	origin origin
 	batch  *batch
 	cut    *bigKey // the collection of which pieces were cut off
+	timed  *bigKey // the set whose members' times come next
 	last   lastKey
 
 	db  int
@@ -118,6 +119,9 @@ func (s *splitter) record() bool {
 	op, ok := s.byte()
 	if !ok {
 		return false
+	}
+	if op != opAux {
+		s.endTimes()
 	}
 	if op < numTypes {
 		return s.entry(op)
@@ -239,6 +243,9 @@ func (s *splitter) auxField() bool {
 		}
 		return true
 	}
+	if is, ok := s.timesAux(string(name), text); is {
+		return ok
+	}
 	s.origin.aux(string(name), string(text))
 	s.h.aux(string(name), string(text))
 	return true
@@ -293,6 +300,9 @@ func (s *splitter) entry(number byte) bool {
 	s.key, s.last.place = entry{}, lastNone
 	e.typ, e.db = typ, int32(s.db)
 	row := &typeRows[typ]
+	if typ != typeSet {
+		e.dated = 0
+	}
 	s.doing, s.typ = doingKey, typ
 	if !s.skipString() {
 		return false

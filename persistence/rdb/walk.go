@@ -183,7 +183,17 @@ func Signature(payload []byte) (string, error) {
 
 // Payload writes a key whose value is a payload that CheckPayload has accepted.
 func (e *Encoder) Payload(db int, name []byte, expireAt int64, payload []byte) error {
+	value := payload[1 : len(payload)-footerSize]
+	set, first, times := splitTrailer(payload[0], value)
+	if first > 0 {
+		e.first, value = first, set
+		e.announceTimes()
+	}
 	e.head(&store.SnapshotKey{DB: db, Name: name, ExpireAt: expireAt, Idle: -1, Freq: -1}, payload[0])
-	e.pieces(payload[1 : len(payload)-footerSize])
+	e.pieces(value)
+	if first > 0 {
+		e.times = append(e.times, times...)
+		e.writeTimes()
+	}
 	return e.w.err()
 }

@@ -129,3 +129,34 @@ func TestComposeIsOpenedAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestPayloadsBringTimesOfMembers: a set whose members expire goes from a payload into a file.
+func TestPayloadsBringTimesOfMembers(t *testing.T) {
+	s := open(t)
+	v := &store.View{Store: s, Now: 1000}
+	s.LockAll()
+	k := s.Key([]byte("set"))
+	if _, err := v.AddMembers(k, [][]byte{[]byte("larder-times"), []byte("b"), []byte("c")}); err != nil {
+		t.Fatal(err)
+	}
+	m, _, err := v.WriteSet(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Expire([]byte("b"), 7000)
+	e, _ := v.Peek(k)
+	value := e.Content()
+	var d Dumper
+	payload := d.Dump(nil, &value, false)
+	s.UnlockAll()
+	var out bytes.Buffer
+	enc := NewEncoder(&out, Options{Checksum: true})
+	if err := errors.Join(enc.Payload(0, []byte("set"), 0, payload), enc.Close()); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t)
+	if _, err := load(out.Bytes(), again, LoadOptions{Now: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, contents(t, again), contents(t, s))
+}

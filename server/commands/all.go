@@ -19,6 +19,7 @@ func All(scripts *scripting.Scripts) []engine.Spec {
 		hashCommands(),
 		hashTTLCommands(),
 		setCommands(),
+		setTTLCommands(),
 		listCommands(),
 		zsetCommands(),
 		blockingCommands(),

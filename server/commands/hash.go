@@ -354,7 +354,7 @@ func cmdHincrbyfloat(c *engine.Ctx) error {
 	text := sum.Append(buf[:0])
 	keeps := false
 	if ok {
-		at, there := h.FieldExpiry(c.Args[2])
+		at, there := h.Expiry(c.Args[2])
 		keeps = there && at != 0
 	}
 	if err := setField(c, &h, ok, text, store.EventHIncrByFloat); err != nil {

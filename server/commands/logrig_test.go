@@ -152,7 +152,7 @@ func describe(v *store.Value, now int64) string {
 	var items []string
 	if v.Integers() {
 		v.EachInteger(func(n int64) bool {
-			items = append(items, fmt.Sprintf("%q=%q", strconv.FormatInt(n, 10), ""))
+			items = append(items, fmt.Sprintf("%q=%q until 0", strconv.FormatInt(n, 10), ""))
 			return true
 		})
 	} else {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/larderkv/larder/server/engine"
+	"github.com/larderkv/larder/store"
 )
 
 // The commands of single sets, and SMOVE. The algebra of several sets is in
@@ -67,9 +68,12 @@ func setCommands() []engine.Spec {
 }
 
 func cmdSadd(c *engine.Ctx) error {
-	added, err := c.AddMembers(c.Keys[0], c.Args[2:])
+	added, revived, err := addMembers(c, c.Keys[0], c.Args[2:])
 	if err != nil {
 		return err
+	}
+	if revived {
+		c.Effect(c.Args...)
 	}
 	c.Out.Int(int64(added))
 	return nil
@@ -97,7 +101,7 @@ func cmdSmembers(c *engine.Ctx) error {
 		c.Out.Set(0)
 		return nil
 	}
-	c.Out.Set(s.Len())
+	c.Out.Set(s.LiveLen())
 	out := c.Out
 	s.Each(func(member []byte) bool {
 		out.Bulk(member)
@@ -153,10 +157,15 @@ func cmdSpop(c *engine.Ctx) error {
 		c.Out.Null()
 		return nil
 	}
+	popped := false
 	s.Pop(1, func(member []byte) {
 		c.Out.Bulk(member)
 		c.Effect([]byte("SREM"), c.Args[1], member)
+		popped = true
 	})
+	if !popped { // all have expired
+		c.Out.Null()
+	}
 	return nil
 }
 
@@ -178,9 +187,10 @@ func popMembers(c *engine.Ctx) error {
 		c.Out.Set(0)
 		return nil
 	}
-	n := int(min(count, int64(s.Len())))
+	n := int(min(count, int64(s.LiveLen())))
 	c.Out.Set(n)
 	switch {
+	case n == 0: // all have expired
 	case n == s.Len():
 		c.Hits++ // Redis reads the whole set as SUNION would
 		c.Effect([]byte("DEL"), c.Args[1])
@@ -237,10 +247,12 @@ func cmdSrandmember(c *engine.Ctx) error {
 		c.Out.Null()
 		return nil
 	}
+	var drawn []byte
 	s.Repeat(1, func(member []byte) bool {
-		c.Out.Bulk(member)
+		drawn = member
 		return true
 	})
+	replyValue(c, drawn, drawn != nil) // not if all have expired
 	return nil
 }
 
@@ -261,7 +273,11 @@ func randomMembers(c *engine.Ctx) error {
 		c.Out.Array(0)
 		return nil
 	}
-	n, err := randomReplySize(c, count, s.Len())
+	size := s.LiveLen()
+	if size == 0 {
+		count = 0
+	}
+	n, err := randomReplySize(c, count, size)
 	if err != nil {
 		return err
 	}
@@ -299,15 +315,35 @@ func cmdSmove(c *engine.Ctx) error {
 		c.Out.Int(flag(source.Has(member[0])))
 		return nil
 	}
-	if source.Remove(member) == 0 {
+	at, ok := source.Expiry(member[0])
+	if !ok {
 		c.Out.Int(0)
 		return nil
 	}
-	if _, err := c.AddMembers(c.Keys[1], member); err != nil {
+	source.Remove(member)
+	added, revived, err := addMembers(c, c.Keys[1], member)
+	if err != nil {
 		return err
+	}
+	if revived {
+		c.Effect(c.Args...)
+	}
+	if added > 0 && at != 0 {
+		if err := bringTime(c, c.Keys[1], member[0], at); err != nil {
+			return err
+		}
 	}
 	c.Out.Int(1)
 	return nil
+}
+
+// bringTime gives a member that was moved to a set the time at which it expires.
+func bringTime(c *engine.Ctx, k store.Key, member []byte, at int64) error {
+	s, _, err := c.WriteSet(k)
+	if err == nil {
+		s.Expire(member, at)
+	}
+	return err
 }
 
 func cmdSscan(c *engine.Ctx) error {

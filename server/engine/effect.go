@@ -168,15 +168,24 @@ func (k *Kernel) Effect(db int, args ...[]byte) {
 	}
 }
 
-// Expire removes those of the keys whose time has come, for a command that writes
-// what it reads from them.
+// Expire removes those of the keys whose time has come, and elements whose time has come of the
+// others, for a command that writes what it reads from them.
 func (c *Ctx) Expire(keys []store.Key) {
 	for _, k := range keys {
 		if e, ok := c.Peek(k); !ok && e.Hidden() {
 			c.Write(k)
+		} else if ok {
+			c.ExpireElements(k, func(typ store.Type, element []byte) {
+				if c.logging {
+					c.effects.Add(c.DB, []byte(elementRemovals[typ]), k.Name, element)
+				}
+			})
 		}
 	}
 }
+
+// elementRemovals are the commands that remove elements, of the types whose elements can expire.
+var elementRemovals = [store.NumTypes]string{store.TypeHash: "HDEL", store.TypeSet: "SREM"}
 
 // CountChanges adds what the session has changed so far to the server's count.
 // The batch's end does so too; this is for those who look at the count earlier.

@@ -263,7 +263,9 @@ func NewKernel(o Options) (*Kernel, error) {
 	k.Store.RequireLocks()
 	k.Store.SetPrefixes(k.prefixRule())
 	k.listen()
-	k.Store.ListenElements(func(db int, key, element []byte) { k.Effect(db, []byte("HDEL"), key, element) })
+	k.Store.ListenElements(func(db int, typ store.Type, key, element []byte) {
+		k.Effect(db, []byte(elementRemovals[typ]), key, element)
+	})
 	k.Store.SetForgetter(&forgetter{k: k})
 	k.background = &Ctx{Kernel: k}
 	k.Store.SetBackground(k.changedInBackground, &forgetter{k, k.background})

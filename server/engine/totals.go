@@ -22,7 +22,7 @@ const (
 	CountWrites              // system calls
 	CountChecked             // payloads of RESTORE that were checked in full
 	CountExpired             // keys
-	CountExpiredElements     // fields of hashes
+	CountExpiredElements     // fields of hashes, members of sets
 	CountEvicted             // keys
 	CountExpireCapped        // slices of background work that ended while keys expired
 	CountExpireTime          // ns for which the background work has removed expired keys

@@ -201,8 +201,19 @@ var newer = map[string]string{
 	"lmovem": "source destination LEFT|RIGHT LEFT|RIGHT [COUNT|EXACTLY count OBO|BULK]",
 	"msetex": "numkeys key value [key value ...] [NX|XX] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT " +
 		"unix-time-milliseconds|KEEPTTL]",
-	"rm":        "cursor [MATCH pattern] [TYPE type] [COUNT count]",
-	"sdiffcard": "numkeys key [key ...] [LIMIT limit]",
+	"rm": "cursor [MATCH pattern] [TYPE type] [COUNT count]",
+	"saddex": "key [MNX|MXX] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL] " +
+		"seconds member [member ...]|MEMBERS nummembers member [member ...]",
+	"sexpire":      "key seconds [NX|XX|GT|LT] MEMBERS nummembers member [member ...]",
+	"sexpireat":    "key unix-time-seconds [NX|XX|GT|LT] MEMBERS nummembers member [member ...]",
+	"sexpiretime":  "key MEMBERS nummembers member [member ...]",
+	"spersist":     "key MEMBERS nummembers member [member ...]",
+	"spexpire":     "key milliseconds [NX|XX|GT|LT] MEMBERS nummembers member [member ...]",
+	"spexpireat":   "key unix-time-milliseconds [NX|XX|GT|LT] MEMBERS nummembers member [member ...]",
+	"spexpiretime": "key MEMBERS nummembers member [member ...]",
+	"spttl":        "key MEMBERS nummembers member [member ...]",
+	"sttl":         "key MEMBERS nummembers member [member ...]",
+	"sdiffcard":    "numkeys key [key ...] [LIMIT limit]",
 	"set": "key value [NX|XX|IFEQ match-value|IFNE match-value|IFDEQ match-digest|IFDNE match-digest] [GET] [EX " +
 		"seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]",
 	"sunioncard":  "numkeys key [key ...] [APPROX] [LIMIT limit]",

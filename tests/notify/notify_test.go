@@ -118,7 +118,7 @@ func TestSwitched(t *testing.T) {
 	}
 }
 
-// TestFieldTimes: what changes when fields expire, and what removes those whose time has come.
+// TestFieldTimes: what changes when fields and members expire, and what removes those whose time has come.
 func TestFieldTimes(t *testing.T) {
 	s := harness.Start(t, "notify-keyspace-events KA")
 	told, c := s.Dial(t), s.Dial(t)
@@ -135,10 +135,16 @@ func TestFieldTimes(t *testing.T) {
 		{"HEXPIRE h 0 FIELDS 1 a", "hdel"},
 		{"HGETDEL h FIELDS 2 b x", "hdel del"},
 		{"HSETEX h PX 1 FIELDS 2 a 1 b 2", "hset hexpire hexpired del"},
+		{"SADDEX h EX 100 MEMBERS 2 a b", "sadd sexpire"},
+		{"SADDEX h KEEPTTL MEMBERS 2 a b", ""},
+		{"SEXPIRE h 50 MEMBERS 2 a x", "sexpire"},
+		{"SPERSIST h MEMBERS 2 a b", "spersist"},
+		{"SEXPIRE h 0 MEMBERS 2 a b", "srem del"},
+		{"SADDEX h PX 1 MEMBERS 2 a b", "sadd sexpire sexpired del"},
 	} {
 		c.Do(strings.Fields(step.request)...)
 		if strings.Contains(step.request, " PX ") {
-			harness.Eventually(t, harness.Patience, "the hash goes", func() bool { return c.Do("EXISTS", "h").Raw == ":0\r\n" })
+			harness.Eventually(t, harness.Patience, "the key goes", func() bool { return c.Do("EXISTS", "h").Raw == ":0\r\n" })
 		}
 		if events := eventsSoFar(told, c); events != step.events {
 			t.Errorf("%s: told of %q, want %q", step.request, events, step.events)
