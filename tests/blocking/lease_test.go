@@ -151,3 +151,95 @@ func TestLeaseRepliesAreShared(t *testing.T) {
 		}
 	})
 }
+
+// TestLeaseEndsByAnyChange: whatever takes a key's stale value away, or puts another in its place, ends the
+// lease: its holder's fill is refused, and who waits gets the new value or is the next to make one.
+func TestLeaseEndsByAnyChange(t *testing.T) {
+	b := start(t, "io-threads 2")
+	b.expect("+OK\r\n", "SET", "there", "new")
+	dump := b.Do("DUMP", "there").Text
+	for _, test := range []struct {
+		change []string
+		value  string // that there is then, empty for none
+	}{
+		{[]string{"RESTORE", "k", "0", dump, "REPLACE"}, "new"},
+		{[]string{"RENAME", "there", "k"}, "new"},
+		{[]string{"COPY", "there", "k", "REPLACE"}, "new"},
+		{[]string{"RENAME", "k", "gone"}, ""},
+		{[]string{"MOVE", "k", "1"}, ""},
+		{[]string{"SWAPDB", "0", "1"}, ""},
+		{[]string{"FLUSHDB"}, ""},
+		{[]string{"FLUSHALL"}, ""},
+		{[]string{"DEL", "k"}, ""},
+		{[]string{"UNLINK", "k"}, ""},
+		{[]string{"GETDEL", "k"}, ""},
+		{[]string{"CACHE.INVALIDATE", "t"}, ""},
+	} {
+		b.expect("+OK\r\n", "FLUSHALL")
+		b.expect("+OK\r\n", "SET", "there", "new")
+		b.Do("CACHE.SET", "k", "old", "TAGS", "1", "t")
+		b.expect(":1\r\n", "CACHE.STALE", "t")
+		holder := token(t, b.Do("CACHE.GET", "k", "LEASE", "600000"))
+		w := b.waiter("CACHE.GET", "k", "LEASE", "600000", "WAIT", "600000")
+		if r := b.Do(test.change...); r.IsError() || r.Raw == ":0\r\n" {
+			t.Fatalf("%q: %q", test.change, r.Raw)
+		}
+		got := w.Read()
+		if test.value == "" {
+			if next := token(t, got); next == holder || !got.Elems[0].IsNull() {
+				t.Errorf("%q: who waits gets %q", test.change, got.Raw)
+			}
+		} else if got.Elems[0].Text != test.value || got.Elems[1].Text != "hit" {
+			t.Errorf("%q: who waits gets %q", test.change, got.Raw)
+		}
+		b.expect("$-1\r\n", "CACHE.SET", "k", "late", "TAGS", "1", "t", "LEASE", holder)
+		b.expect(":"+strconv.Itoa(len(test.value))+"\r\n", "STRLEN", "k")
+	}
+}
+
+// TestEarlyRefreshIsOnesBusiness: hundreds who would all refresh a value early are given one lease, and
+// one value is made.
+func TestEarlyRefreshIsOnesBusiness(t *testing.T) {
+	b := start(t, "io-threads 2")
+	conns := make([]*harness.Conn, 200)
+	for i := range conns {
+		conns[i] = b.server.Dial(t)
+	}
+	first := token(t, b.Do("CACHE.GET", "page", "LEASE", "600000"))
+	harness.Eventually(t, patience, "making a value takes a millisecond", func() bool {
+		r := b.Do("CACHE.SET", "page", "0", "PX", "600000", "LEASE", first)
+		if r.IsNull() {
+			t.Fatal("refused")
+		}
+		lease := b.Do("CACHE.GET", "page", "LEASE", "600000", "BETA", "1e300").Elems[3]
+		if !lease.IsNull() {
+			b.expect(":1\r\n", "CACHE.FAIL", "page", lease.Text)
+			return true
+		}
+		b.expect(":1\r\n", "DEL", "page") // it took no time, so its cost is not known
+		first = token(t, b.Do("CACHE.GET", "page", "LEASE", "600000"))
+		return false
+	})
+	var asked atomic.Int64
+	var lease atomic.Value
+	var crowd sync.WaitGroup
+	for _, c := range conns {
+		crowd.Go(func() {
+			r := c.Do("CACHE.GET", "page", "LEASE", "600000", "WAIT", "600000", "BETA", "1e300")
+			if r.Elems[0].Text != "0" || r.Elems[1].Text != "hit" {
+				t.Errorf("%q", r.Raw)
+			}
+			if !r.Elems[3].IsNull() {
+				asked.Add(1)
+				lease.Store(r.Elems[3].Text)
+			}
+		})
+	}
+	crowd.Wait()
+	if asked.Load() != 1 {
+		t.Fatalf("%d have been asked", asked.Load())
+	}
+	if b.Do("CACHE.SET", "page", "1", "PX", "600000", "LEASE", lease.Load().(string)).IsNull() {
+		t.Error("the fill was refused")
+	}
+}
