@@ -75,6 +75,7 @@ func (b *bench) figures() []figure {
 	all = append(all, b.limitFigures()...)
 	all = append(all, b.tagFigures()...)
 	all = append(all, b.leaseFigures()...)
+	all = append(all, b.stampedeFigures()...)
 	all = append(all, b.notifyFigures()...)
 	all = append(all, b.trackingFigures()...)
 	all = append(all, b.secureFigures()...)

@@ -14,8 +14,18 @@ import (
 // Reads with a lease: what they cost on a hit, beside GET, which Redis has as well.
 
 func (b *bench) leaseFigures() []figure {
-	return []figure{b.leaseReadFigure(1, b.size(400_000, 20_000)), b.leaseReadFigure(16, b.size(2_000_000, 150_000))}
+	return []figure{
+		b.leaseReadFigure(1, b.size(400_000, 20_000)), b.leaseReadFigure(16, b.size(2_000_000, 150_000)),
+		b.leaseStallFigure(b.size(10_000, 1_000), b.size(10, 2)),
+	}
 }
+
+// leaseHit is the length of CACHE.GET's reply with a value of 64 bytes that has just become fresh for
+// freshFor milliseconds, which has as many digits throughout a run.
+const (
+	leaseHit = len("*5\r\n$64\r\n\r\n$3\r\nhit\r\n:99999999\r\n$-1\r\n:1795964948461000\r\n") + 64
+	freshFor = 99_999_999
+)
 
 // readSlices is in how many parts a trial sends each of its commands, in turn, so that what else the
 // machine does meets both.
@@ -28,7 +38,7 @@ func (b *bench) leaseReadFigure(depth, n int) figure {
 		return appendNamed(append(b, "*2\r\n$3\r\nGET\r\n"...), "key:", rnd.IntN(benchKeys))
 	}}
 	lease := get
-	lease.mark, lease.reply = '*', len("*5\r\n$64\r\n\r\n$3\r\nhit\r\n:99999999\r\n$-1\r\n:1795964948461000\r\n")+64
+	lease.mark, lease.reply = '*', leaseHit
 	lease.next = func(b []byte, rnd *rand.Rand) []byte {
 		b = appendNamed(append(b, "*4\r\n$9\r\nCACHE.GET\r\n"...), "key:", rnd.IntN(benchKeys))
 		return append(b, "$5\r\nLEASE\r\n$4\r\n5000\r\n"...)
@@ -82,9 +92,6 @@ func (s *server) spentOn(load piped, n int) (time.Duration, error) {
 		return l.await()
 	})
 }
-
-// freshFor has as many digits as the time that is left throughout a run.
-const freshFor = 99_999_999 // milliseconds
 
 // fillLeased fills n keys, each with the lease that it has been given for it.
 func (s *server) fillLeased(n int) error {

@@ -24,7 +24,7 @@
 //	notify.go                                       the figures of keyspace notifications
 //	scripts.go                                      the figures of scripts
 //	limits.go                                       the figures of rate limits
-//	leases.go                                       the figures of leases
+//	leases.go stalllease.go stampede.go             the figures of leases
 //	tracking.go                                     the figures of client-side caching
 //	secure.go users.go                              the figures of TLS and of users without all rights
 //	snapshot.go growth.go busysave.go aof.go        the trials of what is on disk
@@ -83,7 +83,11 @@ func run(ctx context.Context) error {
 	section := flag.String("section", "", "write the report as the section of this `title` into the file; the rest of it stays")
 	ioThreads := flag.Int("io-threads", 1, "larder's io-threads")
 	list := flag.Bool("list", false, "print the names of the figures and stop")
+	ping := flag.String("ping", "", "only ping the server at an `address` until standard input ends, for the figures that need it")
 	flag.Parse()
+	if *ping != "" {
+		return pingAlone(*ping)
+	}
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
 	}
