@@ -137,13 +137,13 @@ func (o *cacheGet) parse(a *engine.Args, waits bool) {
 
 // lookup finds what there is under a key, and asks for a lease if one may be due. busy says that another
 // client has it, or is about to.
-func (o *cacheGet) lookup(c *engine.Ctx, k store.Key, r *cached) (busy bool, err error) {
+func (o *cacheGet) lookup(c *engine.Ctx, k *store.Key, r *cached) (busy bool, err error) {
 	var e store.Entry
 	var ok bool
 	if c.Waited() { // it has been counted
-		e, ok = c.Peek(k)
+		e, ok = c.Peek(*k)
 	} else {
-		e, ok = c.Read(k)
+		e, ok = c.Read(*k)
 	}
 	if ok && e.Type() != store.TypeString {
 		return false, store.ErrWrongType
@@ -164,7 +164,7 @@ func (o *cacheGet) lookup(c *engine.Ctx, k store.Key, r *cached) (busy bool, err
 		}
 	}
 	if asks {
-		r.token, busy = c.TakeLease(k, o.lease, !ok && e.Hidden())
+		r.token, busy = c.TakeLease(*k, o.lease, !ok && e.Hidden())
 	}
 	return busy, nil
 }
@@ -204,7 +204,7 @@ func cmdCacheGet(c *engine.Ctx) error {
 			return err
 		}
 	}
-	busy, err := o.lookup(c, c.Keys[0], &r)
+	busy, err := o.lookup(c, &c.Keys[0], &r)
 	if err != nil {
 		return err
 	}
@@ -239,9 +239,9 @@ func cmdCacheMget(c *engine.Ctx) error {
 		return err
 	}
 	c.Out.Array(len(c.Keys))
-	for _, k := range c.Keys {
+	for i := range c.Keys {
 		var r cached
-		_, _ = o.lookup(c, k, &r) // on an error it is the miss that it was
+		_, _ = o.lookup(c, &c.Keys[i], &r) // on an error it is the miss that it was
 		r.write(c)
 	}
 	return nil

@@ -90,10 +90,11 @@ func (a *Args) Match(word string) bool {
 // MatchValue reads the next argument if it is the given word in any case and at
 // least one more argument follows it, as Redis demands of options with a value.
 func (a *Args) MatchValue(word string) bool {
-	if a.Left() < 2 {
+	if a.err != nil || a.pos+1 >= len(a.args) || !equalFold(a.args[a.pos], word) {
 		return false
 	}
-	return a.Match(word)
+	a.pos++
+	return true
 }
 
 // Int64 reads an integer by Redis' strict rules, or latches ErrNotInteger.
