@@ -134,6 +134,7 @@ func (s *Server) open() (err error) {
 	if err != nil {
 		return fmt.Errorf("start the event loops: %w", err)
 	}
+	s.cfg.OnApply([]string{"io-threads"}, s.changeLoops)
 	if err = s.openTLS(); err != nil {
 		return err
 	}
@@ -155,6 +156,18 @@ func (s *Server) uring(driver string) bool {
 		s.log.Info("sending without io_uring", "reason", err)
 	}
 	return err == nil
+}
+
+// errLoops is what CONFIG SET io-threads answers when the system lacks descriptors.
+const errLoops = "Unable to start event loops. Check server logs."
+
+// changeLoops starts event loops, or has some end, as io-threads says.
+func (s *Server) changeLoops(v *config.Values) error {
+	if err := s.net.SetLoops(int(v.IOThreads)); err != nil {
+		s.log.Warn("cannot start event loops", "error", err)
+		return errors.New(errLoops)
+	}
+	return nil
 }
 
 // removeLeftovers removes what a kill has left of files that were being replaced.

@@ -76,12 +76,20 @@ func splitArgs(args []string) (file string, flags []string) {
 	return "", args
 }
 
-// spareProcessor lets the runtime run one goroutine more than there are event loops, so that these
-// may keep their processors through short waits, and background work does not wait for them.
-func spareProcessor(loops int) {
-	if least := loops + 1; runtime.GOMAXPROCS(0) < least {
-		runtime.GOMAXPROCS(least)
+// spareProcessors lets the runtime run one goroutine more than there are event loops, so that these
+// may keep their processors through short waits, and background work does not wait for them. It follows
+// CONFIG SET io-threads. Where there are cores enough the runtime goes on looking after their number,
+// which ends when it is told one.
+func spareProcessors(cfg *config.Config) {
+	usual, told := runtime.GOMAXPROCS(0), false
+	fit := func(v *config.Values) {
+		if least := int(v.IOThreads) + 1; told || runtime.GOMAXPROCS(0) < least {
+			runtime.GOMAXPROCS(max(usual, least))
+			told = true
+		}
 	}
+	fit(cfg.Values())
+	cfg.OnChange("io-threads", fit)
 }
 
 // serve runs the server until a signal or the SHUTDOWN command ends it. The log goes to the file
@@ -109,7 +117,7 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	spareProcessor(int(values.IOThreads))
+	spareProcessors(cfg)
 	sockets, err := givenSockets()
 	if err != nil {
 		return err

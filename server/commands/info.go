@@ -155,7 +155,7 @@ func (w *infoWriter) server() {
 	w.put("lru_clock", w.now.Unix()&lruMask)
 	w.put("executable", executable)
 	w.put("config_file", w.k.Config.File())
-	w.put("io_threads_active", count(w.v.IOThreads > 1))
+	w.put("io_threads_active", count(w.k.Loops() > 1))
 	for _, field := range w.k.Listeners() {
 		w.put(field[0], field[1])
 	}
@@ -261,7 +261,7 @@ func (w *infoWriter) stats() {
 // threads counts what event loops beyond a single one have read and written: each
 // of them does what Redis calls the work of an I/O thread.
 func (w *infoWriter) threads() {
-	if w.v.IOThreads == 1 {
+	if w.k.Loops() <= 1 {
 		w.zero("io_threaded_reads_processed", "io_threaded_writes_processed")
 		return
 	}

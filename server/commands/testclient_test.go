@@ -127,6 +127,7 @@ func (c *testClient) expect(request, want string) {
 type testConn struct{}
 
 func (testConn) ID() uint64                          { return 1 }
+func (testConn) Loop() int                           { return 0 }
 func (testConn) RemoteAddr() string                  { return "127.0.0.1:1" }
 func (testConn) LocalAddr() string                   { return "127.0.0.1:2" }
 func (testConn) FD() int                             { return -1 }

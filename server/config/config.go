@@ -22,6 +22,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -61,7 +62,7 @@ func New() (*Config, error) {
 		table: newTable(Params()), subscribers: make(map[int][]func(*Values)),
 		machine: func() int64 { return machineMemory(os.DirFS("/")) },
 	}
-	v := &Values{Dir: wd, machine: c.machine(), texts: make([]string, len(c.table.rows))}
+	v := &Values{Dir: wd, machine: c.machine(), cores: runtime.GOMAXPROCS(0), texts: make([]string, len(c.table.rows))}
 	for i, row := range c.table.rows {
 		words, err := splitWords(row.Default)
 		if err == nil && len(words) > 1 && !row.Kind.multi {

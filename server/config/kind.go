@@ -231,6 +231,44 @@ func memoryLines(name, text, byDefault string) []line {
 	return []line{{name + " " + text, text != byDefault}}
 }
 
+// auto is the word for a number that larder is to choose.
+const auto = "auto"
+
+// mostAuto is the most threads that auto comes to. Beyond that number nobody has measured anything.
+const mostAuto = 16
+
+// threads is a number of threads, or auto: as many as the process may use cores, less one, for the
+// runtime's own work and whatever else the machine does. The cores are those of the process' affinity
+// mask, or fewer if the control group has a quota, or what GOMAXPROCS says, as Go's runtime has found
+// them when the process started. Later it may have been told to use more than there are
+// (spareProcessors, in package main). What is written stays auto; the typed field and CONFIG GET, whose
+// readers expect a number, say what it came to.
+func threads(most int64, to func(*Values) *int64) Kind {
+	k := integer(1, most, to)
+	number, assign := k.parse, k.assign
+	k.Expects += ", or " + auto + ": as many as there are cores, less one, from 1 to " + strconv.Itoa(mostAuto)
+	k.parse = func(in input) (string, error) {
+		if strings.EqualFold(untilNUL(in.args[0]), auto) {
+			return auto, nil
+		}
+		return number(in)
+	}
+	k.assign = func(v *Values, text string) {
+		if text == auto {
+			*to(v) = int64(min(max(v.cores-1, 1), mostAuto))
+			return
+		}
+		assign(v, text)
+	}
+	k.answer = func(v *Values, text string) string {
+		if text == auto {
+			return strconv.FormatInt(*to(v), 10)
+		}
+		return text
+	}
+	return k
+}
+
 // enum is one of the words given. Case does not matter.
 func enum(to func(*Values) *string, words ...string) Kind {
 	parse := func(word string) (string, error) {

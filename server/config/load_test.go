@@ -91,7 +91,8 @@ func TestLoadErrors(t *testing.T) {
 		{"hz", ":1: 'hz': wrong number of arguments (expected: an integer, brought into the range from 1 to 500)"},
 		{"port 1 2", ":1: 'port 1 2': wrong number of arguments (expected: an integer from 0 to 65535)"},
 		{`hz "1`, `:1: 'hz "1': Unbalanced quotes in configuration line`},
-		{"io-threads 1000", ":1: 'io-threads 1000': argument must be between 1 and 128 inclusive (expected: an integer from 1 to 128)"},
+		{"io-threads 1000", ":1: 'io-threads 1000': argument must be between 1 and 128 inclusive (expected: an integer from 1 to 128," +
+			" or auto: as many as there are cores, less one, from 1 to 16)"},
 		{"unixsocketperm 999", ":1: 'unixsocketperm 999': argument couldn't be parsed as an octal number (expected: an octal number from 0 to 777)"},
 		{`client-output-buffer-limit ""`, `:1: 'client-output-buffer-limit ""': Wrong number of arguments in buffer limit configuration.` +
 			" (expected: groups of <normal|replica|pubsub> <hard limit> <soft limit> <soft seconds>)"},

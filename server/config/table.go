@@ -77,9 +77,10 @@ func networkParams() []Param {
 			Kind:    integer(1, math.MaxUint32, func(v *Values) *int64 { return &v.MaxClients }),
 			Meaning: "clients connected at the same time",
 		}, {
-			Name: "io-threads", Default: "1", Change: Immutable,
-			Kind:    integer(1, 128, func(v *Values) *int64 { return &v.IOThreads }),
-			Meaning: "event loops; each reads, executes and writes for its own connections",
+			// In Redis it is immutable, and its threads but read and write. Here a change moves connections.
+			Name: "io-threads", Default: auto,
+			Kind:    threads(128, func(v *Values) *int64 { return &v.IOThreads }),
+			Meaning: "event loops; each reads, executes and writes for its own connections; none with network-driver portable",
 		}, {
 			Name: "network-driver", Default: DriverAuto, Change: Immutable,
 			Kind: enum(func(v *Values) *string { return &v.NetworkDriver }, DriverAuto, DriverEpoll, DriverURing, DriverPortable),

@@ -26,7 +26,7 @@ type Values struct {
 	ACLLogMaxLen     int64  // refusals that ACL LOG keeps
 	Timeout          int64  // seconds a client may be idle, 0 for ever
 	MaxClients       int64
-	IOThreads        int64  // event loops
+	IOThreads        int64  // event loops; for auto, what it came to
 	NetworkDriver    string // DriverAuto, DriverEpoll, DriverPortable
 
 	// TLS.
@@ -147,6 +147,7 @@ type Values struct {
 	texts   []string // canonical, one per row of the table
 	policy  eviction.Policy
 	machine int64 // bytes that shares of the machine's memory are of, 0 unknown
+	cores   int   // processors for io-threads auto: see threads
 }
 
 // The values of network-driver.

@@ -184,6 +184,7 @@ func (*callerConn) LocalAddr() string                   { return "" }
 func (*callerConn) FD() int                             { return -1 }
 func (c *callerConn) Created() time.Time                { return c.created }
 func (*callerConn) Unix() bool                          { return false }
+func (*callerConn) Loop() int                           { return 0 }
 func (*callerConn) CertifiedName() string               { return "" }
 func (c *callerConn) Class() netloop.Class              { return netloop.Class(c.class.Load()) }
 func (c *callerConn) SetClass(class netloop.Class)      { c.class.Store(uint32(class)) }

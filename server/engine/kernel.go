@@ -307,6 +307,9 @@ func (k *Kernel) Shutdown(now bool) { k.shutdown(now) }
 // Port is the TCP port that is served, 0 for none.
 func (k *Kernel) Port() int { return k.port() }
 
+// Loops is how many event loops take connections, 0 without them.
+func (k *Kernel) Loops() int { return k.network().Loops }
+
 // Listeners are INFO's fields about the places where clients are accepted, name and value.
 func (k *Kernel) Listeners() [][2]string { return k.listeners() }
 

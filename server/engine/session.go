@@ -39,7 +39,7 @@ type Session struct {
 	paid          int64       // bytes evicted so far to make room for the request at the front of the input
 	own           int64       // bytes of the session itself that its memory account contains, see weigh
 	loan          *store.Loan // what the request is received into, nil: the connection's buffers
-	slot          uint8       // which copy of the counters this session writes
+	slot          uint8       // which copy of the counters this session writes: its loop's
 	authenticated bool
 	next          netloop.Action             // what to do after the running request
 	resp3         atomic.Bool                // changed by the loop, with telling locked
@@ -85,11 +85,15 @@ const (
 )
 
 func newSession(k *Kernel, conn netloop.Conn) *Session {
-	s := &Session{kernel: k, conn: conn, slot: uint8(conn.ID() % stats.Slots)}
+	s := &Session{kernel: k, conn: conn}
+	s.Moved()
 	s.logout()
 	s.pub.lastActive.Store(k.clock().UnixMilli())
 	return s
 }
+
+// Moved has the session count where others of its event loop do. See netloop.Mover.
+func (s *Session) Moved() { s.slot = uint8(s.conn.Loop() % stats.Slots) }
 
 // Data executes the requests at the front of in. See netloop.Session.
 func (s *Session) Data(in []byte, out *chain.Buffer) (taken int, next netloop.Action) {

@@ -362,6 +362,7 @@ type fakeConn struct {
 }
 
 func (f *fakeConn) ID() uint64                          { return f.id }
+func (f *fakeConn) Loop() int                           { return 0 }
 func (f *fakeConn) RemoteAddr() string                  { return f.addr }
 func (f *fakeConn) LocalAddr() string                   { return "127.0.0.1:6379" }
 func (f *fakeConn) FD() int                             { return -1 }

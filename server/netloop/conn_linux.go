@@ -19,15 +19,14 @@ const connMemory = int(unsafe.Sizeof(conn{})) + 10
 // fields with a note, its fields belong to the loop's goroutine.
 type conn struct {
 	client
-	loop    *loop // fixed
-	pushed  queue // under loop.notices.mu: what Push has been given and the loop has not sent yet
-	noted   noted // under loop.notices.mu: of pushed
-	pushing bool  // under loop.notices.mu: in the list of those with something in pushed
+	loop    *loop                // nil while the connection moves to another
+	home    atomic.Pointer[loop] // where it is, or moves to; changed under the notices.mu of the old one
+	pushed  queue                // under home's notices.mu: what Push has been given and the loop has not sent yet
+	noted   noted                // under home's notices.mu: of pushed
 	session Session
 	preview Previewer // the session, if it is one
 
 	query  []byte // query[taken:] is input that the session has not taken yet
-	lent   bool   // query is the session's memory
 	taken  int
 	output []byte // output[sent:] is what the kernel has not taken yet, and in front of
 	sent   int
@@ -44,7 +43,9 @@ type conn struct {
 	active    int64         // loop time of the last byte in either direction, unix nanoseconds
 	softSince int64         // loop time since when the output is past the soft limit, or held back; 0: it is not
 	killed    atomic.Uint32 // the first Kill's reason plus one
-	notices   notice        // under loop.notices.mu: what others want of the connection
+	notices   notice        // under home's notices.mu: what others want of the connection
+	pushing   bool          // under home's notices.mu: in the list of those with something in pushed
+	lent      bool          // query is the session's memory
 	reason    CloseReason   // why closing
 	roomAsked bool          // there is unsent output, and the kernel reports when it can take some
 	writable  bool          // there is unsent output, and the kernel has not said yet that it takes no more
@@ -57,13 +58,14 @@ type conn struct {
 	closing   bool          // to be closed when the output has gone out
 	ahead     bool          // the kernel has been given the output of a turn, and write has yet to look at loop.sent
 	closed    bool
+	moving    bool // about to be taken out of its loop's lists, to move to another loop
 }
 
-func (c *conn) Resume() { c.loop.notices.post(c, noticeResume) }
+func (c *conn) Resume() { c.post(noticeResume) }
 
 func (c *conn) ResumeAfter(other Conn, first bool) bool {
 	o, ok := other.(*conn)
-	if !ok || o.loop != c.loop || c.away != nil {
+	if !ok || c.away != nil || o.home.Load() != c.loop || o.loop != c.loop { // o.loop is nil while it is on its way
 		return false
 	}
 	c.loop.next.add(o, first)
@@ -72,19 +74,22 @@ func (c *conn) ResumeAfter(other Conn, first bool) bool {
 
 func (c *conn) Kill(reason CloseReason) {
 	if c.killed.CompareAndSwap(0, uint32(reason)+1) {
-		c.loop.notices.post(c, noticeKill)
+		c.post(noticeKill)
 	}
 }
 
 func (c *conn) Killed() bool { return c.killed.Load() != 0 }
 
 // limits are those of the connection's class. Safe from any goroutine.
-func (c *conn) limits() Limits { return c.loop.server.opts.Limits(c.Class()) }
+func (c *conn) limits() Limits { return c.home.Load().server.opts.Limits(c.Class()) }
 
 // heed does what others want of the connection.
 func (c *conn) heed(what notice) {
 	if what&noticeNew != 0 {
 		c.loop.register(c)
+	}
+	if what&noticeMoved != 0 {
+		c.arrive()
 	}
 	if what&noticeKill != 0 {
 		c.close(CloseReason(c.killed.Load() - 1))

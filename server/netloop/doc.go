@@ -102,6 +102,29 @@
 // A loop that waits for input keeps its processor only as long as one is free beside those of the
 // batches that have been handed over (loop.poll).
 //
+// # Moving
+//
+// Server.SetLoops starts loops, or has some end, and connections go from one to another. A loop that is
+// to end takes none any more, gives its connections away, and ends when the last one is gone; until then
+// it does all that a loop does. And once a second a loop with more than its share gives some away
+// (loop.balance), since clients do not leave as evenly as they come.
+//
+// A connection moves at the end of a round. Then it stands in no list of the round, and what is left of
+// its input and output, what it waits for and what it owes is in its own fields, which simply go with
+// it; so do TLS and the buffers, which belong to no loop. The old loop takes it out of the epoll set and
+// its lists and posts it to the new one, which adds it to its own set: the kernel reports at once what
+// has come in between. Those whose batch another goroutine executes (Handing over) stay until it is back.
+//
+// Others find a connection's loop in conn.home, which changes under the mutex of the old loop's notices:
+// whoever has locked those and finds home unchanged has the right ones (lockNotices). Notices and
+// messages are the connection's, not the list's. So those that come while it is on its way wait in it,
+// with a notice of the new loop's that says that it has not got it yet (noticeMoved), and leave in their
+// order when it has. Until then ResumeAfter says no.
+//
+// A round gives 64 connections away at most, some 200 us of work, and costs a loop that gives nothing a
+// comparison. Rejected: to move only connections that are idle, which would leave a busy client, the one
+// that matters, on a loop that is to end.
+//
 // # Pushing
 //
 // Push may be called by anybody at any moment, in the middle of a command and under its locks. It

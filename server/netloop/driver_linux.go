@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -12,39 +14,25 @@ import (
 // loops is the driver for sockets with a descriptor.
 type loops struct {
 	server *Server
-	all    []*loop
-	next   atomic.Uint32 // where the search for the least loaded loop begins
+	all    atomic.Pointer[[]*loop] // those that run, the leaving ones last; replaced under mu, never changed
+	free   atomic.Int32            // processors beyond one for each loop, see loop.poll
 	ended  chan struct{}
+
+	mu      sync.Mutex // before the mutex of any loop's notices
+	wanted  int        // under mu: the loops that take connections are the first wanted of all
+	running int        // under mu: how many have not ended
+	next    int        // under mu: where the search for the least loaded loop begins
+	ending  bool       // under mu: the loops have been asked to drain or to stop
+	past    Stats      // under mu: traffic of loops that have left
 }
 
 func newLoops(s *Server, n int) (driver, error) {
 	d := &loops{server: s, ended: make(chan struct{})}
-	for range n {
-		l, err := newLoop(s, n)
-		if err != nil {
-			return nil, errors.Join(err, d.abandon())
-		}
-		d.all = append(d.all, l)
+	d.all.Store(new([]*loop))
+	if err := d.resize(n); err != nil {
+		return nil, err
 	}
-	for _, l := range d.all {
-		go l.run()
-	}
-	go func() {
-		for _, l := range d.all {
-			<-l.done
-		}
-		close(d.ended)
-	}()
 	return d, nil
-}
-
-// abandon closes loops that have not been started.
-func (d *loops) abandon() error {
-	var errs []error
-	for _, l := range d.all {
-		errs = append(errs, l.release())
-	}
-	return errors.Join(errs...)
 }
 
 func (d *loops) adopt(nc net.Conn) error {
@@ -53,7 +41,7 @@ func (d *loops) adopt(nc net.Conn) error {
 	if err != nil {
 		return err
 	}
-	c := &conn{loop: d.pick()}
+	c := &conn{}
 	c.init(d.server.ids.Add(1), socket, fd)
 	// Go's copy goes, and with it the runtime's own poller's interest in the socket.
 	if err := socket.Close(); err != nil {
@@ -67,38 +55,77 @@ func (d *loops) adopt(nc net.Conn) error {
 	if conn, ok := nc.(*tls.Conn); ok {
 		c.secure = newSecure(c, conn)
 	}
-	c.loop.load.Add(1)
-	if !c.loop.notices.post(c, noticeNew) {
+	d.assign(c)
+	if !c.post(noticeNew) {
 		return errors.Join(net.ErrClosed, unix.Close(fd))
 	}
 	return nil
 }
 
-// pick returns the loop with the fewest connections, taking turns among equals.
-func (d *loops) pick() *loop {
-	n := uint32(len(d.all))
-	start := d.next.Add(1)
-	best := d.all[start%n]
-	for i := uint32(1); i < n; i++ {
-		if l := d.all[(start+i)%n]; l.load.Load() < best.load.Load() {
+// assign gives a new connection to the loop with the fewest of them. That one stays until it has got it.
+func (d *loops) assign(c *conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.leastLocked((*loop).connections)
+	l.load.Add(1)
+	c.loop = l
+	c.home.Store(l)
+}
+
+// leastLocked returns the loop of which number is the smallest, taking turns among equals.
+func (d *loops) leastLocked(number func(*loop) int) *loop {
+	all := (*d.all.Load())[:d.wanted]
+	d.next++
+	best := all[d.next%len(all)]
+	for i := 1; i < len(all); i++ {
+		if l := all[(d.next+i)%len(all)]; number(l) < number(best) {
 			best = l
 		}
 	}
 	return best
 }
 
-func (d *loops) drain() { d.order(true) }
-func (d *loops) stop()  { d.order(false) }
+func (d *loops) drain() { d.end(true) }
+func (d *loops) stop()  { d.end(false) }
 
-// order asks every loop to drain, or else to stop.
-func (d *loops) order(drain bool) {
-	for _, l := range d.all {
-		l.notices.order(drain)
+// end asks every loop to drain, or else to stop. No connection moves after that.
+func (d *loops) end(drain bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ending = true
+	for _, l := range *d.all.Load() {
+		l.notices.order(orders{drain: drain, stop: !drain})
+	}
+}
+
+// leave takes a loop that has no connections out of the list. It reports false if the loop is to stay.
+func (d *loops) leave(l *loop) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ending || !l.leaving.Load() || l.load.Load() > 0 {
+		return false
+	}
+	l.publish()
+	l.traffic.addTo(&d.past)
+	all := slices.Clone(*d.all.Load())
+	all = slices.DeleteFunc(all, func(other *loop) bool { return other == l })
+	d.all.Store(&all)
+	return true
+}
+
+// over notes that a loop has ended.
+func (d *loops) over() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.running--
+	d.countFree()
+	if d.ending && d.running == 0 {
+		close(d.ended)
 	}
 }
 
 func (d *loops) flush() {
-	for _, l := range d.all {
+	for _, l := range *d.all.Load() {
 		l.notices.flush()
 	}
 }
@@ -106,8 +133,9 @@ func (d *loops) flush() {
 func (d *loops) done() <-chan struct{} { return d.ended }
 
 func (d *loops) loopStats() []LoopStats {
-	all := make([]LoopStats, len(d.all))
-	for i, l := range d.all {
+	loops := *d.all.Load()
+	all := make([]LoopStats, len(loops))
+	for i, l := range loops {
 		t := &l.traffic
 		all[i] = LoopStats{int64(l.load.Load()), t.in.Load(), t.out.Load(), t.reads.Load(), t.writes.Load()}
 	}
@@ -115,7 +143,14 @@ func (d *loops) loopStats() []LoopStats {
 }
 
 func (d *loops) addTo(st *Stats) {
-	for _, l := range d.all {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st.Loops = d.wanted
+	st.BytesIn += d.past.BytesIn
+	st.BytesOut += d.past.BytesOut
+	st.Reads += d.past.Reads
+	st.Writes += d.past.Writes
+	for _, l := range *d.all.Load() {
 		l.traffic.addTo(st)
 	}
 }

@@ -55,7 +55,7 @@ func (a *away) bringBack(taken int, next Action) {
 	a.taken, a.next = taken, next
 	a.out, a.more, a.whole = a.reply.Take()
 	a.changed = changed(a.c.session)
-	a.c.loop.notices.post(a.c, noticeBack)
+	a.c.post(noticeBack)
 	runtime.Goexit()
 }
 

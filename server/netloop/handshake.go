@@ -69,6 +69,9 @@ type handshakes struct {
 	turns   Turns
 	crowded func() // reports that one has been given up for another
 
+	leaving sync.Mutex // held while places are taken for event loops
+	left    int        // under leaving: how many are
+
 	mu     sync.Mutex
 	silent list.List // under mu: of *wire, those that wait for their clients, the first since longest
 	busy   int       // under mu: how many others there are
@@ -78,6 +81,25 @@ type handshakes struct {
 
 func (h *handshakes) init(places int, crowded func()) {
 	h.turns, h.crowded, h.room.L = make(Turns, places), crowded, &h.mu
+}
+
+// leaveTo leaves processors to so many event loops: all places but one at most. Loops that have come
+// get theirs when handshakes are through with them, in the background.
+func (h *handshakes) leaveTo(loops int) {
+	h.leaving.Lock()
+	defer h.leaving.Unlock()
+	old := h.left
+	h.left = min(loops, cap(h.turns)) - 1
+	for range old - h.left {
+		h.turns.Leave()
+	}
+	for range h.left - old {
+		select {
+		case h.turns <- struct{}{}:
+		default:
+			go h.turns.Take()
+		}
+	}
 }
 
 // admit begins one, when there are not too many that wait for their turn. It returns nil if none is

@@ -42,8 +42,9 @@ const listening uint32 = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 // heeding and dueNow are lists from which things are taken one by one.
 type loop struct {
 	server *Server
+	driver *loops
+	number int // no other loop has it
 	ep     int
-	done   chan struct{}
 
 	notices notices
 	pushes  pushRound
@@ -77,7 +78,12 @@ type loop struct {
 	buffers buffers
 	events  []unix.EpollEvent
 
-	free     int // processors beyond one for each loop, see poll
+	giving  giving       // connections that are to move to other loops
+	looked  int          // where in conns the search for them goes on
+	movers  []*conn      // those of this round
+	leaving atomic.Bool  // the loop ends when it has given all of them away; set under driver.mu
+	active  atomic.Int32 // about how many of its connections have sent or got something within a second
+
 	rounds   uint
 	now      time.Time // some rounds old
 	nextTick time.Time
@@ -88,8 +94,7 @@ type loop struct {
 	load    atomic.Int32                           // connections given to this loop
 }
 
-// newLoop makes one of n loops.
-func newLoop(s *Server, n int) (*loop, error) {
+func newLoop(d *loops, number int) (*loop, error) {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -102,18 +107,18 @@ func newLoop(s *Server, n int) (*loop, error) {
 		return nil, errors.Join(err, unix.Close(wake), unix.Close(ep))
 	}
 	l := &loop{
-		server: s,
+		server: d.server,
+		driver: d,
+		number: number,
 		ep:     ep,
-		done:   make(chan struct{}),
 		in:     make([]byte, readSize),
 		out:    make([]byte, 0, outSize),
 		reply:  new(chain.Buffer),
 		events: make([]unix.EpollEvent, maxEvents),
 		now:    time.Now(),
-		free:   runtime.GOMAXPROCS(0) - n,
 	}
 	l.notices.wake = wake
-	if s.opts.URing {
+	if d.server.opts.URing {
 		if l.uring, err = newURing(); err != nil {
 			return nil, errors.Join(err, l.release())
 		}
@@ -128,7 +133,7 @@ func (l *loop) run() {
 	if l.resumes {
 		l.round()
 	}
-	for !l.draining || l.live > 0 {
+	for l.live > 0 || !l.draining && !(l.leaving.Load() && l.driver.leave(l)) {
 		l.direct = 0
 		l.occurred = l.events[:l.poll()]
 		l.round()
@@ -139,7 +144,7 @@ func (l *loop) run() {
 	if err := l.release(); err != nil {
 		l.server.log.Error("closing an event loop", "error", err)
 	}
-	close(l.done)
+	l.driver.over()
 }
 
 // release closes what the loop has of the system.
@@ -172,6 +177,9 @@ func (l *loop) round() {
 	l.runAgain()
 	l.runReads()
 	l.sendTurns()
+	if l.giving.left > 0 {
+		l.giveSome()
+	}
 	if !l.now.Before(l.nextTick) {
 		l.tick()
 	}
@@ -208,10 +216,10 @@ func (l *loop) runEvents() {
 func (l *loop) poll() int {
 	l.rounds++
 	var n int
-	idle := len(l.again) == 0 && !l.pushes.left() && l.notices.sleep()
+	idle := len(l.again) == 0 && !l.pushes.left() && l.giving.left == 0 && l.notices.sleep()
 	if !idle {
 		n = pollHeld(l.ep, l.events, 0)
-	} else if l.free > int(l.server.detached.Load()) {
+	} else if l.driver.free.Load() > l.server.detached.Load() {
 		n = pollHeld(l.ep, l.events, holdFor)
 	}
 	if n == 0 && idle {
@@ -426,12 +434,16 @@ func (l *loop) heed() {
 	if o.stop {
 		l.stop()
 	}
+	if o.spread {
+		l.spread()
+	}
 }
 
 // tick does what needs doing once a second. It looks at every connection only if one may be idle
 // for too long or owes output: with thousands of idle ones that would be a pause for all others.
 func (l *loop) tick() {
 	l.nextTick = l.now.Add(tickInterval)
+	l.balance()
 	class := Class(0)
 	lim := l.server.opts.Limits(class)
 	if lim.IdleTimeout <= 0 && l.owing == 0 {
@@ -500,19 +512,32 @@ func (l *loop) register(c *conn) {
 	c.session = session
 	c.preview, _ = session.(Previewer)
 	c.active = l.now.UnixNano()
-	for len(l.conns) <= c.fd {
-		l.conns = append(l.conns, nil)
-	}
-	l.conns[c.fd] = c
-	l.live++
 	c.account()
-	if err := control(l.ep, unix.EPOLL_CTL_ADD, c.fd, listening); err != nil {
-		l.server.log.Warn("cannot watch a connection", "error", err)
-		c.close(ReadError)
+	if !l.enter(c) {
 		return
 	}
 	if c.secure != nil { // may have got the first request with the end of the handshake
 		c.readable = true
 		c.watch()
 	}
+}
+
+// enter begins to listen to a connection. It returns false if that is closed.
+func (l *loop) enter(c *conn) bool {
+	for len(l.conns) <= c.fd {
+		l.conns = append(l.conns, nil)
+	}
+	l.conns[c.fd] = c
+	l.live++
+	interest := listening
+	if c.roomAsked {
+		interest |= unix.EPOLLOUT
+		l.owing++
+	}
+	if err := control(l.ep, unix.EPOLL_CTL_ADD, c.fd, interest); err != nil {
+		l.server.log.Warn("cannot watch a connection", "error", err)
+		c.close(ReadError)
+		return false
+	}
+	return true
 }

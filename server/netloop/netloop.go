@@ -83,6 +83,10 @@ type Changer interface{ Changed() bool }
 // takes by itself. It is not called after Closed, which thereby gives back the sum of all deltas.
 type Sizer interface{ Sized(delta int64) }
 
+// Mover is what a Session may implement to hear that its connection is with another loop from now on
+// (Conn.Loop).
+type Mover interface{ Moved() }
+
 // Conn is what a session and others may do to a connection. All methods are safe from any
 // goroutine. After the connection has been closed the ones that change something do nothing.
 type Conn interface {
@@ -92,6 +96,9 @@ type Conn interface {
 	FD() int // the socket's descriptor, -1 if unknown
 	Created() time.Time
 	Unix() bool // a Unix socket
+	// Loop is the number of the event loop that the connection is with, for who keeps something per
+	// loop: 0, 1, 2 ... Without event loops it is any number that differs between connections.
+	Loop() int
 	// CertifiedName is the common name in the certificate by which a TLS client has proved who it is,
 	// "" without one.
 	CertifiedName() string
@@ -226,7 +233,7 @@ func (l *Limits) pause() int64 {
 
 // Options configures a Server.
 type Options struct {
-	Loops    int  // event loops; less than one: one. Not used by the portable driver.
+	Loops    int  // event loops at first; less than one: one. Not used by the portable driver.
 	Portable bool // a goroutine per connection, also where event loops are available
 	// URing has event loops send through io_uring, with one system call for many connections. New fails
 	// where that cannot be had: see ProbeURing.
@@ -252,6 +259,7 @@ type Stats struct {
 	Accepted int64 // connections handed to NewSession
 	Rejected int64 // of those, refused
 	Current  int64 // connections with a session
+	Loops    int   // event loops that take connections
 	BytesIn  int64
 	BytesOut int64
 	Reads    int64 // system calls that brought input

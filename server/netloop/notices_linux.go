@@ -15,6 +15,9 @@ const (
 	noticeResume                    // Conn.Resume
 	noticeKill                      // conn.killed says why
 	noticeBack                      // the batch of conn.away has been executed
+	noticeMoved                     // another loop has given it to this one
+
+	noticeComing = noticeNew | noticeMoved // the loop has not got it yet
 )
 
 // notices is how everybody reaches a loop: the connections that something is wanted of, and those
@@ -44,12 +47,12 @@ type notices struct {
 	seen    []*conn  // the loop's: the slice of the last round, to swap with
 }
 
-// orders is what a loop is to do with all of its connections: loop.drain, loop.stop.
-type orders struct{ drain, stop bool }
+// orders is what a loop is to do with all of its connections: loop.drain, loop.stop, or loop.spread.
+type orders struct{ drain, stop, spread bool }
 
 // post leaves a notice. It reports false if the loop has ended and will not see it.
-func (n *notices) post(c *conn, what notice) bool {
-	n.mu.Lock()
+func (c *conn) post(what notice) bool {
+	n := c.lockNotices()
 	defer n.mu.Unlock()
 	if n.closed {
 		return false
@@ -65,15 +68,16 @@ func (n *notices) post(c *conn, what notice) bool {
 	return true
 }
 
-// order asks the loop itself to drain, or else to stop.
-func (n *notices) order(drain bool) {
+// order asks the loop itself for something.
+func (n *notices) order(what orders) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
 		return
 	}
-	n.orders.drain = n.orders.drain || drain
-	n.orders.stop = n.orders.stop || !drain
+	n.orders.drain = n.orders.drain || what.drain
+	n.orders.stop = n.orders.stop || what.stop
+	n.orders.spread = n.orders.spread || what.spread
 	n.announceLocked()
 }
 
@@ -121,7 +125,7 @@ func (n *notices) killed() (conns []*conn) {
 	defer n.mu.Unlock()
 	n.killing.Store(false)
 	for _, c := range n.waiting {
-		if c.notices&noticeKill != 0 && c.notices&noticeNew == 0 {
+		if c.notices&noticeKill != 0 && c.notices&noticeComing == 0 {
 			conns = append(conns, c)
 		}
 	}

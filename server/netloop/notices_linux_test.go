@@ -43,24 +43,27 @@ func TestWakeUps(t *testing.T) {
 		do    func(n *notices, c *conn)
 		woken bool
 	}{
-		"at once": {func(n *notices, c *conn) { n.push(c, make([]byte, 1), pushHurry, false) }, true},
-		"later":   {func(n *notices, c *conn) { n.push(c, make([]byte, 1), pushHurry, true) }, false},
-		"many":    {func(n *notices, c *conn) { n.push(c, make([]byte, pushHurry), pushHurry, true) }, true},
+		"at once": {func(_ *notices, c *conn) { c.Push(make([]byte, 1)) }, true},
+		"later":   {func(_ *notices, c *conn) { c.PushLater(make([]byte, 1)) }, false},
+		"many":    {func(_ *notices, c *conn) { c.PushLater(make([]byte, pushHurry)) }, true},
 		"flush": {func(n *notices, c *conn) {
-			n.push(c, make([]byte, 1), pushHurry, true)
+			c.PushLater(make([]byte, 1))
 			n.flush()
 		}, true},
 		"flush of nothing": {func(n *notices, _ *conn) { n.flush() }, false},
-		"another one": {func(n *notices, c *conn) {
-			n.push(c, make([]byte, 1), pushHurry, true)
-			n.push(c, make([]byte, 1), pushHurry, false)
+		"another one": {func(_ *notices, c *conn) {
+			c.PushLater(make([]byte, 1))
+			c.Push(make([]byte, 1))
 		}, true},
 	} {
-		n := &notices{wake: wake}
+		l := &loop{server: &Server{opts: Options{Limits: func(Class) Limits { return Limits{} }}}}
+		n, c := &l.notices, &conn{loop: l}
+		n.wake = wake
+		c.home.Store(l)
 		if !n.sleep() {
 			t.Fatal("new notices have something to take")
 		}
-		if x.do(n, &conn{}); n.rung != x.woken {
+		if x.do(n, c); n.rung != x.woken {
 			t.Errorf("%s: woken %v, want %v", name, n.rung, x.woken)
 		}
 		if has := name != "flush of nothing"; n.sleep() == has {

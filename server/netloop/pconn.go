@@ -107,6 +107,8 @@ func (c *pconn) postLocked(what pnotices) {
 	}
 }
 
+func (c *pconn) Loop() int { return int(c.id) }
+
 func (c *pconn) ResumeAfter(Conn, bool) bool { return false }
 
 // HandOver does nothing: nobody waits for this connection's goroutine.

@@ -110,6 +110,8 @@ func (d *portable) flush() {} // nothing waits for it
 
 func (d *portable) done() <-chan struct{} { return d.ended }
 
+func (*portable) resize(int) error { return nil }
+
 func (*portable) loopStats() []LoopStats { return nil }
 
 func (d *portable) addTo(st *Stats) { d.traffic.addTo(st) }

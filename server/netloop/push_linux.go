@@ -23,12 +23,10 @@ type message struct {
 // queue is a list of messages.
 type queue struct{ first, last *message }
 
-// push appends b to c's queue. If that has more than hurry bytes then, the loop is to send to
+// pushLocked appends b to c's queue. If that has more than hurry bytes then, the loop is to send to
 // everybody in its next round. later says that a loop that sleeps need not be woken for it: flush
 // does, or somebody who wants more of the loop. It returns what Push does.
-func (n *notices) push(c *conn, b []byte, hurry int64, later bool) (grown int64) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+func (n *notices) pushLocked(c *conn, b []byte, hurry int64, later bool) (grown int64) {
 	if n.closed {
 		return 0
 	}
@@ -146,7 +144,7 @@ func (n *notices) takePushes(p *pushRound) {
 		p.conns[p.at] = nil
 		p.at++
 		c.pushing = false
-		if c.away != nil { // behind the output that is being made
+		if c.notices&noticeMoved != 0 || c.away != nil { // behind the output that is being made
 			continue
 		}
 		if t, n := n.takeLocked(c); t.first != nil {
@@ -224,8 +222,11 @@ func (c *conn) push(b []byte, later bool) (grown int64) {
 			}
 		}
 	}
-	if grown = c.loop.notices.push(c, b, hurry, later); grown != 0 {
-		c.loop.server.queued.Add(grown)
+	n := c.lockNotices()
+	grown = n.pushLocked(c, b, hurry, later)
+	n.mu.Unlock()
+	if grown != 0 {
+		c.home.Load().server.queued.Add(grown)
 	}
 	return grown
 }

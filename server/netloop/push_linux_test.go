@@ -45,12 +45,18 @@ func TestPushAllocs(t *testing.T) {
 func TestPushesOfARound(t *testing.T) {
 	for name, long := range map[string]bool{"short": false, "long": true} {
 		t.Run(name, func(t *testing.T) {
-			n, p, l := &notices{}, &pushRound{}, &loop{server: new(Server)}
+			p, l := &pushRound{}, &loop{server: &Server{opts: Options{Limits: func(Class) Limits { return Limits{} }}}}
+			n := &l.notices
+			push := func(b []byte) {
+				c := &conn{loop: l}
+				c.home.Store(l)
+				c.Push(b)
+			}
 			for range 3 * pushConns {
-				n.push(&conn{loop: l}, []byte("message"), pushHurry, false)
+				push([]byte("message"))
 			}
 			if long {
-				n.push(&conn{loop: l}, make([]byte, pushHurry), pushHurry, false)
+				push(make([]byte, pushHurry))
 			}
 			n.takePushes(p)
 			if p.used != pushConns || !p.left() || p.hurry != long {
@@ -71,11 +77,13 @@ func TestPushesOfARound(t *testing.T) {
 
 // BenchmarkPush pushes to a connection of a loop that takes nothing meanwhile.
 func BenchmarkPush(b *testing.B) {
-	n, c := &notices{}, &conn{}
+	l := &loop{server: new(Server)}
+	n, c := &l.notices, &conn{loop: l}
+	c.home.Store(l)
 	message := make([]byte, 64)
 	b.ReportAllocs()
 	for b.Loop() {
-		n.push(c, message, pushHurry, false)
+		c.Push(message)
 		if c.sizes.pushed.Load() > 10_000 {
 			n.reuse(n.takeOne(c).first)
 		}

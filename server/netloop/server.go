@@ -27,6 +27,8 @@ type driver interface {
 	done() <-chan struct{}
 	// flush sees to what has been pushed by PushLater.
 	flush()
+	// resize changes the number of event loops.
+	resize(n int) error
 	// addTo adds the driver's traffic.
 	addTo(*Stats)
 	// loopStats lists the event loops.
@@ -72,9 +74,10 @@ func New(opts Options) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.handshakes.init(max(1, runtime.GOMAXPROCS(0)-max(1, opts.Loops)), func() {
+	s.handshakes.init(max(1, runtime.GOMAXPROCS(0)-1), func() {
 		s.complain("too many TLS handshakes: the oldest is given up", errCrowded)
 	})
+	s.handshakes.leaveTo(max(1, opts.Loops))
 	if !opts.Portable {
 		loops, err := newLoops(s, max(1, opts.Loops))
 		if err != nil {
@@ -229,6 +232,20 @@ func (s *Server) QueuedMessages() int64 { return s.queued.Load() }
 
 // Flush has what PushLater has been given sent without further delay.
 func (s *Server) Flush() { s.eachDriver(driver.flush) }
+
+// SetLoops changes the number of event loops, at least 1, and has their connections move, which notice
+// nothing. It does not wait for that: a loop of which a session computes for long ends later. The
+// portable driver has no loops, and nothing happens. After an error everything is as it was.
+func (s *Server) SetLoops(n int) error {
+	if s.loops == nil {
+		return nil
+	}
+	if err := s.loops.resize(max(1, n)); err != nil {
+		return err
+	}
+	s.handshakes.leaveTo(max(1, n))
+	return nil
+}
 
 // Stats returns the counters.
 func (s *Server) Stats() Stats {

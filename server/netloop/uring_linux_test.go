@@ -21,7 +21,7 @@ func idleLoop(t *testing.T, uring bool) *loop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := newLoop(s, 1)
+	l, err := newLoop(&loops{server: s}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +45,7 @@ func (l *loop) pair(t *testing.T, session Session) pair {
 	fds := socketpair(t)
 	t.Cleanup(func() { _ = unix.Close(fds[1]) }) // the test may have done so
 	c := &conn{loop: l, session: session}
+	c.home.Store(l)
 	a, b := net.Pipe()
 	c.init(1, a, fds[0])
 	if err := errors.Join(a.Close(), b.Close(), control(l.ep, unix.EPOLL_CTL_ADD, fds[0], listening)); err != nil {
