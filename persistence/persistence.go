@@ -121,8 +121,12 @@ type Manager struct {
 	journal *journal.Journal
 	aof     *aof.Log
 
-	state     atomic.Uint32
-	dirty     atomic.Int64 // changes since the last save
+	// Every command looks at state, and every batch that changes something adds to dirty.
+	state atomic.Uint32
+	_     [64]byte
+	dirty atomic.Int64 // changes since the last save
+	_     [64]byte
+
 	debtLimit atomic.Int64 // bytes; MaxInt64 while no snapshot runs
 	debtPeak  atomic.Int64 // of the running or last snapshot
 	load      loading

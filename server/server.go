@@ -159,7 +159,7 @@ func (s *Server) uring(driver string) bool {
 }
 
 // errLoops is what CONFIG SET io-threads answers when the system lacks descriptors.
-const errLoops = "Unable to start event loops. Check server logs."
+const errLoops = "cannot start event loops, see the log"
 
 // changeLoops starts event loops, or has some end, as io-threads says.
 func (s *Server) changeLoops(v *config.Values) error {

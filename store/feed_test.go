@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/larderkv/larder/store/arena"
 	"github.com/larderkv/larder/store/invariants"
 )
 
@@ -112,6 +113,22 @@ func TestShardLines(t *testing.T) {
 	if size := unsafe.Sizeof(sh); size%64 != 0 {
 		t.Errorf("a shard takes %d bytes", size)
 	}
+	for name, size := range map[string]uintptr{
+		"a database's table": unsafe.Sizeof(keyspace{}), "an arena": unsafe.Sizeof(arena.Arena{}), "tallies": 2 * unsafe.Sizeof(tally{}),
+	} {
+		if size%64 != 0 {
+			t.Errorf("%s of a shard takes %d bytes, which are no cache lines", name, size)
+		}
+	}
+	var s Store
+	apart := func(name string, written, read uintptr) {
+		if written/64 == read/64 {
+			t.Errorf("%s is written in a cache line that every command reads", name)
+		}
+	}
+	apart("expired", unsafe.Offsetof(s.expired), unsafe.Offsetof(s.hidesStale))
+	apart("evicted", unsafe.Offsetof(s.evicted), unsafe.Offsetof(s.hidesStale))
+	apart("expired", unsafe.Offsetof(s.expired), unsafe.Offsetof(s.leasing.most))
 	if end := unsafe.Offsetof(sh.cut.sn) + unsafe.Offsetof(sh.cut) + unsafe.Sizeof(sh.cut.sn); end > 64 {
 		t.Errorf("the first line ends in the cut's state, at %d", end)
 	}

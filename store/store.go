@@ -119,17 +119,19 @@ type Store struct {
 	tracking   tracking
 	leasing    leasing
 
-	expired  atomic.Int64
-	elements ElementListener // nil, or told of elements that Maintain removes
-
+	_               [64]byte // around what is written where keys come to an end
+	expired         atomic.Int64
 	expiredElements atomic.Int64
 	evicted         atomic.Int64
-	samples         atomic.Int64
-	activeExpire    atomic.Bool
-	still           atomic.Bool // no key is to leave by itself
-	hidesStale      atomic.Bool // from GetString, see fresh.go
-	alarm           alarm
-	maint           maintenance
+	_               [64]byte
+
+	elements     ElementListener // nil, or told of elements that Maintain removes
+	samples      atomic.Int64
+	activeExpire atomic.Bool
+	still        atomic.Bool // no key is to leave by itself
+	hidesStale   atomic.Bool // from GetString, see fresh.go
+	alarm        alarm
+	maint        maintenance
 
 	prefixes prefixing
 	tags     *tags.Directory
@@ -223,7 +225,7 @@ func Open(o Options) (*Store, error) {
 		s.shards[i].dbs = make([]*table, o.Databases)
 		s.shards[i].tracked = &tracked{arena: heap.NewArena()} // here, since the heap's list of arenas is not locked
 		s.shards[i].tracked.arena.SetGuard(s.shards[i].mustBeLocked)
-		s.shards[i].prefixes.tallies = make([]tally, 1)
+		s.shards[i].prefixes.tallies = make([]tally, 1, 2) // three cache lines, which no other shard's begin in
 	}
 	s.tagMarks = make([]atomic.Uint32, o.Databases)
 	for db := range s.tagMarks {

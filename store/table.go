@@ -135,9 +135,17 @@ func newTable(sh *shard, seed maphash.Seed) *table {
 	}
 }
 
+// keyspace is the table of a shard's database. It fills whole cache lines: writers count in it, and a
+// neighbour may be that of a shard in which another event loop reads.
+type keyspace struct {
+	table
+	_ [48]byte
+}
+
 // newKeyspace makes the table of a database, whose records may expire.
 func (sh *shard) newKeyspace() *table {
-	t := newTable(sh, sh.s.seed)
+	k := &keyspace{table: *newTable(sh, sh.s.seed)}
+	t := &k.table
 	t.alarm = &sh.s.alarm
 	t.stock = sh.newStock()
 	return t

@@ -183,6 +183,8 @@ func runtimeRows() []simpleRow {
 		gauge("larder_go_memory_bytes", "Memory that the Go runtime uses.", func(r *reading) int64 { return r.process.Go }),
 		gauge("larder_go_resident_bytes", "Memory that the Go runtime has taken from the system.", func(r *reading) int64 { return r.process.GoResident }),
 		gauge("larder_goroutines", "Goroutines.", func(*reading) int64 { return stats.Goroutines() }),
+		spent("larder_lock_wait_seconds_total", "Time that goroutines have waited for locks, by samples.",
+			func(*reading) time.Duration { return stats.LockWait() }),
 		counter("larder_gc_cycles_total", "Collections of the Go heap.", func(*reading) int64 { return stats.Collections() }),
 	}
 }

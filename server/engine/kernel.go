@@ -32,6 +32,27 @@
 //   - GET and SET allocate nothing: scratch memory is in a pooled Ctx that a session
 //     borrows for one batch, so that idle connections hold none.
 //
+// # What event loops share
+//
+// Beside the keys' shards, of which a lock and what it covers are the loops' common business, two loops
+// that run GET and SET write these:
+//
+//	stats.Commands     no: a copy per loop, 64 bytes of padding between them and behind what every call reads.
+//	                   With more than 16 loops some share a copy
+//	scratch (Ctx)      no: sync.Pool keeps them per processor
+//	Session            its own loop's. The half lines at its ends, which neighbours share, hold what does not change
+//	persistence dirty  one addition per batch that has changed something; a line of its own, apart from the state
+//	                   that every command looks at
+//	journal and log    with appendonly: its lock, per effect
+//	store expired ..   per key that comes to its end, in a line of their own
+//	arena used         per 2 KiB by which a shard's memory has changed
+//	Clients.size       when a connection's buffers have changed their size: not for a request that came alone
+//	ticks.used         once in two milliseconds while clients pipeline
+//	a shard            640 bytes, ten lines; its table five, arena three and first tallies three: no shard's lines
+//	                   are another one's (TestShardLines)
+//
+// Clock, configuration, state word, meter of the eviction policy and users are read only.
+//
 // # Time
 //
 // A batch reads the clock now and then (timing.go), and expiry, commandstats and the slow log all use

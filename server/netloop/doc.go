@@ -125,6 +125,24 @@
 // comparison. Rejected: to move only connections that are idle, which would leave a busy client, the one
 // that matters, on a loop that is to end.
 //
+// # Cache lines
+//
+// What several loops write is what they can hold each other up by. In this package:
+//
+//	loop.notices       written by whoever wants something of the loop, and read by it in each round; 64 bytes of
+//	                   padding before and behind it, so that nothing else of a round is in these lines
+//	loop.load, active  written where connections come and move; a line of their own, behind the traffic, which its
+//	                   loop publishes every 8 rounds
+//	conn               7 lines, and loop, whole lines: neighbours in the allocator share none. Of a connection
+//	                   others write home and the queue alone, when they push
+//	loops.free, all    read by loops that wait; written when loops come and go, in one line with the mutex that
+//	                   accepting takes
+//	Server.current ..  counted where connections come and go
+//	chain.Pool         a counter per block of 64 KiB of output that the loop's buffer does not hold
+//
+// So of a request without output beyond that nothing here is written by two loops (TestLoopLines). What
+// the kernel of commands shares is listed in package engine's comment.
+//
 // # Pushing
 //
 // Push may be called by anybody at any moment, in the middle of a command and under its locks. It

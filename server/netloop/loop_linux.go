@@ -35,7 +35,7 @@ const (
 const listening uint32 = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
 // loop is one event loop: a goroutine on a thread of its own that reads, executes and writes for
-// its connections. All fields but notices, traffic and load are that goroutine's.
+// its connections. All fields but notices and the atomic ones are that goroutine's.
 //
 // Another goroutine may take the loop over wherever a session is called (handover_linux.go). So what
 // a round has yet to do stands in fields, and nowhere on a stack: occurred, reads, batch, next,
@@ -46,8 +46,11 @@ type loop struct {
 	number int // no other loop has it
 	ep     int
 
+	_       [64]byte // around what others write, see "Cache lines" in the package's comment
 	notices notices
-	pushes  pushRound
+	_       [64]byte
+
+	pushes pushRound
 
 	conns []*conn // by descriptor
 	live  int     // connections in conns
@@ -78,11 +81,9 @@ type loop struct {
 	buffers buffers
 	events  []unix.EpollEvent
 
-	giving  giving       // connections that are to move to other loops
-	looked  int          // where in conns the search for them goes on
-	movers  []*conn      // those of this round
-	leaving atomic.Bool  // the loop ends when it has given all of them away; set under driver.mu
-	active  atomic.Int32 // about how many of its connections have sent or got something within a second
+	giving giving  // connections that are to move to other loops
+	looked int     // where in conns the search for them goes on
+	movers []*conn // those of this round
 
 	rounds   uint
 	now      time.Time // some rounds old
@@ -91,9 +92,15 @@ type loop struct {
 
 	count   struct{ in, out, reads, writes int64 } // traffic so far
 	traffic traffic                                // as last published
-	load    atomic.Int32                           // connections given to this loop
+
+	_       [64]byte
+	load    atomic.Int32 // connections given to this loop
+	active  atomic.Int32 // about how many of them have sent or got something within a second
+	leaving atomic.Bool  // the loop ends when it has given all of them away; set under driver.mu
+	_       [36]byte     // loops fill cache lines
 }
 
+// newLoop makes a loop that does not run yet.
 func newLoop(d *loops, number int) (*loop, error) {
 	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {

@@ -2,10 +2,10 @@
 // rates over the last seconds.
 //
 // Counters are written from the event loops millions of times a second and read
-// by INFO now and then. So they are kept in several copies (slots), each loop's
-// sessions write to a few of them with atomic adds, one group of adds per run of
-// equal commands rather than per command, and readers sum the copies. A sum taken
-// while others count is a little old, never torn.
+// by INFO now and then. So they are kept in several copies (slots), the sessions of
+// a loop write to the loop's with atomic adds, one group of adds per run of equal
+// commands rather than per command, and readers sum the copies. A sum taken while
+// others count is a little old, never torn.
 package stats
 
 import (
@@ -13,13 +13,15 @@ import (
 	"time"
 )
 
-// Slots is the number of copies of every counter. A session picks one by its id.
-const Slots = 8
+// Slots is the number of copies of every counter: as many as there are loops by default at most.
+// With more, some share one.
+const Slots = 16
 
 // Commands counts per command row and, beside it, the keyspace lookups.
 type Commands struct {
 	// Tracking has the durations of calls counted, too.
 	Tracking atomic.Bool
+	_        [64]byte // it is read with every call
 
 	slots [Slots]slot
 }

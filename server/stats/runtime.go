@@ -15,6 +15,13 @@ func Goroutines() int64 { return runtimeCount("/sched/goroutines:goroutines") }
 // Collections is how many collections of the heap have ended.
 func Collections() int64 { return runtimeCount("/gc/cycles/total:gc-cycles") }
 
+// LockWait is how long goroutines have waited for mutexes, as the runtime estimates by samples.
+func LockWait() time.Duration {
+	s := [...]metrics.Sample{{Name: "/sync/mutex/wait/total:seconds"}}
+	metrics.Read(s[:])
+	return time.Duration(s[0].Value.Float64() * float64(time.Second))
+}
+
 func runtimeCount(name string) int64 {
 	s := [...]metrics.Sample{{Name: name}}
 	metrics.Read(s[:])

@@ -68,6 +68,7 @@ func (b *bench) figures() []figure {
 	all = append(all, b.stringFigures()...)
 	all = append(all, b.aloneFigures()...)
 	all = append(all, b.tenFigures()...)
+	all = append(all, b.threadFigures()...)
 	all = append(all, b.typeFigures()...)
 	all = append(all, b.listFigures()...)
 	all = append(all, b.zsetFigures()...)

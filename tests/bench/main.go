@@ -26,6 +26,7 @@
 //	limits.go                                       the figures of rate limits
 //	leases.go stalllease.go stampede.go             the figures of leases
 //	tracking.go                                     the figures of client-side caching
+//	threads.go                                      the figures of several event loops
 //	secure.go users.go                              the figures of TLS and of users without all rights
 //	snapshot.go growth.go busysave.go aof.go        the trials of what is on disk
 //	piped.go                                        a load as fast as it is answered, by package load
