@@ -45,9 +45,11 @@
 //	      cmd/warm.filler.mu                  leaf: how far a file has been taken in (larder warm, no server)
 //	      cmd/warm.tally.mu                   leaf: errors of records (likewise)
 //	      server/netloop.Server.mu            listeners, while they are opened and closed
+//	      server/netloop.loops.mu             event loops that come and go, and connections on their way to one
 //	      server/netloop.portable.mu          connections of the portable driver
 //	  14  server/netloop.pconn.mu             leaf: what others want of such a connection
 //	      server/netloop.handshakes.mu        leaf: TLS handshakes under way
+//	      server/netloop.handshakes.leaving   leaf: how many of their places are left to event loops
 //	      server/netloop.complaints.mu        leaf: what the log has been told of failed accepts and handshakes
 //	      server/netloop.notices.mu           leaf: what others want of a loop's connections
 //	      store/tags.stripe.mu                some of the tags, and their arena

@@ -97,7 +97,7 @@ type loop struct {
 	load    atomic.Int32 // connections given to this loop
 	active  atomic.Int32 // about how many of them have sent or got something within a second
 	leaving atomic.Bool  // the loop ends when it has given all of them away; set under driver.mu
-	_       [36]byte     // loops fill cache lines
+	_       [20]byte     // loops fill cache lines
 }
 
 // newLoop makes a loop that does not run yet.
