@@ -1,6 +1,11 @@
 package store
 
-import "math/bits"
+import (
+	"math/bits"
+	"unsafe"
+
+	"github.com/larderkv/larder/store/arena"
+)
 
 // What lookups know of keys that are gone: whether they expired, were evicted or were deleted.
 //
@@ -63,6 +68,13 @@ func (s *Store) departures() int {
 }
 
 func (d *departures) set(h uint64) *departureSet { return &d.sets[h>>32&uint64(len(d.sets)-1)] }
+
+// prefetch begins to load what note will change.
+func (d *departures) prefetch(h uint64) {
+	if d.sets != nil {
+		arena.Prefetch((*byte)(unsafe.Pointer(d.set(h))))
+	}
+}
 
 // note remembers that a key has gone. n is the number of sets to make if there is none.
 func (d *departures) note(h uint64, reason reasonGone, n int) {

@@ -113,7 +113,8 @@ func (sh *shard) expireElements(db int, t *table, p pos, ref arena.Ref, now int6
 	sh.settleBody(nested)
 	if removed > 0 {
 		sh.s.expiredElements.Add(int64(removed))
-		sh.announceRemoval(db, t, name, typeRows[e.Type()].expired, true)
+		k := sh.s.Key(name)
+		sh.announceRemoval(db, t, &k, typeRows[e.Type()].expired, true)
 	}
 	if nested.n == 0 {
 		return 0, true

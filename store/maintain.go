@@ -136,34 +136,39 @@ func (sh *shard) sweep(s *Store, db int, t *table, sub uint32, now int64) {
 // record, which is no longer in its table. raw is what its slot referred to. background says that
 // no command waits for it.
 func (sh *shard) removed(db int, t *table, r *record, raw arena.Ref, ev Event, background bool) {
+	k := sh.s.Key(r.name(t.mem))
+	sh.removedKey(db, t, r, raw, &k, ev, background)
+}
+
+// removedKey is removed for who knows the Key.
+func (sh *shard) removedKey(db int, t *table, r *record, raw arena.Ref, k *Key, ev Event, background bool) {
 	if r.extra > 0 {
 		sh.unlinkExtras(t, r)
 	}
-	sh.announceRemoval(db, t, r.name(t.mem), ev, background)
-	if !sh.prefixes.on {
-		sh.releaseRecord(t, r, raw&^parityBit, raw&parityBit)
-		return
+	sh.announceRemoval(db, t, k, ev, background)
+	if sh.prefixes.on {
+		sh.record(db, k, ev)
 	}
-	k := sh.s.Key(r.name(t.mem))
-	sh.record(db, &k, ev)
 	sh.releaseRecord(t, r, raw&^parityBit, raw&parityBit)
-	sh.book(t, k.slot, k.hash)
+	if sh.prefixes.on {
+		sh.book(t, k.slot, k.hash)
+	}
 }
 
 // announceRemoval tells everybody of the event of a key that a removal by the store causes.
-func (sh *shard) announceRemoval(db int, t *table, name []byte, ev Event, background bool) {
+func (sh *shard) announceRemoval(db int, t *table, k *Key, ev Event, background bool) {
 	if sh.interest&ev.Class() != 0 {
 		listener, forgetter := sh.s.listener, sh.s.tracking.forgetter
 		if background && sh.s.background != nil {
 			listener, forgetter = sh.s.background, sh.s.tracking.background
 		}
-		sh.s.announce(listener, db, name, ev)
+		sh.s.announce(listener, db, k.Name, ev)
 		if len(sh.watched) > 0 { // a key that goes wakes nobody, so those who wait are not asked
-			sh.touchWatched(watchKey{db, string(name)}, t, sh.s.Key(name))
+			sh.touchWatched(watchKey{db, string(k.Name)}, t, *k)
 		}
 		if len(sh.leases.byKey) > 0 {
-			sh.touchLease(watchKey{db, string(name)}, ev)
+			sh.touchLease(watchKey{db, string(k.Name)}, ev)
 		}
-		sh.publishTracked(forgetter, sh.s.Key(name), ev)
+		sh.publishTracked(forgetter, *k, ev)
 	}
 }

@@ -172,13 +172,16 @@ func (e *Entry) release() {
 // releaseRecord gives up a record that is no longer in its table, and what it
 // owns. parity is that of the slot it had.
 func (sh *shard) releaseRecord(t *table, r *record, ref, parity arena.Ref) {
-	if sh.cut.sn == nil || parity == sh.cut.parity {
+	if !sh.owes(parity) {
 		sh.freeRecord(t, r, ref)
 		return
 	}
 	sh.handOver(t, ref)
 	sh.dropBody(r)
 }
+
+// owes reports whether a snapshot has yet to write the record of a slot with this parity.
+func (sh *shard) owes(parity arena.Ref) bool { return sh.cut.sn != nil && parity != sh.cut.parity }
 
 // handOver gives the block of an unsaved record to the snapshot.
 func (sh *shard) handOver(t *table, ref arena.Ref) {

@@ -139,6 +139,8 @@ type Store struct {
 	lastMark uint32          // that was given out
 	tagSweep tagSweep
 
+	tagResets uint32 // how often tags were reset; under all locks
+
 	dbMarks []uint32 // by database, what its departed keys are told by; under all locks
 
 	hot hotRule
@@ -281,6 +283,15 @@ type Key struct {
 func (s *Store) Key(name []byte) Key {
 	k := Key{Name: name, hash: maphash.Bytes(s.seed, name), shard: uint32(xxhash.Sum64(name) & s.mask)}
 	if t := s.prefixes.table.Load(); t != nil {
+		k.slot, k.gen = t.find(name), t.gen
+	}
+	return k
+}
+
+// keyOf is Key for a name whose hash and shard are known.
+func (sh *shard) keyOf(name []byte, hash uint64) Key {
+	k := Key{Name: name, hash: hash, shard: uint32(sh.id)}
+	if t := sh.s.prefixes.table.Load(); t != nil {
 		k.slot, k.gen = t.find(name), t.gen
 	}
 	return k
@@ -430,7 +441,7 @@ func (s *Store) DB(db int) DBStats {
 // FlushLocked empties a database and returns the number of keys it had. All
 // locks are held. The memory is freed in the background, or at once where a
 // shard holds nothing else; a running snapshot writes it first. Shards whose blocks
-// are mingled are emptied at once only together.
+// are mingled, or which have keys with tags, are emptied at once only together.
 func (s *Store) FlushLocked(db int, now int64) (removed int) {
 	s.renewMark(db)
 	for i := range s.shards {
@@ -453,24 +464,28 @@ func (s *Store) FlushLocked(db int, now int64) (removed int) {
 			sh.discardKeyspace(t)
 		}
 	}
-	if s.mingled.Load() && s.emptyLocked() {
-		for i := range s.shards {
-			s.shards[i].resetLocked(s, now)
-		}
-		s.mingled.Store(false)
+	if s.mingled.Load() || s.tags.Records() > 0 {
+		s.resetLocked(now)
 	}
 	return removed
 }
 
-// emptyLocked reports whether no shard has a key, nor anything that a snapshot has yet to write, or
-// that holds tags.
-func (s *Store) emptyLocked() bool {
+// resetLocked drops everything if no shard has a key, nor anything that a snapshot has yet to write:
+// blocks that lie in another shard's arena, and tags, which keys of any shard may hold.
+func (s *Store) resetLocked(now int64) {
 	for i := range s.shards {
-		if sh := &s.shards[i]; sh.cut.sn != nil || sh.linked > 0 || !sh.emptyLocked() {
-			return false
+		if sh := &s.shards[i]; sh.cut.sn != nil || !sh.emptyLocked() {
+			return
 		}
 	}
-	return true
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.resetLocked(s, now)
+		sh.linked = 0
+	}
+	s.mingled.Store(false)
+	s.tags.Reset()
+	s.tagResets++
 }
 
 func (sh *shard) emptyLocked() bool {

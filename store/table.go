@@ -332,9 +332,16 @@ func (t *table) remove(p pos, expire int64) {
 	t.shrink(p.sub)
 }
 
-func (t *table) shrink(sub uint32) {
+func (t *table) shrink(sub uint32) { t.shrinkBelow(sub, 4) }
+
+// shrinkRarely is for who removes many keys, perhaps all, one after the other: it gives up buckets half
+// as often as shrink, and so moves a third as many records.
+func (t *table) shrinkRarely(sub uint32) { t.shrinkBelow(sub, 8) }
+
+// shrinkBelow gives up buckets if less than one part in so many of the slots are in use.
+func (t *table) shrinkBelow(sub uint32, part int) {
 	s := &t.subs[sub]
-	if s.buckets > 1 && int(s.count) < int(s.buckets)*slots/4 {
+	if s.buckets > 1 && int(s.count)*part < int(s.buckets)*slots {
 		t.resize(sub, bucketsFor(int(s.count)))
 	} else if s.count == 0 {
 		t.resize(sub, 0)

@@ -59,6 +59,9 @@ func (a *Arena) Mem() []byte { return a.mem }
 // waiting for it.
 func (a *Arena) Prefetch(off uint64) { prefetch(&a.mem[off]) }
 
+// Prefetch is Arena.Prefetch for memory of the Go heap.
+func Prefetch(p *byte) { prefetch(p) }
+
 // PrefetchRange is Prefetch for all lines of n bytes, n > 0.
 func (a *Arena) PrefetchRange(off uint64, n int) { prefetchRange(&a.mem[off], n) }
 

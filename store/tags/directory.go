@@ -127,6 +127,9 @@ func (d *Directory) Drop(r Ref) {
 	d.queue.wakeIf(woken)
 }
 
+// DropMany takes n references away from a tag that a job of Sweep holds besides.
+func (d *Directory) DropMany(r Ref, n int) { d.record(r).releaseMany(n) }
+
 // bury frees a tag that nobody else holds. No entry of its list stands for anything any more; a long list
 // becomes a job, which holds the tag until the list is freed. It reports whether the job is the first.
 func (d *Directory) bury(s *stripe, r Ref, rec record) (first bool) {
@@ -217,8 +220,8 @@ func (s *stripe) unlink(r Ref, rec record, stamp uint64) (first bool) {
 	return s.enqueue(r, rec, Tidy)
 }
 
-// Reset forgets all tags at once, in time proportional to their memory. Nobody else uses the
-// directory, and no reference to a tag is used any more.
+// Reset forgets all tags at once, in time proportional to their memory. Nobody else changes the directory
+// or sweeps, and no reference to a tag is used any more.
 func (d *Directory) Reset() {
 	for i := range d.stripes {
 		s := &d.stripes[i]

@@ -48,14 +48,16 @@
 // to find it. A long list of a tag that nobody holds is freed by Sweep, in steps.
 //
 // A tag is named by a mark and a name. The mark stands for a database. When that is flushed its mark is
-// used no more, and its tags go as the references of its keys do.
+// used no more, and its tags go as the references of its keys do; or all at once, by Reset, if no other
+// database has keys. Before that the tags of a million keys with three each took 1.4 s of processor
+// time in the background.
 //
 // # Memory and locks
 //
 // Everything lies in arenas of the directory's own, one for each of 32 stripes by hash, and nothing
 // points into the Go heap but the upper level of each stripe's hash table, 8 bytes for about 430 tags
 // (table.go). A stripe's mutex covers all of its tags. It is taken with a shard's lock held and only the
-// queue's and the heap's are taken under it; all are held for a microsecond or so: 510 entries or 511
+// queue's and the heap's are taken under it; all are held for a microsecond or so: 512 entries or 511
 // slots are what is copied at most at once, and 64 chunks freed. A record never moves, since links refer to it, so
 // spans that are half empty after many tags have gone are filled by new ones and not compacted.
 //

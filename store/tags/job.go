@@ -202,7 +202,7 @@ func (s *stripe) invalidate(r Ref, rec record, k Kind) (first bool) {
 //   - calls Relist, and removes the key if that says gone, or tells whom it concerns if stale.
 //
 // It does so for all places before it calls Sweep again, which ends the job when nothing is left of
-// it.
+// it. After a Reset, which is not called during Sweep, it forgets them instead.
 func (d *Directory) Sweep(places []Place) (Job, int) {
 	if len(places) == 0 {
 		panic("BUG: tags: a sweep for no places")
@@ -293,6 +293,9 @@ func (d *Directory) end(s *stripe, r Ref, rec record) (woken bool) {
 // whether it is stale is told as of now: of what becomes so later another job will tell.
 func (d *Directory) Relist(r Ref, p Place, stamp uint64) (gone, stale bool) {
 	rec := d.record(r)
+	if stamp < rec.hard() {
+		return true, stamp < rec.soft() // what is gone stays so, and has no list to go back to
+	}
 	s := d.stripeOf(rec)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -116,6 +116,14 @@ func (rec record) release() bool {
 	}
 }
 
+// releaseMany takes n references away, of which none is the last one.
+func (rec record) releaseMany(n int) {
+	after := atomic.AddUint64(rec.word(2), -uint64(n)*refUnit)
+	if after/refUnit == 0 || after/refUnit > counted-uint64(n) {
+		panic("BUG: tags: more references are given up than there are")
+	}
+}
+
 func (rec record) serial() uint64 { return get48(rec[serialAt:]) }
 
 func (rec record) setSerial(v uint64) { put48(rec[serialAt:], v) }
