@@ -181,11 +181,12 @@ func serveArgs(file string) []string {
 }
 
 // withDefaults puts before the given parameters what every server of a test has unless they say
-// otherwise: the loopback, a folder of its own, and no persistence, whose default would write a
-// snapshot at the end of every test.
+// otherwise: the loopback, a folder of its own, no persistence, whose default would write a
+// snapshot at the end of every test, and as on two cores one event loop, since between clients of
+// several there is no order that a test could know.
 func withDefaults(t testing.TB, params []string) []string {
 	t.Helper()
-	return append([]string{"bind 127.0.0.1", `save ""`, "appendonly no", "dir " + t.TempDir()}, params...)
+	return append([]string{"bind 127.0.0.1", `save ""`, "appendonly no", "io-threads 1", "dir " + t.TempDir()}, params...)
 }
 
 // folder is the data folder that the parameters name last.
