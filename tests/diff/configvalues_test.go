@@ -19,9 +19,9 @@ var oddValues = []string{
 	strings.Repeat("x", 5000), strings.Repeat("9", 200), "\x00", "1\x00", "yes\x00x", "é",
 }
 
-// notCompared are the parameters that would move the servers to other ports, and the one whose
-// bound is the process's limit of open files.
-var notCompared = []string{"bind", "port", "maxclients"}
+// notCompared are the parameters that would move the servers to other ports, the one whose bound is the
+// process's limit of open files, and the one that Redis does not let anybody change.
+var notCompared = []string{"bind", "port", "maxclients", "io-threads"}
 
 // otherwise are the parameters and values of which README says that larder treats them in another
 // way, or that 7.4 and 7.0 do.
