@@ -103,9 +103,13 @@ func mayTag(c *engine.Ctx, tags [][]byte) error {
 	return nil
 }
 
-// addTags adds those tags to list that it does not have. It returns how many.
+// addTags adds those tags to list that it does not have. It returns how many. It stops when there are
+// more than a key can have: each is compared with all before, and of 10,000 that took seconds.
 func addTags(list *[][]byte, tags [][]byte) (added int64) {
 	for _, tag := range tags {
+		if len(*list) > store.MaxTags {
+			break
+		}
 		if !slices.ContainsFunc(*list, func(b []byte) bool { return bytes.Equal(b, tag) }) {
 			*list = append(*list, tag)
 			added++

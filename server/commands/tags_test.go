@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/larderkv/larder/store"
 )
 
 func TestTags(t *testing.T) {
@@ -142,5 +144,17 @@ func TestBless(t *testing.T) {
 		{"bless get n", "[]"},
 	} {
 		c.expect(step.request, step.want)
+	}
+}
+
+// TestTagsTooMany: a request with more tags than a key can have is not compared tag by tag.
+func TestTagsTooMany(t *testing.T) {
+	tags := make([][]byte, 10_000)
+	for i := range tags {
+		tags[i] = fmt.Append(nil, i)
+	}
+	var list [][]byte
+	if addTags(&list, tags); len(list) != store.MaxTags+1 {
+		t.Errorf("%d tags were compared with one another", len(list))
 	}
 }
