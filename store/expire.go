@@ -244,7 +244,7 @@ func (s *Store) Rest(now time.Time, usual time.Duration) time.Duration {
 				first = t.due
 			}
 		}
-		if due, ok := sh.leases.dueTick(); ok && before(due, first) {
+		if due, ok := sh.leases.dueTick(now.UnixMilli()); ok && before(due, first) {
 			first = due
 		}
 	}, func(*occupation) {})

@@ -222,7 +222,7 @@ func (v *View) Lease(k Key, by *LeaseHolder, d int64, w *Waiter, hidden bool) (t
 	sh.share(l, nil, 0)
 	by.add(l)
 	heap.Push(&sh.leases.ends, l)
-	sh.s.alarm.tell(l.dueTick())
+	sh.s.alarm.tell(l.dueTick(v.Now))
 	return l.token, false
 }
 
@@ -435,15 +435,19 @@ func (sh *shard) touchLeases(db int) {
 	}
 }
 
-// dueTick is the tick at which the lease is found to have ended.
-func (l *lease) dueTick() uint32 { return uint32((l.until-1)>>tickShift + 1) }
+// dueTick is the tick at which the lease is found to have ended. Ticks are compared on a circle, so it
+// is at most a year ahead: of a lease that is longer somebody looks too early, and once more.
+func (l *lease) dueTick(now int64) uint32 {
+	const year = 365 * 24 * 60 * 60 * 1000
+	return uint32((min(l.until, now+year)-1)>>tickShift + 1)
+}
 
 // dueTick is the first tick at which a lease is found to have ended, if there is one.
-func (ls *leases) dueTick() (tick uint32, ok bool) {
+func (ls *leases) dueTick(now int64) (tick uint32, ok bool) {
 	if len(ls.ends) == 0 {
 		return 0, false
 	}
-	return ls.ends[0].dueTick(), true
+	return ls.ends[0].dueTick(now), true
 }
 
 // leaseStep does one unit of the maintenance and reports whether there was anything to do.

@@ -2,7 +2,9 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"testing"
+	"time"
 )
 
 // leaseWaiter waits for leases.
@@ -159,6 +161,21 @@ func TestLeaseTable(t *testing.T) {
 	for i := range s.shards {
 		if sh := &s.shards[i]; len(sh.leases.byKey) != 0 || len(sh.leases.ends) != 0 || sh.interest != 0 {
 			t.Errorf("shard %d: %d leases, interest %x", i, len(sh.leases.byKey), sh.interest)
+		}
+	}
+}
+
+// TestLeaseOfYears: a lease that ends later than ticks can say does not keep the maintenance busy.
+func TestLeaseOfYears(t *testing.T) {
+	const year = 365 * 24 * 60 * 60 * 1000
+	for _, d := range []int64{year, 3 * year, 5 * year, math.MaxInt64 / 1_000_000} {
+		s := openStore(t, Options{})
+		v := &View{Store: s, Now: 1_700_000_000_000}
+		if token, _ := v.Lease(s.Key([]byte("page")), new(LeaseHolder), d, nil, false); token == 0 {
+			t.Fatal("no lease")
+		}
+		if rest := s.Rest(time.UnixMilli(v.Now), time.Hour); rest != time.Hour {
+			t.Errorf("with a lease of %d ms the maintenance rests %v", d, rest)
 		}
 	}
 }
