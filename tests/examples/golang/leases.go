@@ -46,39 +46,62 @@ func leases(ctx context.Context, cache *redis.Client, out io.Writer) error {
 	broken := func(context.Context) (string, error) { return "", errors.New("the database is down") }
 	value, err = Fetch(ctx, cache, "page:17", options, broken)
 	p.line("stale, and the database is down: %s", value)
+	failure = errors.Join(failure, err)
+
+	value, err = Fetch(ctx, cache, "page:18", CacheOptions{TTL: time.Hour}, fetch)
+	p.line("without a fresh time: %s", value)
+	failure = errors.Join(failure, err)
+	impatient, stop := context.WithCancel(ctx)
+	giveUp := func(context.Context) (string, error) { stop(); return "", impatient.Err() }
+	if _, err = Fetch(impatient, cache, "page:19", options, giveUp); !errors.Is(err, context.Canceled) {
+		failure = errors.Join(failure, fmt.Errorf("given up: %w", err))
+	}
+	reply, err := cache.Do(ctx, "CACHE.GET", "page:19", "LEASE", 1000).Slice()
+	p.line("a reader gave up, the next may make it: %s", yesNo(err == nil && reply[3] != nil))
 	return errors.Join(failure, err, p.err)
 }
 
 // CacheOptions say how a value is kept.
 type CacheOptions struct {
-	TTL, Fresh time.Duration
-	Tags       []string
+	TTL   time.Duration
+	Fresh time.Duration // 0: as long as it lives
+	Tags  []string
 }
 
 const (
 	leaseTime = 10 * time.Second // in which a value can be made
+	waitTime  = 2 * time.Second  // that one request waits: less than ReadTimeout, which is 5 s by default
 	staleMore = time.Minute      // that a stale value lives on when its maker fails
 )
 
 // Fetch reads a value, which one of all its readers makes if it is absent or stale, or soon will be. The
 // others wait for it, or get the stale one. A stale value is also what a reader gets whose make fails.
 func Fetch(ctx context.Context, c doer, key string, o CacheOptions, make func(context.Context) (string, error)) (string, error) {
-	reply, err := c.Do(ctx, "CACHE.GET", key, "LEASE", leaseTime.Milliseconds(), "WAIT", leaseTime.Milliseconds(), "STALE").Slice()
-	if err != nil {
-		return "", err
-	}
-	if len(reply) != 5 {
-		return "", fmt.Errorf("%d elements in place of 5", len(reply))
-	}
-	old, there := reply[0].(string)
-	token, leased := reply[3].(int64)
-	if there && !leased {
-		return old, nil
+	var old string
+	var token int64
+	var there, leased bool
+	for start := time.Now(); ; {
+		reply, err := c.Do(ctx, "CACHE.GET", key, "LEASE", leaseTime.Milliseconds(), "WAIT", waitTime.Milliseconds(), "STALE").Slice()
+		if err != nil {
+			return "", err
+		}
+		if len(reply) != 5 {
+			return "", fmt.Errorf("%d elements in place of 5", len(reply))
+		}
+		old, there = reply[0].(string)
+		token, leased = reply[3].(int64)
+		if there && !leased {
+			return old, nil
+		}
+		if leased || time.Since(start) > leaseTime {
+			break
+		}
 	}
 	value, err := make(ctx)
 	switch {
 	case err != nil && leased:
-		failed := c.Do(ctx, "CACHE.FAIL", key, token, "STALE", staleMore.Milliseconds()).Err()
+		// Also when ctx is over: otherwise the others wait until the lease's time is up.
+		failed := c.Do(context.WithoutCancel(ctx), "CACHE.FAIL", key, token, "STALE", staleMore.Milliseconds()).Err()
 		if there {
 			return old, failed
 		}
@@ -86,7 +109,11 @@ func Fetch(ctx context.Context, c doer, key string, o CacheOptions, make func(co
 	case err != nil || !leased:
 		return value, err
 	}
-	args := []any{"CACHE.SET", key, value, "PX", o.TTL.Milliseconds(), "FRESH", o.Fresh.Milliseconds(), "LEASE", token, "TAGS", len(o.Tags)}
+	args := []any{"CACHE.SET", key, value, "PX", o.TTL.Milliseconds(), "LEASE", token}
+	if o.Fresh > 0 {
+		args = append(args, "FRESH", o.Fresh.Milliseconds())
+	}
+	args = append(args, "TAGS", len(o.Tags))
 	for _, tag := range o.Tags {
 		args = append(args, tag)
 	}
