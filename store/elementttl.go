@@ -284,6 +284,9 @@ func (l *Elements) Take(name []byte) (left bool) {
 // Told says what has happened to elements that were taken, or whose times to live were changed.
 func (l *Elements) Told(ev Event) { l.e.changed(l.v, l.k, ev) }
 
+// Booked says that the elements have changed, without an event, for the statistics by prefix.
+func (l *Elements) Booked() { l.v.booked(l.k) }
+
 // deleteAll removes elements and returns how many were there. Those whose time has come go, too, as
 // they do when the log is replayed, but do not count.
 func (l *Elements) deleteAll(names [][]byte, ev Event) (removed int) {
@@ -339,6 +342,7 @@ func (v *View) ExpireElements(k Key, told func(typ Type, element []byte)) {
 	if len(names) > 0 {
 		v.Store.expiredElements.Add(int64(len(names)))
 		l.e.changed(v, k, typeRows[typ].expired)
+		v.booked(k)
 	}
 }
 

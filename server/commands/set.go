@@ -342,6 +342,7 @@ func bringTime(c *engine.Ctx, k store.Key, member []byte, at int64) error {
 	s, _, err := c.WriteSet(k)
 	if err == nil {
 		s.Expire(member, at)
+		s.Booked()
 	}
 	return err
 }

@@ -21,7 +21,7 @@ func lease(t *testing.T, c *harness.Conn, key string) (value, state, token strin
 // TestLeaseOutlivesEviction: a stale value that is evicted while somebody makes the next one is no change;
 // the fill is taken.
 func TestLeaseOutlivesEviction(t *testing.T) {
-	s := harness.Start(t, "maxmemory 8mb", "maxmemory-policy allkeys-lru")
+	s := harness.StartBinary(t, "maxmemory-policy allkeys-lru")
 	c := s.Dial(t)
 	c.Do("CACHE.SET", "page", "old", "TAGS", "1", "tag")
 	c.Do("CACHE.STALE", "tag")
@@ -29,6 +29,11 @@ func TestLeaseOutlivesEviction(t *testing.T) {
 	if state != "stale" || token == "" {
 		t.Fatalf("%s, lease %s", state, token)
 	}
+	used, err := strconv.Atoi(c.Info("memory", "used_memory"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.MustOK("CONFIG", "SET", "maxmemory", strconv.Itoa(used+4<<20))
 	filler := strings.Repeat("x", 1000)
 	for i := 0; c.Do("EXISTS", "page").Raw == ":1\r\n"; i++ {
 		if i == 1_000_000 {

@@ -71,7 +71,7 @@ func manyConnections(t *testing.T, waiting bool) {
 	allowFiles(t, uint64(connections)+1000)
 	// Bytes of the server's memory per connection. A buffer of 16 KiB for each would show; Redis
 	// needs about 2 KiB.
-	most := map[string]int64{"epoll": 4 << 10, "portable": 40 << 10}
+	most := map[string]int64{"epoll": 4 << 10, "io_uring": 4 << 10, "portable": 40 << 10}
 	harness.EachDriver(t, func(t *testing.T, driver string) {
 		s := harness.StartBinary(t, "network-driver "+driver, "maxclients 20000")
 		other := s.Dial(t)
