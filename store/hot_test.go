@@ -63,7 +63,7 @@ func (tr *hotTraffic) check(t *testing.T, list HotKeys) {
 	if list.Period != hotWindow {
 		t.Errorf("period %d", list.Period)
 	}
-	if d := float64(list.Accesses) / float64(tr.total); d < 0.96 || d > 1.04 {
+	if d := float64(list.Accesses) / float64(tr.total); d < 0.94 || d > 1.06 { // one in a thousand is off by 4 %
 		t.Errorf("%d accesses found of %d", list.Accesses, tr.total)
 	}
 }
