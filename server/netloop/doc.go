@@ -59,11 +59,11 @@
 // place of 2.14 (Redis 7.0.15: 2.14), as a round finds about eight requests. It takes 25 KB per loop,
 // and nothing per connection; a lone client's request passes it by.
 //
-// Tried in the same runs and not kept: recv through the ring, too (0.89 to 0.98 of epoll's, in medians
+// Tried in the same runs and not kept: recv through the ring, too (0.89 to 0.99 of epoll's, in medians
 // no better than sending alone, for a buffer per ready connection); multishot receive into provided
-// buffers in place of epoll, with the sends and the wait in one call (0.15 calls per GET, but 0.96 to
+// buffers in place of epoll, with the sends and the wait in one call (0.21 calls per GET, but 0.96 to
 // 1.06); a wait of 20 us for company (min_wait_usec: three times as many context switches, since it
-// programs a timer); a registered ring and registered files (no difference beyond the noise of 2 to 3 %,
+// programs a timer); a registered ring and registered files (no difference beyond the noise,
 // for two system calls more per connection); completions of failures only (likewise). Not tried, since
 // it saves an eighth of a call per request and binds the ring to a thread: epoll_wait through the ring.
 //
