@@ -19,7 +19,7 @@ const steps = 12000
 // TestGenerated draws calls from the grammar and sends each to both servers.
 func TestGenerated(t *testing.T) {
 	seed := randtest.Seed(t)
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		for proto := 2; proto <= 3; proto++ {
 			t.Run(fmt.Sprintf("RESP%d", proto), func(t *testing.T) {
 				larder := harness.Start(t, "network-driver "+driver, "enable-debug-command yes")
