@@ -27,7 +27,8 @@ run: build ## build, and serve on 127.0.0.1:6379 with ./data as the data folder
 
 # Packages whose tests run with the checks of package invariants: freed memory is overwritten, shards know
 # whether they are locked, and replies are counted. The others run as the server is built.
-CHECKED := ./store/... ./server/engine ./server/commands ./tests/diff ./tests/evict ./tests/linear ./tests/packets ./tests/storm
+# The longest come first.
+CHECKED := ./tests/diff ./tests/evict ./tests/packets ./store/... ./server/engine ./server/commands ./tests/linear ./tests/storm
 
 test: tools lint ## install what the tests need, lint, and run all tests (SEED=n repeats a random run)
 	$(GO) test -timeout 30m -tags invariants $(CHECKED)
