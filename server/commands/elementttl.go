@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 
@@ -19,8 +20,13 @@ import (
 
 // elementKind is what differs between fields of hashes and members of sets.
 type elementKind struct {
-	typ  store.Type
-	word string // in front of the number of elements
+	typ    store.Type
+	word   string // in front of the number of elements
+	prefix string // of the commands' names
+	one    string // what an element is called
+	group  string
+	cat    engine.Category
+	since  string
 
 	errNone, errNumber, errCount engine.Error // the word is missing; the number is none; it is wrong
 
@@ -40,6 +46,71 @@ const (
 
 // maxElementTime is the last time at which an element can expire, as in Redis: the year 4199.
 const maxElementTime = (1<<48 - 2) >> 2
+
+// commands are those that both kinds have.
+func (k *elementKind) commands() []engine.Spec {
+	own := engine.Flags(0)
+	if k.own {
+		own = engine.Own
+	}
+	var (
+		persist = engine.Write | engine.Fast | own
+		write   = persist | engine.DenyOOM
+		read    = engine.ReadOnly | engine.Fast
+		update  = []engine.KeySpec{engine.Key(1, engine.RW|engine.Update)}
+		access  = []engine.KeySpec{engine.Key(1, engine.RO|engine.Access)}
+		varying = []string{"nondeterministic_output"}
+		list    = " " + k.list()
+	)
+	expire := func(name string, unit expiryUnit, argument, summary string) engine.Spec {
+		return engine.Spec{
+			Name: k.prefix + name, Arity: -6, Flags: write, Keys: update, Element: 5,
+			Syntax: "key " + argument + " [NX | XX | GT | LT]" + list, Summary: fmt.Sprintf(summary, k.one+"s"),
+			Handler: func(c *engine.Ctx) error { return expireElements(c, k, unit) },
+		}
+	}
+	ask := func(name string, unit expiryUnit, tips []string, summary string) engine.Spec {
+		return engine.Spec{
+			Name: k.prefix + name, Arity: -5, Flags: read, Keys: access, Element: 4,
+			Syntax: "key" + list, Summary: fmt.Sprintf(summary, k.one+"s"), Tips: tips,
+			Handler: func(c *engine.Ctx) error { return replyExpiries(c, k, unit) },
+		}
+	}
+	return k.complete([]engine.Spec{
+		expire("expire", inSeconds, "seconds", "Sets the time to live of %s in seconds."),
+		expire("pexpire", inMillis, "milliseconds", "Sets the time to live of %s in milliseconds."),
+		expire("expireat", atSeconds, "unix-time-seconds", "Sets the Unix time in seconds at which %s expire."),
+		expire("pexpireat", atMillis, "unix-time-milliseconds",
+			"Sets the Unix time in milliseconds at which %s expire."),
+		{
+			Name: k.prefix + "persist", Arity: -5, Flags: persist, Keys: update, Element: 4,
+			Syntax: "key" + list, Summary: "Removes the time to live of " + k.one + "s.",
+			Handler: func(c *engine.Ctx) error { return persistElements(c, k) },
+		},
+		ask("ttl", inSeconds, varying, "Returns the time to live of %s in seconds."),
+		ask("pttl", inMillis, varying, "Returns the time to live of %s in milliseconds."),
+		ask("expiretime", atSeconds, nil, "Returns the Unix time in seconds at which %s expire."),
+		ask("pexpiretime", atMillis, nil, "Returns the Unix time in milliseconds at which %s expire."),
+	})
+}
+
+// complete gives rows what all of the kind have.
+func (k *elementKind) complete(rows []engine.Spec) []engine.Spec {
+	for i := range rows {
+		r := &rows[i]
+		r.Group, r.Categories = k.group, k.cat
+		r.Complexity = "O(N) where N is the number of " + k.one + "s."
+		if r.Since == "" {
+			r.Since = k.since
+		}
+	}
+	return rows
+}
+
+// list is the syntax of a list of elements.
+func (k *elementKind) list() string {
+	return fmt.Sprintf("%s <num%ss=integer %[2]s [%[2]s ...]>", k.word, k.one)
+}
 
 // parse reads the word, a number and as many groups of arguments, which are the last.
 func (k *elementKind) parse(a *engine.Args, group int) [][]byte {

@@ -15,67 +15,31 @@ import (
 
 func hashTTLCommands() []engine.Spec {
 	const (
-		cat   = engine.CatHash
-		write = engine.Write | engine.DenyOOM | engine.Fast
-		read  = engine.ReadOnly | engine.Fast
-
-		conditions = " [NX | XX | GT | LT] FIELDS <numfields=integer field [field ...]>"
-		fields     = "key FIELDS <numfields=integer field [field ...]>"
-		times      = "[EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | "
-		perField   = "O(N) where N is the number of fields."
+		times  = "[EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | "
+		update = engine.RW | engine.Update
 	)
-	one := func(flags engine.KeyFlags) []engine.KeySpec { return []engine.KeySpec{engine.Key(1, flags)} }
-	update, access := one(engine.RW|engine.Update), one(engine.RO|engine.Access)
-	row := func(name string, handler engine.Handler, arity int, flags engine.Flags, keys []engine.KeySpec, element int, since, syntax, summary string) engine.Spec {
-		return engine.Spec{
-			Name: name, Handler: handler, Arity: arity, Flags: flags, Keys: keys, Element: element,
-			Group: "hash", Categories: cat, Since: since, Syntax: syntax, Summary: summary, Complexity: perField,
-		}
-	}
-	rows := []engine.Spec{
-		row("hexpire", cmdHexpire, -6, write, update, 5, "7.4.0", "key seconds"+conditions,
-			"Sets the time to live of fields in seconds."),
-		row("hpexpire", cmdHpexpire, -6, write, update, 5, "7.4.0", "key milliseconds"+conditions,
-			"Sets the time to live of fields in milliseconds."),
-		row("hexpireat", cmdHexpireat, -6, write, update, 5, "7.4.0", "key unix-time-seconds"+conditions,
-			"Sets the Unix time in seconds at which fields expire."),
-		row("hpexpireat", cmdHpexpireat, -6, write, update, 5, "7.4.0", "key unix-time-milliseconds"+conditions,
-			"Sets the Unix time in milliseconds at which fields expire."),
-		row("hpersist", cmdHpersist, -5, engine.Write|engine.Fast, update, 4, "7.4.0", fields, "Removes the time to live of fields."),
-		row("httl", cmdHttl, -5, read, access, 4, "7.4.0", fields, "Returns the time to live of fields in seconds."),
-		row("hpttl", cmdHpttl, -5, read, access, 4, "7.4.0", fields, "Returns the time to live of fields in milliseconds."),
-		row("hexpiretime", cmdHexpiretime, -5, read, access, 4, "7.4.0", fields, "Returns the Unix time in seconds at which fields expire."),
-		row("hpexpiretime", cmdHpexpiretime, -5, read, access, 4, "7.4.0", fields, "Returns the Unix time in milliseconds at which fields expire."),
-		row("hgetdel", cmdHgetdel, -5, engine.Write|engine.Fast, one(engine.RW|engine.Access|engine.Delete), 4, "8.0.0", fields,
-			"Returns the values of fields and removes them."),
-		row("hgetex", cmdHgetex, -5, engine.Write|engine.Fast, one(engine.RW|engine.Access|engine.Update), 4, "8.0.0",
-			"key "+times+"PERSIST] FIELDS <numfields=integer field [field ...]>",
-			"Returns the values of fields and sets or removes their time to live."),
-		row("hsetex", cmdHsetex, -6, write, update, 4, "8.0.0",
-			"key [FNX | FXX] "+times+"KEEPTTL] FIELDS <numfields=integer field value [field value ...]>",
-			"Sets fields of a hash with a time to live."),
-	}
-	for i := range rows {
-		if rows[i].Flags&engine.ReadOnly != 0 && rows[i].Name != "hexpiretime" && rows[i].Name != "hpexpiretime" {
-			rows[i].Tips = []string{"nondeterministic_output"}
-		}
-	}
-	return rows
+	return append(hashFields.commands(), hashFields.complete([]engine.Spec{{
+		Name: "hgetdel", Handler: cmdHgetdel, Arity: -5, Flags: engine.Write | engine.Fast, Element: 4, Since: "8.0.0",
+		Keys:   []engine.KeySpec{engine.Key(1, engine.RW|engine.Access|engine.Delete)},
+		Syntax: "key " + hashFields.list(), Summary: "Returns the values of fields and removes them.",
+	}, {
+		Name: "hgetex", Handler: cmdHgetex, Arity: -5, Flags: engine.Write | engine.Fast, Element: 4, Since: "8.0.0",
+		Keys:    []engine.KeySpec{engine.Key(1, update|engine.Access)},
+		Syntax:  "key " + times + "PERSIST] " + hashFields.list(),
+		Summary: "Returns the values of fields and sets or removes their time to live.",
+	}, {
+		Name: "hsetex", Handler: cmdHsetex, Arity: -6, Flags: engine.Write | engine.DenyOOM | engine.Fast, Element: 4,
+		Since: "8.0.0", Keys: []engine.KeySpec{engine.Key(1, update)},
+		Syntax: "key [FNX | FXX] " + times +
+			"KEEPTTL] FIELDS <numfields=integer field value [field value ...]>",
+		Summary: "Sets fields of a hash with a time to live.",
+	}})...)
 }
-
-func cmdHexpire(c *engine.Ctx) error      { return expireElements(c, &hashFields, inSeconds) }
-func cmdHpexpire(c *engine.Ctx) error     { return expireElements(c, &hashFields, inMillis) }
-func cmdHexpireat(c *engine.Ctx) error    { return expireElements(c, &hashFields, atSeconds) }
-func cmdHpexpireat(c *engine.Ctx) error   { return expireElements(c, &hashFields, atMillis) }
-func cmdHpersist(c *engine.Ctx) error     { return persistElements(c, &hashFields) }
-func cmdHttl(c *engine.Ctx) error         { return replyExpiries(c, &hashFields, inSeconds) }
-func cmdHpttl(c *engine.Ctx) error        { return replyExpiries(c, &hashFields, inMillis) }
-func cmdHexpiretime(c *engine.Ctx) error  { return replyExpiries(c, &hashFields, atSeconds) }
-func cmdHpexpiretime(c *engine.Ctx) error { return replyExpiries(c, &hashFields, atMillis) }
 
 // hashFields is what the shared code has to know of hashes.
 var hashFields = elementKind{
-	typ: store.TypeHash, word: "FIELDS",
+	typ: store.TypeHash, word: "FIELDS", prefix: "h", one: "field",
+	group: "hash", cat: engine.CatHash, since: "7.4.0",
 	errNone: engine.ErrNoFields, errNumber: engine.ErrFieldCount, errCount: engine.ErrFieldsCount,
 	expireAt: "HPEXPIREAT", persist: "HPERSIST", remove: "HDEL",
 	events: [...]store.Event{store.EventHExpire, store.EventHPersist, store.EventHDel},
@@ -213,7 +177,10 @@ func (w *elementWork) set(pairs [][]byte, o *hsetexOptions) error {
 			return err
 		}
 		if c.Logged() {
-			words := [][]byte{[]byte("HSETEX"), k.Name, []byte("KEEPTTL"), []byte("FIELDS"), strconv.AppendInt(nil, int64(len(pairs)/2), 10)}
+			words := [][]byte{
+				[]byte("HSETEX"), k.Name, []byte("KEEPTTL"), []byte("FIELDS"),
+				strconv.AppendInt(nil, int64(len(pairs)/2), 10),
+			}
 			c.Effect(append(words, pairs...)...)
 		}
 		return nil

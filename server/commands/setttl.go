@@ -10,64 +10,21 @@ import (
 // What these commands share with those of hashes stands in elementttl.go.
 
 func setTTLCommands() []engine.Spec {
-	const (
-		cat   = engine.CatSet
-		write = engine.Write | engine.DenyOOM | engine.Fast | engine.Own
-		read  = engine.ReadOnly | engine.Fast
-
-		conditions = " [NX | XX | GT | LT] MEMBERS <nummembers=integer member [member ...]>"
-		members    = "key MEMBERS <nummembers=integer member [member ...]>"
-		perMember  = "O(N) where N is the number of members."
-	)
-	one := func(flags engine.KeyFlags) []engine.KeySpec { return []engine.KeySpec{engine.Key(1, flags)} }
-	update, access := one(engine.RW|engine.Update), one(engine.RO|engine.Access)
-	row := func(name string, handler engine.Handler, arity int, flags engine.Flags, keys []engine.KeySpec, element int, syntax, summary string) engine.Spec {
-		return engine.Spec{
-			Name: name, Handler: handler, Arity: arity, Flags: flags, Keys: keys, Element: element,
-			Group: "set", Categories: cat, Since: "8.12.0", Syntax: syntax, Summary: summary, Complexity: perMember,
-		}
-	}
-	rows := []engine.Spec{
-		row("sexpire", cmdSexpire, -6, write, update, 5, "key seconds"+conditions,
-			"Sets the time to live of members in seconds."),
-		row("spexpire", cmdSpexpire, -6, write, update, 5, "key milliseconds"+conditions,
-			"Sets the time to live of members in milliseconds."),
-		row("sexpireat", cmdSexpireat, -6, write, update, 5, "key unix-time-seconds"+conditions,
-			"Sets the Unix time in seconds at which members expire."),
-		row("spexpireat", cmdSpexpireat, -6, write, update, 5, "key unix-time-milliseconds"+conditions,
-			"Sets the Unix time in milliseconds at which members expire."),
-		row("spersist", cmdSpersist, -5, engine.Write|engine.Fast|engine.Own, update, 4, members,
-			"Removes the time to live of members."),
-		row("sttl", cmdSttl, -5, read, access, 4, members, "Returns the time to live of members in seconds."),
-		row("spttl", cmdSpttl, -5, read, access, 4, members, "Returns the time to live of members in milliseconds."),
-		row("sexpiretime", cmdSexpiretime, -5, read, access, 4, members, "Returns the Unix time in seconds at which members expire."),
-		row("spexpiretime", cmdSpexpiretime, -5, read, access, 4, members, "Returns the Unix time in milliseconds at which members expire."),
-		row("saddex", cmdSaddex, -4, write, one(engine.RW|engine.Insert), 3,
-			"key [MNX | MXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL] "+
-				"<seconds member [member ...] | MEMBERS <nummembers=integer member [member ...]>>",
-			"Adds members with a time to live to a set."),
-	}
-	for i := range rows {
-		if rows[i].Name == "sttl" || rows[i].Name == "spttl" {
-			rows[i].Tips = []string{"nondeterministic_output"}
-		}
-	}
-	return rows
+	return append(setMembers.commands(), setMembers.complete([]engine.Spec{{
+		Name: "saddex", Handler: cmdSaddex, Arity: -4, Element: 3,
+		Flags: engine.Write | engine.DenyOOM | engine.Fast | engine.Own,
+		Keys:  []engine.KeySpec{engine.Key(1, engine.RW|engine.Insert)},
+		Syntax: "key [MNX | MXX] " +
+			"[EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL] " +
+			"<seconds member [member ...] | " + setMembers.list() + ">",
+		Summary: "Adds members with a time to live to a set.",
+	}})...)
 }
-
-func cmdSexpire(c *engine.Ctx) error      { return expireElements(c, &setMembers, inSeconds) }
-func cmdSpexpire(c *engine.Ctx) error     { return expireElements(c, &setMembers, inMillis) }
-func cmdSexpireat(c *engine.Ctx) error    { return expireElements(c, &setMembers, atSeconds) }
-func cmdSpexpireat(c *engine.Ctx) error   { return expireElements(c, &setMembers, atMillis) }
-func cmdSpersist(c *engine.Ctx) error     { return persistElements(c, &setMembers) }
-func cmdSttl(c *engine.Ctx) error         { return replyExpiries(c, &setMembers, inSeconds) }
-func cmdSpttl(c *engine.Ctx) error        { return replyExpiries(c, &setMembers, inMillis) }
-func cmdSexpiretime(c *engine.Ctx) error  { return replyExpiries(c, &setMembers, atSeconds) }
-func cmdSpexpiretime(c *engine.Ctx) error { return replyExpiries(c, &setMembers, atMillis) }
 
 // setMembers is what the shared code has to know of sets.
 var setMembers = elementKind{
-	typ: store.TypeSet, word: "MEMBERS",
+	typ: store.TypeSet, word: "MEMBERS", prefix: "s", one: "member",
+	group: "set", cat: engine.CatSet, since: "8.12.0",
 	errNone: engine.ErrNoMembers, errNumber: engine.ErrMemberCount, errCount: engine.ErrMembersCount,
 	expireAt: "SPEXPIREAT", persist: "SPERSIST", remove: "SREM", own: true,
 	events: [...]store.Event{store.EventSExpire, store.EventSPersist, store.EventSRem},
