@@ -326,8 +326,8 @@ func (m *leaseModel) fill(name string, k *modelled) {
 	tag := "t" + strconv.Itoa(m.rng.IntN(3))
 	words = append(words, "TAGS", "1", tag)
 	good := k.token != 0 && k.until > now && !k.spoilt[tag]
-	for old := range k.tags {
-		good = good && !(k.there && k.spoilt[old])
+	for old := range k.tags { // those of an expired value are no longer the key's, removed or not
+		good = good && !(k.live(now) && k.spoilt[old])
 	}
 	ok := m.run(words...) != "nil"
 	if ok != good && !(k.unsure && good) {
@@ -374,12 +374,29 @@ func (m *leaseModel) tidy() {
 	}
 }
 
+// tagsShareSlots reports whether the invalidation of one of the model's tags refuses fills of another, as
+// it does once in thousands of servers (leasing.fence, in package store). The model knows nothing of that.
+func (m *leaseModel) tagsShareSlots() bool {
+	for _, pair := range [][2]string{{"t0", "t1"}, {"t0", "t2"}, {"t1", "t2"}} {
+		token := m.mustLease("probe")
+		m.do("CACHE.INVALIDATE", pair[0])
+		if m.do("CACHE.SET", "probe", "v", "LEASE", token, "TAGS", "1", pair[1]) == "nil" {
+			return true
+		}
+		m.do("DEL", "probe")
+	}
+	return false
+}
+
 // TestLeaseModel: random requests, with expiry, deletions and invalidations between lease and fill, do
 // what a simple model of them does.
 func TestLeaseModel(t *testing.T) {
 	seed := randtest.Seed(t)
 	for run := range uint64(20) {
 		m := &leaseModel{testClient: newTestClient(t), rng: rand.New(rand.NewPCG(seed, run))}
+		for m.tagsShareSlots() {
+			m.testClient = newTestClient(t)
+		}
 		for range 400 {
 			i := m.rng.IntN(len(m.keys))
 			name, k := "k"+strconv.Itoa(i), &m.keys[i]
