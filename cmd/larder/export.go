@@ -33,8 +33,8 @@ func exportCommand() *cobra.Command {
 	set.Float64Var(&o.Rate, "rate", 0, "at most so many `keys` per second")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.Target, o.Timeout = *target, silence
-		if o.Rate < 0 || o.Rate > 1e9 || o.Rate > 0 && o.Rate < 1e-3 {
-			return errors.New("--rate takes a number of keys per second above 0")
+		if err := checkRate(o.Rate); err != nil {
+			return err
 		}
 		return runExport(cmd.Context(), o, to, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}

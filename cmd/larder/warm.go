@@ -89,6 +89,14 @@ the run ended early.
 // silence is how long a server may be silent in the middle of something.
 const silence = 30 * time.Second
 
+// checkRate judges --rate of warm and export: 0 is no limit.
+func checkRate(keysPerSecond float64) error {
+	if keysPerSecond < 0 || keysPerSecond > 1e9 || keysPerSecond > 0 && keysPerSecond < 1e-3 {
+		return errors.New("--rate takes a number of keys per second above 0")
+	}
+	return nil
+}
+
 // warmOptions checks flags and fills in what follows from them.
 func warmOptions(o *warm.Options, jitter string) error {
 	if o.From == "" {
@@ -99,6 +107,9 @@ func warmOptions(o *warm.Options, jitter string) error {
 			return err
 		}
 	}
+	if err := checkRate(o.Rate); err != nil {
+		return err
+	}
 	var err error
 	if o.Jitter, err = share(jitter); err != nil {
 		return fmt.Errorf("--ttl-jitter: %w", err)
@@ -107,8 +118,6 @@ func warmOptions(o *warm.Options, jitter string) error {
 	switch {
 	case o.TTL != 0 && o.TTL < time.Millisecond:
 		return errors.New("--ttl takes a time above 0, 1h30m for example")
-	case o.Rate < 0 || o.Rate > 1e9 || o.Rate > 0 && o.Rate < 1e-3:
-		return errors.New("--rate takes a number of keys per second above 0")
 	case o.Concurrency < 0 || o.Concurrency > mostConnections:
 		return fmt.Errorf("--concurrency takes a number from 1 to %d", mostConnections)
 	case o.Wait < 0:
