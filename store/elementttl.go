@@ -222,13 +222,13 @@ func (l *Elements) Expire(name []byte, at int64) {
 	l.v.Dirty++
 }
 
-// DateElements gives elements of a hash or set that has just been loaded their expiry times, in unix
-// milliseconds, 0 for never. Names stand at every stride-th of items.
+// DateElements gives elements of a hash or set that have just been loaded, or moved there, their expiry
+// times, in unix milliseconds, 0 for never. Names stand at every stride-th of items.
 func (v *View) DateElements(k Key, typ Type, items [][]byte, stride int, until []int64) {
 	dirty := v.Dirty
 	l, ok, err := v.WriteElements(k, typ)
 	if !ok || err != nil {
-		panic("BUG: store: what was loaded is not there")
+		panic("BUG: store: what is to be dated is not there")
 	}
 	for i, at := range until {
 		if at != 0 {
@@ -283,9 +283,6 @@ func (l *Elements) Take(name []byte) (left bool) {
 
 // Told says what has happened to elements that were taken, or whose times to live were changed.
 func (l *Elements) Told(ev Event) { l.e.changed(l.v, l.k, ev) }
-
-// Booked says that the elements have changed, without an event, for the statistics by prefix.
-func (l *Elements) Booked() { l.v.booked(l.k) }
 
 // deleteAll removes elements and returns how many were there. Those whose time has come go, too, as
 // they do when the log is replayed, but do not count.

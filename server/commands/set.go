@@ -329,22 +329,10 @@ func cmdSmove(c *engine.Ctx) error {
 		c.Effect(c.Args...)
 	}
 	if added > 0 && at != 0 {
-		if err := bringTime(c, c.Keys[1], member[0], at); err != nil {
-			return err
-		}
+		c.DateElements(c.Keys[1], store.TypeSet, member, 1, []int64{at})
 	}
 	c.Out.Int(1)
 	return nil
-}
-
-// bringTime gives a member that was moved to a set the time at which it expires.
-func bringTime(c *engine.Ctx, k store.Key, member []byte, at int64) error {
-	s, _, err := c.WriteSet(k)
-	if err == nil {
-		s.Expire(member, at)
-		s.Booked()
-	}
-	return err
 }
 
 func cmdSscan(c *engine.Ctx) error {
