@@ -63,7 +63,11 @@ func (tr *hotTraffic) check(t *testing.T, list HotKeys) {
 	if list.Period != hotWindow {
 		t.Errorf("period %d", list.Period)
 	}
-	if d := float64(list.Accesses) / float64(tr.total); d < 0.94 || d > 1.06 { // one in a thousand is off by 4 %
+	most := 0.04
+	if tr.total <= 20_000 { // of so few, one sum in hundreds is off by 4 %
+		most = 0.06
+	}
+	if d := float64(list.Accesses) / float64(tr.total); d < 1-most || d > 1+most {
 		t.Errorf("%d accesses found of %d", list.Accesses, tr.total)
 	}
 }
