@@ -224,7 +224,7 @@ func followConfig(cfg *config.Config, st *store.Store) {
 	samples := func(v *config.Values) { st.SetSamples(int(v.MaxMemorySamples)) }
 	tracked := func(v *config.Values) { st.SetMaxTracked(v.TrackingMaxKeys) }
 	stale := func(v *config.Values) { st.SetStaleReads(v.StaleReads) }
-	leases := func(v *config.Values) { st.SetMaxLeases(v.LeaseMax) }
+	leases := func(v *config.Values) { st.SetMaxLeases(v.LeaseMax, v.MaxMemory) }
 	hot := func(v *config.Values) { st.SampleHotKeys(v.HotKeys) }
 	sizes := func(v *config.Values) { st.CountSizes(v.KeySizes) }
 	reserve := func(v *config.Values) { st.SetReserve(v.MaxMemory) }
@@ -248,6 +248,7 @@ func followConfig(cfg *config.Config, st *store.Store) {
 	}
 	cfg.OnChange("maxmemory-samples", samples)
 	cfg.OnChange("maxmemory", reserve)
+	cfg.OnChange("maxmemory", leases)
 	cfg.OnChange("tracking-table-max-keys", tracked)
 	cfg.OnChange("stale-reads", stale)
 	cfg.OnChange("lease-max", leases)

@@ -58,6 +58,8 @@ const (
 	fenceSlots = 1 << 14
 
 	usualLeases = 1 << 16 // at most, unless SetMaxLeases says otherwise
+	leaseName   = 256     // bytes of a key's name, on average, for which there is room then
+	leaseShare  = 16      // all take at most this part of a memory limit
 )
 
 // leaseMemory is what a lease takes besides its key's name, in bytes: itself, and its entry in the map.
@@ -91,8 +93,9 @@ type leases struct {
 // leasing is the store's part.
 type leasing struct {
 	most   atomic.Int64 // in byKey of all shards
+	limit  atomic.Int64 // of bytes
 	count  atomic.Int64
-	names  atomic.Int64 // bytes of their keys' names, and of what is shared
+	bytes  atomic.Int64 // of leases, their keys' names, and what is shared
 	fences atomic.Pointer[[fenceSlots]uint64]
 	serial uint64 // of the last invalidation; with the slots of fences, changed under all locks
 
@@ -112,13 +115,23 @@ type LeaseStats struct {
 // Leases counts leases.
 func (s *Store) Leases() LeaseStats {
 	l := &s.leasing
-	n := l.count.Load()
-	return LeaseStats{Leases: n, Bytes: n*leaseMemory + l.names.Load(),
+	return LeaseStats{Leases: l.count.Load(), Bytes: l.bytes.Load(),
 		Given: l.given.Load(), Filled: l.filled.Load(), Refused: l.refused.Load(), Late: l.late.Load()}
 }
 
-// SetMaxLeases bounds how many leases there are at one time.
-func (s *Store) SetMaxLeases(n int64) { s.leasing.most.Store(n) }
+// LeaseBytes is what leases take: Go memory, which Used and Counted do not have. One atomic load.
+func (s *Store) LeaseBytes() int64 { return s.leasing.bytes.Load() }
+
+// SetMaxLeases bounds how many leases there are at one time, and by that their bytes: to so many of keys
+// with names of ordinary length, and to a part of what becomes a memory limit, in bytes; 0 is no limit.
+func (s *Store) SetMaxLeases(n, memory int64) {
+	bytes := n * (leaseMemory + leaseName)
+	if memory > 0 {
+		bytes = min(bytes, memory/leaseShare)
+	}
+	s.leasing.most.Store(n)
+	s.leasing.limit.Store(bytes)
+}
 
 // LeaseHolder is a client that may hold leases.
 type LeaseHolder struct {
@@ -229,7 +242,8 @@ func (v *View) Lease(k Key, by *LeaseHolder, d int64, w *Waiter, hidden bool) (t
 // newLease makes the lease of a key that has none, unless there are too many.
 func (sh *shard) newLease(k watchKey) *lease {
 	s := &sh.s.leasing
-	if s.count.Load() >= s.most.Load() {
+	size := leaseMemory + int64(len(k.name))
+	if s.count.Load() >= s.most.Load() || s.bytes.Load()+size > s.limit.Load() {
 		return nil
 	}
 	if s.fences.Load() == nil {
@@ -242,7 +256,7 @@ func (sh *shard) newLease(k watchKey) *lease {
 	}
 	sh.leases.byKey[k] = l
 	s.count.Add(1)
-	s.names.Add(int64(len(k.name)))
+	s.bytes.Add(size)
 	sh.setInterest()
 	return l
 }
@@ -251,13 +265,22 @@ func (sh *shard) dropLease(l *lease) {
 	delete(sh.leases.byKey, l.queue.key)
 	sh.share(l, nil, 0)
 	sh.s.leasing.count.Add(-1)
-	sh.s.leasing.names.Add(-int64(len(l.queue.key.name)))
+	sh.s.leasing.bytes.Add(-leaseMemory - int64(len(l.queue.key.name)))
 	sh.setInterest()
 }
 
-// share keeps x, of so many bytes, for those who wait for a lease.
+// share keeps x, of so many bytes, for those who wait for a lease. What there is no room for is not kept.
 func (sh *shard) share(l *lease, x any, size int) {
-	sh.s.leasing.names.Add(int64(size - l.size))
+	s := &sh.s.leasing
+	if l.shared != nil {
+		s.bytes.Add(-int64(l.size))
+	}
+	if x != nil && s.bytes.Load()+int64(size) > s.limit.Load() {
+		x = nil
+	}
+	if x != nil {
+		s.bytes.Add(int64(size))
+	}
 	l.shared, l.size = x, size
 }
 
@@ -271,7 +294,7 @@ func (v *View) Shared(w *Waiter) any {
 }
 
 // Share keeps x for all who wait for the same lease as w, until the last of them has left or somebody
-// holds it. The more bytes it has, the fewer are told at once. The shard is locked.
+// holds it; if leases take all that they may it is not kept. The more bytes it has, the fewer are told at once. The shard is locked.
 func (v *View) Share(w *Waiter, x any, size int) {
 	if len(w.places) > 0 {
 		p := &w.places[0]

@@ -127,7 +127,7 @@ func TestLeaseGoesOn(t *testing.T) {
 // TestLeaseTable: leases that ended leave nothing behind, and there are never too many.
 func TestLeaseTable(t *testing.T) {
 	s := openStore(t, Options{})
-	s.SetMaxLeases(100)
+	s.SetMaxLeases(100, 0)
 	v := &View{Store: s, Now: 1_700_000_000_000}
 	var holder LeaseHolder
 	given := 0
@@ -161,6 +161,47 @@ func TestLeaseTable(t *testing.T) {
 	for i := range s.shards {
 		if sh := &s.shards[i]; len(sh.leases.byKey) != 0 || len(sh.leases.ends) != 0 || sh.interest != 0 {
 			t.Errorf("shard %d: %d leases, interest %x", i, len(sh.leases.byKey), sh.interest)
+		}
+	}
+}
+
+// TestLeaseBytes: names of any length and replies that are shared stay within what leases may take.
+func TestLeaseBytes(t *testing.T) {
+	for memory, most := range map[int64]int64{
+		0: usualLeases * (leaseMemory + leaseName), 32 << 20: 32 << 20 / leaseShare, 1 << 40: usualLeases * (leaseMemory + leaseName),
+	} {
+		s := openStore(t, Options{})
+		s.SetMaxLeases(usualLeases, memory)
+		v := &View{Store: s, Now: 1_700_000_000_000}
+		var holder LeaseHolder
+		name, given := make([]byte, 1<<20), int64(0)
+		for i := range byte(150) {
+			name[0] = i
+			if token, busy := v.Lease(s.Key(name), &holder, 1000, nil, false); token != 0 {
+				given++
+			} else if busy {
+				t.Fatal("busy")
+			}
+		}
+		if n := s.Leases(); n.Bytes > most || n.Bytes != s.LeaseBytes() || given != most/(1<<20+leaseMemory) {
+			t.Errorf("under %d: %d leases, %+v", memory, given, n)
+		}
+		k := s.Key([]byte("page"))
+		v.Lease(k, &holder, 1000, nil, false)
+		w := newLeaseWaiter()
+		v.Wait([]Key{k}, &w.Waiter)
+		if v.Share(&w.Waiter, "too long", int(most)); v.Shared(&w.Waiter) != nil || s.LeaseBytes() > most {
+			t.Errorf("under %d: more is shared than there is room for", memory)
+		}
+		if v.Share(&w.Waiter, "short", 5); v.Shared(&w.Waiter) != "short" {
+			t.Errorf("under %d: nothing is shared", memory)
+		}
+		if got := w.Memory(); got != 0 {
+			t.Errorf("one who waits takes %d bytes beside the lease", got)
+		}
+		v.Leave(&w.Waiter)
+		if holder.End(s); s.LeaseBytes() != 0 {
+			t.Errorf("%d bytes of no lease", s.LeaseBytes())
 		}
 	}
 }

@@ -240,7 +240,7 @@ func Open(o Options) (*Store, error) {
 	s.SetMeter(o.Meter)
 	s.samples.Store(defaultSamples)
 	s.activeExpire.Store(true)
-	s.leasing.most.Store(usualLeases)
+	s.SetMaxLeases(usualLeases, 0)
 	s.alarm.bell = make(chan struct{}, 1)
 	s.tags = tags.New(heap, s.alarm.ring)
 	return s, nil

@@ -279,7 +279,9 @@ const waitMemory = int64(unsafe.Sizeof(waitQueue{})) + 64
 func (w *Waiter) Memory() int64 {
 	sum := int64(0)
 	for i := range w.places {
-		sum += waitMemory + int64(len(w.places[i].q.key.name))
+		if q := w.places[i].q; q.lease == nil { // else it is part of that, and counted there
+			sum += waitMemory + int64(len(q.key.name))
+		}
 	}
 	if len(w.places) > len(w.one) {
 		sum += int64(cap(w.places)) * int64(unsafe.Sizeof(waitPlace{}))

@@ -160,9 +160,21 @@ func TestLeaseTimeAndHolder(t *testing.T) {
 	if n := c.kernel.Store.Leases(); n.Leases != 0 {
 		t.Errorf("%+v", n)
 	}
-	c.kernel.Store.SetMaxLeases(1)
+	c.kernel.Store.SetMaxLeases(1, 0)
 	c.mustLease("a")
 	c.expectCache("CACHE.GET b LEASE 1000 WAIT 1000", `[nil "miss" :0 nil :0]`) // nobody has it who could be waited for
+}
+
+// TestLeasesCount: what leases take counts towards maxmemory.
+func TestLeasesCount(t *testing.T) {
+	c := newTestClient(t)
+	key := strings.Repeat("k", 100_000)
+	c.do("CACHE.FAIL", key, c.mustLease(key)) // what the client's tables take is there then
+	before := c.kernel.Counted()
+	c.mustLease(key)
+	if n := c.kernel.Counted() - before; n != c.kernel.Store.LeaseBytes() || n < 100_000 {
+		t.Errorf("%d bytes more count, of %d", n, c.kernel.Store.LeaseBytes())
+	}
 }
 
 func TestLeaseOfStale(t *testing.T) {

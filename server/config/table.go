@@ -161,8 +161,9 @@ func dataParams() []Param {
 			Meaning: "how much time removing expired keys may take",
 		}, {
 			Name: "lease-max", Default: "65536",
-			Kind:    integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.LeaseMax }),
-			Meaning: "keys that leases are out for at one time; beyond it CACHE.GET gives none. 0 none at all",
+			Kind: integer(0, math.MaxInt32, func(v *Values) *int64 { return &v.LeaseMax }),
+			Meaning: "keys that leases are out for at one time, with names of 256 bytes on average; " +
+				"beyond it CACHE.GET gives none. 0 none at all",
 		}, {
 			Name: "stale-if-error-max", Default: "3600000",
 			Kind:    integer(0, math.MaxInt32*1000, func(v *Values) *int64 { return &v.StaleIfErrorMax }),

@@ -3,7 +3,7 @@
 // # What counts
 //
 // Towards maxmemory count the Go heap as it was at the start, what clients'
-// buffers and sessions take, and what the store counts: records and tables in use,
+// buffers and sessions take, leases, and what the store counts: records and tables in use,
 // and free memory between them beyond an allowance, so that fragmentation is
 // charged like data. Garbage of the Go heap, the log's buffers, and old records
 // that only a running snapshot still needs do not count: evicting keys would not
@@ -114,7 +114,7 @@ func (r *room) base(limit int64) int64 {
 // WatchResident takes note of the process' resident set, in bytes, 0 if it is not known.
 // The background worker calls it some times a second.
 func (k *Kernel) WatchResident(rss int64) {
-	beside := max(0, rss-k.Store.Resident()-k.Clients.Memory())
+	beside := max(0, rss-k.Store.Resident()-k.Clients.Memory()-k.Store.LeaseBytes())
 	if before := k.room.beside.Load(); before != 0 {
 		beside = (before + beside) / 2 // the parts were not read at one instant
 	}
@@ -132,13 +132,13 @@ func (k *Kernel) Counted() int64 {
 }
 
 func (k *Kernel) counted(limit int64) int64 {
-	beside := k.room.base(limit) + k.Clients.Memory() - k.queued()
+	beside := k.room.base(limit) + k.Clients.Memory() + k.Store.LeaseBytes() - k.queued()
 	return beside + k.Store.Counted(limit) + k.room.promised.Load() - k.room.moving.Load()
 }
 
 // atMost is an upper bound of counted that takes fewer loads.
 func (k *Kernel) atMost(limit int64) int64 {
-	return k.room.base(limit) + k.Clients.Memory() + k.Store.Memory() + k.room.promised.Load()
+	return k.room.base(limit) + k.Clients.Memory() + k.Store.LeaseBytes() + k.Store.Memory() + k.room.promised.Load()
 }
 
 // NotCounted is how many of the bytes in use do not count towards maxmemory, since no

@@ -243,3 +243,30 @@ func TestEarlyRefreshIsOnesBusiness(t *testing.T) {
 		t.Error("the fill was refused")
 	}
 }
+
+// TestLeaseNamesAreBounded: names of a megabyte do not fill the memory that maxmemory is to bound, nor do the
+// copies of those who wait go uncounted.
+func TestLeaseNamesAreBounded(t *testing.T) {
+	b := start(t, "maxmemory 32mb")
+	name := strings.Repeat("n", 1<<20)
+	token(t, b.Do("CACHE.GET", name, "LEASE", "600000"))
+	for i := range 150 {
+		if r := b.Do("CACHE.GET", name+strconv.Itoa(i), "LEASE", "600000", "WAIT", "600000"); !r.Elems[3].IsNull() {
+			t.Fatalf("%d names of a megabyte have leases", i+2)
+		}
+	}
+	if n := b.number("stats", "leases_bytes"); n < 1<<20 || n > 2<<20 {
+		t.Errorf("leases take %d bytes", n)
+	}
+	token(t, b.Do("CACHE.GET", "short", "LEASE", "600000"))
+	b.expect("+OK\r\n", "SET", "k", strings.Repeat("v", 1<<20))
+
+	const n = 5
+	before := b.number("memory", "mem_clients_normal")
+	for range n {
+		b.waiter("CACHE.GET", name, "LEASE", "600000", "WAIT", "600000")
+	}
+	if grown := b.number("memory", "mem_clients_normal") - before; grown < n<<20 || grown > n<<20+n<<19 {
+		t.Errorf("%d who wait for a name of a megabyte count %d bytes", n, grown)
+	}
+}
