@@ -124,8 +124,12 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	s.cfg.OnChange("maxmemory", s.warnOfSmallLimit)
+	auto := v.NetworkDriver == config.DriverAuto
 	s.net, err = netloop.New(netloop.Options{
-		Loops: int(v.IOThreads), Portable: portable, URing: s.uring(v.NetworkDriver),
+		Loops: int(v.IOThreads), Portable: portable,
+		// Many containers refuse io_uring, and some systems have it switched off: only who asks for it by name
+		// gets an error then.
+		URing: auto || v.NetworkDriver == config.DriverURing, URingOptional: auto,
 		NewSession: s.kernel.Connect,
 		Limits:     func(class netloop.Class) netloop.Limits { return limits(s.cfg.Values(), config.Class(class)) },
 		Commit:     s.commit,
@@ -143,19 +147,6 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	return s.openListeners(v)
-}
-
-// uring reports whether the event loops are to send through io_uring. Many containers refuse it, and
-// some systems have it switched off: only who asks for it by name gets an error then.
-func (s *Server) uring(driver string) bool {
-	if driver != config.DriverAuto || runtime.GOOS != "linux" {
-		return driver == config.DriverURing
-	}
-	err := netloop.ProbeURing()
-	if err != nil {
-		s.log.Info("sending without io_uring", "reason", err)
-	}
-	return err == nil
 }
 
 // errLoops is what CONFIG SET io-threads answers when the system lacks descriptors.

@@ -9,7 +9,7 @@ import (
 
 // newLoops returns no driver: there is no epoll here.
 func newLoops(s *Server, _ int) (driver, error) {
-	if s.opts.URing {
+	if s.opts.URing && !s.opts.URingOptional {
 		return nil, ProbeURing()
 	}
 	return nil, nil

@@ -126,9 +126,14 @@ func newLoop(d *loops, number int) (*loop, error) {
 	}
 	l.notices.wake = wake
 	if d.server.opts.URing {
-		if l.uring, err = newURing(); err != nil {
-			return nil, errors.Join(err, l.release())
-		}
+		l.uring, err = newURing()
+	}
+	switch {
+	case err == nil:
+	case d.server.opts.URingOptional:
+		d.server.withoutURing.Do(func() { d.server.log.Info("sending without io_uring", "reason", err) })
+	default:
+		return nil, errors.Join(err, l.release())
 	}
 	return l, nil
 }

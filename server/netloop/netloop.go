@@ -235,9 +235,10 @@ func (l *Limits) pause() int64 {
 type Options struct {
 	Loops    int  // event loops at first; less than one: one. Not used by the portable driver.
 	Portable bool // a goroutine per connection, also where event loops are available
-	// URing has event loops send through io_uring, with one system call for many connections. New fails
-	// where that cannot be had: see ProbeURing.
-	URing bool
+	// URing has event loops send through io_uring, with one system call for many connections. Where that
+	// cannot be had (see ProbeURing) New and SetLoops fail, unless URingOptional says that a loop does
+	// without then. The log says so once.
+	URing, URingOptional bool
 	// NewSession makes the session of a new connection, on the goroutine that will own it. If it
 	// returns nil the bytes are sent to the client and the connection is closed.
 	NewSession func(Conn) (Session, []byte)

@@ -51,6 +51,8 @@ type Server struct {
 	complaints complaints // of the system, and of what the server is short of
 	strangers  complaints // of clients: apart, so that these cannot hide the others
 
+	withoutURing sync.Once // the log says that a loop does without
+
 	handshakes handshakes
 	accepting  sync.WaitGroup // Serve calls, and connections in redcon's hands or in a handshake
 

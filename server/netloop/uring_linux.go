@@ -120,8 +120,8 @@ func (u *uring) mapRings(p *uringParams) (err error) {
 	return nil
 }
 
-// probe sends to a socket that nobody reads until it is full, and reports whether each send was
-// over when submit returned.
+// probe sends to a socket that nobody reads until it is full, and reports whether each send was over
+// when the system call returned.
 func (u *uring) probe() (err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -132,7 +132,9 @@ func (u *uring) probe() (err error) {
 	for result := int32(1); result > 0; {
 		u.queue(pair[0], b, 0)
 		result = notSent
-		u.submit()
+		if _, err := u.give(); err != nil {
+			return err
+		}
 		if c, ok := u.take(); ok {
 			result = c.result
 		}
@@ -172,27 +174,39 @@ func (u *uring) queue(fd int, b []byte, data int) {
 // submit has the kernel send what is queued, in order, and returns when each is sent, or has failed:
 // take has the results. A kernel that is short of memory may leave the last ones out: they have none.
 func (u *uring) submit() {
+	given, err := u.give()
+	// All have MSG_DONTWAIT, so that none is under way any more. Should a kernel see that differently, its
+	// buffer must not be used again before its completion.
+	for err == nil && u.done() < given {
+		err = u.enter(0, uintptr(given-u.done()), uringGetEvents)
+	}
+	if err != nil { // where the kernel refuses the call the probe has found out
+		panic("BUG: " + err.Error())
+	}
+}
+
+// give has the kernel send what is queued, and returns how much of that it has been given.
+func (u *uring) give() (given uint32, err error) {
 	queued := u.queued
 	u.queued = 0
 	head := u.sqHead.Load()
 	u.sqTail.Store(head + queued)
-	u.enter(queued, 0, 0)
-	given := u.sqHead.Load() - head
+	err = u.enter(queued, 0, 0)
+	given = u.sqHead.Load() - head
 	u.sqTail.Store(head + given) // takes back what was left out
-	// All have MSG_DONTWAIT, so that none is under way any more. Should a kernel see that differently, its
-	// buffer must not be used again before its completion.
-	for done := u.cqTail.Load() - u.cqHead.Load(); done < given; done = u.cqTail.Load() - u.cqHead.Load() {
-		u.enter(0, uintptr(given-done), uringGetEvents)
-	}
+	return given, err
 }
 
-func (u *uring) enter(submit uint32, complete, flags uintptr) {
+// done is how many results there are.
+func (u *uring) done() uint32 { return u.cqTail.Load() - u.cqHead.Load() }
+
+func (u *uring) enter(submit uint32, complete, flags uintptr) error {
 	_, _, errno := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(u.fd), uintptr(submit), complete, flags, 0, 0)
 	switch errno {
 	case 0, syscall.EINTR, syscall.EAGAIN, syscall.EBUSY, syscall.ENOMEM:
-		return
+		return nil
 	}
-	panic("BUG: io_uring_enter: " + errno.Error())
+	return fmt.Errorf("io_uring_enter: %w", errno)
 }
 
 // take returns the next result.
