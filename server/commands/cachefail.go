@@ -13,9 +13,9 @@ import (
 // It answers whether the lease was held.
 func cmdCacheFail(c *engine.Ctx) error {
 	a := c.Parse(2)
-	token, extend := a.IntRange(0, math.MaxInt64, ""), int64(0)
+	token, extend := a.IntRange(0, math.MaxInt64, string(engine.ErrFailToken)), int64(0)
 	if a.MatchValue("STALE") {
-		extend = a.IntRange(1, math.MaxInt64, "")
+		extend = a.IntRange(1, math.MaxInt64, string(engine.ErrStaleTime))
 	}
 	if !a.Done() {
 		a.Syntax()

@@ -8,6 +8,7 @@ import (
 	"github.com/larderkv/larder/protocol"
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/store"
+	"github.com/larderkv/larder/store/lex"
 )
 
 // CACHE.GET and its like: all that a cache's client wants to know of a value in one round trip.
@@ -120,19 +121,25 @@ func (o *cacheGet) parse(a *engine.Args, waits bool) {
 	for !a.Done() {
 		switch {
 		case o.lease == 0 && a.MatchValue("LEASE"):
-			o.lease = a.IntRange(1, most, "")
+			o.lease = a.IntRange(1, most, string(engine.ErrLeaseTime))
 		case waits && o.lease > 0 && o.wait == 0 && a.MatchValue("WAIT"):
-			o.wait = a.IntRange(1, most, "")
+			o.wait = a.IntRange(1, most, string(engine.ErrWaitTime))
 		case o.wait > 0 && a.Match("STALE"):
 			o.stale = true
 		case o.lease > 0 && a.MatchValue("BETA"):
-			if o.beta = a.Float(); !(o.beta >= 0) {
-				a.Fail(engine.ErrBeta)
-			}
+			o.beta = parseBeta(a)
 		default:
 			a.Syntax()
 		}
 	}
+}
+
+func parseBeta(a *engine.Args) float64 {
+	beta, ok := lex.ParseFloat(a.Next())
+	if !ok || !(beta >= 0) {
+		a.Fail(engine.ErrBeta)
+	}
+	return beta
 }
 
 // lookup finds what there is under a key, and asks for a lease if one may be due. busy says that another

@@ -30,7 +30,7 @@ func (o *cacheSet) parse(a *engine.Args, conditions bool) {
 		switch {
 		case o.life.parseExpiry(a, false):
 		case o.fresh == 0 && a.MatchValue("FRESH"):
-			o.fresh = a.IntRange(1, math.MaxInt64, "")
+			o.fresh = a.IntRange(1, math.MaxInt64, string(engine.ErrFreshTime))
 		case a.MatchValue("TAGS"):
 			o.parseTags(a)
 		case conditions && o.parseCondition(a):
@@ -41,7 +41,7 @@ func (o *cacheSet) parse(a *engine.Args, conditions bool) {
 }
 
 func (o *cacheSet) parseTags(a *engine.Args) {
-	for range a.IntRange(0, store.MaxTags, string(engine.ErrManyTags)) {
+	for range a.IntRange(0, store.MaxTags, string(engine.ErrTagCount)) {
 		addTags(&o.tags, [][]byte{a.Next()})
 	}
 	if len(o.tags) > store.MaxTags {
@@ -59,9 +59,9 @@ func (o *cacheSet) parseCondition(a *engine.Args) bool {
 	case a.Match("XX"):
 		o.life.xx = true
 	case a.MatchValue("VERSION"):
-		o.versioned, o.number = true, uint64(a.IntRange(0, math.MaxInt64, ""))
+		o.versioned, o.number = true, uint64(a.IntRange(0, math.MaxInt64, string(engine.ErrVersion)))
 	case a.MatchValue("LEASE"):
-		o.leased, o.number = true, uint64(a.IntRange(0, math.MaxInt64, ""))
+		o.leased, o.number = true, uint64(a.IntRange(0, math.MaxInt64, string(engine.ErrLeaseToken)))
 	default:
 		return false
 	}

@@ -61,6 +61,22 @@ func TestLeasePassesOn(t *testing.T) {
 	})
 }
 
+// TestHolderWaits: a connection whose lease it is waits as others do, as the value may come over another
+// one: clients with a pool of connections take any of them for each request.
+func TestHolderWaits(t *testing.T) {
+	b := start(t, "io-threads 2")
+	holder := b.server.Dial(t)
+	lease := token(t, holder.Do("CACHE.GET", "k", "LEASE", "600000"))
+	holder.Send("CACHE.GET", "k", "LEASE", "600000", "WAIT", "600000")
+	b.untilBlocked(1)
+	if b.Do("CACHE.SET", "k", "v", "LEASE", lease).IsNull() {
+		t.Error("the fill was refused")
+	}
+	if got := holder.Read(); got.Elems[0].Text != "v" || got.Elems[1].Text != "hit" {
+		t.Errorf("the holder got %s", got.Raw)
+	}
+}
+
 // TestOriginIsAskedOnce: a thousand clients read one key that becomes stale again and again, of an
 // origin that is so slow that all of them come before it answers. It is asked once each time; the others
 // wait for the value, or get the stale one.
