@@ -123,10 +123,12 @@ func (t *table) nextDue(now int64) (sub uint32, ok bool) {
 
 // sweep unlinks the expired records of a sub-table and passes each to fn,
 // with its parity bit, which frees it. fn must not change the table. It
-// returns how many. elements, if not nil, removes the expired elements of a
-// record's body (elementttl.go): it returns when to look again, and whether
-// the record is to go since none is left, of which fn is told.
-func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref, emptied bool), elements elementSweep) (removed int) {
+// returns how many. look, if not nil, is asked about records with a body or
+// extras, of which something else may be due: the expired elements of the body,
+// which it removes (elementttl.go), or the end of a fresh time (fresh.go). It
+// returns when to look again, and whether the record is to go since no element is
+// left, of which fn is told.
+func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref, emptied bool), look sweepLook) (removed int) {
 	s := &t.subs[sub]
 	at := tickAt(now)
 	overslept := at-s.due >= hintLate // the hints are ambiguous: every bucket is looked at
@@ -138,7 +140,7 @@ func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref, emptied bool
 			continue
 		}
 		if overslept || !earlier(at&hintMask, h) {
-			n, left := t.sweepBucket(sub, i, now, fn, elements)
+			n, left := t.sweepBucket(sub, i, now, fn, look)
 			removed += n
 			b.setHint(left)
 			if n > 0 {
@@ -164,7 +166,7 @@ func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref, emptied bool
 
 // sweepBucket returns the hint of what is left. Slots are visited from the
 // last to the first, since a removal moves later ones into the gap.
-func (t *table) sweepBucket(sub, i uint32, now int64, fn func(raw arena.Ref, emptied bool), elements elementSweep) (removed int, left uint32) {
+func (t *table) sweepBucket(sub, i uint32, now int64, fn func(raw arena.Ref, emptied bool), look sweepLook) (removed int, left uint32) {
 	s := &t.subs[sub]
 	b := t.bucket(s, i)
 	t.prefetchRefs(s, i)
@@ -172,9 +174,9 @@ func (t *table) sweepBucket(sub, i uint32, now int64, fn func(raw arena.Ref, emp
 		raw := b.raw(uint8(slot))
 		r := readRecord(t.mem, raw&^parityBit)
 		next, emptied := r.expire, false
-		if elements != nil && r.encoding() == encBody && (next == 0 || next > now) {
+		if look != nil && (r.encoding() == encBody || r.extra > 0) && (next == 0 || next > now) {
 			var first int64
-			first, emptied = elements(pos{sub: sub, bucket: uint16(i), slot: uint8(slot)}, raw&^parityBit)
+			first, emptied = look(pos{sub: sub, bucket: uint16(i), slot: uint8(slot)}, raw&^parityBit)
 			if first != 0 && (next == 0 || first < next) {
 				next = first
 			}
@@ -199,8 +201,8 @@ func (t *table) sweepBucket(sub, i uint32, now int64, fn func(raw arena.Ref, emp
 	return removed, left
 }
 
-// elementSweep is what sweep asks about records with bodies.
-type elementSweep func(p pos, ref arena.Ref) (next int64, emptied bool)
+// sweepLook is what sweep asks about records with bodies or extras.
+type sweepLook func(p pos, ref arena.Ref) (next int64, emptied bool)
 
 // alarm wakes who calls Maintain if something expires earlier than it meant to look.
 type alarm struct {

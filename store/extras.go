@@ -50,6 +50,7 @@ const (
 	hasCost
 	hasVersion
 	hasLinks
+	toldStale // it has no part in extras: clients have been told that the value is no longer fresh (fresh.go)
 )
 
 // Extras is what a key has beside value and expiry time. The zero value is that of most keys.

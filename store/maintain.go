@@ -129,7 +129,17 @@ func (sh *shard) sweep(s *Store, db int, t *table, sub uint32, now int64) {
 		}
 		sh.removed(db, t, &r, raw, EventExpired, true)
 		s.expired.Add(1)
-	}, func(p pos, ref arena.Ref) (int64, bool) { return sh.expireElements(db, t, p, ref, now) })
+	}, func(p pos, ref arena.Ref) (next int64, emptied bool) {
+		stale := int64(0)
+		if r := readRecord(t.mem, ref); r.extra > 0 {
+			stale = sh.staleStep(&r, now)
+		}
+		next, emptied = sh.expireElements(db, t, p, ref, now)
+		if next == 0 || stale != 0 && stale < next {
+			next = stale
+		}
+		return next, emptied
+	})
 }
 
 // removed tells everybody that the store itself removes a key, and gives up its
@@ -155,13 +165,18 @@ func (sh *shard) removedKey(db int, t *table, r *record, raw arena.Ref, k *Key, 
 	}
 }
 
+// told is who is told of what the store does by itself, in the background or for a command.
+func (s *Store) told(background bool) (Listener, Forgetter) {
+	if background && s.background != nil {
+		return s.background, s.tracking.background
+	}
+	return s.listener, s.tracking.forgetter
+}
+
 // announceRemoval tells everybody of the event of a key that a removal by the store causes.
 func (sh *shard) announceRemoval(db int, t *table, k *Key, ev Event, background bool) {
 	if sh.interest&ev.Class() != 0 {
-		listener, forgetter := sh.s.listener, sh.s.tracking.forgetter
-		if background && sh.s.background != nil {
-			listener, forgetter = sh.s.background, sh.s.tracking.background
-		}
+		listener, forgetter := sh.s.told(background)
 		sh.s.announce(listener, db, k.Name, ev)
 		if len(sh.watched) > 0 { // a key that goes wakes nobody, so those who wait are not asked
 			sh.touchWatched(watchKey{db, string(k.Name)}, t, *k)

@@ -18,7 +18,7 @@ const KeepTTL = -1
 // arena. A missing key is nil and false.
 func (v *View) GetString(k Key) ([]byte, bool, error) {
 	var e Entry
-	if !v.peek(&e, &k) || e.rec.extra > 0 && v.Store.hidesStale.Load() && e.State(v.Now).Stale {
+	if !v.peek(&e, &k) || e.rec.extra > 0 && v.Store.hidesStale.Load() && v.hidesStale(&e, &k) {
 		v.missed(&k, &e)
 		return nil, false, nil
 	}

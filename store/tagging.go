@@ -226,6 +226,7 @@ func (v *View) setExtras(e *Entry, k Key, x *Extras) {
 	var room [maxExtras]byte
 	raw := v.newExtras(k, x, e, room[:0])
 	e.become(e.t.newRecordWith(e.rec.meta, e.name(), raw, e.value(), e.rec.expire))
+	e.sh.noteFresh(e.t, e.p, x.Fresh, v.Now)
 }
 
 // SetStringWith is SetString of a value with extras; expire is not KeepTTL. Tags are distinct, MaxTags
@@ -237,11 +238,13 @@ func (v *View) SetStringWith(k Key, value []byte, expire int64, x *Extras) {
 		v.Dirty++
 		meta := metaOf(TypeString, encPlain) | e.word()<<wordShift
 		v.renewString(&e, meta, value, expire, v.newExtras(k, x, &e, room[:0]))
+		e.sh.noteFresh(e.t, e.p, x.Fresh, v.Now)
 	} else {
 		t := v.tableForWrite(&k)
 		raw := v.newExtras(k, x, nil, room[:0])
 		ref := t.newRecordWith(v.newMeta(&k, TypeString, encPlain), k.Name, raw, value, expire)
-		t.insert(k.hash, ref, expire, v.Now)
+		p := t.insert(k.hash, ref, expire, v.Now)
+		v.shard(&k).noteFresh(t, p, x.Fresh, v.Now)
 		r := readRecord(t.mem, ref)
 		t.spare(&r, +1)
 		v.Dirty++

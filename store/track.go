@@ -198,6 +198,9 @@ func (v *View) Track(k Key, tr *Tracker, hidden bool) {
 	if hidden && v.isExpired(k) {
 		item |= expiredItem
 	}
+	if !hidden && v.Store.hidesStale.Load() {
+		v.noteTracked(k)
+	}
 	t := sh.tracked
 	if t.table == nil {
 		sh.openTracked()
@@ -219,6 +222,14 @@ func (v *View) Track(k Key, tr *Tracker, hidden bool) {
 	tr.items.Add(1)
 	s.items.Add(1)
 	sh.makeRoom(v.forgetter(), 1+itemsPerKey)
+}
+
+// noteTracked has the sweep look at the end of a tracked value's fresh time (fresh.go).
+func (v *View) noteTracked(k Key) {
+	var e Entry
+	if v.peek(&e, &k) && e.rec.extra > 0 {
+		e.sh.noteFresh(e.t, e.p, e.State(v.Now).Fresh, v.Now)
+	}
 }
 
 func (v *View) forgetter() Forgetter {

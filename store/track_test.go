@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/larderkv/larder/tests/randtest"
 )
@@ -291,6 +292,67 @@ func TestBroadcast(t *testing.T) {
 	slices.Sort(want)
 	if !slices.Equal(m.changed, want) {
 		t.Errorf("changed: %v, want %v", m.changed, want)
+	}
+}
+
+// Where stale values are hidden, whoever keeps one is told of the end of its fresh time, once: by the sweep,
+// or by who reads it before.
+func TestStaleIsTold(t *testing.T) {
+	for name, find := range map[string]func(m *trackModel, k Key){
+		"sweep":  func(m *trackModel, _ Key) { m.maintain() },
+		"reader": func(m *trackModel, k Key) { m.v.GetString(k) },
+	} {
+		m := newTrackModel(t, 4)
+		keep := func(client int, key string) {
+			k := m.s.Key([]byte(key))
+			m.v.GetString(k)
+			m.keeps[key] = map[*Tracker]bool{m.client(client): false}
+			m.v.Track(k, m.client(client), false)
+		}
+		set := func(key string, fresh int64) {
+			m.v.SetStringWith(m.s.Key([]byte(key)), []byte("v"), m.v.Now+100_000, &Extras{Fresh: fresh})
+		}
+		told := func(n int) {
+			t.Helper()
+			if m.told != n {
+				t.Fatalf("%s: %d messages, want %d", name, m.told, n)
+			}
+		}
+		k := m.s.Key([]byte("k"))
+		set("k", 2000)
+		m.s.SetStaleReads(false) // what was stored before is looked at because it is tracked
+		keep(0, "k")
+		set("late", 60_000)
+		keep(0, "late")
+		if rest := m.s.Rest(time.UnixMilli(m.v.Now), time.Hour); rest < time.Second || rest > time.Second+100*time.Millisecond {
+			t.Errorf("the maintenance rests %v", rest)
+		}
+		m.v.Now = 1999
+		find(m, k)
+		told(0)
+		m.v.Now = 2100
+		find(m, k)
+		told(1)
+		keep(0, "k") // it has read that there is nothing
+		m.v.GetString(k)
+		m.maintain()
+		told(1)
+		m.v.Broadcast(+1)
+		set("k", 3000)
+		told(2)
+		m.changed = nil
+		m.v.Now = 3100
+		find(m, k)
+		m.maintain()
+		m.v.GetString(k)
+		if !slices.Equal(m.changed, []string{"k"}) {
+			t.Errorf("%s: %v changed", name, m.changed)
+		}
+		m.s.SetStaleReads(true)
+		m.v.Now = 70_000
+		m.maintain()
+		m.v.GetString(m.s.Key([]byte("late")))
+		told(2)
 	}
 }
 
