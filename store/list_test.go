@@ -330,12 +330,11 @@ func (m *listModel) stepSeveral(t *testing.T, r *rand.Rand, v *View, k Key, end 
 	}
 	switch {
 	case !enough:
+		return
 	case string(to.Name) != string(k.Name):
 		m.checkArrived(t, v, to, how.To, want)
 	default:
-		if how.From != how.To && len(m.order) > 0 { // else they stay where they are
-			m.grow(want...)
-		}
+		m.grow(want...)
 		if m.order = slices.Concat(m.order, want); how.To == Front {
 			m.order = slices.Concat(want, m.order[:len(m.order)-len(want)])
 		}

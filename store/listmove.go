@@ -85,6 +85,9 @@ func (v *View) MoveElements(from, to Key, m Moving, fn func(elements [][]byte, c
 		fn(elements, changes)
 		if changes {
 			src.turn(m, elements)
+		} else {
+			src.stay(elements)
+			src.shrunk()
 		}
 		v.pushed(to, m.To, n)
 		src.popped(m.From, n)
@@ -131,10 +134,20 @@ func (l *List) turn(m Moving, elements [][]byte) {
 // rotate moves an element of the list from one end to the other.
 func (l *List) rotate(from, to End) {
 	if from == to || l.Len() == 1 {
+		l.stay([][]byte{l.end(from)})
 		return
 	}
 	var room [256]byte // the tree may move what it has while it takes an element
 	element := append(room[:0], l.end(from)...)
 	l.pop(from, 1)
 	l.push(to, [][]byte{element})
+}
+
+// stay takes elements of the list for ones that are removed and added again.
+func (l *List) stay(elements [][]byte) {
+	bytes := 0
+	for _, e := range elements {
+		bytes += len(e) - listpackEntry(e)
+	}
+	l.willGrow(bytes, 0)
 }
