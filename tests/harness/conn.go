@@ -20,9 +20,10 @@ const replyDeadline = Patience
 // came. It belongs to one goroutine.
 type Conn struct {
 	net.Conn
-	t    testing.TB
-	r    *bufio.Reader
-	name string
+	t       testing.TB
+	r       *bufio.Reader
+	replies replyReader
+	name    string
 }
 
 // Dial opens a connection that is closed when the test ends.
@@ -129,7 +130,7 @@ func (c *Conn) TryRead() (Reply, error) {
 	if err := c.SetReadDeadline(time.Now().Add(replyDeadline)); err != nil {
 		return Reply{}, err
 	}
-	return ReadReply(c.r)
+	return c.replies.next(c.r)
 }
 
 // Do sends a request and returns its reply.

@@ -128,7 +128,7 @@ func (v *Value) Hold(texts []string) {
 func inOrder(texts []string) string {
 	lines := make([]string, 0, len(texts))
 	for _, text := range texts {
-		lines = append(lines, strconv.Quote(text))
+		lines = append(lines, quoted(text))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -138,7 +138,7 @@ func inOrder(texts []string) string {
 func scoredItems(texts []string) string {
 	lines := make([]string, 0, len(texts)/2)
 	for pair := range slices.Chunk(texts, 2) {
-		lines = append(lines, strconv.Quote(pair[0])+" "+SameScore(pair[1]))
+		lines = append(lines, quoted(pair[0])+" "+SameScore(pair[1]))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -159,14 +159,24 @@ func SameScore(text string) string {
 func sortedItems(texts []string, group int) string {
 	lines := make([]string, 0, len(texts)/group)
 	for i := 0; i+group <= len(texts); i += group {
-		line := strconv.Quote(texts[i])
+		line := quoted(texts[i])
 		for _, text := range texts[i+1 : i+group] {
-			line += " " + strconv.Quote(text)
+			line += " " + quoted(text)
 		}
 		lines = append(lines, line)
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
+}
+
+// quoted is strconv.Quote, which most texts of tests do not need.
+func quoted(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return strconv.Quote(s)
+		}
+	}
+	return `"` + s + `"`
 }
 
 // SameContents fails the test when two data sets differ, and shows the first differences.

@@ -26,73 +26,128 @@ const maxReplyDepth = 32
 // ReadReply reads one whole reply. Malformed framing is an error: a test must not resynchronize by
 // luck.
 func ReadReply(r *bufio.Reader) (Reply, error) {
-	return readReply(r, 0)
+	var rr replyReader
+	return rr.next(r)
 }
 
-func readReply(r *bufio.Reader, depth int) (Reply, error) {
-	if depth > maxReplyDepth {
-		return Reply{}, errors.New("reply nested too deeply")
-	}
-	line, err := r.ReadString('\n')
-	if err != nil {
-		return Reply{Raw: line}, err
-	}
-	if len(line) < 3 || line[len(line)-2] != '\r' {
-		return Reply{Raw: line}, fmt.Errorf("malformed reply line %q", line)
-	}
-	rep := Reply{Kind: line[0], Text: line[1 : len(line)-2], Raw: line}
-	switch rep.Kind {
-	case '+', '-', ':', '_', '#', ',', '(':
-		return rep, nil
-	case '$', '=', '!':
-		return readBlob(r, rep)
-	case '*', '~', '>', '%', '|':
-		return readAggregate(r, rep, depth)
-	}
-	return rep, fmt.Errorf("unknown reply type in %q", line)
+// replyReader reads replies. All texts of one are parts of one string: replies of megabytes are what
+// whole data sets are compared by.
+type replyReader struct {
+	r     *bufio.Reader
+	all   []byte // what has come of the reply
+	parts []part // the reply, and those nested in it, in the order in which they begin
 }
 
-func readBlob(r *bufio.Reader, rep Reply) (Reply, error) {
-	n, err := strconv.Atoi(rep.Text)
-	if err != nil || n < -1 {
-		return rep, fmt.Errorf("malformed length in %q", rep.Raw)
-	}
-	if n == -1 {
-		return rep, nil
-	}
-	body := make([]byte, n+2)
-	if _, err := io.ReadFull(r, body); err != nil {
-		return rep, err
-	}
-	if body[n] != '\r' || body[n+1] != '\n' {
-		return rep, fmt.Errorf("blob of %d bytes does not end in CRLF", n)
-	}
-	rep.Text = string(body[:n])
-	rep.Raw += string(body)
-	return rep, nil
+// part says where a reply lies within the outermost one.
+type part struct {
+	kind          byte
+	begin, end    int
+	text, textEnd int
+	elems         int
 }
 
-func readAggregate(r *bufio.Reader, rep Reply, depth int) (Reply, error) {
-	n, err := strconv.Atoi(rep.Text)
-	if err != nil || n < -1 {
-		return rep, fmt.Errorf("malformed count in %q", rep.Raw)
+// mostKept is how much memory a replyReader keeps from one reply to the next.
+const mostKept = 1 << 20
+
+func (rr *replyReader) next(r *bufio.Reader) (Reply, error) {
+	if cap(rr.all) > mostKept {
+		rr.all, rr.parts = nil, nil
 	}
-	if rep.Kind == '%' || rep.Kind == '|' {
-		n *= 2
+	rr.r, rr.all, rr.parts = r, rr.all[:0], rr.parts[:0]
+	err := rr.read(0)
+	rest := rr.parts
+	return made(string(rr.all), &rest), err
+}
+
+// made is the reply that the first of the parts describes, which are taken off.
+func made(all string, parts *[]part) Reply {
+	p := (*parts)[0]
+	*parts = (*parts)[1:]
+	rep := Reply{Kind: p.kind, Text: all[p.text:p.textEnd], Raw: all[p.begin:p.end]}
+	if p.elems > 0 {
+		rep.Elems = make([]Reply, p.elems)
 	}
-	var raw strings.Builder
-	raw.WriteString(rep.Raw)
-	for range max(n, 0) {
-		e, err := readReply(r, depth+1)
-		raw.WriteString(e.Raw)
-		rep.Elems = append(rep.Elems, e)
-		if err != nil {
-			rep.Raw = raw.String()
-			return rep, err
+	for i := range rep.Elems {
+		rep.Elems[i] = made(all, parts)
+	}
+	return rep
+}
+
+func (rr *replyReader) read(depth int) error {
+	at, begin := len(rr.parts), len(rr.all)
+	rr.parts = append(rr.parts, part{begin: begin, text: begin, textEnd: begin})
+	err := rr.readLine()
+	if err == nil {
+		err = rr.readRest(at, depth)
+	}
+	rr.parts[at].end = len(rr.all)
+	return err
+}
+
+func (rr *replyReader) readLine() error {
+	for {
+		line, err := rr.r.ReadSlice('\n')
+		rr.all = append(rr.all, line...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return err
 		}
 	}
-	rep.Raw = raw.String()
-	return rep, nil
+}
+
+// readRest takes what comes behind the first line of a reply.
+func (rr *replyReader) readRest(at, depth int) error {
+	p := &rr.parts[at]
+	line := rr.all[p.begin:]
+	if len(line) < 3 || line[len(line)-2] != '\r' {
+		return fmt.Errorf("malformed reply line %q", line)
+	}
+	p.kind, p.text, p.textEnd = line[0], p.begin+1, len(rr.all)-2
+	switch p.kind {
+	case '+', '-', ':', '_', '#', ',', '(':
+		return nil
+	case '$', '=', '!', '*', '~', '>', '%', '|':
+	default:
+		return fmt.Errorf("unknown reply type in %q", line)
+	}
+	n, err := strconv.Atoi(string(rr.all[p.text:p.textEnd]))
+	if err != nil || n < -1 {
+		return fmt.Errorf("malformed length in %q", line)
+	}
+	switch p.kind {
+	case '$', '=', '!':
+		return rr.readBlob(p, n)
+	case '%', '|':
+		n *= 2
+	}
+	if n > 0 && depth == maxReplyDepth {
+		return errors.New("reply nested too deeply")
+	}
+	for range max(n, 0) {
+		err := rr.read(depth + 1)
+		rr.parts[at].elems++
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (rr *replyReader) readBlob(p *part, n int) error {
+	if n == -1 {
+		return nil
+	}
+	begin := len(rr.all)
+	end := begin + n
+	rr.all = slices.Grow(rr.all, n+2)[:end+2]
+	if _, err := io.ReadFull(rr.r, rr.all[begin:]); err != nil {
+		rr.all = rr.all[:begin]
+		return err
+	}
+	if rr.all[end] != '\r' || rr.all[end+1] != '\n' {
+		return fmt.Errorf("blob of %d bytes does not end in CRLF", n)
+	}
+	p.text, p.textEnd = begin, end
+	return nil
 }
 
 // IsError reports whether the reply is an error.
