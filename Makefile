@@ -30,10 +30,14 @@ run: build ## build, and serve on 127.0.0.1:6379 with ./data as the data folder
 # The longest come first.
 CHECKED := ./tests/diff ./tests/evict ./tests/packets ./store/... ./server/engine ./server/commands ./tests/linear ./tests/storm
 
+# The server that tests start as a process is built once for all of them: as it is installed, and with the checks. The
+# profile would have all packages compiled another time with the tag. What go test vets, lint has vetted.
 test: tools lint ## install what the tests need, lint, and run all tests (SEED=n repeats a random run)
-	$(GO) test -timeout 30m -tags invariants $(CHECKED)
-	$(GO) test -timeout 30m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CHECKED))")
-	$(GO) test -run TestShard ./store # sizes, which the tag changes
+	$(GO) build -tags invariants -pgo=off -o bin/checked/larder ./cmd/larder
+	$(GO) build -o bin/tested/larder ./cmd/larder
+	LARDER_BIN=$(CURDIR)/bin/checked/larder $(GO) test -vet=off -timeout 30m -tags invariants $(CHECKED)
+	LARDER_BIN=$(CURDIR)/bin/tested/larder $(GO) test -vet=off -timeout 30m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CHECKED))")
+	$(GO) test -vet=off -run TestShard ./store # sizes, which the tag changes
 
 test-race: tools ## run all tests under the race detector
 	$(GO) test -race -timeout 60m ./...

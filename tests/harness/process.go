@@ -88,10 +88,13 @@ var binary struct {
 	err  error
 }
 
-// Binary is the path of a larder binary built from this tree. LARDER_BIN names one to use instead.
+// Binary is the path of a larder binary built from this tree. LARDER_BIN names one to use instead, as `make test` does.
 func Binary(t testing.TB) string {
 	t.Helper()
 	if path := os.Getenv("LARDER_BIN"); path != "" {
+		if _, err := os.Stat(path); err != nil { // go test remembers what it was when it caches a result
+			t.Fatal(err)
+		}
 		return path
 	}
 	root := RepoRoot(t)
@@ -102,8 +105,8 @@ func Binary(t testing.TB) string {
 		}
 		binary.path = filepath.Join(binary.dir, "larder")
 		args := []string{"build", "-o", binary.path}
-		if invariants.Enabled { // the test is built with that tag
-			args = append(args, "-tags", "invariants")
+		if invariants.Enabled { // the test is built with that tag, and without a profile
+			args = append(args, "-tags", "invariants", "-pgo=off")
 		}
 		build := exec.Command("go", append(args, "./cmd/larder")...)
 		build.Dir = root
