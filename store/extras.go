@@ -298,14 +298,9 @@ func hasTwice(names [][]byte) bool {
 	return false
 }
 
-// saveExtras appends the form for files of a record's extras to b. A file knows no invalidations: what
-// is stale is fresh until the year 1970 there. gone says that a tag was invalidated, so that the key is
-// none any more. The record is not freed meanwhile.
+// saveExtras appends the form for files of a record's extras to b. gone says that a tag was invalidated,
+// so that the key is none any more. The record is not freed meanwhile.
 func (sh *shard) saveExtras(b []byte, raw rawExtras) (saved []byte, gone bool) {
-	x := sh.describe(raw)
-	gone, stale := sh.stateOf(raw)
-	if stale {
-		x.Fresh = 1
-	}
+	x, gone := sh.describe(raw)
 	return x.Append(b), gone
 }

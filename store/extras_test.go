@@ -41,7 +41,7 @@ func (m *mutator) tag(v *View, k Key) {
 	x := m.extras()
 	if ok := v.SetExtras(k, x); ok {
 		e, _ := v.Peek(k)
-		if got, stale := e.Extras(); extrasText(got) != extrasText(*x) || stale {
+		if got, _ := e.Extras(); extrasText(got) != extrasText(*x) {
 			m.t.Fatalf("%s has %s, was given %s", k.Name, extrasText(got), extrasText(*x))
 		}
 	}

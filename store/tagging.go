@@ -122,12 +122,6 @@ func (sh *shard) ended(r *record, now int64) bool {
 	return r.expire != 0 && r.expire <= now || r.extra > 0 && sh.invalidated(r)
 }
 
-// stale reports whether a tag of the entry was invalidated softly since it was linked.
-func (e *Entry) stale() bool {
-	_, stale := e.sh.stateOf(e.extras())
-	return stale
-}
-
 // newExtras makes the extras of a record for a key, in b. A link of the record that it replaces, if
 // there is one, goes on where the tag is the same and the key is as good as new; others end.
 func (v *View) newExtras(k Key, x *Extras, old *Entry, b []byte) rawExtras {
@@ -177,10 +171,15 @@ func findLink(links []byte, to tags.Ref) (i int, stamp uint64) {
 
 // describe is what an entry has beside value and expiry time. The names of tags are good while the
 // entry is.
-func (e *Entry) describe() Extras { return e.sh.describe(e.extras()) }
+func (e *Entry) describe() Extras {
+	x, _ := e.sh.describe(e.extras())
+	return x
+}
 
-// describe is the same for the extras of a record that is not freed meanwhile.
-func (sh *shard) describe(raw rawExtras) Extras {
+// describe is the same for the extras of a record that is not freed meanwhile. Who makes a record of
+// them makes other links, which know of no invalidation: what is stale by a tag is fresh until the
+// year 1970. gone says that a tag was invalidated, so that the key is none any more.
+func (sh *shard) describe(raw rawExtras) (x Extras, gone bool) {
 	x, links := raw.decode()
 	if n := len(links) / linkSize; n > 0 {
 		x.Tags = make([][]byte, n)
@@ -189,16 +188,20 @@ func (sh *shard) describe(raw rawExtras) Extras {
 			x.Tags[i] = sh.s.tags.Name(ref)
 		}
 	}
-	return x
+	gone, stale := sh.stateOfLinks(links)
+	if stale {
+		x.Fresh = 1
+	}
+	return x, gone
 }
 
-// Extras is what an entry that was found has beside value and expiry time, and whether a tag of it was
-// invalidated softly since. The names of tags are good until the next change of the key.
-func (e *Entry) Extras() (x Extras, stale bool) {
+// Extras is what an entry that was found has beside value and expiry time, if it has something. The names
+// of tags are good until the next change of the key.
+func (e *Entry) Extras() (x Extras, ok bool) {
 	if e.rec.extra == 0 {
 		return x, false
 	}
-	return e.describe(), e.stale()
+	return e.describe(), true
 }
 
 // SetExtras gives a key other extras in place of all it has, and reports whether the key is there.

@@ -154,6 +154,9 @@ func (o *reloading) replace(c *engine.Ctx, from *store.Store) error {
 		if at := e.ExpireAt(); at != 0 {
 			v.Date(k, at)
 		}
+		if x, ok := e.Extras(); ok {
+			v.Attach(k, &x)
+		}
 		v.SetIdle(k, e.IdleSeconds(source))
 		v.SetFrequency(k, int(e.Frequency(source)))
 		return nil

@@ -158,3 +158,19 @@ func TestTagsTooMany(t *testing.T) {
 		t.Errorf("%d tags were compared with one another", len(list))
 	}
 }
+
+// TestStaleStays: a value that is stale by a tag is so until there is another, whatever becomes of its key.
+func TestStaleStays(t *testing.T) {
+	for request, key := range map[string]string{
+		"cache.tag k c": "k", "cache.untag k a": "k", "bless set k no-evict": "k", "append k x": "k", "expire k 50": "k",
+		"rename k l": "l", "copy k l": "l",
+	} {
+		c := newTestClient(t)
+		c.do(strings.Fields("cache.set k v ex 100 fresh 90000 tags 2 a b")...)
+		c.expect("cache.stale a", ":1")
+		c.do(strings.Fields(request)...)
+		if got := c.do("cache.get", key); !strings.Contains(got, `"stale"`) {
+			t.Errorf("after %s: %s", request, got)
+		}
+	}
+}

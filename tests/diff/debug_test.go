@@ -426,3 +426,30 @@ func TestReloadedExpired(t *testing.T) {
 		}
 	}
 }
+
+// TestReloadKeepsExtras: what only larder's keys have comes back with them.
+func TestReloadKeepsExtras(t *testing.T) {
+	s := harness.StartBinary(t, "enable-debug-command yes", "appendonly yes")
+	c := s.Dial(t)
+	for _, key := range []string{"a", "b"} {
+		c.Do("CACHE.SET", key, "value", "EX", "1000", "FRESH", "900000", "TAGS", "2", key, "both")
+	}
+	c.Do("SADDEX", "set", "1000", "member")
+	c.Do("CACHE.TAG", "set", "both")
+	c.Do("BLESS", "SET", "set", "NO-EVICT")
+	c.Do("CACHE.STALE", "b")
+	extras := func() (all string) {
+		for _, key := range []string{"a", "b"} {
+			r := c.Do("CACHE.GET", key)
+			all += r.Elems[1].Raw + r.Elems[4].Raw + c.Do("CACHE.TAGS", key).Raw
+		}
+		return all + c.Do("CACHE.TAGS", "set").Raw + c.Do("BLESS", "GET", "set").Raw
+	}
+	want := extras()
+	for _, how := range []string{"RELOAD", "LOADAOF"} {
+		c.MustOK("DEBUG", how)
+		if got := extras(); got != want {
+			t.Errorf("%s: keys had\n%q\nand have\n%q", how, want, got)
+		}
+	}
+}
