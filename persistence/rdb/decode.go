@@ -31,11 +31,8 @@ type decoder struct {
 	names distinct
 }
 
-// What a value may turn out to be.
-var (
-	errEmpty   = errors.New("empty collection")
-	errExpired = errors.New("all fields have expired")
-)
+// errEmpty is what a value may turn out to be, or ErrExpired.
+var errEmpty = errors.New("empty collection")
 
 // textOf decodes the string that all of b is.
 func (d *decoder) textOf(b []byte) ([]byte, error) {
@@ -247,7 +244,7 @@ func (d *decoder) outcome() error {
 	case len(d.list) > 0:
 		return nil
 	case d.left:
-		return errExpired
+		return ErrExpired
 	}
 	return errEmpty
 }

@@ -12,6 +12,8 @@ var (
 	// ErrBadFormat: the payload is whole, and what it holds is malformed or of
 	// a type that larder does not have.
 	ErrBadFormat = errors.New("rdb: bad data format")
+	// ErrExpired: all elements of the value have expired.
+	ErrExpired = errors.New("rdb: all elements have expired")
 )
 
 // CorruptError says what is wrong with a file, and where.

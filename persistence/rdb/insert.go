@@ -138,7 +138,7 @@ func (in *inserter) countOutcome(err error, e *entry, name []byte, offset int64)
 		in.inserted++
 	case errors.Is(err, errEmpty):
 		in.l.empty.Add(1)
-	case errors.Is(err, errExpired):
+	case errors.Is(err, ErrExpired):
 		in.l.expiredFields.Add(1)
 	default:
 		in.fail(offset, err)
@@ -217,7 +217,7 @@ func (in *inserter) addPiece(k store.Key, big *bigKey, err error) {
 	switch {
 	case big.bad != nil:
 		return
-	case errors.Is(err, errExpired):
+	case errors.Is(err, ErrExpired):
 		big.left = true
 		return
 	case errors.Is(err, errEmpty): // nodes without elements
@@ -239,7 +239,7 @@ func (in *inserter) finish(k store.Key, big *bigKey) {
 	err := big.bad
 	switch {
 	case err == nil && !big.begun && big.left:
-		err = errExpired
+		err = ErrExpired
 	case err == nil && !big.begun:
 		err = errEmpty
 	case err != nil && big.begun:

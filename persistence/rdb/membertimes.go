@@ -121,7 +121,7 @@ func (in *inserter) resolve(k store.Key, big *bigKey, err *error) bool {
 		return at
 	})
 	if !left {
-		*err = errExpired
+		*err = ErrExpired
 	}
 	return left
 }

@@ -2,6 +2,7 @@ package rdb
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/larderkv/larder/store"
@@ -65,7 +66,7 @@ type Decoded struct {
 }
 
 // Decode takes the value out of a DUMP payload that CheckPayload has accepted; any
-// other bytes do no harm. The error is ErrBadFormat. The fields of a hash that have
+// other bytes do no harm. The error is ErrBadFormat, or ErrExpired. Elements that have
 // expired by the view's time are left out. Nothing is stored yet.
 func Decode(view *store.View, k store.Key, payload []byte) (*Decoded, error) {
 	typ, value, ok := payloadValue(payload)
@@ -73,18 +74,21 @@ func Decode(view *store.View, k store.Key, payload []byte) (*Decoded, error) {
 		return nil, ErrBadFormat
 	}
 	v := &Decoded{view: view, k: k}
-	if !v.decode(typ, value) {
-		return nil, ErrBadFormat
+	if err := v.decode(typ, value); err != nil {
+		return nil, err
 	}
 	return v, nil
 }
+
+// Left reports whether elements were left out.
+func (v *Decoded) Left() bool { return v.d.left }
 
 // largePayload is the length of a payload from which on its elements go into the store as they are
 // decoded.
 const largePayload = 16 << 10
 
-// decode reports whether b is a value of a type.
-func (v *Decoded) decode(typ byte, b []byte) bool {
+// decode takes b for a value of a type.
+func (v *Decoded) decode(typ byte, b []byte) error {
 	now := v.view.Now
 	if v.view.Loading { // nothing expires
 		now = 0
@@ -93,14 +97,23 @@ func (v *Decoded) decode(typ byte, b []byte) bool {
 		c := cursor{b: b}
 		n := int(c.count(layouts[row.shape].size))
 		if c.bad == "" && v.view.IsLarge(row.typ, n) {
-			if ok := v.stream(row, &c, n); !ok || !hasTrailer(b[c.p:]) {
-				return ok
+			if !v.stream(row, &c, n) {
+				return ErrBadFormat
+			}
+			if !hasTrailer(b[c.p:]) {
+				return nil
 			}
 			v.large.Discard() // members with times are decoded first
 			v.large = nil
 		}
 	}
-	return v.d.value(typ, b, now) == nil && !v.d.repeats()
+	switch err := v.d.value(typ, b, now); {
+	case errors.Is(err, ErrExpired):
+		return ErrExpired
+	case err != nil, v.d.repeats():
+		return ErrBadFormat
+	}
+	return nil
 }
 
 // shortestMember is how many bytes an element of a large collection has on average in a payload that

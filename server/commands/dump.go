@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"math"
 	"strconv"
 
@@ -102,7 +103,8 @@ func cmdRestore(c *engine.Ctx) error {
 	}
 	c.Kernel.Checked.Add(1)
 	value, err := rdb.Decode(&c.View, k, payload)
-	if err != nil {
+	gone := errors.Is(err, rdb.ErrExpired)
+	if err != nil && !gone {
 		return engine.ErrBadFormat
 	}
 	relative := at != 0 && !o.absolute
@@ -110,8 +112,10 @@ func cmdRestore(c *engine.Ctx) error {
 		at += c.Now // past the largest number it becomes a time in the past, as in Redis
 	}
 	replaced := c.Vacate(k)
-	if at != 0 && at <= c.Now && !c.Loading {
-		value.Discard()
+	if gone || at != 0 && at <= c.Now && !c.Loading {
+		if !gone {
+			value.Discard()
+		}
 		if replaced {
 			c.Dirty++
 			c.Changed(k, store.EventDel)
@@ -132,15 +136,25 @@ func cmdRestore(c *engine.Ctx) error {
 	if o.freq >= 0 {
 		c.SetFrequency(k, int(o.freq))
 	}
-	if relative && c.Logged() {
-		restoreEffect(c, at)
+	if (relative || value.Left()) && c.Logged() {
+		restoreEffect(c, at, relative, value.Left())
 	}
 	c.Out.OK()
 	return nil
 }
 
-// restoreEffect is RESTORE with the time at which the key expires.
-func restoreEffect(c *engine.Ctx, at int64) {
-	args := append([][]byte{c.Args[0], c.Args[1], strconv.AppendInt(nil, at, 10)}, c.Args[3:]...)
-	c.Effect(append(args, []byte("ABSTTL"))...)
+// restoreEffect is RESTORE with the time at which the key expires, and with what there is of the value if
+// elements were left out: a replay, in which nothing expires, would find them.
+func restoreEffect(c *engine.Ctx, at int64, relative, left bool) {
+	payload := c.Args[3]
+	if left {
+		e, _ := c.Peek(c.Keys[0])
+		v := e.Content()
+		payload = c.Kernel.Dumper.Dump(nil, &v, c.Kernel.Config.Values().RDBCompression)
+	}
+	args := append([][]byte{c.Args[0], c.Args[1], strconv.AppendInt(nil, at, 10), payload}, c.Args[4:]...)
+	if relative {
+		args = append(args, []byte("ABSTTL"))
+	}
+	c.Effect(args...)
 }
