@@ -225,8 +225,9 @@ func (d *dataset) expiring(db int) {
 	}
 }
 
+// huge makes values that are longer than all the buffers (4 of 256 KB) between a snapshot and its file.
 func (d *dataset) huge() {
-	const size = 5 << 20
+	const size = 2 << 20
 	d.add(0, "SET", "huge:random", d.random(size))
 	d.add(0, "SET", "huge:words", words(size))
 	d.add(0, "HSET", "huge:hash", "f", d.random(size), "g", words(size/5))
@@ -235,9 +236,10 @@ func (d *dataset) huge() {
 	d.add(0, "ZADD", "huge:zset", "1", words(size/5), "0.5", "small", "1", d.random(size/50))
 }
 
-// big makes collections that are written in pieces.
+// big makes collections that are written in pieces: ten or more of the 32 KB in which a snapshot takes them from the
+// store, and more than the 256 KB of a buffer.
 func (d *dataset) big() {
-	const elements, step = 60_000, 1000
+	const elements, step = 24_000, 1000
 	for i := 0; i < elements; i += step {
 		hash, set := []string{"HSET", "big:hash"}, []string{"SADD", "big:set"}
 		list, zset := []string{"RPUSH", "big:list"}, []string{"ZADD", "big:zset"}
