@@ -131,7 +131,7 @@ func whole(t *testing.T, c *harness.Conn, key, want string) {
 // TestBigValueThatCannotFit is refused when it has arrived, nothing is evicted for it, and the
 // connection goes on.
 func TestBigValueThatCannotFit(t *testing.T) {
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		s := harness.StartBinary(t, "network-driver "+driver, "maxmemory 16mb", "maxmemory-policy allkeys-lru")
 		c := s.Dial(t)
 		c.MustOK("SET", "k", "v")
@@ -187,7 +187,7 @@ func TestLeavingInABigValue(t *testing.T) {
 // TestBigValuesComeBack: what was stored alone, in a transaction and over an old value is in the
 // log.
 func TestBigValuesComeBack(t *testing.T) {
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		params := []string{"network-driver " + driver, "appendonly yes", "dir " + t.TempDir()}
 		s := harness.StartBinary(t, params...)
 		c := s.Dial(t)

@@ -41,7 +41,7 @@ func feed(t *testing.T, c *harness.Conn, n int, request func(i int) string) {
 // memory, though nobody asks for them, while another client is served; the bench says how fast they
 // do.
 func TestAMillionKeysExpireTogether(t *testing.T) {
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		s := harness.StartBinary(t, "network-driver "+driver)
 		c, other := s.Dial(t), s.Dial(t)
 		other.MustOK("SET", "stays", "here")

@@ -120,7 +120,7 @@ func tlsClient(t *testing.T, s *harness.Server, c *tls.Config) *redis.Client {
 
 // TestTLSClients: go-redis, redis-py and redis-cli, with both drivers.
 func TestTLSClients(t *testing.T) {
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		a, wrong := newAuthority(t, "ours"), newAuthority(t, "theirs")
 		s := startTLS(t, a, "network-driver "+driver)
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {

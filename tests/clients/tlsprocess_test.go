@@ -143,7 +143,7 @@ func (o *openssl) hear(text string) {
 
 // TestTLSKeyUpdate: a client of TLS 1.3 changes keys, and asks the server to.
 func TestTLSKeyUpdate(t *testing.T) {
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		a := newAuthority(t, "ours")
 		s := startTLS(t, a, "network-driver "+driver)
 		o := sClient(t, s, a, "-tls1_3")
@@ -161,7 +161,7 @@ func TestTLSKeyUpdate(t *testing.T) {
 // TestTLSRenegotiation: a client of TLS 1.2 that begins another handshake in its connection is refused,
 // and nobody else notices.
 func TestTLSRenegotiation(t *testing.T) {
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		a := newAuthority(t, "ours")
 		s := startTLS(t, a, "network-driver "+driver)
 		c := s.DialTLS(t, a.client("client"))
@@ -243,7 +243,7 @@ func outside(t *testing.T) string {
 // well, and also if its certificate names a user; Redis looks at the default user alone.
 func TestProtectedModeOfTLS(t *testing.T) {
 	ip := outside(t)
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		a := newAuthority(t, "ours")
 		a.issueTo("alice", "alice")
 		s := startTLS(t, a, "network-driver "+driver, "bind 127.0.0.1 "+ip, "tls-auth-clients-user CN",

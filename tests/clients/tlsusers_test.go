@@ -22,7 +22,7 @@ func whoami(c *harness.Conn) string {
 // TestTLSUsers: with tls-auth-clients-user CN a client begins as the user that its certificate names,
 // and in all other cases as any client.
 func TestTLSUsers(t *testing.T) {
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		a := newAuthority(t, "ours")
 		for name, commonNames := range map[string][]string{
 			"alice": {"alice"}, "bob": {"bob"}, "nobody": {"nobody"}, "default": {"default"},

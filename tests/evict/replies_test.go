@@ -103,7 +103,7 @@ func TestReplyGoesBack(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc")
 	}
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		const size = 200 << 20
 		s := harness.StartBinary(t, "network-driver "+driver)
 		c := s.Dial(t)
@@ -128,7 +128,7 @@ func TestClientsLimitWhileMaking(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc")
 	}
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		const limit = 8 << 20
 		s := harness.StartBinary(t, "network-driver "+driver, "maxmemory-clients 8mb")
 		c := newCache(t, s)

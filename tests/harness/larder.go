@@ -28,8 +28,8 @@ func EachDriver(t *testing.T, f func(t *testing.T, driver string)) {
 	}
 }
 
-// EachDriverAlone is EachDriver for tests in which one client speaks at a time. Where there is io_uring its
-// answers are sent without, as with epoll: see netloop.
+// EachDriverAlone is EachDriver for tests in which one client speaks at a time, or all by TLS. Where there is io_uring
+// their answers are sent without, as with epoll: see netloop.
 func EachDriverAlone(t *testing.T, f func(t *testing.T, driver string)) {
 	for _, d := range Drivers {
 		if d != "io_uring" {
