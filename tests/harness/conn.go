@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
@@ -82,14 +81,18 @@ func (s *Server) DialRESP(t testing.TB, proto int) *Conn {
 
 // Encode is the RESP array form of a request.
 func Encode(args ...string) string {
-	var b strings.Builder
-	b.WriteString("*" + strconv.Itoa(len(args)) + "\r\n")
+	const frame = len("$1234\r\n\r\n") // of most arguments
+	size := frame
 	for _, a := range args {
-		b.WriteString("$" + strconv.Itoa(len(a)) + "\r\n")
-		b.WriteString(a)
-		b.WriteString("\r\n")
+		size += frame + len(a)
 	}
-	return b.String()
+	b := append(make([]byte, 0, size), '*')
+	b = append(strconv.AppendInt(b, int64(len(args)), 10), "\r\n"...)
+	for _, a := range args {
+		b = append(strconv.AppendInt(append(b, '$'), int64(len(a)), 10), "\r\n"...)
+		b = append(append(b, a...), "\r\n"...)
+	}
+	return string(b)
 }
 
 // WriteRaw sends bytes as they are, in one write.
