@@ -369,34 +369,47 @@ func (s *Server) Listening(t testing.TB) string {
 	return addr
 }
 
-// listeningPort finds the TCP port, another one than those, on which a process listens, from /proc.
+// listeningPort finds the TCP port, another one than those, on which a process listens.
 func listeningPort(pid int, others ...string) (int, bool) {
 	fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	if err != nil {
 		return 0, false
 	}
-	own := map[string]bool{}
-	for _, fd := range fds {
-		if link, err := os.Readlink(fd); err == nil && strings.HasPrefix(link, "socket:[") {
-			own[strings.Trim(link[len("socket:"):], "[]")] = true
-		}
-	}
-	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid))
+	ports, err := listening()
 	if err != nil {
-		return 0, false
+		ports = listed(pid)
 	}
-	const listening = "0A"
-	for _, line := range strings.Split(string(table), "\n") {
-		f := strings.Fields(line)
-		if len(f) < 10 || f[3] != listening || !own[f[9]] {
+	for _, fd := range fds {
+		link, err := os.Readlink(fd)
+		if err != nil {
 			continue
 		}
-		_, hex, _ := strings.Cut(f[1], ":")
-		if port, err := strconv.ParseInt(hex, 16, 32); err == nil && !slices.Contains(others, strconv.Itoa(int(port))) {
-			return int(port), true
+		port, ok := ports[strings.TrimSuffix(strings.TrimPrefix(link, "socket:["), "]")]
+		if ok && !slices.Contains(others, strconv.Itoa(port)) {
+			return port, true
 		}
 	}
 	return 0, false
+}
+
+// listed is listening by /proc.
+func listed(pid int) map[string]int {
+	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid))
+	if err != nil {
+		return nil
+	}
+	ports := map[string]int{}
+	for _, line := range strings.Split(string(table), "\n") {
+		f := strings.Fields(line)
+		if len(f) < 10 || f[3] != "0A" {
+			continue
+		}
+		_, hex, _ := strings.Cut(f[1], ":")
+		if port, err := strconv.ParseInt(hex, 16, 32); err == nil {
+			ports[f[9]] = int(port)
+		}
+	}
+	return ports
 }
 
 // kill ends the process at once, with the children that write its snapshots.
