@@ -12,6 +12,10 @@ import "math/bits"
 // Measured on 5 million keys of 16 bytes with 64-byte values, GET in groups
 // of 16: see BenchmarkGetGroup.
 
+// A hint is not worth waiting for, so prefetching passes over shards whose lock somebody holds, and
+// takes the lock of each other shard once per pass rather than once per key: with several loops the
+// line of a lock has to come from another core for most of those who take it.
+
 // Prefetch begins to load what finding the keys will need. elements is nil or
 // as long as keys: where it has a field or member, and the key's value is a
 // big collection, that is prefetched too. It takes one shard lock at a time.
@@ -33,7 +37,7 @@ func (s *Store) PrefetchRecord(db int, k *Key) { s.withTable(db, k, (*table).pre
 
 func (s *Store) withTable(db int, k *Key, fn func(t *table, h uint64)) {
 	sh := &s.shards[k.shard]
-	if !sh.lock() {
+	if !sh.tryLock() {
 		return
 	}
 	if t := sh.dbs[db]; t != nil {
@@ -42,10 +46,30 @@ func (s *Store) withTable(db int, k *Key, fn func(t *table, h uint64)) {
 	sh.mu.Unlock()
 }
 
+// eachTable calls fn for the keys shard by shard, 64 keys at a time.
 func (s *Store) eachTable(db int, keys []Key, fn func(t *table, h uint64)) {
-	for i := range keys {
-		if i == 0 || !keys[i].sameAs(&keys[i-1]) {
-			s.withTable(db, &keys[i], fn)
+	for ; len(keys) > 64; keys = keys[64:] {
+		s.eachTable(db, keys[:64], fn)
+	}
+	for left := uint64(1)<<len(keys) - 1; left != 0; {
+		first := bits.TrailingZeros64(left)
+		sh := &s.shards[keys[first].shard]
+		var t *table
+		locked := sh.tryLock()
+		if locked {
+			t = sh.dbs[db]
+		}
+		for i := first; i < len(keys); i++ {
+			if keys[i].shard != keys[first].shard {
+				continue
+			}
+			left &^= 1 << i
+			if t != nil {
+				fn(t, keys[i].hash)
+			}
+		}
+		if locked {
+			sh.mu.Unlock()
 		}
 	}
 }
@@ -59,9 +83,9 @@ func (k *Key) sameAs(other *Key) bool { return k.hash == other.hash && k.shard =
 func (s *Store) eachNested(db int, keys []Key, elements [][]byte, fn func(t *table, h uint64)) {
 	for i := 0; i < len(keys); {
 		sh := &s.shards[keys[i].shard]
-		sh.mu.Lock()
+		locked := sh.tryLock()
 		var nested *table
-		if !sh.occupied {
+		if locked {
 			nested = sh.findNested(db, &keys[i])
 		}
 		for first := i; i < len(keys) && keys[i].sameAs(&keys[first]); i++ {
@@ -69,7 +93,9 @@ func (s *Store) eachNested(db int, keys []Key, elements [][]byte, fn func(t *tab
 				fn(nested, nested.hash(elements[i]))
 			}
 		}
-		sh.mu.Unlock()
+		if locked {
+			sh.mu.Unlock()
+		}
 	}
 }
 
