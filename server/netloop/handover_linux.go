@@ -44,7 +44,6 @@ func (c *conn) HandOver() {
 	l.out = make([]byte, 0, outSize)
 	l.resumes = true
 	l.server.detached.Add(1)
-	runtime.UnlockOSThread()
 	go l.run()
 	runtime.Gosched() // to run: the loop has waited long enough
 }

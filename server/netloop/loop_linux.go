@@ -2,7 +2,6 @@ package netloop
 
 import (
 	"errors"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -34,8 +33,7 @@ const (
 // joins it while there is unsent output.
 const listening uint32 = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
-// loop is one event loop: a goroutine on a thread of its own that reads, executes and writes for
-// its connections. All fields but notices and the atomic ones are that goroutine's.
+// loop is one event loop: a goroutine that reads, executes and writes for its connections. All fields but notices and the atomic ones are that goroutine's.
 //
 // Another goroutine may take the loop over wherever a session is called (handover_linux.go). So what
 // a round has yet to do stands in fields, and nowhere on a stack: occurred, reads, batch, next,
@@ -140,8 +138,6 @@ func newLoop(d *loops, number int) (*loop, error) {
 
 // run is the loop, until it ends or another goroutine takes it over.
 func (l *loop) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	if l.resumes {
 		l.round()
 	}
