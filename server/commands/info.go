@@ -141,7 +141,7 @@ func (w *infoWriter) server() {
 	w.put("os", w.k.Build.System)
 	w.put("arch_bits", 32<<(^uint(0)>>63))
 	w.put("monotonic_clock", "POSIX clock_gettime")
-	w.put("multiplexing_api", w.k.Driver)
+	w.put("multiplexing_api", w.k.Driver())
 	w.put("go_version", runtime.Version())
 	w.put("process_id", os.Getpid())
 	w.put("process_supervised", w.k.Supervised)

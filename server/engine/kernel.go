@@ -111,7 +111,7 @@ type Options struct {
 	Flush func()
 	// Latency notes what takes long, also outside of commands; nil: the kernel makes one.
 	Latency *stats.Latency
-	// Driver names how connections are driven, as INFO's multiplexing_api.
+	// Driver names how connections are driven if event loops do not send through io_uring.
 	Driver string
 	// Supervised names the service manager that follows the process, as INFO's process_supervised.
 	Supervised string
@@ -140,7 +140,7 @@ type Kernel struct {
 	Refusals acl.Log
 	RunID    string // 40 hexadecimal digits, new at every start
 	Started  time.Time
-	Driver   string // multiplexing_api of INFO
+	driver   string // Options.Driver
 	Slow     stats.SlowLog
 	Latency  *stats.Latency // events that took long
 
@@ -249,7 +249,7 @@ func NewKernel(o Options) (*Kernel, error) {
 	k := &Kernel{
 		Store: o.Store, Config: o.Config, Table: o.Table, Log: o.Log,
 		Stats: stats.NewCommands(o.Table.Len()), Latency: o.Latency, PubSub: pubsub.NewHub[*Session](),
-		RunID: id, Started: o.Clock(), Driver: o.Driver, Supervised: o.Supervised,
+		RunID: id, Started: o.Clock(), driver: o.Driver, Supervised: o.Supervised,
 		room: room{start: stats.GoMemory()}, Build: stats.ReadBuild(),
 		clock: o.Clock, shutdown: o.Shutdown, network: o.Network, scripts: o.Scripts, unsent: o.Unsent,
 		queued: o.Queued, commit: o.Commit, flush: o.Flush, port: o.Port, listeners: o.Listeners,
@@ -330,6 +330,14 @@ func (k *Kernel) Port() int { return k.port() }
 
 // Loops is how many event loops take connections, 0 without them.
 func (k *Kernel) Loops() int { return k.network().Loops }
+
+// Driver names how connections are driven, as INFO's multiplexing_api.
+func (k *Kernel) Driver() string {
+	if k.network().Rings > 0 {
+		return "io_uring"
+	}
+	return k.driver
+}
 
 // Listeners are INFO's fields about the places where clients are accepted, name and value.
 func (k *Kernel) Listeners() [][2]string { return k.listeners() }

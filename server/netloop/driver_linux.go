@@ -152,5 +152,8 @@ func (d *loops) addTo(st *Stats) {
 	st.Writes += d.past.Writes
 	for _, l := range *d.all.Load() {
 		l.traffic.addTo(st)
+		if l.uring != nil {
+			st.Rings++
+		}
 	}
 }

@@ -261,6 +261,7 @@ type Stats struct {
 	Rejected int64 // of those, refused
 	Current  int64 // connections with a session
 	Loops    int   // event loops that take connections
+	Rings    int   // event loops that send through io_uring
 	BytesIn  int64
 	BytesOut int64
 	Reads    int64 // system calls that brought input

@@ -37,13 +37,19 @@ func dial(addr string) (*client, error) {
 // close drops the connection. Nothing was written that could still be lost.
 func (c *client) close() { _ = c.conn.Close() }
 
-// do sends a command and returns its reply without type mark; a nil bulk is "".
-func (c *client) do(args ...string) (string, error) {
+// send sends a command.
+func (c *client) send(args ...string) error {
 	if err := c.conn.SetDeadline(time.Now().Add(replyWithin)); err != nil {
-		return "", err
+		return err
 	}
 	c.buf = appendRequest(c.buf[:0], args...)
-	if _, err := c.conn.Write(c.buf); err != nil {
+	_, err := c.conn.Write(c.buf)
+	return err
+}
+
+// do sends a command and returns its reply without type mark; a nil bulk is "".
+func (c *client) do(args ...string) (string, error) {
+	if err := c.send(args...); err != nil {
 		return "", err
 	}
 	line, err := c.r.ReadString('\n')

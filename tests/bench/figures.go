@@ -84,7 +84,8 @@ func (b *bench) figures() []figure {
 	all = append(all, b.userFigure())
 	all = append(all, b.memoryFigures()...)
 	all = append(all, b.elementFigures()...)
-	all = append(all, b.overwriteFigure(), b.latencyFigure(), b.handoverFigure(), b.idleFigure())
+	all = append(all, b.overwriteFigure(), b.latencyFigure(), b.handoverFigure())
+	all = append(all, b.idleFigures()...)
 	all = append(all, b.expiryFigure(), b.timelyFigure())
 	all = append(all, b.messageFigures()...)
 	all = append(all, b.removalFigures()...)
@@ -238,10 +239,16 @@ func (b *bench) latencyFigure() figure {
 	return f
 }
 
-func (b *bench) idleFigure() figure {
-	f := b.connectionsFigure("idle", b.size(10_000, 1_000), func(s *server) (*client, error) { return dial(s.addr) })
-	f.measures = []measure{{what: "memory per idle connection (10,000)", unit: "B", bars: []bar{belowRedis}}}
-	return f
+// idleFigures are of connections that have sent a PING each, and of those that wait for an element after
+// that: 100 for each of 100 lists, which is what a pool of workers does.
+func (b *bench) idleFigures() []figure {
+	n := b.size(10_000, 1_000)
+	idle := b.connectionsFigure("idle", n, func(s *server) (*client, error) { return dial(s.addr) }, nil)
+	idle.measures = []measure{{what: "memory per idle connection (10,000)", unit: "B", bars: []bar{belowRedis}}}
+	waiting := b.connectionsFigure("idle-waiting", n, func(s *server) (*client, error) { return dial(s.addr) },
+		func(c *client, i int) error { return c.send("BLPOP", fmt.Sprint("queue:", i%100), "0") })
+	waiting.measures = []measure{{what: "memory per connection that waits in BLPOP (10,000)", unit: "B"}}
+	return []figure{idle, waiting}
 }
 
 func (b *bench) expiryFigure() figure {

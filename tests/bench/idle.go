@@ -8,10 +8,12 @@ import (
 	"net"
 )
 
-// connectionsFigure opens n connections by dial, sends PING over each, and gives what the server's resident
-// memory grew by, per connection. The kernel's own buffers are in neither server's RSS. Redis keeps
-// a query buffer for two seconds after its last use; waiting for RSS to settle waits for that too.
-func (b *bench) connectionsFigure(name string, n int, dial func(*server) (*client, error)) figure {
+// connectionsFigure opens n connections by dial, sends PING over each and what then says (nil: nothing),
+// and gives what the server's resident memory grew by, per connection. The kernel's own buffers are in
+// neither server's RSS. Redis keeps a query buffer for two seconds after its last use; waiting for RSS
+// to settle waits for that too.
+func (b *bench) connectionsFigure(name string, n int, dial func(*server) (*client, error),
+	then func(c *client, i int) error) figure {
 	return figure{
 		name: name, fresh: true, files: uint64(n + n/2 + 1000),
 		flags: []string{"--maxclients", fmt.Sprint(n + n/2)},
@@ -26,7 +28,7 @@ func (b *bench) connectionsFigure(name string, n int, dial func(*server) (*clien
 					dropNow(c)
 				}
 			}()
-			for range n {
+			for i := range n {
 				c, err := dial(s)
 				if err != nil {
 					return nil, err
@@ -34,6 +36,11 @@ func (b *bench) connectionsFigure(name string, n int, dial func(*server) (*clien
 				conns = append(conns, c)
 				if _, err := c.do("PING"); err != nil {
 					return nil, err
+				}
+				if then != nil {
+					if err := then(c, i); err != nil {
+						return nil, err
+					}
 				}
 			}
 			after, err := s.settledRSS()

@@ -343,6 +343,10 @@ func (b *bench) machineFacts() ([]fact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s --version: %w", filepath.Base(b.redisServer), err)
 	}
+	driver, err := b.networkDriver()
+	if err != nil {
+		return nil, err
+	}
 	facts := []fact{
 		{"processor", cpuModel(string(cpuinfo))},
 		{"cores", fmt.Sprint(runtime.NumCPU())},
@@ -351,7 +355,7 @@ func (b *bench) machineFacts() ([]fact, error) {
 		{"kernel", "Linux " + strings.TrimSpace(string(kernel))},
 		{"Go", strings.TrimPrefix(runtime.Version(), "go")},
 		{"Redis", redisVersion(string(version))},
-		{"larder", b.commit() + ", io-threads " + fmt.Sprint(b.ioThreads)},
+		{"larder", b.commit() + ", io-threads " + fmt.Sprint(b.ioThreads) + ", network driver " + driver},
 		{"date", time.Now().UTC().Format(time.DateOnly)},
 	}
 	if b.baseline != "" {
@@ -362,6 +366,27 @@ func (b *bench) machineFacts() ([]fact, error) {
 		facts = append(facts, fact{"baseline", built + ", io-threads " + fmt.Sprint(b.ioThreads)})
 	}
 	return facts, nil
+}
+
+// networkDriver is what larder has chosen to drive its connections with, on this kernel.
+func (b *bench) networkDriver() (string, error) {
+	s, err := b.start(larderSide, launch{})
+	if err != nil {
+		return "", err
+	}
+	defer s.stop()
+	c, err := dial(s.addr)
+	if err != nil {
+		return "", err
+	}
+	defer c.close()
+	info, err := c.do("INFO", "server")
+	if err != nil {
+		return "", err
+	}
+	_, driver, _ := strings.Cut(info, "multiplexing_api:")
+	driver, _, _ = strings.Cut(driver, "\r\n")
+	return driver, nil
 }
 
 // busyLoad is a load average from which on somebody else's work is in the figures, the latencies

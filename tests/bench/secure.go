@@ -28,7 +28,7 @@ func (b *bench) secureFigures() []figure {
 		l.what, l.standard, l.fill, l.secure = "GET 64 B over TLS", "GET", fillStrings, true
 		out = append(out, b.commandFigure(l))
 	}
-	idle := b.connectionsFigure("tls-idle", b.size(2_000, 200), (*server).dialSecure)
+	idle := b.connectionsFigure("tls-idle", b.size(2_000, 200), (*server).dialSecure, nil)
 	idle.secure = true
 	idle.measures = []measure{{what: "memory per idle TLS connection (2,000)", unit: "B"}}
 	return append(out, idle, b.handshakeFigure())

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/tests/certtest"
 	"github.com/larderkv/larder/tests/harness"
 	"github.com/larderkv/larder/tests/randtest"
@@ -281,4 +282,25 @@ func certificate(t *testing.T, dir string) *tls.Config {
 	pool := x509.NewCertPool()
 	pool.AddCert(c.Leaf)
 	return &tls.Config{RootCAs: pool, ServerName: "larder"}
+}
+
+// TestDriverInfo: INFO says how connections are driven, and so what auto has come to.
+func TestDriverInfo(t *testing.T) {
+	harness.EachDriver(t, func(t *testing.T, driver string) {
+		want := driver
+		if driver == "portable" {
+			want = "goroutines"
+		}
+		s := harness.Start(t, "network-driver "+driver)
+		if got := s.Dial(t).Info("server", "multiplexing_api"); got != want {
+			t.Errorf("multiplexing_api:%s, want %s", got, want)
+		}
+	})
+	want := "epoll"
+	if netloop.ProbeURing() == nil {
+		want = "io_uring"
+	}
+	if got := harness.Start(t, "network-driver auto").Dial(t).Info("server", "multiplexing_api"); got != want {
+		t.Errorf("multiplexing_api:%s, want %s with auto", got, want)
+	}
 }
