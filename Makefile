@@ -27,16 +27,20 @@ run: build ## build, and serve on 127.0.0.1:6379 with ./data as the data folder
 
 # Packages whose tests run with the checks of package invariants: freed memory is overwritten, shards know
 # whether they are locked, and replies are counted. The others run as the server is built.
-# The longest come first.
+# The longest come first, of these and of the others.
 CHECKED := ./tests/diff ./tests/evict ./tests/packets ./store/... ./server/engine ./server/commands ./tests/linear ./tests/storm
+LONG    := ./tests/clients ./tests/interop ./server/netloop ./tests/dashboard ./tests/libraries
+
+# Most packages wait for another process as long as they compute: three of them keep two processors busy.
+TEST = $(GO) test -vet=off -timeout 30m -p $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 ))
 
 # The server that tests start as a process is built once for all of them: as it is installed, and with the checks. The
 # profile would have all packages compiled another time with the tag. What go test vets, lint has vetted.
 test: tools lint ## install what the tests need, lint, and run all tests (SEED=n repeats a random run)
 	$(GO) build -tags invariants -pgo=off -o bin/checked/larder ./cmd/larder
 	$(GO) build -o bin/tested/larder ./cmd/larder
-	LARDER_BIN=$(CURDIR)/bin/checked/larder $(GO) test -vet=off -timeout 30m -tags invariants $(CHECKED)
-	LARDER_BIN=$(CURDIR)/bin/tested/larder $(GO) test -vet=off -timeout 30m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CHECKED))")
+	LARDER_BIN=$(CURDIR)/bin/checked/larder $(TEST) -tags invariants $(CHECKED)
+	LARDER_BIN=$(CURDIR)/bin/tested/larder $(TEST) $(LONG) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CHECKED) $(LONG))")
 	$(GO) test -vet=off -run TestShard ./store # sizes, which the tag changes
 
 test-race: tools ## run all tests under the race detector
@@ -46,7 +50,7 @@ lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
-	$(GO) vet -tags invariants ./...
+	$(GO) vet -tags invariants ./store/... # where files depend on the tag
 	$(GO) tool staticcheck ./...
 
 fuzz-short: ## run every fuzz target for FUZZTIME (10s)

@@ -22,6 +22,7 @@ func TestGenerated(t *testing.T) {
 	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		for proto := 2; proto <= 3; proto++ {
 			t.Run(fmt.Sprintf("RESP%d", proto), func(t *testing.T) {
+				t.Parallel()
 				larder := harness.Start(t, "network-driver "+driver, "enable-debug-command yes")
 				redis := harness.StartRedis(t)
 				g := &generator{

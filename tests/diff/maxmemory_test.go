@@ -18,6 +18,7 @@ func TestRefusedWithoutMemory(t *testing.T) {
 	seed := randtest.Seed(t)
 	for proto := 2; proto <= 3; proto++ {
 		t.Run([]string{2: "RESP2", 3: "RESP3"}[proto], func(t *testing.T) {
+			t.Parallel()
 			larder, redis := harness.Start(t, "enable-debug-command yes"), harness.StartRedis(t)
 			g := &generator{
 				t: t, d: &drawer{rand.New(rand.NewPCG(seed, uint64(proto))), time.Now()},

@@ -341,7 +341,10 @@ func TestScripts(t *testing.T) {
 		for _, file := range files {
 			for proto := 2; proto <= 3; proto++ {
 				name := fmt.Sprintf("%s/RESP%d", strings.TrimSuffix(filepath.Base(file), ".txt"), proto)
-				t.Run(name, func(t *testing.T) { runScript(t, driver, proto, readScript(t, file)) })
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					runScript(t, driver, proto, readScript(t, file))
+				})
 			}
 		}
 	})
