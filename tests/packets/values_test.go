@@ -203,7 +203,7 @@ func TestOverstatedNumbers(t *testing.T) {
 	} {
 		state += harness.Encode(args...)
 	}
-	harness.EachDriver(t, func(t *testing.T, driver string) {
+	harness.EachDriverAlone(t, func(t *testing.T, driver string) {
 		larder, redis := harness.Start(t, "network-driver "+driver), harness.StartRedis(t)
 		compare := func(what, call string) {
 			a, b := exchange(t, larder, fresh+call+state), exchange(t, redis, fresh+call+state)
