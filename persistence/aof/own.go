@@ -19,6 +19,9 @@ func (c *reader) ownLine(line string, n int) error {
 			if len(c.own) > 0 {
 				return &bad{c.pos, "Expected the rest of a command of larder's own"}
 			}
+			if isDamagedOwn(line) {
+				return &bad{c.pos, "Expected " + journal.OwnEnd + " in front of a command of larder's own"}
+			}
 			return nil
 		}
 	}
@@ -38,6 +41,28 @@ func (c *reader) ownLine(line string, n int) error {
 	c.batch = append(c.batch, cmd)
 	c.res.Commands++
 	return nil
+}
+
+// isDamagedOwn reports whether a line that begins with neither mark is a command that only larder knows all the
+// same: it differs from the mark in a byte or two, and what follows is a command in base64. It would get lost
+// without a word, as annotations of others are passed over. Where parts of a command are on several
+// lines, the others show that one is missing.
+func isDamagedOwn(line string) bool {
+	n := len(journal.OwnEnd)
+	if len(line) <= n {
+		return false
+	}
+	differ := 0
+	for i := range n {
+		if line[i] != journal.OwnEnd[i] {
+			differ++
+		}
+	}
+	if differ > 2 {
+		return false
+	}
+	own, err := base64.StdEncoding.DecodeString(line[n:])
+	return err == nil && parseOwn(own) != nil
 }
 
 // parseOwn takes an array of bulk strings apart, as journal.AppendCommand writes it; nil if it is none.

@@ -73,6 +73,35 @@ func TestOwnCommands(t *testing.T) {
 	}
 }
 
+// TestDamagedMarks: a byte of the mark in front of a command of larder's own that has changed is an error that
+// says where; annotations of others, and of versions to come, are passed over.
+func TestDamagedMarks(t *testing.T) {
+	log, want := ownLog()
+	for at := range log {
+		if line := log[at:]; !bytes.HasPrefix(line, []byte("#larder")) {
+			continue
+		}
+		for i := range len(journal.OwnEnd) {
+			for bit := range 8 {
+				damaged := bytes.Clone(log)
+				damaged[at+i] ^= 1 << bit
+				got, _, err := readOwn(damaged)
+				var bad *CorruptError
+				if !errors.As(err, &bad) || bad.Offset < int64(at) || strings.Join(got, "|") != strings.Join(want[:len(got)], "|") {
+					t.Fatalf("byte %d of the mark at %d is %q: %v, read %d", i, at, damaged[at+i], err, len(got))
+				}
+			}
+		}
+	}
+	payload := string(journal.AppendOwn(nil, []byte("CACHE.TAG"), []byte("k"), []byte("t"))[len(journal.OwnEnd):])
+	for _, line := range []string{"#TS:1700000000\r\n", "#\r\n", "#larder\r\n", "#larder2:" + payload, "#others:" + payload, "#larden: of wood\r\n"} {
+		got, res, err := readOwn([]byte(command("SET", "k", "1") + line + command("SET", "k", "2")))
+		if err != nil || res.Truncated || len(got) != 2 {
+			t.Errorf("%q: %q, %v", line, got, err)
+		}
+	}
+}
+
 // TestMalformedOwnCommands: what no server writes is an error that says where, and runs nothing.
 func TestMalformedOwnCommands(t *testing.T) {
 	part := string(journal.AppendOwn(nil, []byte("CACHE.TAG"), bytes.Repeat([]byte("x"), 2000)))
