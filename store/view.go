@@ -101,6 +101,18 @@ func (v *View) Read(k Key) (e Entry, ok bool) {
 	return e, ok
 }
 
+// ReadString is Read of what should be a string, for hot paths: it fills e in, which is zero. A value of
+// another type is an error.
+func (v *View) ReadString(e *Entry, k *Key) (ok bool, err error) {
+	if !v.read(e, k) {
+		return false, nil
+	}
+	if e.rec.typ() != TypeString {
+		return false, ErrWrongType
+	}
+	return true, nil
+}
+
 func (v *View) read(e *Entry, k *Key) (ok bool) {
 	if !v.peek(e, k) {
 		v.missed(k, e)

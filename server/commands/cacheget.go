@@ -149,11 +149,14 @@ func (o *cacheGet) lookup(c *engine.Ctx, k *store.Key, r *cached) (busy bool, er
 	var ok bool
 	if c.Waited() { // it has been counted
 		e, ok = c.Peek(*k)
+		if ok && e.Type() != store.TypeString {
+			err = store.ErrWrongType
+		}
 	} else {
-		e, ok = c.Read(*k)
+		ok, err = c.ReadString(&e, k)
 	}
-	if ok && e.Type() != store.TypeString {
-		return false, store.ErrWrongType
+	if err != nil {
+		return false, err
 	}
 	asks := o.lease > 0
 	if ok {

@@ -144,17 +144,28 @@ func foldHash(b []byte) uint32 {
 	return h ^ h>>15
 }
 
-// equalFold reports whether b is the lower-case ASCII word s in any case.
+// equalFold reports whether b is the lower-case ASCII word s in any case. It compares eight bytes at a
+// time, the last ones perhaps twice.
 func equalFold(b []byte, s string) bool {
-	if len(b) != len(s) {
+	n := len(s)
+	if len(b) != n {
 		return false
 	}
-	for len(s) >= 8 {
-		have, want := binary.LittleEndian.Uint64(b), eight(s)
-		if !sameLetters(have^want, want) {
-			return false
+	switch {
+	case n >= 8:
+		for len(s) > 8 {
+			if want := eight(s); !sameLetters(binary.LittleEndian.Uint64(b)^want, want) {
+				return false
+			}
+			step := min(8, len(s)-8)
+			b, s = b[step:], s[step:]
 		}
-		b, s = b[8:], s[8:]
+		want := eight(s)
+		return sameLetters(binary.LittleEndian.Uint64(b)^want, want)
+	case n >= 4:
+		want := uint64(four(s)) | uint64(four(s[n-4:]))<<32
+		have := uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<32
+		return sameLetters(have^want, want)
 	}
 	for i := range b {
 		c := b[i]
@@ -173,6 +184,12 @@ func eight(s string) uint64 {
 	_ = s[7]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// four is the first four bytes as a word.
+func four(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
 // sameLetters reports whether eight ASCII bytes differ from others, by diff, in the case of letters

@@ -26,6 +26,25 @@ func TestParseInt(t *testing.T) {
 	}
 }
 
+// TestParseIntByWords: texts that are read as one word, with any byte in any place.
+func TestParseIntByWords(t *testing.T) {
+	for n := 3; n <= 9; n++ {
+		for _, text := range []string{"123456789", "999999999", "100000000"} {
+			for i := range n {
+				for c := range 256 {
+					b := []byte(text[:n])
+					b[i] = byte(c)
+					want, err := strconv.ParseInt(string(b), 10, 64)
+					canonical := err == nil && strconv.FormatInt(want, 10) == string(b)
+					if got, ok := ParseInt(b); ok != canonical || ok && got != want {
+						t.Fatalf("ParseInt(%q) = %d, %v", b, got, ok)
+					}
+				}
+			}
+		}
+	}
+}
+
 // FuzzParseInt holds the definition: a text is an integer if and only if
 // printing its value gives the text back.
 func FuzzParseInt(f *testing.F) {
