@@ -29,7 +29,7 @@ func (s *Store) Maintain(now int64) (more bool, err error) {
 	if m.expireAt == nil {
 		m.expireAt = make([]int, len(s.shards))
 	}
-	if m.shard == 0 && m.idle == 0 && s.heap.Excess() || s.heap.Overdue() {
+	if m.shard == 0 && m.idle == 0 && s.heap.Plenty() || s.heap.Overdue() {
 		if _, err := s.heap.Scavenge(); err != nil {
 			return false, err
 		}
