@@ -57,9 +57,10 @@ type departures struct {
 // departureSet is sixteen entries, the latest at the low end of the first word.
 type departureSet [departureWays / 4]uint64
 
-// departed hashes a key's hash with its database, whose mark goes with it in SWAPDB.
+// departed hashes the upper 40 bits of a key's hash, all that the sweep of tags begins with, and its
+// database, whose mark goes with it in SWAPDB.
 func (s *Store) departed(db int, hash uint64) uint64 {
-	return (hash ^ uint64(s.dbMarks[db])*0x9E3779B97F4A7C15) * 0xD6E8FEB86659FD93
+	return (hash>>24 ^ uint64(s.dbMarks[db])*0x9E3779B97F4A7C15) * 0xD6E8FEB86659FD93
 }
 
 // departures is the number of sets of a shard, a power of two.
@@ -108,16 +109,29 @@ const (
 // matching has the highest bit of each entry that is in use and has the same hash as that of want. No
 // sum passes into the next entry.
 func matching(word, want uint64) uint64 {
-	differ := (word^want)&hashBits + (topBits - eachEntry)
-	return (word | word<<1) &^ differ & topBits
+	return (word | word<<1) &^ differing(word, want) & topBits
 }
+
+// differing has the highest bit of each entry that has another hash than that of want.
+func differing(word, want uint64) uint64 { return (word^want)&hashBits + (topBits - eachEntry) }
 
 // firstEntry is where the first entry that matching has found begins, in bits.
 func firstEntry(m uint64) int { return bits.TrailingZeros64(m) - 15 }
 
 // push puts an entry to the front and drops the last one, or an older entry of the same key.
 func (set *departureSet) push(entry uint64) {
-	carry, want := entry, entry&(1<<departureBits-1)*eachEntry
+	want := entry & (1<<departureBits - 1) * eachEntry
+	a, b, c, d := set[0], set[1], set[2], set[3]
+	if differing(a, want)&differing(b, want)&differing(c, want)&differing(d, want)&topBits == topBits {
+		set[0], set[1], set[2], set[3] = a<<16|entry, b<<16|a>>48, c<<16|b>>48, d<<16|c>>48
+		return
+	}
+	set.renew(entry, want)
+}
+
+// renew is push where there may be an older entry.
+func (set *departureSet) renew(entry, want uint64) {
+	carry := entry
 	for i := range set {
 		word := set[i]
 		if m := matching(word, want); m != 0 { // what stands in front of it moves up by one

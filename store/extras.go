@@ -173,13 +173,14 @@ func (x rawExtras) links() []byte {
 		return nil
 	}
 	at := extrasHead + 1
-	for _, f := range [...]struct {
-		flag byte
-		size int
-	}{{hasFresh, freshSize}, {hasCost, costSize}, {hasVersion, versionSize}} {
-		if flags&f.flag != 0 {
-			at += f.size
-		}
+	if flags&hasFresh != 0 {
+		at += freshSize
+	}
+	if flags&hasCost != 0 {
+		at += costSize
+	}
+	if flags&hasVersion != 0 {
+		at += versionSize
 	}
 	return x[at:]
 }

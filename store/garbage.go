@@ -73,10 +73,11 @@ func (sh *shard) freeKeys(t *table, i int, epoch uint32) {
 		if b := sh.bodyOf(&r); b != nil && epoch != sh.cut.epoch {
 			b.mark().epoch = sh.cut.epoch
 		}
+		sh.dropBody(&r)
 		if r.extra > 0 {
-			sh.unlinkTags(&r)
+			sh.endLinks(r.extras(t.mem).links(), false, 0)
 		}
-		sh.freeRecord(t, &r, ref)
+		t.free(ref)
 	})
 }
 

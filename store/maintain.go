@@ -152,14 +152,12 @@ func (sh *shard) removed(db int, t *table, r *record, raw arena.Ref, ev Event, b
 
 // removedKey is removed for who knows the Key.
 func (sh *shard) removedKey(db int, t *table, r *record, raw arena.Ref, k *Key, ev Event, background bool) {
+	owed := sh.owes(raw & parityBit)
 	if r.extra > 0 {
-		sh.unlinkExtras(t, r)
+		t.spare(r, -1)
+		sh.endLinks(r.extras(t.mem).links(), owed, 0)
 	}
-	sh.announceRemoval(db, t, k, ev, background)
-	if sh.prefixes.on {
-		sh.record(db, k, ev)
-	}
-	sh.releaseRecord(t, r, raw&^parityBit, raw&parityBit)
+	sh.removedBare(db, t, r, raw, k, ev, background)
 	if sh.prefixes.on {
 		sh.book(t, k.slot, k.hash)
 	}
@@ -173,17 +171,35 @@ func (s *Store) told(background bool) (Listener, Forgetter) {
 	return s.listener, s.tracking.forgetter
 }
 
+// removedBare is removedKey for who has ended the record's links, if it has any, and books what he removes.
+func (sh *shard) removedBare(db int, t *table, r *record, raw arena.Ref, k *Key, ev Event, background bool) {
+	sh.announceRemoval(db, t, k, ev, background)
+	if sh.prefixes.on {
+		sh.record(db, k, ev)
+	}
+	if ref := raw &^ parityBit; sh.owes(raw & parityBit) {
+		sh.handOver(t, ref)
+		sh.dropBody(r)
+	} else {
+		sh.dropBody(r)
+		t.free(ref)
+	}
+}
+
 // announceRemoval tells everybody of the event of a key that a removal by the store causes.
 func (sh *shard) announceRemoval(db int, t *table, k *Key, ev Event, background bool) {
-	if sh.interest&ev.Class() != 0 {
-		listener, forgetter := sh.s.told(background)
-		sh.s.announce(listener, db, k.Name, ev)
-		if len(sh.watched) > 0 { // a key that goes wakes nobody, so those who wait are not asked
-			sh.touchWatched(watchKey{db, string(k.Name)}, t, *k)
-		}
-		if len(sh.leases.byKey) > 0 {
-			sh.touchLease(watchKey{db, string(k.Name)}, ev)
-		}
+	if sh.interest&ev.Class() == 0 {
+		return
+	}
+	listener, forgetter := sh.s.told(background)
+	sh.s.announce(listener, db, k.Name, ev)
+	if len(sh.watched) > 0 { // a key that goes wakes nobody, so those who wait are not asked
+		sh.touchWatched(watchKey{db, string(k.Name)}, t, *k)
+	}
+	if len(sh.leases.byKey) > 0 {
+		sh.touchLease(watchKey{db, string(k.Name)}, ev)
+	}
+	if sh.tracks() || sh.s.tracking.broadcasts.Load() > 0 { // a Key is copied by a call
 		sh.publishTracked(forgetter, *k, ev)
 	}
 }

@@ -288,15 +288,6 @@ func (s *Store) Key(name []byte) Key {
 	return k
 }
 
-// keyOf is Key for a name whose hash and shard are known.
-func (sh *shard) keyOf(name []byte, hash uint64) Key {
-	k := Key{Name: name, hash: hash, shard: uint32(sh.id)}
-	if t := sh.s.prefixes.table.Load(); t != nil {
-		k.slot, k.gen = t.find(name), t.gen
-	}
-	return k
-}
-
 // Shard is the index of the key's shard.
 func (k Key) Shard() int { return int(k.shard) }
 

@@ -265,11 +265,13 @@ func (t *table) place(sub uint32, position uint32, raw arena.Ref) pos {
 
 // unlink takes the record at p out of the table. The record itself stays
 // allocated. expire is its expiry time, 0 for none.
-func (t *table) unlink(p pos, expire int64) {
+func (t *table) unlink(p pos, expire int64) { t.unlinkFrom(t.bucketAt(p), p, expire) }
+
+// unlinkFrom is unlink for who has the bucket at p.
+func (t *table) unlinkFrom(b *bucket, p pos, expire int64) {
+	b.remove(p.slot)
 	s := &t.subs[p.sub]
-	i := uint32(p.bucket)
-	t.bucket(s, i).remove(p.slot)
-	for ; p.guests > 0; p.guests-- {
+	for i := uint32(p.bucket); p.guests > 0; p.guests-- {
 		if i == 0 {
 			i = uint32(s.buckets)
 		}
@@ -332,19 +334,24 @@ func (t *table) remove(p pos, expire int64) {
 	t.shrink(p.sub)
 }
 
-func (t *table) shrink(sub uint32) { t.shrinkBelow(sub, 4) }
+func (t *table) shrink(sub uint32) { t.shrinkBelow(sub, usually) }
 
 // shrinkRarely is for who removes many keys, perhaps all, one after the other: it gives up buckets half
 // as often as shrink, and so moves a third as many records.
-func (t *table) shrinkRarely(sub uint32) { t.shrinkBelow(sub, 8) }
+func (t *table) shrinkRarely(sub uint32) { t.shrinkBelow(sub, rarely) }
 
-// shrinkBelow gives up buckets if less than one part in so many of the slots are in use.
+// A sub-table is sparse if less than one part in so many of its slots are in use.
+const usually, rarely = 4, 8
+
+func (s *subtable) sparse(part int) bool { return int(s.count)*part < int(s.buckets)*slots }
+
+// shrinkBelow gives up buckets of a sub-table that is sparse.
 func (t *table) shrinkBelow(sub uint32, part int) {
 	s := &t.subs[sub]
-	if s.buckets > 1 && int(s.count)*part < int(s.buckets)*slots {
-		t.resize(sub, bucketsFor(int(s.count)))
-	} else if s.count == 0 {
+	if s.count == 0 {
 		t.resize(sub, 0)
+	} else if s.buckets > 1 && s.sparse(part) {
+		t.resize(sub, bucketsFor(int(s.count)))
 	}
 }
 

@@ -74,6 +74,22 @@ func (sh *shard) dropExtras(r *record) {
 	sh.countLinked(links, -1)
 }
 
+// endLinks is unlinkTags, and dropExtras too unless a snapshot is owed the record and goes on to hold the
+// tags. All of it but for the count of records is left to the caller for one tag, if that is not 0.
+func (sh *shard) endLinks(links []byte, owed bool, but tags.Ref) {
+	for i := range len(links) / linkSize {
+		if ref, stamp := linkAt(links, i); ref != but {
+			sh.s.tags.Unlink(ref, stamp)
+			if !owed {
+				sh.s.tags.Drop(ref)
+			}
+		}
+	}
+	if !owed {
+		sh.countLinked(links, -1)
+	}
+}
+
 func (sh *shard) countLinked(links []byte, sign int) {
 	if len(links) > 0 {
 		sh.linked += sign

@@ -219,7 +219,7 @@ func (a *Arena) Free(r Ref) {
 	if a.told-a.used > tellAt {
 		a.tell()
 	}
-	slot := (off - uint64(page)<<descShift) / uint64(cl.size)
+	slot := uint32(off-uint64(page)<<descShift) / cl.size
 	binary.LittleEndian.PutUint16(a.mem[off:], d.free)
 	d.free = uint16(slot) + 1
 	if d.flags&(flagListed|flagEvacuating) == 0 {

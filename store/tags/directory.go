@@ -159,6 +159,10 @@ func (d *Directory) State(r Ref, stamp uint64) (gone, stale bool) {
 	return stamp < rec.hard(), stamp < rec.soft()
 }
 
+// Gone is below which stamp of a link a key has been invalidated for good: what State says of it will not
+// change. It takes no lock.
+func (d *Directory) Gone(r Ref) uint64 { return d.record(r).hard() }
+
 // Link counts one more key that has the tag, which the caller holds, and lists it. place is 48 bits
 // that find the key again. The stamp is never 0, below 2^48, and no other link to this tag has it.
 //
