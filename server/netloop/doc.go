@@ -54,9 +54,11 @@
 // a send would have been. So no connection is in a state that it is not in without: the sends have
 // MSG_DONTWAIT, and each is over, with a number of bytes or EAGAIN, when the call returns. Nothing is
 // under way between two rounds, the ring is bound to no thread, and a loop can be handed over, drained
-// or closed as before. A start-up probe makes sure that the kernel behaves that way. Sent on their
-// own are: the output of a round with one turn, what has unsent output in front or blocks behind it,
-// a second turn of the same connection, TLS, and messages that were pushed.
+// or closed as before. Each loop makes sure of that when it starts, by a probe, and does without a ring
+// where it may (Options.URingOptional): a sandbox may refuse io_uring, the limit of locked memory may
+// be up after some loops, and io_uring may be switched off between two of them. Sent on their own are:
+// the output of a round with one turn, what has unsent output in front or blocks behind it, a second turn
+// of the same connection, TLS, and messages that were pushed.
 //
 // Server CPU per request with the ring, that without being 1 (medians of 7 to 18 interleaved runs, 50
 // clients, GET and SET): P=1 0.92 and 0.96, P=16 0.93 and 0.90. System calls per GET at P=1: 1.27 in
