@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -86,13 +87,15 @@ func Encode(args ...string) string {
 	for _, a := range args {
 		size += frame + len(a)
 	}
-	b := append(make([]byte, 0, size), '*')
-	b = append(strconv.AppendInt(b, int64(len(args)), 10), "\r\n"...)
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteString("*" + strconv.Itoa(len(args)) + "\r\n")
 	for _, a := range args {
-		b = append(strconv.AppendInt(append(b, '$'), int64(len(a)), 10), "\r\n"...)
-		b = append(append(b, a...), "\r\n"...)
+		b.WriteString("$" + strconv.Itoa(len(a)) + "\r\n")
+		b.WriteString(a)
+		b.WriteString("\r\n")
 	}
-	return string(b)
+	return b.String()
 }
 
 // WriteRaw sends bytes as they are, in one write.
