@@ -394,3 +394,34 @@ func TestMemberTimesDoNotAllocate(t *testing.T) {
 		testHotBatch(t, c, words)
 	}
 }
+
+// TestElementsThatExpireAreChanges: a member or field that is removed since its time has come discards the
+// transaction of who watches its key; one whose time has come but that is still there does not, as nothing has
+// changed the key since. The key that goes with its last element has changed as well.
+func TestElementsThatExpireAreChanges(t *testing.T) {
+	for _, test := range []struct{ add, expire, read string }{
+		{"SADD k a b", "SPEXPIRE k 100 MEMBERS 1 a", "SISMEMBER k a"},
+		{"SADD k a", "SPEXPIRE k 100 MEMBERS 1 a", "SISMEMBER k a"},
+		{"HSET k a 1 b 2", "HPEXPIRE k 100 FIELDS 1 a", "HGET k a"},
+		{"HSET k a 1", "HPEXPIRE k 100 FIELDS 1 a", "HGET k a"},
+	} {
+		for _, removed := range []bool{false, true} {
+			c := newTestClient(t)
+			c.do(strings.Fields(test.add)...)
+			c.do(strings.Fields(test.expire)...)
+			c.expect("WATCH k", "+OK")
+			c.now = c.now.Add(time.Second)
+			c.do(strings.Fields(test.read)...) // hides it, and removes nothing
+			if removed {
+				c.maintain()
+			}
+			c.expect("MULTI", "+OK")
+			c.expect("PING", "+QUEUED")
+			want := "[+PONG]"
+			if removed {
+				want = "nil"
+			}
+			c.expect("EXEC", want)
+		}
+	}
+}

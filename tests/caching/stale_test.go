@@ -2,6 +2,7 @@ package caching
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/larderkv/larder/tests/harness"
@@ -74,4 +75,33 @@ func TestFreshTimeEnds(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestElementsThatExpire: a client that has read a hash or a set is told when a field or a member of it is
+// removed, as its time has come: it reads nothing again before, and sees what is left.
+func TestElementsThatExpire(t *testing.T) {
+	for _, mode := range [][]string{nil, {"BCAST"}} {
+		s := harness.StartBinary(t)
+		other := s.Dial(t)
+		for _, test := range []struct{ add, expire, read, left string }{
+			{"HSET k a 1 b 2", "HPEXPIRE k 50 FIELDS 1 a", "HVALS k", "*1\r\n$1\r\n2\r\n"},
+			{"HSET k a 1", "HPEXPIRE k 50 FIELDS 1 a", "HVALS k", "*0\r\n"},
+			{"SADD k a b", "SPEXPIRE k 50 MEMBERS 1 a", "SMEMBERS k", "~1\r\n$1\r\nb\r\n"},
+			{"SADD k a", "SPEXPIRE k 50 MEMBERS 1 a", "SMEMBERS k", "~0\r\n"},
+		} {
+			c := newCache(t, s, mode...)
+			other.Do(strings.Fields(test.add)...)
+			other.Do(strings.Fields(test.expire)...)
+			harness.Eventually(t, harness.Patience, "the copy is what is left", func() bool {
+				c.ask("PING")
+				if _, kept := c.kept["k"]; !kept {
+					c.kept["k"] = ""
+					c.kept["k"] = c.ask(strings.Fields(test.read)...).Raw
+				}
+				return c.kept["k"] == test.left
+			})
+			other.Do("DEL", "k")
+			_ = c.Close()
+		}
+	}
 }
