@@ -189,11 +189,15 @@ type forgetful struct{ vfs.File }
 func (f forgetful) Write(p []byte) (int, error) { return len(p), nil }
 
 func benchmarkSession(b *testing.B, open func(b *testing.B) (c *testClient, commit func())) {
-	for _, words := range [][]string{{"GET", ""}, {"SET", "", value64}} {
+	set, hset := []string{"SET", "", value64}, []string{"HSET", "", "field", value64}
+	for _, of := range []struct{ fill, words []string }{
+		{set, []string{"GET", ""}}, {set, set}, {hset, []string{"HGET", "", "field"}}, {hset, hset},
+	} {
+		words := of.words
 		for _, depth := range []int{1, 16, 100} {
 			b.Run(fmt.Sprintf("%s/P=%d", words[0], depth), func(b *testing.B) {
 				c, commit := open(b)
-				c.send(hot(depth, "SET", "", value64))
+				c.send(hot(depth, of.fill...))
 				in := hot(depth, words...)
 				out := make([]byte, 0, 1<<20)
 				b.ReportAllocs()
