@@ -79,7 +79,7 @@ simulate: ## replay traces through cache policies and write tests/bench/SIMULATI
 # A profile with hash commands and CACHE.GET as well has the compiler spread what it inlines: GET and SET took
 # 2 to 7 % more instructions then, and the others no fewer.
 profile: ## measure anew where GET and SET spend their time, for the compiler (cmd/larder/default.pgo)
-	$(GO) test ./server/commands -run '^$$' -bench '^BenchmarkSession(WithLog)?$$/^(GET|SET)$$' -benchtime 2s \
+	$(GO) test -trimpath ./server/commands -run '^$$' -bench '^BenchmarkSession(WithLog)?$$/^(GET|SET)$$' -benchtime 2s \
 		-cpuprofile cmd/larder/default.pgo -o /dev/null
 
 install: build ## install into PREFIX (/usr/local)
