@@ -21,8 +21,8 @@
 // other threads to hand the processor there and back (futex calls per 1000 requests: 14 to 41 and 8 to
 // 11 at P=1, 2.0 and 0.95 at P=16 with two loops; context switches there 11.5 and 10.0). A lone client's
 // round trip is the same (lower quartile of 60 turns of 1,200 requests: 21.8 us, with the lock 21.9,
-// Redis 22.1), and CPU per request at P=1 0.85 (GET) and 0.81 (SET) of what it was, in medians of 14
-// rounds on a machine with other work; with two loops 0.97 to 1.08. One round:
+// Redis 22.1). What that is in processor time was lost in the noise of a machine with other work: at P=1
+// medians of 10 to 15 interleaved rounds were 0.81 to 1.11 of those with the lock. One round:
 //
 //	poll     epoll_wait, without waiting if there are leftovers. For up to 20 ms it waits as if it were computing, and only
 //	         then tells the scheduler that it waits.
