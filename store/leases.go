@@ -294,7 +294,8 @@ func (v *View) Shared(w *Waiter) any {
 }
 
 // Share keeps x for all who wait for the same lease as w, until the last of them has left or somebody
-// holds it; if leases take all that they may it is not kept. The more bytes it has, the fewer are told at once. The shard is locked.
+// holds it; if leases take all that they may it is not kept. The more bytes it has, the fewer are told at
+// once. The shard is locked.
 func (v *View) Share(w *Waiter, x any, size int) {
 	if len(w.places) > 0 {
 		p := &w.places[0]

@@ -33,7 +33,8 @@ const (
 // joins it while there is unsent output.
 const listening uint32 = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
 
-// loop is one event loop: a goroutine that reads, executes and writes for its connections. All fields but notices and the atomic ones are that goroutine's.
+// loop is one event loop: a goroutine that reads, executes and writes for its connections. All fields
+// but notices and the atomic ones are that goroutine's.
 //
 // Another goroutine may take the loop over wherever a session is called (handover_linux.go). So what
 // a round has yet to do stands in fields, and nowhere on a stack: occurred, reads, batch, next,
