@@ -233,6 +233,9 @@ func (l *listeners) addrsLocked() []string {
 	return addrs
 }
 
+// Driver names how connections are driven, which network-driver auto leaves to the system: as INFO's multiplexing_api.
+func (s *Server) Driver() string { return s.kernel.Driver() }
+
 // Places is Addrs for people, who are told where TLS is spoken: "127.0.0.1:6379 127.0.0.1:6380 (TLS)".
 func (s *Server) Places() string {
 	s.listeners.mu.Lock()

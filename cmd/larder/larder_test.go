@@ -153,6 +153,35 @@ func TestServeAndStop(t *testing.T) {
 	}
 }
 
+// TestDriverIsLogged: the line that announces the server says what network-driver has come to, as INFO does.
+func TestDriverIsLogged(t *testing.T) {
+	for _, driver := range []string{"auto", "portable"} {
+		p := start(t, "", "serve", "--port", "0", "--bind", "127.0.0.1", "--dir", t.TempDir(), "--network-driver", driver)
+		l := p.line("listen=")
+		_, rest, _ := strings.Cut(l, "listen=")
+		conn, err := net.Dial("tcp", strings.Fields(rest)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write([]byte("INFO server\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		used := ""
+		for lines := bufio.NewScanner(conn); used == "" && lines.Scan(); {
+			if name, value, _ := strings.Cut(lines.Text(), ":"); name == "multiplexing_api" {
+				used = value
+			}
+		}
+		if used == "" || !strings.Contains(l, " driver="+used+" ") {
+			t.Errorf("%s: INFO says %q, the log\n%s", driver, used, l)
+		}
+	}
+}
+
 func TestLogFileAndLevel(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, "", "serve", "--port", "0", "--bind", "127.0.0.1", "--dir", dir, "--logfile", "larder.log", "--loglevel", "warning", "--daemonize", "yes")

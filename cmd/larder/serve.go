@@ -134,7 +134,7 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 	defer func() { err = errors.Join(err, srv.Close()) }()
 	writePID(pid, log)
 	defer removePID(pid, log)
-	announce(cfg, log, srv.Places())
+	announce(cfg, log, srv)
 	defer obey(signals, srv, log, func() { removePID(pid, log) })()
 	if err := releaseImage(); err != nil {
 		log.Debug("the pages that starting has touched stay", "error", err)
@@ -148,11 +148,11 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 
 // announce says where larder listens, with what limits, and what of the configuration it does not
 // do.
-func announce(cfg *config.Config, log *slog.Logger, places string) {
+func announce(cfg *config.Config, log *slog.Logger, srv *server.Server) {
 	v := cfg.Values()
-	log.Info("larder serves", "version", config.Version, "pid", os.Getpid(), "listen", places, "config", cfg.File(),
+	log.Info("larder serves", "version", config.Version, "pid", os.Getpid(), "listen", srv.Places(), "config", cfg.File(),
 		"dir", v.Dir, "maxclients", v.MaxClients, "maxmemory", v.MaxMemory, "databases", v.Databases, "loops", v.IOThreads,
-		"driver", v.NetworkDriver, "max-argument", v.ProtoMaxBulkLen, "query-buffer", v.ClientQueryBufferLimit)
+		"driver", srv.Driver(), "max-argument", v.ProtoMaxBulkLen, "query-buffer", v.ClientQueryBufferLimit)
 	if v.MaxMemory == 0 {
 		log.Info("maxmemory is not set: keys may take all the memory there is")
 	}

@@ -251,6 +251,9 @@ func threads(most int64, to func(*Values) *int64) Kind {
 		if strings.EqualFold(untilNUL(in.args[0]), auto) {
 			return auto, nil
 		}
+		if _, err := strictInt(in.args[0]); err != nil {
+			return "", problem("argument must be " + auto + " or an integer")
+		}
 		return number(in)
 	}
 	k.assign = func(v *Values, text string) {

@@ -32,7 +32,7 @@ func TestThreads(t *testing.T) {
 		{64, "auto", "16", "io-threads auto\n", ""},
 		{64, "128", "128", "io-threads 128\n", ""},
 		{64, "0", "128", "io-threads 128\n", "argument must be between 1 and 128 inclusive"},
-		{64, "automatic", "128", "io-threads 128\n", "argument couldn't be parsed into an integer"},
+		{64, "automatic", "128", "io-threads 128\n", "argument must be auto or an integer"},
 	} {
 		v := c.Values().clone()
 		v.cores = step.cores
