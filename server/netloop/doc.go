@@ -21,8 +21,9 @@
 // other threads to hand the processor there and back (futex calls per 1000 requests: 14 to 41 and 8 to
 // 11 at P=1, 2.0 and 0.95 at P=16 with two loops; context switches there 11.5 and 10.0). A lone client's
 // round trip is the same (lower quartile of 60 turns of 1,200 requests: 21.8 us, with the lock 21.9,
-// Redis 22.1). What that is in processor time was lost in the noise of a machine with other work: at P=1
-// medians of 10 to 15 interleaved rounds were 0.81 to 1.11 of those with the lock. One round:
+// Redis 22.1). Processor time, that with a lock being 1, GET and SET: 1.01 and 1.03 with one loop (18
+// pairs in turn at P=1, where single ones are 20 % apart), 0.97 and 0.93 with two (six pairs), 0.99 to
+// 1.04 at P=16. One round:
 //
 //	poll     epoll_wait, without waiting if there are leftovers. For up to 20 ms it waits as if it were computing, and only
 //	         then tells the scheduler that it waits.
