@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/netloop"
 	"github.com/larderkv/larder/store/invariants"
 )
@@ -183,20 +184,24 @@ func TestScriptCounts(t *testing.T) {
 	}
 }
 
-// handing is a connection that counts how often its loop was handed over.
+// handing is a connection that notes when its loop is handed over.
 type handing struct {
 	testConn
-	times *int
+	handed func()
 }
 
-func (h handing) HandOver() { *h.times++ }
+func (h handing) HandOver() { h.handed() }
 
 // TestLongSourcesLeaveTheLoop: others of the loop do not wait while a long source is compiled, which
-// happens once.
+// happens once, and see which command it is.
 func TestLongSourcesLeaveTheLoop(t *testing.T) {
 	c := newTestClient(t)
-	times := 0
-	session, refused := c.kernel.Connect(handing{times: &times})
+	times, shown := 0, ""
+	var session netloop.Session
+	session, refused := c.kernel.Connect(handing{handed: func() {
+		times++
+		shown = session.(*engine.Session).Info().Command
+	}})
 	if session == nil {
 		t.Fatalf("refused: %q", refused)
 	}
@@ -218,6 +223,9 @@ func TestLongSourcesLeaveTheLoop(t *testing.T) {
 		if times != request.want {
 			t.Errorf("%.30s: the loop was handed over %d times, want %d", strings.Join(request.words, " "), times,
 				request.want)
+		}
+		if name := strings.ToLower(request.words[0]); times > 0 && !strings.HasPrefix(shown, name) {
+			t.Errorf("%s is shown as %s", name, shown)
 		}
 	}
 }

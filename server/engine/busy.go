@@ -178,9 +178,10 @@ func (c *Ctx) goLong() *Run {
 }
 
 // handOver lets the other clients of the loop go on. What the client has sent behind the running
-// request comes in another turn, on the loop.
+// request comes in another turn, on the loop. They see what the client is at.
 func (c *Ctx) handOver() {
 	c.handed = true
+	c.Session.publish(c.meter.last, c.Now)
 	c.Session.conn.HandOver()
 	if c.Session.next == netloop.Wait {
 		c.Session.next = netloop.Yield
