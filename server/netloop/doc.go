@@ -64,8 +64,9 @@
 //
 // Server CPU per request with the ring, that without being 1 (medians of 7 to 18 interleaved runs, 50
 // clients, GET and SET): P=1 0.92 and 0.96, P=16 0.93 and 0.90. System calls per GET at P=1: 1.27 in
-// place of 2.14 (Redis 7.0.15: 2.14), as a round finds about eight requests. It takes 25 KB per loop,
-// and nothing per connection; a lone client's request passes it by.
+// place of 2.14 (Redis 7.0.15: 2.14) where a round finds about eight requests, 2.0 (Redis: 2.5) where the
+// client is so slow that it finds two. The ring takes 25 KB per loop, and nothing per connection; a lone
+// client's request passes it by.
 //
 // Tried in the same runs and not kept: recv through the ring, too (0.89 to 0.99 of epoll's, in medians
 // no better than sending alone, for a buffer per ready connection); multishot receive into provided
