@@ -166,7 +166,9 @@ func (t *table) sweep(sub uint32, now int64, fn func(raw arena.Ref, emptied bool
 
 // sweepBucket returns the hint of what is left. Slots are visited from the
 // last to the first, since a removal moves later ones into the gap.
-func (t *table) sweepBucket(sub, i uint32, now int64, fn func(raw arena.Ref, emptied bool), look sweepLook) (removed int, left uint32) {
+func (t *table) sweepBucket(
+	sub, i uint32, now int64, fn func(raw arena.Ref, emptied bool), look sweepLook,
+) (removed int, left uint32) {
 	s := &t.subs[sub]
 	b := t.bucket(s, i)
 	t.prefetchRefs(s, i)

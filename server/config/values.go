@@ -27,7 +27,7 @@ type Values struct {
 	Timeout          int64  // seconds a client may be idle, 0 for ever
 	MaxClients       int64
 	IOThreads        int64  // event loops; for auto, what it came to
-	NetworkDriver    string // DriverAuto, DriverEpoll, DriverPortable
+	NetworkDriver    string // DriverAuto, DriverEpoll, DriverURing, DriverPortable
 
 	// TLS.
 	TLSPort           int64  // 0: none

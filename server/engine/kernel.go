@@ -334,7 +334,7 @@ func (k *Kernel) Loops() int { return k.network().Loops }
 // Driver names how connections are driven, as INFO's multiplexing_api.
 func (k *Kernel) Driver() string {
 	if k.network().Rings > 0 {
-		return "io_uring"
+		return config.DriverURing
 	}
 	return k.driver
 }

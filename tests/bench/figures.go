@@ -243,10 +243,12 @@ func (b *bench) latencyFigure() figure {
 // that: 100 for each of 100 lists, which is what a pool of workers does.
 func (b *bench) idleFigures() []figure {
 	n := b.size(10_000, 1_000)
-	idle := b.connectionsFigure("idle", n, func(s *server) (*client, error) { return dial(s.addr) }, nil)
+	plain := func(s *server) (*client, error) { return dial(s.addr) }
+	idle := b.connectionsFigure("idle", n, plain, nil)
 	idle.measures = []measure{{what: "memory per idle connection (10,000)", unit: "B", bars: []bar{belowRedis}}}
-	waiting := b.connectionsFigure("idle-waiting", n, func(s *server) (*client, error) { return dial(s.addr) },
-		func(c *client, i int) error { return c.send("BLPOP", fmt.Sprint("queue:", i%100), "0") })
+	waiting := b.connectionsFigure("idle-waiting", n, plain, func(c *client, i int) error {
+		return c.send("BLPOP", fmt.Sprint("queue:", i%100), "0")
+	})
 	waiting.measures = []measure{{what: "memory per connection that waits in BLPOP (10,000)", unit: "B"}}
 	return []figure{idle, waiting}
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	clientinfo "github.com/larderkv/larder/cmd/client"
 )
 
 // fact is a line about the machine or the programs.
@@ -384,9 +386,7 @@ func (b *bench) networkDriver() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, driver, _ := strings.Cut(info, "multiplexing_api:")
-	driver, _, _ = strings.Cut(driver, "\r\n")
-	return driver, nil
+	return clientinfo.ParseInfo(info)["multiplexing_api"], nil
 }
 
 // busyLoad is a load average from which on somebody else's work is in the figures, the latencies
