@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -186,7 +187,7 @@ func TestLogFileAndLevel(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, "", "serve", "--port", "0", "--bind", "127.0.0.1", "--dir", dir, "--logfile", "larder.log", "--loglevel", "warning", "--daemonize", "yes")
 	var content []byte
-	for deadline := time.Now().Add(patience); !strings.Contains(string(content), "daemonize"); {
+	for deadline := time.Now().Add(patience); !strings.Contains(readme(t), "daemonize"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("nothing in the log: %s\n%s", content, p.stderr.String())
 		}
@@ -195,7 +196,7 @@ func TestLogFileAndLevel(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if strings.Contains(string(content), "level=notice") {
+	if strings.Contains(readme(t), "level=notice") {
 		t.Errorf("loglevel warning shows notices:\n%s", content)
 	}
 	if err := p.Process.Signal(syscall.SIGINT); err != nil {
@@ -301,15 +302,38 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	}
 }
 
-// TestReadmeListsWhatHasNoEffect keeps the list in the README true.
-func TestReadmeListsWhatHasNoEffect(t *testing.T) {
+func readme(t *testing.T) string {
+	t.Helper()
 	content, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(content)
+}
+
+// TestReadmeListsWhatHasNoEffect keeps the list in the README true.
+func TestReadmeListsWhatHasNoEffect(t *testing.T) {
 	want := inertTable()
-	if !strings.Contains(string(content), want) {
+	if !strings.Contains(readme(t), want) {
 		t.Errorf("README.md should have this list of parameters without effect:\n%s", want)
+	}
+}
+
+// TestReadmeListsWhatActs: the table of parameters in the README has all that larder acts on.
+func TestReadmeListsWhatActs(t *testing.T) {
+	_, table, _ := strings.Cut(readme(t), "\n| parameters | |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	names := regexp.MustCompile("`[a-z-]+\\*?`").FindAllString(table, -1)
+	listed := func(param string) bool {
+		return slices.ContainsFunc(names, func(name string) bool {
+			start, many := strings.CutSuffix(strings.Trim(name, "`"), "*")
+			return param == start || many && strings.HasPrefix(param, start)
+		})
+	}
+	for _, row := range config.Params() {
+		if row.Inert == "" && !listed(row.Name) {
+			t.Errorf("README.md: add `%s` to the table of parameters", row.Name)
+		}
 	}
 }
 
@@ -335,15 +359,11 @@ func inertTable() string {
 
 // TestReadmeListsForeignDirectives keeps the list of other servers' parameters true.
 func TestReadmeListsForeignDirectives(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var want strings.Builder
 	for _, group := range config.Foreign() {
 		want.WriteString("- " + group.Why + ": `" + strings.Join(group.Names, "`, `") + "`\n")
 	}
-	if !strings.Contains(string(content), want.String()) {
+	if !strings.Contains(readme(t), want.String()) {
 		t.Errorf("README.md should have this list of other servers' parameters:\n%s", &want)
 	}
 }
