@@ -58,7 +58,7 @@
 //	      store.LeaseHolder.mu                leaf: the leases that a client holds
 //	      store.Store.walksMu                 leaf: times of compaction
 //	      store.prefixing.mu                  leaf: which prefix has which slot, while that changes
-//	      protocol/chain.Pool.mu                       leaf: memory of replies that nobody uses
+//	      protocol/chain.Pool.mu              leaf: memory of replies that nobody uses
 //	      store/tags.queue.mu                 leaf: the order of jobs, of tags whose keys are to be looked for
 //	      store/arena.Heap.mu                 leaf: spans and large blocks that no arena owns
 //	      eviction.lhd.mu                     leaf: what the policy LHD has learnt
@@ -68,7 +68,7 @@
 //	      server/stats.Latency.mu             leaf: events that took long
 //	  16  persistence/vfs.Mem.mu              leaf: a file system in memory, for tests
 //	      persistence/vfs.Faulty.mu           leaf: which calls are to fail, for tests
-//	      cmd/load.recorder.mu                leaf, and not of the server: what clients of `larder bench` have measured
+//	      cmd/load.recorder.mu                leaf: what clients have measured (larder bench, no server)
 //
 // # Shards
 //

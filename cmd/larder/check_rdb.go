@@ -26,7 +26,8 @@ func checkRDBCommand() *cobra.Command {
 	}
 }
 
-const checkRDBHelp = `Check a snapshot in RDB format, of versions 1 to 12, written by larder or Redis.
+const checkRDBHelp = `Check a snapshot in RDB format, written by larder, Redis, Valkey or KeyDB: of versions
+6 to 12, or 80 of Valkey.
 
 The whole file is read and every value decoded, of types that larder does not have as
 far as needed to find their end. Printed are the facts the file tells of its origin,

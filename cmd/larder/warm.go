@@ -71,7 +71,7 @@ Formats:
           left out. Bytes that are not UTF-8 are {"base64":"..."}, wherever text may stand.
   csv     strings: key,value or key,value,ttl, with the ttl in seconds
   resp    commands, as from an append-only log or for redis-cli --pipe
-  rdb     a snapshot of larder, Redis or Valkey
+  rdb     a snapshot of larder, Redis, Valkey or KeyDB
 
 A key is replaced as a whole, or with --only-missing left alone if it is there; that holds
 whatever other clients do meanwhile. What cannot be read or is refused by the server is

@@ -6,8 +6,8 @@ import (
 	"github.com/larderkv/larder/store"
 )
 
-// Version is the format's version that larder writes: that of Redis 7.0, since
-// nothing that larder keeps needs a newer one.
+// Version is the format's version that larder writes: that of Redis 7.0. Only hashes of which
+// fields expire (typeHashTTL) are of a later one.
 const Version = 10
 
 // magic is what larder's files begin with, as those of Redis, of KeyDB and of Valkey up to 8 do.

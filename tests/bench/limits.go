@@ -11,7 +11,7 @@ import (
 
 func (b *bench) limitFigures() []figure {
 	var out []figure
-	empty := func(s *server) error { return s.tell("FLUSHALL") }
+	empty := func(s *server) error { return s.once("FLUSHALL") }
 	for _, depth := range []struct{ pipeline, ops int }{{16, b.size(600_000, 60_000)}, {1, b.size(200_000, 20_000)}} {
 		both := commandLoad{pipeline: depth.pipeline, ops: depth.ops, limit: 0.5, refill: empty}
 		fixed, throttle := both, both

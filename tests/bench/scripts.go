@@ -83,24 +83,13 @@ func hits(depth int) *piped {
 
 // loadScript has the server keep a script.
 func loadScript(text string) func(*server) error {
-	return func(s *server) error { return s.tell("SCRIPT", "LOAD", text) }
-}
-
-// tell sends a command on a connection of its own.
-func (s *server) tell(args ...string) error {
-	c, err := dial(s.addr)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	_, err = c.do(args...)
-	return err
+	return func(s *server) error { return s.once("SCRIPT", "LOAD", text) }
 }
 
 // scriptFigures are EVALSHA of small scripts by their processor time, and long scripts.
 func (b *bench) scriptFigures() []figure {
 	var out []figure
-	empty := func(s *server) error { return s.tell("FLUSHALL") }
+	empty := func(s *server) error { return s.once("FLUSHALL") }
 	for _, depth := range []struct{ pipeline, ops int }{{16, b.size(600_000, 60_000)}, {1, b.size(200_000, 20_000)}} {
 		ops := depth.ops
 		locked := func(s *server) error { return s.fillKeys(ops, fillLocks) }
@@ -135,7 +124,7 @@ func (b *bench) additionFigure() figure {
 	f := figure{name: "script-additions", trial: func(s *server) ([]float64, error) {
 		used, err := s.cpuOf(func() error {
 			for range rounds {
-				if err := s.tell("EVAL", additionScript, "0", "1000000"); err != nil {
+				if err := s.once("EVAL", additionScript, "0", "1000000"); err != nil {
 					return err
 				}
 			}
@@ -191,7 +180,7 @@ func (s *server) keysBesideScript() (free []int, err error) {
 	}
 	defer c.close()
 	ended := make(chan error, 1)
-	go func() { ended <- s.tell("EVAL", endlessScript, "1", scriptKey) }()
+	go func() { ended <- s.once("EVAL", endlessScript, "1", scriptKey) }()
 	for began := time.Now(); ; time.Sleep(pollEvery) {
 		if _, err := c.do("GET", scriptKey); err != nil && strings.Contains(err.Error(), "BUSY") {
 			break
@@ -219,7 +208,7 @@ func (s *server) keysBesideScript() (free []int, err error) {
 // besideScript measures GETs without a script, a script without GETs, and GETs for as long as a
 // script runs.
 func (s *server) besideScript(gets, adds int, keys []int) ([]float64, error) {
-	script := func() error { return s.tell("EVAL", additionScript, "1", scriptKey, strconv.Itoa(adds)) }
+	script := func() error { return s.once("EVAL", additionScript, "1", scriptKey, strconv.Itoa(adds)) }
 	alone, err := s.getsDuring(keys, func(l *pipedLoad) error {
 		for l.total() < int64(gets) && !l.failed.Load() {
 			time.Sleep(pollEvery)

@@ -186,7 +186,7 @@ func (s *server) makePage(read func(*reader) error) error {
 
 // stampede lets the clients read for some time.
 func (s *server) stampede(clients int, length time.Duration, read func(*reader) error) ([]float64, error) {
-	if err := s.tell("FLUSHALL"); err != nil {
+	if err := s.once("FLUSHALL"); err != nil {
 		return nil, err
 	}
 	if err := s.makePage(read); err != nil {

@@ -35,7 +35,7 @@ func (b *bench) tagFigures() []figure {
 			{what: "until all its keys are gone", unit: "ms"},
 		},
 		trial: func(s *server) ([]float64, error) {
-			if err := s.tell("FLUSHALL"); err != nil {
+			if err := s.once("FLUSHALL"); err != nil {
 				return nil, err
 			}
 			if err := s.fillKeys(n, fillPages); err != nil {
