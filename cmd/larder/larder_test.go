@@ -187,7 +187,7 @@ func TestLogFileAndLevel(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, "", "serve", "--port", "0", "--bind", "127.0.0.1", "--dir", dir, "--logfile", "larder.log", "--loglevel", "warning", "--daemonize", "yes")
 	var content []byte
-	for deadline := time.Now().Add(patience); !strings.Contains(readme(t), "daemonize"); {
+	for deadline := time.Now().Add(patience); !strings.Contains(string(content), "daemonize"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("nothing in the log: %s\n%s", content, p.stderr.String())
 		}
@@ -196,7 +196,7 @@ func TestLogFileAndLevel(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if strings.Contains(readme(t), "level=notice") {
+	if strings.Contains(string(content), "level=notice") {
 		t.Errorf("loglevel warning shows notices:\n%s", content)
 	}
 	if err := p.Process.Signal(syscall.SIGINT); err != nil {
