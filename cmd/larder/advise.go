@@ -1,8 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,7 +38,7 @@ func adviseCommand() *cobra.Command {
 			o.Requests = 0
 		}
 		redis.SetLogger(silent{}) // its lines would say the same as the error
-		ctx := cmp.Or(cmd.Context(), context.Background())
+		ctx := cmd.Context()
 		c, err := target.Open(ctx)
 		if err != nil {
 			return err

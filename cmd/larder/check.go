@@ -69,17 +69,17 @@ const redrawEvery = 100 * time.Millisecond
 type progress struct{ bar *progressbar.ProgressBar }
 
 // newProgress makes a bar for total bytes if stderr is a terminal.
-func newProgress(stderr io.Writer, title string, total int64) *progress {
+func newProgress(stderr io.Writer, title string, total int64) progress {
 	f, ok := stderr.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return &progress{}
+		return progress{}
 	}
-	return &progress{bar: progressbar.NewOptions64(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(title),
+	return progress{bar: progressbar.NewOptions64(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(title),
 		progressbar.OptionShowBytes(true), progressbar.OptionFullWidth(), progressbar.OptionThrottle(redrawEvery))}
 }
 
 // newCount makes a bar for total things that are no bytes, if stderr is a terminal.
-func newCount(stderr io.Writer, title string, total int64) *progress {
+func newCount(stderr io.Writer, title string, total int64) progress {
 	p := newProgress(stderr, title, total)
 	if p.bar != nil {
 		progressbar.OptionShowBytes(false)(p.bar)

@@ -103,7 +103,7 @@ func checkAOF(name string, r repair, stdin io.Reader, stdout, stderr io.Writer) 
 		return err
 	}
 	defer closeStore()
-	c := &aofCheck{name: name, repair: r, stdin: stdin, stderr: stderr, bar: &progress{}}
+	c := &aofCheck{name: name, repair: r, stdin: stdin, stderr: stderr}
 	rep, bad := aof.Check(vfs.OS(), name, aof.CheckOptions{
 		RDB: c.checkBase, Fix: r.fix, Confirm: c.confirm, TruncateTo: r.truncateTo, Progress: c.progress,
 		Replay: replayer.Check,
@@ -186,7 +186,7 @@ type aofCheck struct {
 	repair  repair
 	stdin   io.Reader
 	stderr  io.Writer
-	bar     *progress
+	bar     progress
 	base    *rdb.Report // of the part in RDB form, if there is one
 	baseErr error
 	refused error // why the user could not be asked, or what speaks against a repair

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -30,10 +28,10 @@ func exportCommand() *cobra.Command {
 	set.StringVar(&o.Type, "type", "", "string, list, set, hash or zset alone (default: all)")
 	set.StringVar(&o.Format, "format", warm.NDJSON, "ndjson, csv (strings alone), resp or rdb")
 	set.StringVar(&to, "to", "-", "`file` to write, - for standard output")
-	set.Float64Var(&o.Rate, "rate", 0, "at most so many `keys` per second")
+	checkRate := rateFlag(cmd, &o.Rate)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.Target, o.Timeout = *target, silence
-		if err := checkRate(o.Rate); err != nil {
+		if err := checkRate(); err != nil {
 			return err
 		}
 		return runExport(cmd.Context(), o, to, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -55,32 +53,25 @@ some keys are missing, which are counted and listed. 1: there is no file.
   larder export --format rdb --to dump.rdb`
 
 func runExport(ctx context.Context, o warm.ExportOptions, to string, stdout, stderr io.Writer) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	bar := &progress{}
-	o.Progress = func(keys, of int64) {
-		if bar.bar == nil {
-			bar = newCount(stderr, "keys", max(keys, of))
+	r, err := move(ctx, stderr, func(ctx context.Context, bar *progress) (r warm.Report, err error) {
+		o.Progress = func(keys, of int64) {
+			if bar.bar == nil {
+				*bar = newCount(stderr, "keys", max(keys, of))
+			}
+			bar.set(keys)
 		}
-		bar.set(keys)
-	}
-	var r warm.Report
-	write := func(w io.Writer) (err error) {
-		r, err = warm.Export(ctx, w, o)
-		return err
-	}
-	var err error
-	if to == "-" {
-		err = write(stdout)
-	} else {
-		err = replaceFile(to, write)
-	}
-	bar.remove()
-	r.ListErrors(stderr)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted")
-	case err != nil:
+		write := func(w io.Writer) (err error) {
+			r, err = warm.Export(ctx, w, o)
+			return err
+		}
+		if to == "-" {
+			err = write(stdout)
+		} else {
+			err = replaceFile(to, write)
+		}
+		return r, err
+	})
+	if err != nil {
 		return err
 	}
 	if to != "-" {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +34,7 @@ func topCommand() *cobra.Command {
 			return errors.New("top needs a terminal; for programs there is INFO, and larder's admin server")
 		}
 		redis.SetLogger(silent{}) // its lines would stand on the screen, which says the same
-		ctx := cmp.Or(cmd.Context(), context.Background())
+		ctx := cmd.Context()
 		c, err := target.Open(ctx)
 		if err != nil {
 			return err

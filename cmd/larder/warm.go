@@ -5,30 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/larderkv/larder/cmd/warm"
 )
-
-// someFailed: the command has come to its end, and a part of it has failed. Exit code 2.
-type someFailed struct{ text string }
-
-func (e *someFailed) Error() string { return e.text }
-
-// exitCode tells scripts a failure in part from any other.
-func exitCode(err error) int {
-	if part := (*someFailed)(nil); errors.As(err, &part) {
-		return 2
-	}
-	return 1
-}
 
 func warmCommand() *cobra.Command {
 	var o warm.Options
@@ -46,7 +30,7 @@ func warmCommand() *cobra.Command {
 	set.DurationVar(&o.TTL, "ttl", 0, "time to live of keys that bring none, 1h30m for example")
 	set.StringVar(&jitter, "ttl-jitter", "0", "shorten every time to live at random by up to this `share`, 10% for example")
 	set.StringVar(&o.Prefix, "prefix", "", "`text` to put in front of every key")
-	set.Float64Var(&o.Rate, "rate", 0, "at most so many `keys` per second")
+	checkRate := rateFlag(cmd, &o.Rate)
 	set.BoolVar(&o.OnlyMissing, "only-missing", false, "leave keys alone that the server has")
 	set.IntVar(&o.Concurrency, "concurrency", 0, "`connections` (default 4; 1 for resp)")
 	set.StringVar(&o.State, "state", "", "`file` that keeps how far it is: the next run goes on from there")
@@ -55,6 +39,9 @@ func warmCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.Target = *target
 		if err := warmOptions(&o, jitter); err != nil {
+			return err
+		}
+		if err := checkRate(); err != nil {
 			return err
 		}
 		return runWarm(cmd.Context(), o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -86,17 +73,6 @@ the run ended early.
   larder export --pattern 'page:*' --to pages.ndjson
   larder warm --from pages.ndjson --ttl 1h --ttl-jitter 10% --only-missing`
 
-// silence is how long a server may be silent in the middle of something.
-const silence = 30 * time.Second
-
-// checkRate judges --rate of warm and export: 0 is no limit.
-func checkRate(keysPerSecond float64) error {
-	if keysPerSecond < 0 || keysPerSecond > 1e9 || keysPerSecond > 0 && keysPerSecond < 1e-3 {
-		return errors.New("--rate takes a number of keys per second above 0")
-	}
-	return nil
-}
-
 // warmOptions checks flags and fills in what follows from them.
 func warmOptions(o *warm.Options, jitter string) error {
 	if o.From == "" {
@@ -106,9 +82,6 @@ func warmOptions(o *warm.Options, jitter string) error {
 		if err := warm.CheckFormat(o.Format); err != nil {
 			return err
 		}
-	}
-	if err := checkRate(o.Rate); err != nil {
-		return err
 	}
 	var err error
 	if o.Jitter, err = share(jitter); err != nil {
@@ -141,20 +114,17 @@ func share(text string) (float64, error) {
 }
 
 func runWarm(ctx context.Context, o warm.Options, stdin io.Reader, stdout, stderr io.Writer) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	bar := &progress{}
 	o.Stdin = stdin
-	o.Progress = func(done, total int64, c warm.Counts) {
-		if bar.bar == nil {
-			bar = newProgress(stderr, o.From, total)
+	r, err := move(ctx, stderr, func(ctx context.Context, bar *progress) (warm.Report, error) {
+		o.Progress = func(done, total int64, c warm.Counts) {
+			if bar.bar == nil {
+				*bar = newProgress(stderr, o.From, total)
+			}
+			bar.describe(fmt.Sprintf("%s, %s", plural(c.Stored, "key"), plural(c.Failed, "error")))
+			bar.set(done)
 		}
-		bar.describe(fmt.Sprintf("%s, %s", plural(c.Stored, "key"), plural(c.Failed, "error")))
-		bar.set(done)
-	}
-	r, err := warm.Run(ctx, o)
-	bar.remove()
-	r.ListErrors(stderr)
+		return warm.Run(ctx, o)
+	})
 	if _, werr := io.WriteString(stdout, warmSummary(&o, &r)); werr != nil {
 		err = errors.Join(err, werr)
 	}
@@ -198,9 +168,6 @@ func warmSummary(o *warm.Options, r *warm.Report) string {
 
 // endedEarly says why, and how to go on.
 func endedEarly(o *warm.Options, r *warm.Report, err error) error {
-	if errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted")
-	}
 	switch {
 	case r.Took == 0 || o.From == "-" || r.Offset == 0:
 		return err
