@@ -29,28 +29,38 @@ type collectionScan struct {
 // COUNT is a hint, so a call may return fewer and the cursor to go on from, which lets others run.
 const mostScanned = 16384
 
-// parseCursor reads the cursor at Args[2]. Redis checks it before it looks at
-// the key, and the options only after.
-func parseCursor(c *engine.Ctx) (s collectionScan, err error) {
-	cursor, ok := lex.ParseCursor(c.Args[2])
+// parseCursor reads the cursor at Args[at], behind which the options stand. Redis checks it before it
+// looks at the key, and the options only after.
+func parseCursor(c *engine.Ctx, at int) (s collectionScan, err error) {
+	cursor, ok := lex.ParseCursor(c.Args[at])
 	if !ok {
 		return s, engine.ErrInvalidCursor
 	}
 	return collectionScan{cursor: cursor, count: 10}, nil
 }
 
+// matchOption takes one of the options that all scans have, and reports whether there was one.
+func (s *collectionScan) matchOption(a *engine.Args) bool {
+	switch {
+	case a.MatchValue("COUNT"):
+		n := a.Int64()
+		if n < 1 && a.Err() == nil {
+			a.Syntax()
+		}
+		s.count = int(min(n, mostScanned))
+	case a.MatchValue("MATCH"):
+		s.pattern = narrowing(a.Next())
+	default:
+		return false
+	}
+	return true
+}
+
 func (s *collectionScan) parseOptions(c *engine.Ctx, hash bool) error {
 	a := c.Parse(3)
 	for !a.Done() {
 		switch {
-		case a.MatchValue("COUNT"):
-			n := a.Int64()
-			if n < 1 && a.Err() == nil {
-				a.Syntax()
-			}
-			s.count = int(min(n, mostScanned))
-		case a.MatchValue("MATCH"):
-			s.pattern = narrowing(a.Next())
+		case s.matchOption(a):
 		case a.Match("NOVALUES"):
 			if !hash {
 				a.Fail(engine.ErrNoValues)

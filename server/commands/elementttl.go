@@ -253,16 +253,7 @@ func expireElements(c *engine.Ctx, kind *elementKind, unit expiryUnit) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case a.Match("NX"):
-		o.nx = true
-	case a.Match("XX"):
-		o.xx = true
-	case a.Match("GT"):
-		o.gt = true
-	case a.Match("LT"):
-		o.lt = true
-	}
+	o.match(a)
 	names := kind.parse(a, 1)
 	if err := a.Err(); err != nil {
 		return err

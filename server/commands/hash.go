@@ -435,7 +435,7 @@ func randomFields(c *engine.Ctx) error {
 }
 
 func cmdHscan(c *engine.Ctx) error {
-	s, err := parseCursor(c)
+	s, err := parseCursor(c, 2)
 	if err != nil {
 		return err
 	}

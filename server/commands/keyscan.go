@@ -70,12 +70,8 @@ func narrowing(text []byte) *lex.Pattern {
 }
 
 func cmdScan(c *engine.Ctx) error {
-	cursor, ok := lex.ParseCursor(c.Args[1])
-	if !ok {
-		return engine.ErrInvalidCursor
-	}
-	s := keyScan{collectionScan: collectionScan{cursor: cursor, count: 10}}
-	if err := s.parse(c.Parse(2)); err != nil {
+	s, err := parseKeyScan(c, 1)
+	if err != nil {
 		return err
 	}
 	s.begin(c)
@@ -83,17 +79,15 @@ func cmdScan(c *engine.Ctx) error {
 	return nil
 }
 
-func (s *keyScan) parse(a *engine.Args) error {
+// parseKeyScan reads a cursor at Args[at] and the options behind it.
+func parseKeyScan(c *engine.Ctx, at int) (s keyScan, err error) {
+	if s.collectionScan, err = parseCursor(c, at); err != nil {
+		return s, err
+	}
+	a := c.Parse(at + 1)
 	for !a.Done() {
 		switch {
-		case a.MatchValue("COUNT"):
-			n := a.Int64()
-			if n < 1 && a.Err() == nil {
-				a.Syntax()
-			}
-			s.count = int(min(n, mostScanned))
-		case a.MatchValue("MATCH"):
-			s.pattern = narrowing(a.Next())
+		case s.matchOption(a):
 		case a.MatchValue("TYPE"):
 			s.typed, s.typeName = true, string(a.Next())
 		case a.Match("NOVALUES"):
@@ -102,7 +96,7 @@ func (s *keyScan) parse(a *engine.Args) error {
 			a.Syntax()
 		}
 	}
-	return a.Err()
+	return s, a.Err()
 }
 
 func cmdRandomkey(c *engine.Ctx) error {

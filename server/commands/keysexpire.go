@@ -19,18 +19,26 @@ func cmdPexpireat(c *engine.Ctx) error { return expireKey(c, atMillis) }
 // expireIf are the conditions of EXPIRE on the time to live that is there.
 type expireIf struct{ nx, xx, gt, lt bool }
 
+// match takes one of the conditions, and reports whether there was one.
+func (o *expireIf) match(a *engine.Args) bool {
+	switch {
+	case a.Match("NX"):
+		o.nx = true
+	case a.Match("XX"):
+		o.xx = true
+	case a.Match("GT"):
+		o.gt = true
+	case a.Match("LT"):
+		o.lt = true
+	default:
+		return false
+	}
+	return true
+}
+
 func (o *expireIf) parse(a *engine.Args) {
 	for !a.Done() {
-		switch {
-		case a.Match("NX"):
-			o.nx = true
-		case a.Match("XX"):
-			o.xx = true
-		case a.Match("GT"):
-			o.gt = true
-		case a.Match("LT"):
-			o.lt = true
-		default:
+		if !o.match(a) {
 			a.Fail(engine.ErrExpireOption(a.Next()))
 		}
 	}

@@ -32,17 +32,13 @@ func rmLocks(c *engine.Ctx, l *store.Lockset) {
 }
 
 func cmdRm(c *engine.Ctx) error {
-	cursor, ok := lex.ParseCursor(c.Args[1])
-	if !ok {
-		return engine.ErrInvalidCursor
-	}
-	s := keyScan{collectionScan: collectionScan{cursor: cursor, count: 10}}
-	if err := s.parse(c.Parse(2)); err != nil {
+	s, err := parseKeyScan(c, 1)
+	if err != nil {
 		return err
 	}
 	var d store.Deletions
-	if _, ok := c.Store.CursorShard(cursor); ok {
-		d = c.DeleteScanned(cursor, min(s.count, scanSlice), mostRemoved, func(e *store.Entry, name []byte) bool {
+	if _, ok := c.Store.CursorShard(s.cursor); ok {
+		d = c.DeleteScanned(s.cursor, min(s.count, scanSlice), mostRemoved, func(e *store.Entry, name []byte) bool {
 			return s.picks(e, name) && c.MayWriteKey(name)
 		})
 	}

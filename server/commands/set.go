@@ -336,7 +336,7 @@ func cmdSmove(c *engine.Ctx) error {
 }
 
 func cmdSscan(c *engine.Ctx) error {
-	scan, err := parseCursor(c)
+	scan, err := parseCursor(c, 2)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/store"
-	"github.com/larderkv/larder/store/lex"
 )
 
 // Tags. A key of any type can have some; whoever invalidates a tag has all its keys gone, or stale, in
@@ -200,12 +199,8 @@ func invalidate(c *engine.Ctx, soft bool) error {
 }
 
 func cmdCacheTagscan(c *engine.Ctx) error {
-	cursor, err := strconv.ParseUint(string(c.Args[1]), 10, 64)
+	s, err := parseKeyScan(c, 1)
 	if err != nil {
-		return engine.ErrInvalidCursor
-	}
-	s := keyScan{collectionScan: collectionScan{count: 10}}
-	if err := s.parse(c.Parse(2)); err != nil {
 		return err
 	}
 	if s.typed {
@@ -216,7 +211,7 @@ func cmdCacheTagscan(c *engine.Ctx) error {
 		keys, stale int64
 	}
 	var list []found
-	next := c.ScanTags(cursor, min(s.count, mostScanned), func(tag []byte, keys, stale int64) {
+	next := c.ScanTags(s.cursor, s.count, func(tag []byte, keys, stale int64) {
 		if s.match(tag) {
 			list = append(list, found{string(tag), keys, stale})
 		}
@@ -289,16 +284,12 @@ func cmdBlessGet(c *engine.Ctx) error {
 }
 
 func cmdBlessScan(c *engine.Ctx) error {
-	cursor, ok := lex.ParseCursor(c.Args[2])
-	if !ok {
-		return engine.ErrInvalidCursor
-	}
-	s := keyScan{collectionScan: collectionScan{count: 10}}
-	if err := s.parse(c.Parse(3)); err != nil {
+	s, err := parseKeyScan(c, 2)
+	if err != nil {
 		return err
 	}
 	var names []string
-	next := c.Scan(cursor, min(s.count, mostScanned), func(e *store.Entry, name []byte) {
+	next := c.Scan(s.cursor, s.count, func(e *store.Entry, name []byte) {
 		if x, _ := e.Extras(); x.NoEvict && s.picks(e, name) {
 			names = append(names, string(name))
 		}

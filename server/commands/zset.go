@@ -317,7 +317,7 @@ func replyScored(out *protocol.Writer, member []byte, score float64, withScores 
 }
 
 func cmdZscan(c *engine.Ctx) error {
-	s, err := parseCursor(c)
+	s, err := parseCursor(c, 2)
 	if err != nil {
 		return err
 	}
