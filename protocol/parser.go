@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bytes"
+	"slices"
 	"unsafe"
 
 	"github.com/larderkv/larder/words"
@@ -169,56 +170,58 @@ func (p *Parser) plain(b []byte, lim *Limits) (size int) {
 // arguments to args and returns its size. 0 means nothing but that the careful way has to look at
 // it: incomplete, inline, empty, wrong or past a limit. Some arguments may have been appended then.
 func quick(args [][]byte, b []byte, lim *Limits) (_ [][]byte, size int) {
-	if b[0] != '*' {
+	if b[0] != '*' || len(b) < len("*0\r\n") {
 		return args, 0
 	}
-	count, i := length(b, 1)
-	if i == 0 || count == 0 || count > len(b)/shortestArgument || count > maxUnauthArgs && !lim.Authenticated {
+	number, i := uint64(b[1]-'0'), len("*0\r\n")
+	if number > 9 || b[2] != '\r' {
+		number, i = length(b, 1)
+	}
+	if i == 0 || number == 0 || number > uint64(len(b)/shortestArgument) ||
+		number > maxUnauthArgs && !lim.Authenticated {
 		return args, 0
 	}
+	count := int(number)
 	most := uint64(lim.MaxBulk)
 	if !lim.Authenticated {
 		most = min(most, maxUnauthBulk)
 	}
-	for range count {
-		if i >= len(b) || b[i] != '$' {
-			return args, 0
+	before := len(args)
+	args = slices.Grow(args, count)
+	found := args[before : before+count]
+	for j := range found {
+		if len(b)-i < shortestArgument || b[i] != '$' {
+			return args[:before+j], 0
 		}
-		n, start := length(b, i+1)
-		if start == 0 || uint64(n) > most || start+n+2 > len(b) {
-			return args, 0
+		n, start := uint64(b[i+1]-'0'), i+len("$0\r\n")
+		switch second := uint64(b[i+2] - '0'); { // nearly all lengths have one digit or two
+		case b[i+2] == '\r' && n <= 9:
+		case b[i+3] == '\r' && second <= 9 && n-1 < 9:
+			n, start = n*10+second, start+1
+		default:
+			if n, start = length(b, i+1); start == 0 {
+				return args[:before+j], 0
+			}
 		}
-		args = append(args, b[start:start+n:start+n])
-		i = start + n + 2
+		end := start + int(n)
+		if n > most || end+len("\r\n") > len(b) {
+			return args[:before+j], 0
+		}
+		found[j] = b[start:end:end]
+		i = end + len("\r\n")
 	}
-	return args, i
+	return args[:before+count], i
 }
 
-// length reads the digits at b[i:] and the two bytes that end the line. It returns the offset
-// behind them, or 0 if the line is not complete or anything but up to nine digits without a leading
-// zero and a \r. Nearly all lengths have one digit or two.
-func length(b []byte, i int) (n, next int) {
-	if line := b[i:]; len(line) >= len("00\r\n") {
-		d, e := line[0]-'0', line[1]-'0'
-		switch {
-		case d > 9:
-			return 0, 0
-		case line[1] == '\r':
-			return int(d), i + len("0\r\n")
-		case line[2] == '\r' && e <= 9 && d > 0:
-			return int(d)*10 + int(e), i + len("00\r\n")
-		}
-	}
-	return anyLength(b, i)
-}
-
-// anyLength is length for any number of digits.
-func anyLength(b []byte, i int) (n, next int) {
+// length reads the digits at b[i:] and the two bytes that end the line. It returns the offset behind
+// them, or 0 if the line is not complete or anything but up to nine digits without a leading zero and
+// a \r.
+func length(b []byte, i int) (n uint64, next int) {
 	line := b[i:]
 	if len(line) < len("0\r\n") || line[0] < '0' || line[0] > '9' {
 		return 0, 0
 	}
-	n = int(line[0] - '0')
+	n = uint64(line[0] - '0')
 	for j := 1; j < len(line)-1 && j <= maxQuickDigits; j++ {
 		d := line[j] - '0'
 		if line[j] == '\r' {
@@ -227,7 +230,7 @@ func anyLength(b []byte, i int) (n, next int) {
 		if d > 9 || n == 0 {
 			break
 		}
-		n = n*10 + int(d)
+		n = n*10 + uint64(d)
 	}
 	return 0, 0
 }

@@ -81,7 +81,14 @@ func (w *Writer) Bulk(b []byte) {
 }
 
 // AppendBulk appends a bulk string to b.
-func AppendBulk(b, bulk []byte) []byte { return redcon.AppendBulk(b, bulk) }
+func AppendBulk(b, bulk []byte) []byte {
+	n := len(bulk)
+	if n < 10 || n > 99 {
+		return redcon.AppendBulk(b, bulk)
+	}
+	b = append(b, '$', byte('0'+n/10), byte('0'+n%10), '\r', '\n') // three calls less
+	return append(append(b, bulk...), '\r', '\n')
+}
 
 // BulkString appends a bulk string.
 func (w *Writer) BulkString(s string) {
