@@ -150,18 +150,21 @@ func (x rawExtras) numbers() (fresh, cost int64, version uint64, links []byte) {
 	if flags == 0 {
 		return 0, 0, 0, nil
 	}
-	b := x[extrasHead:]
+	at := uint(extrasHead)
 	if flags&hasFresh != 0 {
-		fresh, b = int64(binary.LittleEndian.Uint64(b)), b[freshSize:]
+		fresh = int64(binary.LittleEndian.Uint64(x[at : at+freshSize : at+freshSize]))
+		at += freshSize
 	}
 	if flags&hasCost != 0 {
-		cost, b = int64(binary.LittleEndian.Uint32(b)), b[costSize:]
+		cost = int64(binary.LittleEndian.Uint32(x[at : at+costSize : at+costSize]))
+		at += costSize
 	}
 	if flags&hasVersion != 0 {
-		version, b = binary.LittleEndian.Uint64(b), b[versionSize:]
+		version = binary.LittleEndian.Uint64(x[at : at+versionSize : at+versionSize])
+		at += versionSize
 	}
 	if flags&hasLinks != 0 {
-		links = b[1:]
+		links = x[at+1:]
 	}
 	return fresh, cost, version, links
 }

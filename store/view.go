@@ -104,9 +104,12 @@ func (v *View) Read(k Key) (e Entry, ok bool) {
 // ReadString is Read of what should be a string, for hot paths: it fills e in, which is zero. A value of
 // another type is an error.
 func (v *View) ReadString(e *Entry, k *Key) (ok bool, err error) {
-	if !v.read(e, k) {
+	if !v.peek(e, k) {
+		v.missed(k, e)
 		return false, nil
 	}
+	v.hit(e.sh, k)
+	v.touchRead(e)
 	if e.rec.typ() != TypeString {
 		return false, ErrWrongType
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/larderkv/larder/server/engine"
 )
 
 // anyNumber stands for a version or a token in the replies of a test.
@@ -27,6 +29,18 @@ func TestCacheSetAndGet(t *testing.T) {
 	c.expect("PTTL page", ":60000")
 	c.now = c.now.Add(9999 * time.Millisecond)
 	c.expectCache("CACHE.GET page", `["one" "hit" :1 nil :V]`)
+	c.expectCache("CACHE.GET page LEASE 5000", `["one" "hit" :1 nil :V]`)
+	c.expectCache("CACHE.GET page lease 5000", `["one" "hit" :1 nil :V]`)
+	for _, word := range []string{"LEASE", "Lease"} {
+		c.expectCache("CACHE.GET absent "+word+" 5000", `[nil "miss" :0 :V :0]`)
+		c.expectCache("CACHE.GET absent "+word+" 5000", `[nil "miss" :0 nil :0]`)
+		c.do("SET", "absent", "")
+		c.do("DEL", "absent")
+		c.expect("CACHE.GET page "+word+" 0", "-"+string(engine.ErrLeaseTime))
+		c.expect("CACHE.GET page "+word+" 9223372036854776", "-"+string(engine.ErrLeaseTime))
+		c.expect("CACHE.GET page "+word+" x", "-"+string(engine.ErrLeaseTime))
+		c.expect("CACHE.GET page "+word, "-ERR syntax error")
+	}
 	c.now = c.now.Add(time.Millisecond)
 	c.expectCache("CACHE.GET page", `["one" "stale" :0 nil :V]`)
 	c.expect("GET page", `"one"`)

@@ -97,7 +97,12 @@ func (r *cached) write(c *engine.Ctx) {
 		c.Out.Bulk(r.value)
 		b = c.Out.Room(most)
 	}
-	b = protocol.AppendInt(append(b, r.state.reply()...), r.left)
+	if r.state == cacheHit { // as a constant, which is copied without a call
+		b = append(b, "$3\r\nhit\r\n"...)
+	} else {
+		b = append(b, r.state.reply()...)
+	}
+	b = protocol.AppendInt(b, r.left)
 	if r.token != 0 {
 		b = protocol.AppendInt(b, int64(r.token))
 	} else {
@@ -114,16 +119,32 @@ type cacheGet struct {
 	beta  float64
 }
 
+// longestWait is the longest time of an option, in milliseconds.
+const longestWait = math.MaxInt64 / int64(time.Millisecond)
+
+// leaseAlone reads what most readers say: LEASE and a time, and nothing else. It reports whether this is
+// so; any other options, and what is wrong, are left to parse.
+func (o *cacheGet) leaseAlone(options [][]byte) bool {
+	if len(options) != 2 || string(options[0]) != "LEASE" { // in capitals, which is compared without a call
+		return false
+	}
+	lease, ok := lex.ParseInt(options[1])
+	if !ok || lease < 1 || lease > longestWait {
+		return false
+	}
+	o.lease, o.beta = lease, 1
+	return true
+}
+
 // parse reads the options. waits says that WAIT is among them.
 func (o *cacheGet) parse(a *engine.Args, waits bool) {
-	const most = math.MaxInt64 / int64(time.Millisecond)
 	o.beta = 1
 	for !a.Done() {
 		switch {
 		case o.lease == 0 && a.MatchValue("LEASE"):
-			o.lease = a.IntRange(1, most, string(engine.ErrLeaseTime))
+			o.lease = a.IntRange(1, longestWait, string(engine.ErrLeaseTime))
 		case waits && o.lease > 0 && o.wait == 0 && a.MatchValue("WAIT"):
-			o.wait = a.IntRange(1, most, string(engine.ErrWaitTime))
+			o.wait = a.IntRange(1, longestWait, string(engine.ErrWaitTime))
 		case o.wait > 0 && a.Match("STALE"):
 			o.stale = true
 		case o.lease > 0 && a.MatchValue("BETA"):
@@ -207,7 +228,7 @@ func mayBeEarly(left, cost int64, beta float64) bool {
 func cmdCacheGet(c *engine.Ctx) error {
 	var o cacheGet
 	var r cached
-	if len(c.Args) > 2 {
+	if options := c.Args[2:]; len(options) > 0 && !o.leaseAlone(options) {
 		a := c.Parse(2)
 		o.parse(a, true)
 		if err := a.Err(); err != nil {
