@@ -12,7 +12,7 @@ import (
 // of another client meanwhile. The client that asks reads as fast as it can.
 
 const (
-	longAsks = 3 // of the same in one trial: processor time is counted in steps of 10 ms
+	longAsks = 3 // of the same in one trial
 	pong     = "+PONG\r\n"
 )
 

@@ -3,26 +3,55 @@
 package main
 
 import (
+	"os"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-func TestParseStatCPU(t *testing.T) {
+func TestParseChildrenCPU(t *testing.T) {
 	for _, tc := range []struct {
 		stat string
 		want time.Duration
 		bad  bool
 	}{
-		{stat: "42 (larder) S 1 42 42 0 -1 4194304 100 0 0 0 250 31 12 7 20 0 7 0 1 2 3", want: 3 * time.Second},
-		{stat: "42 (odd) name) R) S 1 42 42 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 7 0", want: 30 * time.Millisecond},
+		{stat: "42 (larder) S 1 42 42 0 -1 4194304 100 0 0 0 250 31 12 7 20 0 7 0 1 2 3", want: 190 * time.Millisecond},
+		{stat: "42 (odd) name) R) S 1 42 42 0 -1 4194304 100 0 0 0 1 2 0 0 20 0 7 0", want: 0},
 		{stat: "42 (larder) S 1 42 42", bad: true},
-		{stat: "42 (larder) S 1 42 42 0 -1 4194304 100 0 0 0 x 31 0 0 20 0", bad: true},
+		{stat: "42 (larder) S 1 42 42 0 -1 4194304 100 0 0 0 250 31 x 0 20 0", bad: true},
 		{stat: "", bad: true},
 	} {
-		got, err := parseStatCPU([]byte(tc.stat))
+		got, err := parseChildrenCPU([]byte(tc.stat))
 		if got != tc.want || (err != nil) != tc.bad {
-			t.Errorf("parseStatCPU(%q) = %v, %v; want %v, error %v", tc.stat, got, err, tc.want, tc.bad)
+			t.Errorf("parseChildrenCPU(%q) = %v, %v; want %v, error %v", tc.stat, got, err, tc.want, tc.bad)
 		}
+	}
+}
+
+// TestProcessTime: the clock of a process is that of its threads, and has finer steps than a clock tick.
+func TestProcessTime(t *testing.T) {
+	of := func() time.Duration {
+		spent, err := processTime(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return spent
+	}
+	var usage unix.Rusage
+	before := of()
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	if during := time.Duration(usage.Utime.Nano() + usage.Stime.Nano()); during < before-2*clockTick || during > of()+2*clockTick {
+		t.Errorf("the process has used %v by its clock, %v by getrusage", before, during)
+	}
+	fine := false
+	for range 100 {
+		fine = fine || of()%clockTick != 0
+	}
+	if !fine {
+		t.Error("the clock goes in steps of 10 ms")
 	}
 }
 
