@@ -64,12 +64,7 @@ func (b *bench) evictCostFigure(name string, p policyPair, limit int64, full, n 
 			// The client's and the server's first steps belong to neither.
 			return errors.Join(b.sendCommands(s, l, n/20), b.sendCommands(s.twin, l, n/20))
 		},
-		trial: func(s *server) ([]float64, error) {
-			c, err := dial(s.addr)
-			if err != nil {
-				return nil, err
-			}
-			defer c.close()
+		trial: asking(func(s *server, c *client) ([]float64, error) {
 			evicted, err := c.evictedKeys()
 			if err != nil {
 				return nil, err
@@ -88,7 +83,7 @@ func (b *bench) evictCostFigure(name string, p policyPair, limit int64, full, n 
 			}
 			per := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) / float64(2*l.ops) }
 			return []float64{float64(spent[1]) / float64(spent[0]), per(spent[1]), per(spent[0])}, c.mustEvict(evicted)
-		},
+		}),
 	}
 }
 
@@ -118,12 +113,7 @@ func (b *bench) evictLatencyFigure(name string, p policyPair, limit int64, full,
 			used[s.side] = full
 			return s.fillToCap(full, fillNoise)
 		},
-		trial: func(s *server) ([]float64, error) {
-			c, err := dial(s.addr)
-			if err != nil {
-				return nil, err
-			}
-			defer c.close()
+		trial: asking(func(s *server, c *client) ([]float64, error) {
 			evicted, err := c.evictedKeys()
 			if err != nil {
 				return nil, err
@@ -137,7 +127,7 @@ func (b *bench) evictLatencyFigure(name string, p policyPair, limit int64, full,
 				return nil, err
 			}
 			return []float64{micros(hist.ValueAtQuantile(50)), micros(hist.ValueAtQuantile(99.9)), micros(hist.Max())}, c.mustEvict(evicted)
-		},
+		}),
 	}
 }
 
@@ -164,19 +154,14 @@ func (b *bench) overshootFigure(name string, limit int64, next request, length t
 	return figure{
 		name: name, fresh: true, most: 2, flags: capFlags(limit), memory: 6 * limit,
 		prepare: bothPolicies("allkeys-lru").apply,
-		trial: func(s *server) ([]float64, error) {
-			c, err := dial(s.addr)
-			if err != nil {
-				return nil, err
-			}
-			defer c.close()
+		trial: asking(func(s *server, c *client) ([]float64, error) {
 			load, err := startPiped(s, pipedSets(manyKeys, next))
 			if err != nil {
 				return nil, err
 			}
 			out, err := s.overshoot(c, load, limit, length)
 			return out, errors.Join(err, load.stop())
-		},
+		}),
 	}
 }
 
@@ -228,12 +213,7 @@ func (b *bench) churnFigure(name string, limit int64, sizes []int, turnover floa
 	return figure{
 		name: name, fresh: true, most: 1, flags: capFlags(limit), memory: 6 * limit,
 		prepare: bothPolicies("allkeys-lru").apply,
-		trial: func(s *server) ([]float64, error) {
-			c, err := dial(s.addr)
-			if err != nil {
-				return nil, err
-			}
-			defer c.close()
+		trial: asking(func(s *server, c *client) ([]float64, error) {
 			watch := s.watchMemory()
 			began := time.Now()
 			written, sets, err := s.churn(limit, sizes, turnover)
@@ -245,7 +225,7 @@ func (b *bench) churnFigure(name string, limit int64, sizes []int, turnover floa
 			end, err := s.settledRSS()
 			share := func(rss int64) float64 { return float64(rss) / float64(limit) }
 			return []float64{share(peak), share(end), float64(written) / megabyte, float64(sets) / took.Seconds()}, err
-		},
+		}),
 	}
 }
 

@@ -37,6 +37,18 @@ func dial(addr string) (*client, error) {
 // close drops the connection. Nothing was written that could still be lost.
 func (c *client) close() { _ = c.conn.Close() }
 
+// asking is a trial that has a connection of its own to the server, for its questions.
+func asking(trial func(s *server, c *client) ([]float64, error)) func(*server) ([]float64, error) {
+	return func(s *server) ([]float64, error) {
+		c, err := dial(s.addr)
+		if err != nil {
+			return nil, err
+		}
+		defer c.close()
+		return trial(s, c)
+	}
+}
+
 // send sends a command.
 func (c *client) send(args ...string) error {
 	if err := c.conn.SetDeadline(time.Now().Add(replyWithin)); err != nil {

@@ -34,19 +34,14 @@ func (b *bench) saveGrowthFigure(name string, n int, before time.Duration) figur
 	return figure{
 		name: name, fresh: true, most: 2, memory: 3 * int64(n) * kilobyte,
 		prepare: func(s *server) error { return s.fillKeys(n, fillHalfNoise) },
-		trial: func(s *server) ([]float64, error) {
-			c, err := dial(s.addr)
-			if err != nil {
-				return nil, err
-			}
-			defer c.close()
+		trial: asking(func(s *server, c *client) ([]float64, error) {
 			load, err := startPiped(s, pipedSets(n, fillHalfNoise))
 			if err != nil {
 				return nil, err
 			}
 			out, err := s.growth(c, load, int64(n/settleShare), before)
 			return out, errors.Join(err, load.stop())
-		},
+		}),
 	}
 }
 

@@ -101,12 +101,7 @@ func (b *bench) hitFigure(name string, keys sized, limit int64, p policyPair, wa
 	return figure{
 		name: name, fresh: true, most: 1, memory: 4 * limit, flags: capFlags(limit),
 		prepare: p.apply,
-		trial: func(s *server) ([]float64, error) {
-			c, err := dial(s.addr)
-			if err != nil {
-				return nil, err
-			}
-			defer c.close()
+		trial: asking(func(s *server, c *client) ([]float64, error) {
 			users, err := newCacheUsers(s, keys)
 			if err != nil {
 				return nil, err
@@ -130,7 +125,7 @@ func (b *bench) hitFigure(name string, keys sized, limit int64, p policyPair, wa
 			}
 			left, err := c.integer("DBSIZE")
 			return []float64{100 * float64(hits) / float64(measured), float64(left), float64(measured) / took.Seconds()}, err
-		},
+		}),
 	}
 }
 

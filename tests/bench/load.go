@@ -120,10 +120,15 @@ func fillSmallSets(b []byte, i int) []byte {
 	b = append(b, "*7\r\n$4\r\nSADD\r\n"...)
 	b = appendNamed(b, "tags:", i)
 	for m := range 5 {
-		b = append(b, "$8\r\ntag:"...)
-		b = append(b, byte('a'+m), byte('a'+i%23), byte('a'+i%19), byte('a'+i%17), '\r', '\n')
+		b = appendElement(b, "tag:", i, m)
 	}
 	return b
+}
+
+// appendElement appends element m of key i: eight bytes, of which the first four are kind.
+func appendElement(b []byte, kind string, i, m int) []byte {
+	b = append(append(b, "$8\r\n"...), kind...)
+	return append(b, byte('a'+m), byte('a'+i%23), byte('a'+i%19), byte('a'+i%17), '\r', '\n')
 }
 
 // fill sends n requests and returns when the last one is answered.

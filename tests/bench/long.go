@@ -52,31 +52,27 @@ type longCommand struct {
 // longFigure gives the processor time of one such command in milliseconds, and the longest PING of
 // another client.
 func longFigure(l longCommand, prepare func(*server) error) figure {
-	return figure{name: "long-" + l.name, prepare: prepare, most: 3, cores: 2, trial: func(s *server) ([]float64, error) {
-		c, err := dial(s.addr)
-		if err != nil {
-			return nil, err
-		}
-		defer c.close()
-		p, err := startPinger(s, []string{"PING"})
-		if err != nil {
-			return nil, err
-		}
-		time.Sleep(quietBefore)
-		used, err := s.cpuOf(func() error {
-			for range longAsks {
-				if err := c.ask(l.args...); err != nil {
-					return err
-				}
+	return figure{name: "long-" + l.name, prepare: prepare, most: 3, cores: 2,
+		trial: asking(func(s *server, c *client) ([]float64, error) {
+			p, err := startPinger(s, []string{"PING"})
+			if err != nil {
+				return nil, err
 			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		worst, err := p.stop()
-		return []float64{float64(used) / float64(longAsks) / float64(time.Millisecond), worst}, err
-	}}
+			time.Sleep(quietBefore)
+			used, err := s.cpuOf(func() error {
+				for range longAsks {
+					if err := c.ask(l.args...); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+			worst, err := p.stop()
+			return []float64{float64(used) / float64(longAsks) / float64(time.Millisecond), worst}, err
+		})}
 }
 
 // longFigures are the commands by what they walk over.

@@ -118,25 +118,21 @@ func messageBytes() int64 {
 
 // publishFigure gives the server's processor time per delivered message in microseconds.
 func (b *bench) publishFigure(subscribers, messages, depth int) figure {
-	f := figure{name: fmt.Sprintf("publish-%d-p%d", subscribers, depth), files: uint64(subscribers + 1000), trial: func(s *server) ([]float64, error) {
-		a, err := gather(s, subscribers)
-		if err != nil {
-			return nil, err
-		}
-		defer a.leave()
-		c, err := dial(s.addr)
-		if err != nil {
-			return nil, err
-		}
-		defer c.close()
-		spent, err := s.cpuOf(func() error {
-			if err := publishAll(c, messageChannel, messages, depth); err != nil {
-				return err
+	f := figure{name: fmt.Sprintf("publish-%d-p%d", subscribers, depth), files: uint64(subscribers + 1000),
+		trial: asking(func(s *server, c *client) ([]float64, error) {
+			a, err := gather(s, subscribers)
+			if err != nil {
+				return nil, err
 			}
-			return a.await(int64(messages) * int64(subscribers) * messageBytes())
-		})
-		return []float64{micros(int64(spent)) / float64(messages*subscribers)}, err
-	}}
+			defer a.leave()
+			spent, err := s.cpuOf(func() error {
+				if err := publishAll(c, messageChannel, messages, depth); err != nil {
+					return err
+				}
+				return a.await(int64(messages) * int64(subscribers) * messageBytes())
+			})
+			return []float64{micros(int64(spent)) / float64(messages*subscribers)}, err
+		})}
 	f.measures = []measure{{
 		what: fmt.Sprintf("PUBLISH, subscribers: %d, P=%d: server CPU per message delivered", subscribers, depth),
 		unit: "us", bars: []bar{ratio(0.75)},
@@ -148,12 +144,7 @@ func (b *bench) publishFigure(subscribers, messages, depth int) figure {
 func (b *bench) patternsFigure(n, messages int) figure {
 	f := figure{
 		name: "publish-patterns",
-		trial: func(s *server) ([]float64, error) {
-			c, err := dial(s.addr)
-			if err != nil {
-				return nil, err
-			}
-			defer c.close()
+		trial: asking(func(s *server, c *client) ([]float64, error) {
 			listener, err := subscribeMany(s, "PSUBSCRIBE", "room:%d:*", 0, n)
 			if err != nil {
 				return nil, err
@@ -164,7 +155,7 @@ func (b *bench) patternsFigure(n, messages int) figure {
 			}
 			spent, err := s.cpuOf(func() error { return publishAll(c, "room:77:said", messages, 1) })
 			return []float64{micros(int64(spent)) / float64(messages)}, err
-		},
+		}),
 	}
 	f.measures = []measure{{
 		what: "PUBLISH with 10,000 patterns subscribed, one matches: server CPU per message",
@@ -218,12 +209,7 @@ func (c *client) awaitInfo(field string, want int64) error {
 func (b *bench) subscriptionsFigure(clients, n int) figure {
 	f := figure{
 		name: fmt.Sprintf("rss-subscriptions-%d", clients), fresh: true, memory: spaceNeeded, files: uint64(clients + 1000),
-		trial: func(s *server) ([]float64, error) {
-			c, err := dial(s.addr)
-			if err != nil {
-				return nil, err
-			}
-			defer c.close()
+		trial: asking(func(s *server, c *client) ([]float64, error) {
 			before, err := s.settledRSS()
 			if err != nil {
 				return nil, err
@@ -240,7 +226,7 @@ func (b *bench) subscriptionsFigure(clients, n int) figure {
 			}
 			after, err := s.settledRSS()
 			return []float64{perKey(after-before, n)}, err
-		},
+		}),
 	}
 	f.measures = []measure{{
 		what: fmt.Sprintf("RSS per subscription, 1M channels of 20 B, clients: %d", clients), unit: "B", bars: []bar{ratio(0.80)},
@@ -251,30 +237,26 @@ func (b *bench) subscriptionsFigure(clients, n int) figure {
 // publishStallFigure publishes at a fixed rate to n subscribers of one channel, and gives the longest
 // PING of another client in milliseconds.
 func (b *bench) publishStallFigure(n int, length time.Duration) figure {
-	f := figure{name: "stall-publish", files: uint64(n + 1000), flags: []string{"--maxclients", fmt.Sprint(n + 1000)}, trial: func(s *server) ([]float64, error) {
-		a, err := gather(s, n)
-		if err != nil {
-			return nil, err
-		}
-		defer a.leave()
-		c, err := dial(s.addr)
-		if err != nil {
-			return nil, err
-		}
-		defer c.close()
-		p, err := startPinger(s, []string{"PING"})
-		if err != nil {
-			return nil, err
-		}
-		for began, i := time.Now(), 0; time.Since(began) < length; i++ {
-			if err := publishAll(c, messageChannel, 1, 1); err != nil {
+	f := figure{name: "stall-publish", files: uint64(n + 1000), flags: []string{"--maxclients", fmt.Sprint(n + 1000)},
+		trial: asking(func(s *server, c *client) ([]float64, error) {
+			a, err := gather(s, n)
+			if err != nil {
 				return nil, err
 			}
-			time.Sleep(time.Until(began.Add(time.Duration(i+1) * time.Second / messagesPerStall)))
-		}
-		worst, err := p.stop()
-		return []float64{worst}, err
-	}}
+			defer a.leave()
+			p, err := startPinger(s, []string{"PING"})
+			if err != nil {
+				return nil, err
+			}
+			for began, i := time.Now(), 0; time.Since(began) < length; i++ {
+				if err := publishAll(c, messageChannel, 1, 1); err != nil {
+					return nil, err
+				}
+				time.Sleep(time.Until(began.Add(time.Duration(i+1) * time.Second / messagesPerStall)))
+			}
+			worst, err := p.stop()
+			return []float64{worst}, err
+		})}
 	f.measures = []measure{{
 		what: "longest PING while one channel has 10,000 subscribers and 100 messages/s", unit: "ms", bars: []bar{atMost(2), belowRedis},
 	}}

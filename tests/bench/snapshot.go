@@ -121,12 +121,7 @@ func (b *bench) saveFigure(name string, n int) figure {
 	return figure{
 		name: name, most: 3, memory: int64(n) * 600,
 		prepare: func(s *server) error { return s.fillKeys(n, fillNoise) },
-		trial: func(s *server) ([]float64, error) {
-			c, err := dial(s.addr)
-			if err != nil {
-				return nil, err
-			}
-			defer c.close()
+		trial: asking(func(s *server, c *client) ([]float64, error) {
 			var out []float64
 			for _, compress := range []string{"yes", "no"} {
 				if _, err := c.do("CONFIG", "SET", "rdbcompression", compress); err != nil {
@@ -142,7 +137,7 @@ func (b *bench) saveFigure(name string, n int) figure {
 				out = append(out, took.Seconds(), cpu.Seconds())
 			}
 			return out, nil
-		},
+		}),
 	}
 }
 

@@ -105,31 +105,27 @@ func gone(c *client, base, loaded int64, began time.Time) (keys, memory time.Dur
 // seconds spent, their share of a core over that time, and the longest PING in milliseconds. What
 // asking costs the server, a few per cent of a core, is in it.
 func (b *bench) massExpiryFigure(name string, n int, ttl time.Duration) figure {
-	return figure{name: name, fresh: true, memory: spaceNeeded, trial: func(s *server) ([]float64, error) {
-		c, err := dial(s.addr)
-		if err != nil {
-			return nil, err
-		}
-		defer c.close()
-		base, err := c.usedMemory()
-		if err != nil {
-			return nil, err
-		}
-		at := time.Now().Add(ttl)
-		if err := s.fillKeys(n, fillExpiringAt(at)); err != nil {
-			return nil, err
-		}
-		loaded, err := c.usedMemory()
-		if err != nil {
-			return nil, err
-		}
-		if wait := time.Until(at) - quietBefore; wait > 0 {
-			time.Sleep(wait)
-		} else {
-			return nil, fmt.Errorf("loading %d keys took longer than their time to live of %v", n, ttl)
-		}
-		return watchExpiry(s, c, base, loaded, at)
-	}}
+	return figure{name: name, fresh: true, memory: spaceNeeded,
+		trial: asking(func(s *server, c *client) ([]float64, error) {
+			base, err := c.usedMemory()
+			if err != nil {
+				return nil, err
+			}
+			at := time.Now().Add(ttl)
+			if err := s.fillKeys(n, fillExpiringAt(at)); err != nil {
+				return nil, err
+			}
+			loaded, err := c.usedMemory()
+			if err != nil {
+				return nil, err
+			}
+			if wait := time.Until(at) - quietBefore; wait > 0 {
+				time.Sleep(wait)
+			} else {
+				return nil, fmt.Errorf("loading %d keys took longer than their time to live of %v", n, ttl)
+			}
+			return watchExpiry(s, c, base, loaded, at)
+		})}
 }
 
 // fillExpiringAt makes keys that expire at one moment.
@@ -186,12 +182,7 @@ var (
 // bigRemovalFigure fills one key with n members, removes it, and gives the longest PING of another
 // client in milliseconds.
 func (b *bench) bigRemovalFigure(name string, kind bigValue, way removal, n int) figure {
-	return figure{name: name, fresh: true, trial: func(s *server) ([]float64, error) {
-		c, err := dial(s.addr)
-		if err != nil {
-			return nil, err
-		}
-		defer c.close()
+	return figure{name: name, fresh: true, trial: asking(func(s *server, c *client) ([]float64, error) {
 		base, err := c.usedMemory()
 		if err != nil {
 			return nil, err
@@ -217,5 +208,5 @@ func (b *bench) bigRemovalFigure(name string, kind bigValue, way removal, n int)
 		time.Sleep(quietAfter)
 		worst, err := p.stop()
 		return []float64{worst}, err
-	}}
+	})}
 }

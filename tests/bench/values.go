@@ -94,8 +94,7 @@ func fillSmallLists(b []byte, i int) []byte {
 	b = append(b, "*7\r\n$5\r\nRPUSH\r\n"...)
 	b = appendNamed(b, "list:", i)
 	for m := range 5 {
-		b = append(b, "$8\r\nitm:"...)
-		b = append(b, byte('a'+m), byte('a'+i%23), byte('a'+i%19), byte('a'+i%17), '\r', '\n')
+		b = appendElement(b, "itm:", i, m)
 	}
 	return b
 }
@@ -105,8 +104,7 @@ func fillSmallZsets(b []byte, i int) []byte {
 	b = appendNamed(b, "rank:", i)
 	for m := range 5 {
 		b = redcon.AppendBulkInt(b, int64(load.Scatter(i+m, bigElements)))
-		b = append(b, "$8\r\nmem:"...)
-		b = append(b, byte('a'+m), byte('a'+i%23), byte('a'+i%19), byte('a'+i%17), '\r', '\n')
+		b = appendElement(b, "mem:", i, m)
 	}
 	return b
 }
