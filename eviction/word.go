@@ -84,12 +84,12 @@
 // bucket that came last go first: 0.15 points over the other way round, under LRU
 // and LFU alike. The older of two as the minutes of LFU tell is no better a victim.
 //
-// Tried and rejected, of LFU: more candidates for small bursts win 0.6 points there and lose 2 where the
-// hot set moves; as many victims in the mean as were asked for, where ranks are equal, are the
-// other way round, as are victims by chance, a counter that is taken for one less by a draw (1
-// to 4 points), and taking one off the counters of some candidates that are spared; the
-// latest keys as candidates, as under LHD, lose 20 points where the hot set moves; a counter of 7 for keys that come back
-// loses 1 under Zipf.
+// Tried and rejected, of LFU: more candidates for small bursts win 0.6 points there and lose 2
+// where the hot set moves; as many victims in the mean as were asked for, where ranks are equal,
+// are the other way round, as are victims by chance, a counter that is taken for one less by a draw
+// (1 to 4 points), and taking one off the counters of some candidates that are spared; the latest
+// keys as candidates, as under LHD, lose 20 points where the hot set moves; a counter of 7 for keys
+// that come back loses 1 under Zipf.
 package eviction
 
 // WordBits is the width of an entry's word.

@@ -18,13 +18,14 @@
 //
 // Invariants:
 //
-//   - No byte is looked at twice to find a line's end, and no byte of a bulk at all: a value of a megabyte that arrives byte
-//     by byte costs some 8 ns per byte, as one of a kilobyte does. An incomplete request is kept as offsets, since the
-//     caller's buffer may move; they become slices when the request is complete.
-//   - Nothing is allocated on the client's word. A request of 2^31-1 arguments gets room for 16 and grows with those that
-//     have come; an argument is never copied.
-//   - An idle parser points into nobody's buffer and holds at most 3 KB, as a rule 200 bytes. Without that, one slice left
-//     over from a request would keep a query buffer of 100 MB alive.
+//   - No byte is looked at twice to find a line's end, and no byte of a bulk at all: a value of a
+//     megabyte that arrives byte by byte costs some 8 ns per byte, as one of a kilobyte does. An
+//     incomplete request is kept as offsets, since the caller's buffer may move; they become slices
+//     when the request is complete.
+//   - Nothing is allocated on the client's word. A request of 2^31-1 arguments gets room for 16 and
+//     grows with those that have come; an argument is never copied.
+//   - An idle parser points into nobody's buffer and holds at most 3 KB, as a rule 200 bytes.
+//     Without that, one slice left over from a request would keep a query buffer of 100 MB alive.
 //
 // Most requests are there as a whole when they are first looked at, and plain. Function quick takes
 // those in one pass without writing any state but the slices: 19 ns for a GET, 25 for a SET, 7.7

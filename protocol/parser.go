@@ -50,8 +50,9 @@ type Parser struct {
 // Next returns the first request of buf, which holds every byte not consumed yet: buf may have
 // moved and grown since the last call, but what it held then must still be its beginning.
 //
-//   - len(args) >= 1: a request of n bytes. The arguments alias buf and are valid until the next call. Quoted arguments of
-//     inline requests are unescaped in place, so those n bytes are no longer what the client sent.
+//   - len(args) >= 1: a request of n bytes. The arguments alias buf and are valid until the next
+//     call. Quoted arguments of inline requests are unescaped in place, so those n bytes are no
+//     longer what the client sent.
 //   - args == nil, err == nil: no complete request; n bytes (empty requests) may be dropped.
 //   - err: an *Error. Reply with "-ERR " and its text, then close the connection; the parser is of no further use.
 //

@@ -51,8 +51,9 @@ func (tr *hotTraffic) window(n int, next func(i int) string) {
 	tr.v.Now = begin + hotWindow
 }
 
-// check holds a list against the truth. One count in 300 is farther off than it says, so of 50 more than
-// five are in one of some ten millions of lists; and the sum is farther off than six times its deviation in one of hundreds of millions.
+// check holds a list against the truth. One count in 300 is farther off than it says, so of 50 more
+// than five are in one of some ten millions of lists; and the sum is farther off than six times its
+// deviation in one of hundreds of millions.
 func (tr *hotTraffic) check(t *testing.T, list HotKeys) {
 	t.Helper()
 	off := 0

@@ -135,9 +135,10 @@ func TestGrowWithoutTheRight(t *testing.T) {
 	l.Unlock(s)
 }
 
-// Calls of all kinds lock the same few shards. Each writes its number to what the shards protect when
-// it gets them, and finds it there when it ends. Some want further shards in any order, in the middle.
-// Some occupy what they have. All of them come to an end, and the race detector sees nobody use a shard that it does not hold.
+// Calls of all kinds lock the same few shards. Each writes its number to what the shards protect
+// when it gets them, and finds it there when it ends. Some want further shards in any order, in the
+// middle. Some occupy what they have. All of them come to an end, and the race detector sees nobody
+// use a shard that it does not hold.
 func TestGrowthUnderContention(t *testing.T) {
 	s := locksetStore(t)
 	seed := randtest.Seed(t)

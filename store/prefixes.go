@@ -73,9 +73,9 @@ package store
 //	SET EX of a key         3650   3925   8 %
 //	SET of a new key, DEL   5900   6640  12 %
 //
-// What is inlined and what stands together in memory matters as much as instructions do: measure the
-// compiler's profile anew (make profile) when these paths change. With a thousand prefixes a shard has 96 KB of tallies and 31
-// KB of stock for each database in use: 1 MB for eight shards.
+// What is inlined and what stands together in memory matters as much as instructions do: measure
+// the compiler's profile anew (make profile) when these paths change. With a thousand prefixes a
+// shard has 96 KB of tallies and 31 KB of stock for each database in use: 1 MB for eight shards.
 //
 // # Rejected
 //

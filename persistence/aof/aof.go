@@ -37,15 +37,20 @@
 //
 // # Failures
 //
-//   - A write that fails or is short is cut off again (at once, or before the next write if that fails too), so the file always ends with a whole flight.
-//     The flight is written again later. Order is kept, since nothing overtakes it.
-//   - A sync that fails is not repeated: Linux reports a failed write-back once, marks the pages clean, and a second fsync then succeeds without them
-//     (Rebello et al., "Can Applications Recover from fsync Failures?", 2020). Under Always the flight is still in memory: the file is cut to what was
-//     durable and the flight written anew, as new dirty pages. Under EverySec a second of writes is too much to keep; the range since the last good sync
-//     is read back, compared with checksums taken when it was written, and written again in place. If the system no longer has it the log says that it
-//     needs a rewrite, and refuses writes until there is one. Redis exits under always, and under everysec believes the second fsync.
-//   - While anything of this lasts Err tells of it, the engine refuses writes (which also bounds the journal), and Tick tries again once a second. Commit under
-//     Always fails for as long as anything is not durable; it tries the disk again only if there is more to write.
+//   - A write that fails or is short is cut off again (at once, or before the next write if that
+//     fails too), so the file always ends with a whole flight. The flight is written again later.
+//     Order is kept, since nothing overtakes it.
+//   - A sync that fails is not repeated: Linux reports a failed write-back once, marks the pages
+//     clean, and a second fsync then succeeds without them (Rebello et al., "Can Applications
+//     Recover from fsync Failures?", 2020). Under Always the flight is still in memory: the file is
+//     cut to what was durable and the flight written anew, as new dirty pages. Under EverySec a
+//     second of writes is too much to keep; the range since the last good sync is read back,
+//     compared with checksums taken when it was written, and written again in place. If the system
+//     no longer has it the log says that it needs a rewrite, and refuses writes until there is one.
+//     Redis exits under always, and under everysec believes the second fsync.
+//   - While anything of this lasts Err tells of it, the engine refuses writes (which also bounds
+//     the journal), and Tick tries again once a second. Commit under Always fails for as long as
+//     anything is not durable; it tries the disk again only if there is more to write.
 //
 // # Rewriting
 //
@@ -74,11 +79,13 @@
 //
 // # Rejected
 //
-//   - A goroutine that writes for all loops: a switch to it and back per round, and it would still have to be waited for under Always.
-//   - Opening the next file and naming it at the moment of the cut, as Redis does with its world standing still: syncs of the manifest and the folder under all locks.
+//   - A goroutine that writes for all loops: a switch to it and back per round, and it would still
+//     have to be waited for under Always.
+//   - Opening the next file and naming it at the moment of the cut, as Redis does with its world
+//     standing still: syncs of the manifest and the folder under all locks.
 //   - Cutting the file into blocks with checksums: Redis could not read them.
-//   - Keeping everything since the last good sync in memory under EverySec: at 500,000 SETs of 64 bytes a second that is 60 MB, for an event that
-//     reading back handles.
+//   - Keeping everything since the last good sync in memory under EverySec: at 500,000 SETs of 64
+//     bytes a second that is 60 MB, for an event that reading back handles.
 //
 // # Numbers
 //

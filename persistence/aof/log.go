@@ -135,8 +135,9 @@ func (l *Log) Pending() bool { return l.reader.Pending() }
 //
 // It fails when anything appended before the call could not be written or, under Always, is not
 // durable: the caller must not let replies leave that promise it. (Redis lets them leave under the
-// other policies, and what they promise is lost if the process is killed.) What failed stays pending, in order, and is tried
-// again by the next Commit that has more and by Tick; Err returns it meanwhile, under all policies.
+// other policies, and what they promise is lost if the process is killed.) What failed stays
+// pending, in order, and is tried again by the next Commit that has more and by Tick; Err returns
+// it meanwhile, under all policies.
 func (l *Log) Commit() error {
 	if !l.Pending() {
 		return nil

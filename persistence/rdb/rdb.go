@@ -11,17 +11,19 @@
 // are an integer of 8, 16 or 32 bits, or LZF-compressed. Collections are a count
 // and strings, or one string that is a listpack, ziplist, zipmap or intset.
 //
-// Written is version 10, that of Redis 7.0: strings, hashes and sorted sets as listpack
-// or element by element, sets of integers as intset, other sets member by member, lists
-// as a quicklist of one node or element by element. One type is of a later version: a hash
-// of which fields expire is written as Redis 7.4 writes it (type 24), in a file that says
-// 10 all the same, since its first line is out before anybody knows of such a hash. Times
-// of sets' members, for which there is no type, are beside the set (membertimes.go). Strings are integers or compressed under the conditions that Redis
-// has, listpacks have the integers where Redis has them, and LZF takes the same decisions
-// as the code in Redis: a payload of DUMP is the same to the byte, unless it is of a list
-// that is too long for one node. Read are versions 6 (Redis 2.6) to 12 (7.4 to 8.2), Valkey's own 80
-// and what KeyDB adds (keydb.go), every form of strings, hashes, sets, lists and sorted sets.
-// Other types are skipped by their grammar (skip.go) when asked.
+// Written is version 10, that of Redis 7.0: strings, hashes and sorted sets as listpack or element
+// by element, sets of integers as intset, other sets member by member, lists as a quicklist of one
+// node or element by element. One type is of a later version: a hash of which fields expire is
+// written as Redis 7.4 writes it (type 24), in a file that says 10 all the same, since its first
+// line is out before anybody knows of such a hash. Times of sets' members, for which there is no
+// type, are beside the set (membertimes.go). Strings are integers or compressed under the
+// conditions that Redis has, listpacks have the integers where Redis has them, and LZF takes the
+// same decisions as the code in Redis: a payload of DUMP is the same to the byte, unless it is of a
+// list that is too long for one node.
+//
+// Read are versions 6 (Redis 2.6) to 12 (7.4 to 8.2), Valkey's own 80 and what KeyDB adds
+// (keydb.go), every form of strings, hashes, sets, lists and sorted sets. Other types are skipped
+// by their grammar (skip.go) when asked.
 //
 // # Writing
 //

@@ -18,14 +18,16 @@
 //
 // # Mem's model of a disk
 //
-//   - A file is what was last synced plus a journal of the writes and truncations since. In a crash every 512-byte sector
-//     stops at a point of that journal of its own, and so does the length: sectors beyond what was written read as zeros.
-//   - A folder's entry is a link to a file. Changes of entries wait in a journal for SyncDir of their folder. In a crash
-//     each may have happened or not, but not before an older one of the same name, and a rename never loses the file:
-//     inside a folder it happens as a whole, between folders the new name comes first.
+//   - A file is what was last synced plus a journal of the writes and truncations since. In a crash
+//     every 512-byte sector stops at a point of that journal of its own, and so does the length:
+//     sectors beyond what was written read as zeros.
+//   - A folder's entry is a link to a file. Changes of entries wait in a journal for SyncDir of
+//     their folder. In a crash each may have happened or not, but not before an older one of the
+//     same name, and a rename never loses the file: inside a folder it happens as a whole, between
+//     folders the new name comes first.
 //   - A sync of a file says nothing of its name, and a sync of a folder nothing of the files' contents.
-//   - After a sync that Faulty let fail, part of the data is on the disk and the rest never will be, unless it is written
-//     again; readers see it until the crash.
+//   - After a sync that Faulty let fail, part of the data is on the disk and the rest never will
+//     be, unless it is written again; readers see it until the crash.
 //
 // This is what POSIX allows less what no journaling file system does (losing a synced file in a
 // rename). It is stricter than ext4 in its default mode, which orders names after data.

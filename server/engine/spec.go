@@ -39,9 +39,9 @@ type Spec struct {
 	// FlagsOf is the flags of a request, where they depend on the script that it runs
 	// (ScriptFlags.Of). row is Flags. nil: they are Flags.
 	FlagsOf func(c *Ctx, row Flags) Flags
-	// Locks adds what a request has to lock beside the shards of its keys: the slots of libraries of
-	// functions, or the shard that a walk has come to. It is asked like Undeclared, and again if Kernel.Libraries has changed before all was
-	// locked. nil: nothing.
+	// Locks adds what a request has to lock beside the shards of its keys: the slots of libraries
+	// of functions, or the shard that a walk has come to. It is asked like Undeclared, and again if
+	// Kernel.Libraries has changed before all was locked. nil: nothing.
 	Locks func(c *Ctx, l *store.Lockset)
 	// Channels says which arguments are channels, for users' rights.
 	Channels ChannelArgs

@@ -72,8 +72,8 @@ type Verdict struct {
 }
 
 // Throttle lets quantity tokens pass at the time now, 0 <= now, or none of them. tat is that of the
-// key, of which any value is legal, 0 if there is none; the new one is returned, the old one if nothing has passed. With a
-// quantity of 0 it tells how things stand. Times are in nanoseconds.
+// key, of which any value is legal, 0 if there is none; the new one is returned, the old one if
+// nothing has passed. With a quantity of 0 it tells how things stand. Times are in nanoseconds.
 func (r Rate) Throttle(tat, now, quantity int64) (int64, Verdict) {
 	v := Verdict{Limited: true, Limit: r.limit, RetryAfter: -1}
 	base := max(tat, now)

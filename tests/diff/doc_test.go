@@ -2,13 +2,14 @@
 //
 // Five ways, because each finds what the others do not:
 //
-//   - testdata/*.txt: one line is one comparison. Written by hand, they cover every option, every error and every order of checks that
-//     somebody thought of. script_test.go explains the format.
+//   - testdata/*.txt: one line is one comparison. Written by hand, they cover every option, every
+//     error and every order of checks that somebody thought of. script_test.go explains the format.
 //     lua_*.txt are scripts.
 //   - testdata/messages/*.txt: conversations of several connections, which also get what they have not asked for.
 //     conversation_test.go says when that has arrived.
-//   - the grammar in grammar_test.go: one row per command. generate_test.go draws thousands of calls from it, with few keys (so that types
-//     collide) and nasty values, damages some of them, and compares every reply and, at the end, the whole keyspace.
+//   - the grammar in grammar_test.go: one row per command. generate_test.go draws thousands of
+//     calls from it, with few keys (so that types collide) and nasty values, damages some of them,
+//     and compares every reply and, at the end, the whole keyspace.
 //   - random programs in Lua (program_test.go), run by EVAL; SOAK=10m goes on for that long.
 //   - the command table itself: wrong arities of every command, and COMMAND INFO field by field.
 //

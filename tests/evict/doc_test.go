@@ -2,8 +2,9 @@
 // refused, how the cap is reached when it is lowered, and what files and logs say while keys are
 // evicted.
 //
-//   - policies_test.go: keys with a known past, told by RESTORE and by use; a part of them has to go, and which ones is counted. The bounds are
-//     wide: chance alone fails them less than once in 1e9 runs.
+//   - policies_test.go: keys with a known past, told by RESTORE and by use; a part of them has to
+//     go, and which ones is counted. The bounds are wide: chance alone fails them less than once in
+//     1e9 runs.
 //   - refused_test.go: what is refused, beside redis-server.
 //   - cap_test.go: lowering and raising the cap under load, caps below the empty server, how far memory goes above it.
 //   - big_test.go: big values, and collections that grow past the cap.

@@ -237,7 +237,8 @@ func (r *report) duel(own, p int) []string {
 	}
 }
 
-// writeTable writes a table of Markdown; columns after the first are right-aligned where all of their cells are numbers.
+// writeTable writes a table of Markdown; columns after the first are right-aligned where all of
+// their cells are numbers.
 func writeTable(out *strings.Builder, head []string, rows [][]string) {
 	fmt.Fprintf(out, "| %s |\n|", strings.Join(head, " | "))
 	for c := range head {
