@@ -155,7 +155,8 @@ func (m *Manager) loadLog(ctx context.Context, v *config.Values) error {
 }
 
 // loadLogFile loads one file of the log: RDB, commands, or one after the other.
-func (m *Manager) loadLogFile(ctx context.Context, path string, last bool, v *config.Values, replay func([]aof.Command) error) error {
+func (m *Manager) loadLogFile(ctx context.Context, path string,
+	last bool, v *config.Values, replay func([]aof.Command) error) error {
 	isRDB, err := m.isRDB(path)
 	if err != nil {
 		return err
@@ -215,7 +216,8 @@ func (m *Manager) cutTail(path string, size, valid int64, last bool, v *config.V
 		return fmt.Errorf("%s ends in the middle of a command at offset %d of %d, and aof-load-truncated is off; repair: larder check aof --fix %s",
 			path, valid, size, m.manifestPath(v))
 	}
-	m.log.Warn("the log ends in the middle of a command: the rest is cut off", "file", path, "size", size, "valid", valid)
+	m.log.Warn("the log ends in the middle of a command: the rest is cut off",
+		"file", path, "size", size, "valid", valid)
 	f, err := m.fs.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("cut the log's end off: %w", err)

@@ -198,7 +198,8 @@ func (m *Manager) runSave(j *job, err error) {
 		return
 	}
 	keys, _ := j.snap.Load().Progress()
-	m.log.Info("snapshot saved", "file", v.Path(v.DBFilename), "keys", keys, "bytes", size, "took", m.clock().Sub(j.started))
+	m.log.Info("snapshot saved", "file", v.Path(v.DBFilename),
+		"keys", keys, "bytes", size, "took", m.clock().Sub(j.started))
 }
 
 // savedLocked notes a successful save that includes dirty changes.

@@ -69,7 +69,8 @@ type janitor struct {
 	expiring          time.Duration // part of other
 }
 
-func startJanitor(st *store.Store, p *persistence.Manager, k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
+func startJanitor(st *store.Store, p *persistence.Manager,
+	k *engine.Kernel, cfg *config.Config, log *slog.Logger) *janitor {
 	j := &janitor{
 		store: st, persist: p, kernel: k, cfg: cfg, log: log, clock: time.Now,
 		stop: make(chan struct{}), done: make(chan struct{}), evictor: st.NewEvictor(),

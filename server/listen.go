@@ -134,7 +134,8 @@ func listenTCP(addr string, port, backlog int, log *slog.Logger) (net.Listener, 
 
 func notAvailable(err error) bool {
 	for _, e := range []syscall.Errno{
-		syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.EPROTONOSUPPORT, syscall.EPFNOSUPPORT, syscall.ESOCKTNOSUPPORT,
+		syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.EPROTONOSUPPORT,
+		syscall.EPFNOSUPPORT, syscall.ESOCKTNOSUPPORT,
 	} {
 		if errors.Is(err, e) {
 			return true
@@ -148,7 +149,8 @@ func notAvailable(err error) bool {
 // replaced; one that answers belongs to somebody.
 func listenUnix(path string, perm fs.FileMode, backlog int) (net.Listener, error) {
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		return nil, errors.Join(fmt.Errorf("cannot listen on %s: another server is listening there", path), conn.Close())
+		return nil, errors.Join(fmt.Errorf("cannot listen on %s: another server is listening there", path),
+			conn.Close())
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
 		if err := os.Remove(path); err != nil {

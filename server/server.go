@@ -248,7 +248,8 @@ func followConfig(cfg *config.Config, st *store.Store) {
 	for _, name := range []string{"activedefrag", "active-defrag-threshold-lower", "active-defrag-ignore-bytes"} {
 		cfg.OnChange(name, compaction)
 	}
-	for _, now := range []func(*config.Values){apply, policy, samples, tracked, stale, leases, hot, sizes, reserve, compaction} {
+	for _, now := range []func(*config.Values){apply, policy, samples,
+		tracked, stale, leases, hot, sizes, reserve, compaction} {
 		now(cfg.Values())
 	}
 }

@@ -227,7 +227,8 @@ func (e *Extras) Append(b []byte) []byte {
 	for _, f := range [...]struct {
 		there bool
 		flag  byte
-	}{{e.NoEvict, hasNoEvict}, {e.Fresh != 0, hasFresh}, {e.Cost != 0, hasCost}, {e.Version != 0, hasVersion}, {len(e.Tags) > 0, hasLinks}} {
+	}{{e.NoEvict, hasNoEvict}, {e.Fresh != 0, hasFresh}, {e.Cost != 0, hasCost},
+		{e.Version != 0, hasVersion}, {len(e.Tags) > 0, hasLinks}} {
 		if f.there {
 			flags |= f.flag
 		}

@@ -159,7 +159,8 @@ func (b *listBody) each(fn func(item, value []byte) bool) {
 }
 
 func (b *listBody) clone(sh *shard, _ int64) body {
-	return &listBody{cutMark: cutMark{epoch: sh.cut.epoch}, sh: sh, tree: b.tree.Clone(sh.ar), quick: b.quick, exact: b.exact}
+	return &listBody{cutMark: cutMark{epoch: sh.cut.epoch}, sh: sh,
+		tree: b.tree.Clone(sh.ar), quick: b.quick, exact: b.exact}
 }
 
 func (b *listBody) moveTo(sh *shard) {

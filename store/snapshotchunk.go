@@ -125,7 +125,8 @@ func (sh *shard) unpin(t *table) {
 func (c *chunk) preserved(list []preserved) {
 	mem := c.sh.ar.Mem()
 	for _, p := range list {
-		c.items = append(c.items, item{rec: readRecord(mem, p.ref), place: inArena, db: p.db, n: p.n, body: p.body, first: p.first})
+		c.items = append(c.items,
+			item{rec: readRecord(mem, p.ref), place: inArena, db: p.db, n: p.n, body: p.body, first: p.first})
 		c.blocks = append(c.blocks, p.ref)
 	}
 }

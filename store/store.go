@@ -332,7 +332,8 @@ func (s *Store) stats(held bool) Stats {
 
 func (s *Store) heapStats() Stats {
 	h := s.heap.Stats()
-	return Stats{Expired: s.expired.Load(), Used: s.Used() + s.tags.Untold(), Held: h.Spans, Pending: h.Pending, Resident: h.Resident}
+	return Stats{Expired: s.expired.Load(), Used: s.Used() + s.tags.Untold(),
+		Held: h.Spans, Pending: h.Pending, Resident: h.Resident}
 }
 
 func (sh *shard) addStatsLocked(st *Stats) {

@@ -271,7 +271,8 @@ func (n *NewZset) attach() {
 	for _, s := range list {
 		size += packedSize(len(recordKey(b.mem, s.ref))) + packedScore(s.score)
 	}
-	if int64(len(list)) > enc.ZsetMaxEntries.Load() || int64(n.longest) > enc.ZsetMaxValue.Load() || size > packMaxSize {
+	if int64(len(list)) > enc.ZsetMaxEntries.Load() ||
+		int64(n.longest) > enc.ZsetMaxValue.Load() || size > packMaxSize {
 		b.arrange(list)
 		v.newBodyEntry(t, n.k, TypeZset, b)
 		return

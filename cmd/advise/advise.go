@@ -173,7 +173,8 @@ func used(before, after map[string]prefixUse) map[string]prefixUse {
 	uses := map[string]prefixUse{}
 	for name, a := range after {
 		b := before[name]
-		uses[name] = prefixUse{a.reads - b.reads, a.hits - b.hits, a.missNew - b.missNew, a.missExpired - b.missExpired, a.missGone - b.missGone}
+		uses[name] = prefixUse{a.reads - b.reads, a.hits - b.hits, a.missNew - b.missNew,
+			a.missExpired - b.missExpired, a.missGone - b.missGone}
 	}
 	return uses
 }

@@ -50,7 +50,8 @@ func askCommands(ctx context.Context, c *redis.Client) (commandTable, error) {
 func neither() []string {
 	return []string{
 		"expire", "pexpire", "expireat", "pexpireat", "persist", "ttl", "pttl", "expiretime", "pexpiretime",
-		"exists", "touch", "type", "object", "memory", "debug", "dump", "migrate", "rename", "renamenx", "copy", "move", "watch",
+		"exists", "touch", "type", "object", "memory", "debug", "dump",
+		"migrate", "rename", "renamenx", "copy", "move", "watch",
 	}
 }
 

@@ -35,7 +35,8 @@ func judge(e *evidence) *Report {
 	all := client.Number(client.Pairs(e.after["db"+strconv.Itoa(e.db)])["keys"])
 	r := &Report{
 		Server: e.after.Server(), Seconds: e.seconds, Requests: e.requests, Keys: int64(all), SampledKeys: len(e.keys),
-		TracedKeys: len(e.trace.keys), TracedPart: e.trace.rate(), Policy: e.after["maxmemory_policy"], Advice: []Advice{}, Unknown: []string{},
+		TracedKeys: len(e.trace.keys), TracedPart: e.trace.rate(),
+		Policy: e.after["maxmemory_policy"], Advice: []Advice{}, Unknown: []string{},
 	}
 	hits, misses := e.grown("keyspace_hits"), e.grown("keyspace_misses")
 	if hits+misses > 0 {
@@ -48,7 +49,8 @@ func judge(e *evidence) *Report {
 	memory := newMemory(e.keys, all, e.rule)
 	uses := e.uses()
 	if total := sumReads(uses); total < enoughReads {
-		r.unknown("Hit rates and times to live: %d reads were seen, and %d are needed. Look for longer (--for).", total, enoughReads)
+		r.unknown("Hit rates and times to live: %d reads were seen, and %d are needed. Look for longer (--for).",
+			total, enoughReads)
 	} else {
 		judgePrefixes(r, e, uses, memory)
 		judgeReuse(r, e, memory)
@@ -149,15 +151,21 @@ func judgePrefixes(r *Report, e *evidence, uses map[string]prefixUse, m *memory)
 		case share(u.missExpired, misses) >= manyExpired && share(u.missExpired, u.reads) >= manyMissed:
 			text := fmt.Sprintf("Keys of prefix %s expire while they are still wanted: %s of its %s reads were misses, and %s of these asked for a key whose time to live had just run out. ",
 				quote(name), percent(share(misses, u.reads)), number0(u.reads), percent(share(u.missExpired, misses)))
-			r.advise("ttl-too-short", name, text+"A longer time to live would turn them into hits, if the data may be that old.",
-				map[string]float64{"reads": float64(u.reads), "misses": float64(misses), "expired": float64(u.missExpired)})
+			r.advise("ttl-too-short", name,
+				text+"A longer time to live would turn them into hits, if the data may be that old.",
+				map[string]float64{"reads": float64(u.reads),
+					"misses": float64(misses), "expired": float64(u.missExpired)})
 		case rate < hardly && share(u.missNew, misses) >= mainly:
-			text := fmt.Sprintf("Prefix %s hardly hits: of %s reads %s found something", quote(name), number0(u.reads), percent(rate))
+			text := fmt.Sprintf("Prefix %s hardly hits: of %s reads %s found something",
+				quote(name), number0(u.reads), percent(rate))
 			if m.bytesOf[name] > 0 {
-				text += fmt.Sprintf(", while its keys take %s (%s of what keys take)", size(m.whole(m.bytesOf[name])), percent(bytes))
+				text += fmt.Sprintf(", while its keys take %s (%s of what keys take)",
+					size(m.whole(m.bytesOf[name])), percent(bytes))
 			}
-			r.advise("prefix-hardly-hits", name, text+". Do not cache these, or cache something that is asked for again.",
-				map[string]float64{"reads": float64(u.reads), "hit_rate": rate, "bytes": m.whole(m.bytesOf[name]), "bytes_share": bytes})
+			r.advise("prefix-hardly-hits", name,
+				text+". Do not cache these, or cache something that is asked for again.",
+				map[string]float64{"reads": float64(u.reads), "hit_rate": rate,
+					"bytes": m.whole(m.bytesOf[name]), "bytes_share": bytes})
 		}
 	}
 }
@@ -176,7 +184,8 @@ func judgeTTLs(r *Report, e *evidence, m *memory) {
 		return
 	}
 	figures := map[string]float64{"keys_share": share(n, len(m.keys)), "bytes_share": part, "bytes": m.whole(bytes)}
-	what := fmt.Sprintf("%s of the keys, with %s of the bytes (%s), have no time to live", percent(share(n, len(m.keys))), percent(part), size(m.whole(bytes)))
+	what := fmt.Sprintf("%s of the keys, with %s of the bytes (%s), have no time to live",
+		percent(share(n, len(m.keys))), percent(part), size(m.whole(bytes)))
 	limit := e.after.Number("maxmemory")
 	switch {
 	case strings.HasPrefix(policy, "volatile-"):
@@ -203,12 +212,15 @@ func judgeSizes(r *Report, m *memory) {
 		}
 		to := share(packed, raw)
 		saved := float64(bytes) * (1 - to)
-		if r.about(prefix, "prefix-hardly-hits") || values < enoughCompressed || to > packsTo || saved < worthSaying*float64(m.total) {
+		if r.about(prefix, "prefix-hardly-hits") || values < enoughCompressed ||
+			to > packsTo || saved < worthSaying*float64(m.total) {
 			continue
 		}
 		text := fmt.Sprintf("Strings of prefix %s of 1 KB and more take %s (%s of what keys take), and compress to %s of their size (DEFLATE, fastest level, %d values tried). Compressed by the application they would save about %s.",
-			quote(prefix), size(m.whole(bytes)), percent(share(bytes, m.total)), percent(to), values, size(saved*m.factor))
-		r.advise("compressible", prefix, text, map[string]float64{"bytes": m.whole(bytes), "compressed_share": to, "values": float64(values), "saved": saved * m.factor})
+			quote(prefix), size(m.whole(bytes)), percent(share(bytes, m.total)),
+			percent(to), values, size(saved*m.factor))
+		r.advise("compressible", prefix, text, map[string]float64{"bytes": m.whole(bytes),
+			"compressed_share": to, "values": float64(values), "saved": saved * m.factor})
 	}
 }
 
@@ -245,9 +257,11 @@ func judgePolicy(r *Report, e *evidence, m *memory) {
 		return
 	}
 	name := eviction.Policy{Rule: best, Volatile: current.Volatile && best != eviction.LHD}.String()
-	r.advise("policy", "", fmt.Sprintf("maxmemory-policy %s would hit more: %s in a simulation of %s sampled reads, where %s hits %s.",
-		name, percent(rate), number0(now.reads), r.Policy, percent(now.hitRate())),
-		map[string]float64{"reads": float64(now.reads), "hit_rate": rate, "hit_rate_now": now.hitRate(), "capacity": float64(capacity)})
+	r.advise("policy", "",
+		fmt.Sprintf("maxmemory-policy %s would hit more: %s in a simulation of %s sampled reads, where %s hits %s.",
+			name, percent(rate), number0(now.reads), r.Policy, percent(now.hitRate())),
+		map[string]float64{"reads": float64(now.reads), "hit_rate": rate,
+			"hit_rate_now": now.hitRate(), "capacity": float64(capacity)})
 	r.Advice[len(r.Advice)-1].Policy = name
 }
 

@@ -61,7 +61,9 @@ func lookAt(ctx context.Context, conn *redis.Conn, names []string, values *int) 
 		return nil, nil
 	}
 	pipe := conn.Pipeline()
-	types, ttls, sizes := make([]*redis.StatusCmd, len(names)), make([]*redis.Cmd, len(names)), make([]*redis.IntCmd, len(names))
+	types := make([]*redis.StatusCmd, len(names))
+	ttls := make([]*redis.Cmd, len(names))
+	sizes := make([]*redis.IntCmd, len(names))
 	for i, name := range names {
 		types[i], ttls[i], sizes[i] = pipe.Type(ctx, name), pipe.Do(ctx, "PTTL", name), pipe.MemoryUsage(ctx, name)
 	}

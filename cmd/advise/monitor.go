@@ -21,7 +21,8 @@ import (
 // monitor notes what MONITOR shows of a database, for some time or until so many requests have been
 // seen. It has a connection of its own and does nothing per request but to cut it into words: who
 // reads slowly makes the server keep what is unread.
-func monitor(ctx context.Context, c *redis.Client, commands commandTable, t *trace, forTime time.Duration, most int64) (seen int64, took time.Duration, err error) {
+func monitor(ctx context.Context, c *redis.Client, commands commandTable, t *trace,
+	forTime time.Duration, most int64) (seen int64, took time.Duration, err error) {
 	o := c.Options()
 	conn, err := redis.NewDialer(o)(ctx, o.Network, o.Addr) // a request that is shown may be of any length
 	if err != nil {

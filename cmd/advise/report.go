@@ -46,7 +46,8 @@ func (r *Report) unknown(format string, args ...any) {
 
 // about reports whether a prefix has an advice of one of these kinds already.
 func (r *Report) about(prefix string, kinds ...string) bool {
-	return slices.ContainsFunc(r.Advice, func(a Advice) bool { return a.Prefix == prefix && slices.Contains(kinds, a.Kind) })
+	return slices.ContainsFunc(r.Advice,
+		func(a Advice) bool { return a.Prefix == prefix && slices.Contains(kinds, a.Kind) })
 }
 
 func (r *Report) has(kind string) bool { return r.about("", kind) }
@@ -58,7 +59,8 @@ const textWidth = 96
 func (r *Report) Write(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s at %s, %.0f seconds: %s requests seen, %s of %s keys looked at.\n",
-		quoteless(r.Server), quoteless(r.Addr), r.Seconds, number0(int(r.Requests)), number0(r.SampledKeys), number0(int(r.Keys)))
+		quoteless(r.Server), quoteless(r.Addr), r.Seconds,
+		number0(int(r.Requests)), number0(r.SampledKeys), number0(int(r.Keys)))
 	if r.HitRate != nil {
 		fmt.Fprintf(&b, "Hit rate in this time: %s of %s reads.\n", percent(*r.HitRate), number0(int(r.Reads)))
 	}

@@ -45,9 +45,11 @@ func judgeReuse(r *Report, e *evidence, m *memory) {
 			continue
 		}
 		text := fmt.Sprintf("Keys of prefix %s live for %s, but 99 of 100 hits come within %s of the use before (%s hits seen). With a time to live of %s about %s of them would be lost, and %s of what keys take (%s) would be free.",
-			quote(prefix), duration(ttl), duration(within), number0(len(late)), duration(enough), percent(lost), percent(share(old, m.total)), size(m.whole(old)))
+			quote(prefix), duration(ttl), duration(within), number0(len(late)), duration(enough),
+			percent(lost), percent(share(old, m.total)), size(m.whole(old)))
 		r.advise("ttl-too-long", prefix, text, map[string]float64{
-			"ttl_ms": ttl, "reuse_ms": within, "hits": float64(len(late)), "bytes": m.whole(old), "bytes_share": share(old, m.total),
+			"ttl_ms": ttl, "reuse_ms": within, "hits": float64(len(late)),
+			"bytes": m.whole(old), "bytes_share": share(old, m.total),
 			"enough_ms": enough, "lost_share": lost,
 		})
 	}

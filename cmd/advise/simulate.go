@@ -27,7 +27,8 @@ func (s simulated) hitRate() float64 { return share(s.hits, s.reads) }
 func simulate(t *trace, p eviction.Policy, capacity int64) simulated {
 	rng := rand.New(rand.NewPCG(1, 2)) // the same draw for all policies, and for every run
 	m := eviction.NewMeter(p, eviction.Params{LogFactor: 10, DecayTime: 1, Random: rng})
-	c := &cache{t: t, m: m, rng: rng, capacity: capacity, at: make([]int32, len(t.keys)), choice: eviction.NewChoice(victimsAtOnce)}
+	c := &cache{t: t, m: m, rng: rng, capacity: capacity,
+		at: make([]int32, len(t.keys)), choice: eviction.NewChoice(victimsAtOnce)}
 	c.choice.Reset(p.Rule)
 	for i := range c.at {
 		c.at[i] = -1

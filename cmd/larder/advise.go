@@ -28,7 +28,8 @@ func adviseCommand() *cobra.Command {
 	set.DurationVar(&o.For, "for", o.For, "how long to look")
 	set.Int64Var(&o.Requests, "requests", o.Requests, "`number` of requests after which to stop looking")
 	set.IntVar(&o.Keys, "keys", o.Keys, "`number` of keys to look at")
-	set.BoolVar(&quiet, "no-monitor", false, "do without MONITOR: no times between uses, no policies, and prefixes of larder alone")
+	set.BoolVar(&quiet, "no-monitor", false,
+		"do without MONITOR: no times between uses, no policies, and prefixes of larder alone")
 	set.BoolVar(&asJSON, "json", false, "write JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if o.For <= 0 || o.Requests <= 0 || o.Keys <= 0 {

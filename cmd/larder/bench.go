@@ -80,21 +80,25 @@ func benchCommand() *cobra.Command {
 	set.IntVarP(&p.Clients, "clients", "c", 50, "connections")
 	set.IntVarP(&p.Pipeline, "pipeline", "P", 1, "requests that a client keeps under way")
 	set.Float64Var(&p.Rate, "rate", 0, "requests per `second` of all clients: an open loop")
-	set.DurationVarP(&p.Duration, "duration", "d", 10*time.Second, "of what is measured; 0: without end, or as many requests as are asked for")
+	set.DurationVarP(&p.Duration, "duration", "d", 10*time.Second,
+		"of what is measured; 0: without end, or as many requests as are asked for")
 	set.Int64VarP(&p.Requests, "requests", "n", 0, "end after so many requests (default: by time alone)")
 	set.DurationVar(&p.Warmup, "warmup", time.Second, "before anything is measured")
-	set.StringVar(&f.mix, "mix", "", "operations with their weights (default get:90,set:10, or all that --op describes)")
+	set.StringVar(&f.mix, "mix", "",
+		"operations with their weights (default get:90,set:10, or all that --op describes)")
 	set.StringArrayVar(&f.own, "op", nil, "an operation of one's own, as `NAME=COMMAND`; may be repeated")
 	set.IntVarP(&p.Keys, "keys", "k", 100_000, "`number` of keys of each type")
 	set.StringVar(&p.Prefix, "prefix", "bench:", "what keys of operations that have names begin with")
 	set.StringVar(&f.pick, "pick", "uniform", "which keys are asked for: uniform, or zipf:EXPONENT")
 	set.StringVarP(&f.size, "size", "s", "64", "bytes of values: N, MIN-MAX or lognormal:MEDIAN:SIGMA:MAX")
-	set.StringVar(&f.ttl, "ttl", "", "time to live of what SET sets: a duration, or a range, as in 30s-5m (default: none)")
+	set.StringVar(&f.ttl, "ttl", "",
+		"time to live of what SET sets: a duration, or a range, as in 30s-5m (default: none)")
 	set.BoolVar(&p.Fill, "fill", false, "first make all keys that the mix reads")
 	set.BoolVar(&p.OnlyHits, "only-hits", false, "the same, and count a miss as an error")
 	set.BoolVar(&p.SetMissed, "set-missed", false, "SET a key that GET has missed, as a cache's user does")
 	set.Uint64Var(&p.Seed, "seed", 1, "of the random numbers")
-	set.StringVar(&f.json, "json", "", "write the result to a `file` as JSON (-: to standard output, and nothing else there)")
+	set.StringVar(&f.json, "json", "",
+		"write the result to a `file` as JSON (-: to standard output, and nothing else there)")
 	set.StringVar(&f.svg, "svg", "", "write a picture of the result to a `file`")
 	set.BoolVarP(&f.quiet, "quiet", "q", false, "show nothing meanwhile")
 	return cmd
@@ -139,7 +143,8 @@ func (f *benchFlags) parse() (err error) {
 	if err != nil {
 		return err
 	}
-	p.Server = load.Endpoint{Network: o.Network, Addr: o.Addr, TLS: o.TLSConfig, Username: o.Username, Password: o.Password, DB: o.DB}
+	p.Server = load.Endpoint{Network: o.Network, Addr: o.Addr,
+		TLS: o.TLSConfig, Username: o.Username, Password: o.Password, DB: o.DB}
 	return nil
 }
 

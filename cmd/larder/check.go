@@ -74,7 +74,8 @@ func newProgress(stderr io.Writer, title string, total int64) progress {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return progress{}
 	}
-	return progress{bar: progressbar.NewOptions64(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(title),
+	return progress{bar: progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(title),
 		progressbar.OptionShowBytes(true), progressbar.OptionFullWidth(), progressbar.OptionThrottle(redrawEvery))}
 }
 

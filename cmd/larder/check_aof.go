@@ -51,8 +51,10 @@ func checkAOFCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&r.fix, "fix", false, "cut off what follows the last whole command of the last file")
 	cmd.Flags().BoolVar(&r.yes, "yes", false, "with --fix: do not ask")
-	cmd.Flags().IntVar(&r.databases, "databases", 16, "how many the server has that is to load the log, its parameter databases")
-	cmd.Flags().Int64Var(&r.truncateTo, timestamp, 0, "cut off what was logged after this time, in `seconds` since 1970")
+	cmd.Flags().IntVar(&r.databases, "databases", 16,
+		"how many the server has that is to load the log, its parameter databases")
+	cmd.Flags().Int64Var(&r.truncateTo, timestamp, 0,
+		"cut off what was logged after this time, in `seconds` since 1970")
 	return cmd
 }
 
@@ -216,7 +218,8 @@ func (c *aofCheck) confirm(file string, size, valid int64) bool {
 	if c.repair.yes {
 		return true
 	}
-	what := fmt.Sprintf("%s is to be cut from %s to %d: what follows the last whole command is lost.", file, plural(size, "byte"), valid)
+	what := fmt.Sprintf("%s is to be cut from %s to %d: what follows the last whole command is lost.",
+		file, plural(size, "byte"), valid)
 	yes, err := confirmed(c.stdin, c.stderr, what)
 	if err != nil {
 		c.refused = fmt.Errorf("%s %w", what, err)
@@ -248,7 +251,8 @@ func (c *aofCheck) verdict(rep *aof.CheckReport, bad error) error {
 	case noLog(rep, bad):
 		return fmt.Errorf("%s is no log: it begins neither with a command nor as an RDB file nor as a manifest", c.name)
 	case errors.As(bad, &torn) && !c.repair.fix:
-		return fmt.Errorf("%s is not good: %w after offset %d; larder check aof --fix cuts it off there", c.name, bad, rep.Files[len(rep.Files)-1].Valid)
+		return fmt.Errorf("%s is not good: %w after offset %d; larder check aof --fix cuts it off there",
+			c.name, bad, rep.Files[len(rep.Files)-1].Valid)
 	}
 	return fmt.Errorf("%s is not good: %w", c.name, bad)
 }
@@ -290,7 +294,8 @@ func fileTable(files []aof.FileReport) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "file\tkind\tbytes\tgood\tcommands\t")
 	for _, f := range files {
-		kind := map[aof.FileKind]string{aof.SingleFile: "single", aof.BaseFile: "base", aof.IncrementalFile: "incremental"}[f.Kind]
+		kind := map[aof.FileKind]string{aof.SingleFile: "single",
+			aof.BaseFile: "base", aof.IncrementalFile: "incremental"}[f.Kind]
 		if f.RDB {
 			kind += ", RDB"
 		}

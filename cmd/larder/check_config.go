@@ -61,7 +61,8 @@ func judgeConfig(file string) ([]config.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	users := config.LateJudge{Param: "aclfile", Judge: func(v *config.Values) error { return engine.JudgeUserFile(table, v) }}
+	users := config.LateJudge{Param: "aclfile",
+		Judge: func(v *config.Values) error { return engine.JudgeUserFile(table, v) }}
 	return config.Check(file, engine.NewUserJudge(table), users, config.LateJudge{Param: "tls-port", Judge: judgeTLS})
 }
 

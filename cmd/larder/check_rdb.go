@@ -76,7 +76,8 @@ func unloadable(rep *rdb.Report) error {
 	if n == 0 {
 		return nil
 	}
-	return fmt.Errorf("larder cannot load %s of it; with rdb-skip-unknown-types yes it starts, and leaves that out", plural(n, "item"))
+	return fmt.Errorf("larder cannot load %s of it; with rdb-skip-unknown-types yes it starts, and leaves that out",
+		plural(n, "item"))
 }
 
 // inKey adds to what is wrong with a file the key it was found in.
@@ -97,7 +98,8 @@ func rdbReport(rep *rdb.Report, size int64, bad error) string {
 	if bad != nil {
 		fmt.Fprintf(&b, "up to offset %d:\n", rep.Bytes)
 	}
-	fmt.Fprintf(&b, "%s, %d with an expiry time (%d of them in the past)\n", plural(rep.Keys, "key"), rep.Expires, rep.AlreadyExpired)
+	fmt.Fprintf(&b, "%s, %d with an expiry time (%d of them in the past)\n",
+		plural(rep.Keys, "key"), rep.Expires, rep.AlreadyExpired)
 	if rep.Libraries > 0 {
 		fmt.Fprintf(&b, "libraries of functions: %d\n", rep.Libraries)
 	}
@@ -152,7 +154,8 @@ func keyTable(title string, keys []rdb.KeyReport) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\tdatabase\ttype\tencoding\telements\tbytes\n", title)
 	for _, k := range keys {
-		fmt.Fprintf(w, "  %s\t%d\t%s\t%s\t%s\t%d\n", shortName(k.Key), k.DB, k.Type, k.Encoding, elements(k.Elements), k.Bytes)
+		fmt.Fprintf(w, "  %s\t%d\t%s\t%s\t%s\t%d\n", shortName(k.Key),
+			k.DB, k.Type, k.Encoding, elements(k.Elements), k.Bytes)
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	return tidy(b.String()) + "\n"

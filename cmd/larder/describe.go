@@ -36,7 +36,8 @@ func printParams(out io.Writer) error {
 	var b strings.Builder
 	b.WriteString("# larder's parameters and their defaults. In a file, on the command line (--name value), by CONFIG SET.\n")
 	for _, p := range config.Params() {
-		fmt.Fprintf(&b, "\n# %s.\n#   values: %s\n#   change: %s\n", sentence(p.Meaning), p.Kind.Expects, changeText(p.Change))
+		fmt.Fprintf(&b, "\n# %s.\n#   values: %s\n#   change: %s\n",
+			sentence(p.Meaning), p.Kind.Expects, changeText(p.Change))
 		if len(p.Aliases) > 0 {
 			fmt.Fprintf(&b, "#   also called: %s\n", strings.Join(p.Aliases, ", "))
 		}

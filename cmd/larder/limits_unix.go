@@ -46,7 +46,8 @@ func fitClients(cfg *config.Config, log *slog.Logger) (admins int, err error) {
 	if want+beside <= files {
 		return admins, nil
 	}
-	log.Warn("maxclients is lowered to what the limit on open files allows", "maxclients", files-beside, "asked", want, "open-files", files)
+	log.Warn("maxclients is lowered to what the limit on open files allows",
+		"maxclients", files-beside, "asked", want, "open-files", files)
 	return admins, cfg.Set([]config.Setting{{Name: "maxclients", Value: strconv.FormatUint(files-beside, 10)}}, true)
 }
 
@@ -54,7 +55,8 @@ func fitClients(cfg *config.Config, log *slog.Logger) (admins int, err error) {
 type tooManyClients int64
 
 func (n tooManyClients) Error() string {
-	return fmt.Sprintf("The operating system is not able to handle the specified number of clients, try with %d", int64(n))
+	return fmt.Sprintf("The operating system is not able to handle the specified number of clients, try with %d",
+		int64(n))
 }
 
 // openFiles is how many files may be open. The runtime has raised the soft limit to the hard one
@@ -64,7 +66,8 @@ func openFiles(want uint64) (uint64, error) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, fmt.Errorf("limit on open files: %w", err)
 	}
-	if more := (syscall.Rlimit{Cur: want, Max: max(want, limit.Max)}); want > limit.Cur && syscall.Setrlimit(syscall.RLIMIT_NOFILE, &more) == nil {
+	more := syscall.Rlimit{Cur: want, Max: max(want, limit.Max)}
+	if want > limit.Cur && syscall.Setrlimit(syscall.RLIMIT_NOFILE, &more) == nil {
 		return want, nil
 	}
 	return limit.Cur, nil

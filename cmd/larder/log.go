@@ -29,7 +29,8 @@ func openLog(cfg *config.Config, stdout io.Writer) (*slog.Logger, func() error, 
 	var level slog.LevelVar
 	level.Set(levelOf(v))
 	cfg.OnChange("loglevel", func(v *config.Values) { level.Set(levelOf(v)) })
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: &level, ReplaceAttr: nameLevel})), closeLog, nil
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: &level, ReplaceAttr: nameLevel})),
+		closeLog, nil
 }
 
 func levelOf(v *config.Values) slog.Level {

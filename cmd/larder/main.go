@@ -35,7 +35,8 @@ func rootCommand() *cobra.Command {
 		RunE:               runRoot,
 	}
 	root.Flags().BoolP("version", "v", false, "version for larder")
-	root.AddCommand(serveCommand(), checkCommand(), configCommand(), versionCommand(), warmCommand(), exportCommand(), topCommand(), adviseCommand(), benchCommand())
+	root.AddCommand(serveCommand(), checkCommand(), configCommand(), versionCommand(),
+		warmCommand(), exportCommand(), topCommand(), adviseCommand(), benchCommand())
 	return root
 }
 

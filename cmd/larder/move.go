@@ -33,7 +33,8 @@ func rateFlag(cmd *cobra.Command, keysPerSecond *float64) (check func() error) {
 
 // move runs one of the two until it ends or a signal comes, and lists behind its bar what has failed of
 // single keys.
-func move(ctx context.Context, stderr io.Writer, run func(context.Context, *progress) (warm.Report, error)) (warm.Report, error) {
+func move(ctx context.Context, stderr io.Writer,
+	run func(context.Context, *progress) (warm.Report, error)) (warm.Report, error) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var bar progress

@@ -127,7 +127,8 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 			"sockets", len(sockets))
 	}
 	manager := findSupervisor(values.Supervised, log)
-	srv, err := server.Open(cfg, log, server.OnListeners(sockets...), server.SupervisedBy(manager.name), server.AdminConnections(admins))
+	srv, err := server.Open(cfg, log, server.OnListeners(sockets...),
+		server.SupervisedBy(manager.name), server.AdminConnections(admins))
 	if err != nil {
 		return err
 	}
@@ -150,8 +151,10 @@ func serve(file string, flags []string, stdout io.Writer) (err error) {
 // do.
 func announce(cfg *config.Config, log *slog.Logger, srv *server.Server) {
 	v := cfg.Values()
-	log.Info("larder serves", "version", config.Version, "pid", os.Getpid(), "listen", srv.Places(), "config", cfg.File(),
-		"dir", v.Dir, "maxclients", v.MaxClients, "maxmemory", v.MaxMemory, "databases", v.Databases, "loops", v.IOThreads,
+	log.Info("larder serves", "version", config.Version,
+		"pid", os.Getpid(), "listen", srv.Places(), "config", cfg.File(),
+		"dir", v.Dir, "maxclients", v.MaxClients, "maxmemory", v.MaxMemory,
+		"databases", v.Databases, "loops", v.IOThreads,
 		"driver", srv.Driver(), "max-argument", v.ProtoMaxBulkLen, "query-buffer", v.ClientQueryBufferLimit)
 	if v.MaxMemory == 0 {
 		log.Info("maxmemory is not set: keys may take all the memory there is")

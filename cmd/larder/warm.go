@@ -28,7 +28,8 @@ func warmCommand() *cobra.Command {
 	set.StringVar(&o.From, "from", "", "`file` to read, or - for standard input")
 	set.StringVar(&o.Format, "format", "", "`ndjson`, csv, resp or rdb (default: by the file's name or first bytes)")
 	set.DurationVar(&o.TTL, "ttl", 0, "time to live of keys that bring none, 1h30m for example")
-	set.StringVar(&jitter, "ttl-jitter", "0", "shorten every time to live at random by up to this `share`, 10% for example")
+	set.StringVar(&jitter, "ttl-jitter", "0",
+		"shorten every time to live at random by up to this `share`, 10% for example")
 	set.StringVar(&o.Prefix, "prefix", "", "`text` to put in front of every key")
 	checkRate := rateFlag(cmd, &o.Rate)
 	set.BoolVar(&o.OnlyMissing, "only-missing", false, "leave keys alone that the server has")

@@ -128,7 +128,8 @@ func chosen(mix string, known []Operation) (all []Operation, err error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("there is no operation %q: there are %s, and what you describe", name, strings.Join(OperationNames(), ", "))
+			return nil, fmt.Errorf("there is no operation %q: there are %s, and what you describe",
+				name, strings.Join(OperationNames(), ", "))
 		}
 	}
 	if len(all) > mostOperations {

@@ -13,14 +13,16 @@ import (
 func (r *Result) Picture() string {
 	d := &drawing{}
 	d.text(margin, 26, "start", 16, inkColor, r.title())
-	d.text(margin, 46, "start", 12, axisColor, r.subtitle()+fmt.Sprintf("; %.1f s, %s requests, %s", r.Seconds, grouped(r.Total.Requests), errorsText(r.Total.Errors)))
+	d.text(margin, 46, "start", 12, axisColor, r.subtitle()+fmt.Sprintf("; %.1f s, %s requests, %s",
+		r.Seconds, grouped(r.Total.Requests), errorsText(r.Total.Errors)))
 	r.drawPercentiles(d, panel{x: margin + labelWidth, y: 84, width: pictureWidth - 2*margin - labelWidth, height: 260})
 	height := 400.0
 	if len(r.Samples) > 1 {
 		half := panel{x: margin + labelWidth, y: 432, width: (pictureWidth-2*margin)/2 - labelWidth - 12, height: 130}
-		r.drawOverTime(d, half, "requests per second", []series{{"", curveColors[0], func(s Sample) float64 { return s.PerSec }}}, func(v float64) string {
-			return short(v)
-		})
+		r.drawOverTime(d, half, "requests per second",
+			[]series{{"", curveColors[0], func(s Sample) float64 { return s.PerSec }}}, func(v float64) string {
+				return short(v)
+			})
 		half.x += half.width + labelWidth + 24
 		r.drawOverTime(d, half, "latency", []series{
 			{"p99", curveColors[1], func(s Sample) float64 { return s.P99 }},
@@ -191,7 +193,8 @@ func (d *drawing) line(x1, y1, x2, y2 float64, color string) {
 
 // text is anchored at its start, middle or end.
 func (d *drawing) text(x, y float64, anchor string, size int, color, text string) {
-	fmt.Fprintf(d, `<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%d" fill="%s">%s</text>`+"\n", x, y, anchor, size, color, html.EscapeString(text))
+	fmt.Fprintf(d, `<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%d" fill="%s">%s</text>`+"\n",
+		x, y, anchor, size, color, html.EscapeString(text))
 }
 
 // gridLine is a horizontal one, at a part of the panel's height, with its label.

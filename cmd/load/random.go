@@ -110,7 +110,8 @@ func ParseSize(text string) (Size, error) {
 		median, bad1 := strconv.Atoi(parameters[1])
 		sigma, bad2 := strconv.ParseFloat(parameters[2], 64)
 		most, bad3 := strconv.Atoi(parameters[3])
-		if errors.Join(bad1, bad2, bad3) != nil || median < 1 || !(sigma > 0 && sigma <= 10) || most < median || most > largestValue {
+		if errors.Join(bad1, bad2, bad3) != nil || median < 1 ||
+			!(sigma > 0 && sigma <= 10) || most < median || most > largestValue {
 			break
 		}
 		s.least, s.most = 1, most
@@ -177,7 +178,8 @@ func ParseTTL(text string) (TTL, error) {
 	from, bad := time.ParseDuration(least)
 	to, bad2 := time.ParseDuration(most)
 	if bad != nil || bad2 != nil || from < time.Millisecond || to < from {
-		return TTL{}, fmt.Errorf("%q is no time to live: it takes a duration of at least 1ms, or two, as in 30s-5m", text)
+		return TTL{}, fmt.Errorf("%q is no time to live: it takes a duration of at least 1ms, or two, as in 30s-5m",
+			text)
 	}
 	return TTL{from, to}, nil
 }

@@ -96,7 +96,8 @@ func latencyOf(h *hdrhistogram.Histogram) Latency {
 		return Latency{Curve: [][2]float64{}}
 	}
 	at := func(q float64) float64 { return micros(h.ValueAtQuantile(q)) }
-	l := Latency{Min: micros(h.Min()), Mean: h.Mean() / 1e3, P50: at(50), P90: at(90), P95: at(95), P99: at(99), P999: at(99.9), P9999: at(99.99),
+	l := Latency{Min: micros(h.Min()), Mean: h.Mean() / 1e3, P50: at(50),
+		P90: at(90), P95: at(95), P99: at(99), P999: at(99.9), P9999: at(99.99),
 		Max: micros(h.Max())}
 	// From one nine to the next in ten steps, as long as at least one request is beyond.
 	for nines := 0.0; ; nines += 0.1 {
@@ -113,8 +114,10 @@ func latencyOf(h *hdrhistogram.Histogram) Latency {
 func (r *run) summarize(took time.Duration) {
 	out := &r.result
 	out.Schema, out.Began, out.Seconds = Schema, r.began, took.Seconds()
-	out.Load = LoadFacts{Loop: "closed", Clients: r.Clients, Pipeline: r.Pipeline, Keys: r.Keys, Choice: r.Choice.text, Size: r.Size.text,
-		TTLSecondsLo: r.TTL.Least.Seconds(), TTLSecondsHi: r.TTL.Most.Seconds(), Filled: r.Fill || r.OnlyHits, OnlyHits: r.OnlyHits,
+	out.Load = LoadFacts{Loop: "closed", Clients: r.Clients, Pipeline: r.Pipeline,
+		Keys: r.Keys, Choice: r.Choice.text, Size: r.Size.text,
+		TTLSecondsLo: r.TTL.Least.Seconds(), TTLSecondsHi: r.TTL.Most.Seconds(),
+		Filled: r.Fill || r.OnlyHits, OnlyHits: r.OnlyHits,
 		SetMissed: r.SetMissed, Warmup: r.Warmup.Seconds(), Seed: r.Seed}
 	if r.Rate > 0 {
 		out.Load.Loop, out.Load.Pipeline = "open", 0
@@ -146,7 +149,8 @@ func (r *run) summarize(took time.Duration) {
 }
 
 func (t tally) result(took time.Duration) OperationResult {
-	o := OperationResult{Requests: t.requests, Hits: t.hits, Misses: t.misses, Errors: t.errors, Latency: latencyOf(t.latency)}
+	o := OperationResult{Requests: t.requests, Hits: t.hits,
+		Misses: t.misses, Errors: t.errors, Latency: latencyOf(t.latency)}
 	if took > 0 {
 		o.PerSec = float64(t.requests) / took.Seconds()
 	}
@@ -208,7 +212,8 @@ func (r *Result) title() string {
 	name := strings.TrimSpace(cmp.Or(r.Server.Name, "server") + " " + r.Server.Version)
 	if r.Open != nil {
 		return fmt.Sprintf("%s at %s: open loop, %s requests per second over %s",
-			name, r.Server.Addr, strconv.FormatFloat(r.Open.RatePerSecond, 'f', -1, 64), counted(int64(r.Load.Clients), "connection"))
+			name, r.Server.Addr, strconv.FormatFloat(r.Open.RatePerSecond, 'f', -1, 64),
+			counted(int64(r.Load.Clients), "connection"))
 	}
 	return fmt.Sprintf("%s at %s: closed loop, %s, each with %s under way",
 		name, r.Server.Addr, counted(int64(r.Load.Clients), "client"), counted(int64(r.Load.Pipeline), "request"))
@@ -228,11 +233,13 @@ func (r *Result) subtitle() string {
 // remarks are what a reader of the figures should know.
 func (r *Result) remarks() (lines []string) {
 	if o := r.Open; o != nil {
-		lines = append(lines, fmt.Sprintf("%s of %s requests were sent more than %s late; latencies are counted from when they were due",
-			grouped(o.Late), grouped(o.Sent), duration(o.LateAfterUS)))
+		lines = append(lines,
+			fmt.Sprintf("%s of %s requests were sent more than %s late; latencies are counted from when they were due",
+				grouped(o.Late), grouped(o.Sent), duration(o.LateAfterUS)))
 		if o.Unsent > 0 {
-			lines = append(lines, fmt.Sprintf("%s requests were due and could not be sent: the server does not keep up with the rate,\n"+
-				"and the latencies say how far it fell behind, not how it answers", grouped(o.Unsent)))
+			lines = append(lines,
+				fmt.Sprintf("%s requests were due and could not be sent: the server does not keep up with the rate,\n"+
+					"and the latencies say how far it fell behind, not how it answers", grouped(o.Unsent)))
 		}
 	}
 	if r.Unanswered > 0 {
@@ -248,7 +255,8 @@ func (r *Result) remarks() (lines []string) {
 func (r *Result) Verdict() error {
 	switch {
 	case r.Total.Errors > 0:
-		return fmt.Errorf("%s of %s requests were answered by errors", grouped(r.Total.Errors), grouped(r.Total.Requests))
+		return fmt.Errorf("%s of %s requests were answered by errors",
+			grouped(r.Total.Errors), grouped(r.Total.Requests))
 	case r.Unanswered > 0:
 		return fmt.Errorf("%s requests were not answered", grouped(r.Unanswered))
 	}

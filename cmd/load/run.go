@@ -136,7 +136,8 @@ func (r *run) prepare() error {
 		}
 		r.mix.total += o.Weight
 		r.mix.weights = append(r.mix.weights, r.mix.total)
-		r.mix.kinds = append(r.mix.kinds, kind{name: o.Name, command: command, request: t, reads: o.reads, asks: o.Name == "get"})
+		r.mix.kinds = append(r.mix.kinds,
+			kind{name: o.Name, command: command, request: t, reads: o.reads, asks: o.Name == "get"})
 		for _, f := range o.fills {
 			if !slices.Contains(fills, f) {
 				fills = append(fills, f)
@@ -164,7 +165,8 @@ func (r *run) prepare() error {
 		r.recorders = append(r.recorders, newRecorder(len(r.mix.kinds)))
 	}
 	for i := range r.Clients {
-		r.streams = append(r.streams, &stream{source: r.source(uint64(i)), mix: r.mix, recorder: r.recorders[i%len(r.recorders)]})
+		r.streams = append(r.streams,
+			&stream{source: r.source(uint64(i)), mix: r.mix, recorder: r.recorders[i%len(r.recorders)]})
 	}
 	return nil
 }
@@ -409,7 +411,8 @@ func (r *run) open() error {
 	}
 	kept := o.Kept
 	r.result.Unanswered = kept.Unanswered
-	r.result.Open = &OpenResult{RatePerSecond: r.Rate, Sent: kept.Sent, Late: kept.Late, LateAfterUS: float64(LateAfter.Microseconds()), Unsent: kept.Unsent}
+	r.result.Open = &OpenResult{RatePerSecond: r.Rate, Sent: kept.Sent, Late: kept.Late,
+		LateAfterUS: float64(LateAfter.Microseconds()), Unsent: kept.Unsent}
 	return err
 }
 

@@ -28,7 +28,8 @@ const helpText = `
 
 // intervals are what + and - choose from.
 func intervals() []time.Duration {
-	return []time.Duration{time.Second / 4, time.Second / 2, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute}
+	return []time.Duration{time.Second / 4, time.Second / 2, time.Second,
+		2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute}
 }
 
 // key does what a key is for.

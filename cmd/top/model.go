@@ -195,7 +195,8 @@ func (m *model) status() string {
 	if m.lost == nil {
 		return ""
 	}
-	return bad.of(fmt.Sprintf(" Connection lost %s ago: %s. Trying again; the figures are of then.", age(time.Since(m.since).Seconds()), cause(m.lost)))
+	return bad.of(fmt.Sprintf(" Connection lost %s ago: %s. Trying again; the figures are of then.",
+		age(time.Since(m.since).Seconds()), cause(m.lost)))
 }
 
 // table draws the chosen view into so many lines.

@@ -94,7 +94,8 @@ func (m *model) overview(width, height int) []string {
 			drawn = spark(values, room, highest)
 		}
 		note := fit(" "+m.note(g.title, values, g.format), noteWidth, false)
-		lines = append(lines, fit(g.title, titleWidth, false)+strong.of(fit(g.format(m.history.last(g.title)), valueWidth, true))+"  "+chart.of(drawn)+faint.of(note))
+		value := fit(g.format(m.history.last(g.title)), valueWidth, true)
+		lines = append(lines, fit(g.title, titleWidth, false)+strong.of(value)+"  "+chart.of(drawn)+faint.of(note))
 	}
 	busiest := commandsView()
 	if height-len(lines) > 3 {
@@ -119,7 +120,8 @@ func (m *model) note(title string, values []float64, format func(float64) string
 		}
 		return fmt.Sprintf("%s of %s", percent(100*capped(in)/limit), bytes(limit))
 	case "Clients":
-		return fmt.Sprintf("%s waiting, %s at most", count(in.Number("blocked_clients")), count(in.Number("maxclients")))
+		return fmt.Sprintf("%s waiting, %s at most",
+			count(in.Number("blocked_clients")), count(in.Number("maxclients")))
 	case "Hit rate":
 		hits, misses := in.Number("keyspace_hits"), in.Number("keyspace_misses")
 		return percent(share(hits, misses)) + " since the start"

@@ -33,7 +33,8 @@ type span struct {
 
 // next is the span up to a reading. One of a server that was started anew has nothing before it.
 func (s span) next(r *reading) span {
-	if s.now == nil || s.now.info["run_id"] != r.info["run_id"] || s.now.info.Number("total_commands_processed") > r.info.Number("total_commands_processed") {
+	if s.now == nil || s.now.info["run_id"] != r.info["run_id"] ||
+		s.now.info.Number("total_commands_processed") > r.info.Number("total_commands_processed") {
 		return span{now: r}
 	}
 	return span{before: s.now, now: r}
@@ -107,7 +108,8 @@ func (s span) commands() []command {
 		}
 		if s.before != nil {
 			was := client.Pairs(s.before.info[field])
-			c.newCalls, c.newUsec = grown(client.Number(was["calls"]), c.calls), grown(client.Number(was["usec"]), c.usec)
+			c.newCalls, c.newUsec = grown(client.Number(was["calls"]),
+				c.calls), grown(client.Number(was["usec"]), c.usec)
 			c.perSecond = c.newCalls / s.seconds()
 			c.average = c.newUsec / c.newCalls // NaN for 0 of 0
 		}

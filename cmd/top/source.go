@@ -45,7 +45,8 @@ func (s *source) read(ctx context.Context, v *view) (*reading, error) {
 
 func (s *source) info(ctx context.Context) (string, error) {
 	if !s.whole {
-		text, err := s.client.Info(ctx, "server", "clients", "memory", "stats", "replication", "commandstats", "latencystats", "keyspace").Result()
+		text, err := s.client.Info(ctx, "server", "clients", "memory", "stats",
+			"replication", "commandstats", "latencystats", "keyspace").Result()
 		if err == nil || !isReply(err) || !strings.Contains(err.Error(), "syntax error") {
 			return text, err
 		}
@@ -62,7 +63,8 @@ func isReply(err error) bool {
 
 // unknown reports whether the server does not have the command.
 func unknown(err error) bool {
-	return strings.HasPrefix(err.Error(), "ERR unknown command") || strings.HasPrefix(err.Error(), "ERR unknown subcommand")
+	return strings.HasPrefix(err.Error(), "ERR unknown command") ||
+		strings.HasPrefix(err.Error(), "ERR unknown subcommand")
 }
 
 // array is a reply that is a list, nil for any other.

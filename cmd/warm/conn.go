@@ -255,7 +255,8 @@ func appendBulk[T string | []byte](b []byte, arg T) []byte {
 // reason is what to say of a lost connection.
 func reason(err error) string {
 	switch timeout := net.Error(nil); {
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
 		return "the server closed the connection"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "the server does not answer"

@@ -84,7 +84,8 @@ func newFiller(ctx context.Context, o *Options, server *redis.Options, from plac
 	}
 	f.opened = make([][]place, n)
 	for i := range n {
-		l := &lane{f: f, number: i, full: make(chan *batch, lanesBatches), free: make(chan *batch, lanesBatches), last: time.Now()}
+		l := &lane{f: f, number: i, full: make(chan *batch, lanesBatches),
+			free: make(chan *batch, lanesBatches), last: time.Now()}
 		for range lanesBatches {
 			l.free <- new(batch)
 		}

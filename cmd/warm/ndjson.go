@@ -21,7 +21,8 @@ type ndjson struct {
 
 // typeNames are those of TYPE.
 var typeNames = [...]string{
-	store.TypeString: "string", store.TypeList: "list", store.TypeSet: "set", store.TypeHash: "hash", store.TypeZset: "zset",
+	store.TypeString: "string", store.TypeList: "list",
+	store.TypeSet: "set", store.TypeHash: "hash", store.TypeZset: "zset",
 }
 
 func typeOf(name []byte) (store.Type, error) {

@@ -29,9 +29,11 @@ type respFile struct {
 var refusedCommands = map[string]bool{
 	"AUTH": true, "BLMOVE": true, "BLMPOP": true, "BLPOP": true, "BRPOP": true, "BRPOPLPUSH": true, "BZMPOP": true,
 	"BZPOPMAX": true, "BZPOPMIN": true, "CLIENT": true, "DEBUG": true, "DISCARD": true, "FAILOVER": true, "HELLO": true,
-	"MIGRATE": true, "MONITOR": true, "PSUBSCRIBE": true, "PSYNC": true, "PUNSUBSCRIBE": true, "QUIT": true, "REPLCONF": true,
+	"MIGRATE": true, "MONITOR": true, "PSUBSCRIBE": true, "PSYNC": true,
+	"PUNSUBSCRIBE": true, "QUIT": true, "REPLCONF": true,
 	"REPLICAOF": true, "RESET": true, "SHUTDOWN": true, "SLAVEOF": true, "SSUBSCRIBE": true, "SUBSCRIBE": true,
-	"SUNSUBSCRIBE": true, "SYNC": true, "UNSUBSCRIBE": true, "UNWATCH": true, "WAIT": true, "WAITAOF": true, "WATCH": true,
+	"SUNSUBSCRIBE": true, "SYNC": true, "UNSUBSCRIBE": true,
+	"UNWATCH": true, "WAIT": true, "WAITAOF": true, "WATCH": true,
 	"XREAD": true, "XREADGROUP": true,
 }
 

@@ -155,7 +155,8 @@ func (o *Options) check() error {
 		return err
 	}
 	if o.Format == RESP && (o.changesKeys() || o.Concurrency > 1) {
-		return errors.New("a file of commands is sent as it is, in its order: " + keyOptions + " and --concurrency are for the other formats")
+		return errors.New("a file of commands is sent as it is, in its order: " +
+			keyOptions + " and --concurrency are for the other formats")
 	}
 	if o.Format == RDB && o.Target.DB > 0 && o.Offset == 0 {
 		return errors.New("a snapshot says itself which database each key belongs to: --db is for the other formats")

@@ -233,7 +233,8 @@ func (l *Log) Status() Status {
 	err := l.Err()
 	return Status{
 		CurrentSize: l.current.Load(), BaseSize: l.base.Load(),
-		PendingBytes: l.reader.Buffered() + l.inFlight.Load(), PendingFsync: int(l.fsyncs.Load()), DelayedFsync: l.delayedFsync.Load(),
+		PendingBytes: l.reader.Buffered() + l.inFlight.Load(),
+		PendingFsync: int(l.fsyncs.Load()), DelayedFsync: l.delayedFsync.Load(),
 		Syncs: l.syncs.count.Load(), FailedSyncs: l.syncs.failed.Load(), SyncTime: time.Duration(l.syncs.nanos.Load()),
 		NeedsRewrite: errors.Is(err, errLost), Err: err,
 	}

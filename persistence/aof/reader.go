@@ -231,7 +231,8 @@ func (c *reader) parse() (end, missing int, err error) {
 			if c.buf[stop] == '\r' {
 				stop++
 			}
-			return 0, 0, &bad{stop, fmt.Sprintf(`Expected \r\n, got: %02x%02x`, c.buf[text+int(size)], c.buf[text+int(size)+1])}
+			return 0, 0, &bad{stop,
+				fmt.Sprintf(`Expected \r\n, got: %02x%02x`, c.buf[text+int(size)], c.buf[text+int(size)+1])}
 		}
 		c.args = append(c.args, c.buf[text:stop:stop])
 		c.res.Lines += 2

@@ -37,7 +37,8 @@ type UnknownTypeError struct {
 
 func (e *UnknownTypeError) Error() string {
 	if e.Key == nil {
-		return fmt.Sprintf("a %s beside the keys is not supported (opcode %d in a file of %s, offset %d)", e.Type, e.Number, e.Origin, e.Offset)
+		return fmt.Sprintf("a %s beside the keys is not supported (opcode %d in a file of %s, offset %d)",
+			e.Type, e.Number, e.Origin, e.Offset)
 	}
 	return fmt.Sprintf("key %q in database %d is a %s, which is not supported (type %d in a file of %s, offset %d)",
 		e.Key, e.DB, e.Type, e.Number, e.Origin, e.Offset)

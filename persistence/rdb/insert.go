@@ -30,7 +30,8 @@ var errExhausted = errors.New("rdb: the store's address range is used up")
 const prefetchAhead = 6
 
 func newInserter(l *loader, i int) *inserter {
-	return &inserter{l: l, first: i * l.st.Shards() / l.o.Workers, view: store.View{Store: l.st, Now: l.o.Clock, Loading: true}}
+	return &inserter{l: l, first: i * l.st.Shards() / l.o.Workers,
+		view: store.View{Store: l.st, Now: l.o.Clock, Loading: true}}
 }
 
 func (in *inserter) run() {

@@ -253,7 +253,8 @@ func (s *splitter) auxField() bool {
 
 // foreign passes over functions of previews and over what modules keep beside the keys.
 func (s *splitter) foreign(op byte) bool {
-	f := &foreign{UnknownTypeError: UnknownTypeError{Type: typeNameFunction, Number: op, DB: s.db, Offset: s.offset() - 1}}
+	f := &foreign{UnknownTypeError: UnknownTypeError{Type: typeNameFunction,
+		Number: op, DB: s.db, Offset: s.offset() - 1}}
 	s.dropping, s.doing = true, doingFunctions
 	defer func() { s.dropping = false }()
 	ok := false

@@ -192,7 +192,8 @@ func (c *calls) describe(name string) (k browsed, ok bool) {
 		return k, false
 	}
 	return browsed{
-		label: labelOf([]byte(name)), Type: typ, TTL: c.integer("PTTL", name), Bytes: c.integer("MEMORY", "USAGE", name),
+		label: labelOf([]byte(name)), Type: typ, TTL: c.integer("PTTL", name),
+		Bytes:    c.integer("MEMORY", "USAGE", name),
 		Encoding: c.text("OBJECT", "ENCODING", name),
 	}, true
 }

@@ -34,7 +34,8 @@ func (a *Admin) guard(routes http.Handler) http.Handler {
 		switch {
 		case !a.answersTo(r.Host):
 			// 421 is for a server that is asked for by a name which it does not have.
-			fail(w, http.StatusMisdirectedRequest, "this host's name is not known here: admin-hosts lists those that are")
+			fail(w, http.StatusMisdirectedRequest,
+				"this host's name is not known here: admin-hosts lists those that are")
 		case !plainPath(r.URL.Path) || r.URL.Path != r.URL.EscapedPath():
 			fail(w, http.StatusBadRequest, "no such path")
 		case !plainQuery(r.URL.RawQuery):
@@ -77,7 +78,8 @@ func (a *Admin) answersTo(host string) bool {
 
 // plainPath reports whether a path is one that a route can have: the others are somebody's attempt.
 func plainPath(p string) bool {
-	return strings.HasPrefix(p, "/") && (path.Clean(p) == p || path.Clean(p)+"/" == p) && !strings.ContainsAny(p, "\\\x00")
+	return strings.HasPrefix(p, "/") && (path.Clean(p) == p || path.Clean(p)+"/" == p) &&
+		!strings.ContainsAny(p, "\\\x00")
 }
 
 // plainQuery reports whether all of a query can be understood in one way. Parameters that cannot be

@@ -109,7 +109,8 @@ func (t *track) judge(now total, warn float64) verdict {
 	default:
 		v.Status = healthWarn
 		reason, why := l.why()
-		v.Reason, v.Message = reason, fmt.Sprintf("%.1f %% of %d reads hit, which is below %.1f %%: %s", *rate*100, reads, warn*100, why)
+		v.Reason, v.Message = reason, fmt.Sprintf("%.1f %% of %d reads hit, which is below %.1f %%: %s",
+			*rate*100, reads, warn*100, why)
 	}
 	return v
 }

@@ -75,7 +75,8 @@ func collectSizes(r *reading, d []*prometheus.Desc, send func(prometheus.Metric)
 
 // sizeHistogram makes a histogram with bounds of one less than powers of two, which is what the buckets
 // of the store end with.
-func sizeHistogram(d *prometheus.Desc, counts *store.SizeCounts, sum int64, first, last int, labels ...string) prometheus.Metric {
+func sizeHistogram(d *prometheus.Desc, counts *store.SizeCounts,
+	sum int64, first, last int, labels ...string) prometheus.Metric {
 	buckets, all := make(map[float64]uint64, last-first+1), uint64(0)
 	for i, n := range counts {
 		all += uint64(n)

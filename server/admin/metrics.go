@@ -79,7 +79,8 @@ type reading struct {
 
 func read(k *engine.Kernel) *reading {
 	r := &reading{
-		k: k, v: k.Config.Values(), totals: k.Totals(), disk: k.Persist.Status(), process: stats.ReadProcess(), scripts: k.Scripts(),
+		k: k, v: k.Config.Values(), totals: k.Totals(), disk: k.Persist.Status(),
+		process: stats.ReadProcess(), scripts: k.Scripts(),
 		view: store.View{Store: k.Store, Now: k.Now().UnixMilli()},
 	}
 	r.store, r.moved, r.dbs = r.view.Stats(), r.view.Compaction(), r.view.DBSurveys()

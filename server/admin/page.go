@@ -47,7 +47,8 @@ func loadPage() map[string]pageFile {
 			panic("BUG: " + err.Error())
 		}
 		sum := sha256.Sum256(body)
-		files[e.Name()] = pageFile{body, kinds[path.Ext(e.Name())], `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
+		files[e.Name()] = pageFile{body, kinds[path.Ext(e.Name())],
+			`"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
 	}
 	return files
 }
@@ -85,7 +86,8 @@ func (f *pageFile) describe(h http.Header) {
 func (a *Admin) refuse(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("WWW-Authenticate", `Basic realm="larder", charset="UTF-8"`)
 	if r.URL.Path != "/" || !strings.Contains(r.Header.Get("Accept"), "text/html") {
-		fail(w, http.StatusUnauthorized, "name and password, please: admin with admin-password, or a user of ACL with a password")
+		fail(w, http.StatusUnauthorized,
+			"name and password, please: admin with admin-password, or a user of ACL with a password")
 		return
 	}
 	f := a.page["refused.html"]

@@ -50,14 +50,16 @@ func (c *calls) preview(name, typ string) preview {
 		p.indexed(func(i string) value { return c.do("ZRANGE", name, i, i, "WITHSCORES") })
 	case "set":
 		p.Length = c.integer("SCARD", name)
-		p.scanned(func(cursor string) value { return c.do("SSCAN", name, cursor, "COUNT", "1") }, func(member []byte) []shown {
-			return []shown{p.show(member)}
-		})
+		p.scanned(func(cursor string) value { return c.do("SSCAN", name, cursor, "COUNT", "1") },
+			func(member []byte) []shown {
+				return []shown{p.show(member)}
+			})
 	case "hash":
 		p.Length = c.integer("HLEN", name)
-		p.scanned(func(cursor string) value { return c.do("HSCAN", name, cursor, "COUNT", "1", "NOVALUES") }, func(field []byte) []shown {
-			return c.field(&p, name, field)
-		})
+		p.scanned(func(cursor string) value { return c.do("HSCAN", name, cursor, "COUNT", "1", "NOVALUES") },
+			func(field []byte) []shown {
+				return c.field(&p, name, field)
+			})
 	}
 	return p
 }

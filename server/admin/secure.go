@@ -30,7 +30,8 @@ type accepted struct {
 }
 
 // newSecureListener begins to accept; work has what that is waited for by.
-func newSecureListener(ln net.Listener, config func() *tls.Config, turns netloop.Turns, work *sync.WaitGroup) *secureListener {
+func newSecureListener(ln net.Listener, config func() *tls.Config,
+	turns netloop.Turns, work *sync.WaitGroup) *secureListener {
 	l := &secureListener{
 		Listener: ln, config: config, turns: turns, ready: make(chan accepted), ended: make(chan struct{}), work: work,
 	}

@@ -35,10 +35,12 @@ func (a *Admin) serveServer(w http.ResponseWriter, r *http.Request) {
 	host, _ := os.Hostname() // "" where the system does not say
 	reply(w, map[string]any{
 		"version": config.Version, "redis_version": config.RedisVersion, "run_id": k.RunID, "pid": os.Getpid(),
-		"uptime_s": int64(k.Now().Sub(k.Started) / time.Second), "started": k.Started.UnixMilli(), "now": k.Now().UnixMilli(),
+		"uptime_s": int64(k.Now().Sub(k.Started) / time.Second),
+		"started":  k.Started.UnixMilli(), "now": k.Now().UnixMilli(),
 		"role": "master", "host": host, "port": k.Port(), "loops": len(a.loops()),
 		"maxmemory": v.MaxMemory, "policy": v.MaxMemoryPolicy, "databases_max": v.Databases, "databases": a.databases(),
-		"write": v.AdminWrite, "user": who.User().Name(), "token": a.token(who), "health_hit_rate_warn": v.HealthHitRateWarn,
+		"write": v.AdminWrite, "user": who.User().Name(),
+		"token": a.token(who), "health_hit_rate_warn": v.HealthHitRateWarn,
 	})
 }
 
@@ -95,14 +97,17 @@ func (a *Admin) serveClients(w http.ResponseWriter, _ *http.Request) {
 	for _, s := range all[:min(len(all), most)] {
 		i := s.Info()
 		list = append(list, clientState{
-			ID: i.ID, Addr: i.Addr, Name: shownOf([]byte(i.Name), maxShown), Library: shownOf([]byte(i.LibName+" "+i.LibVer), maxShown),
-			User: shownOf([]byte(i.User), maxShown), DB: i.DB, Age: int64(i.Age / time.Second), Idle: int64(i.Idle / time.Second),
+			ID: i.ID, Addr: i.Addr, Name: shownOf([]byte(i.Name), maxShown),
+			Library: shownOf([]byte(i.LibName+" "+i.LibVer), maxShown),
+			User:    shownOf([]byte(i.User), maxShown), DB: i.DB,
+			Age: int64(i.Age / time.Second), Idle: int64(i.Idle / time.Second),
 			Flags: i.Flags, RESP: i.RESP, Command: i.Command, Memory: i.Memory, Unsent: i.Sizes.Output,
 			Received: i.Sizes.Read, Sent: i.Sizes.Written, Channels: i.Channels + i.Patterns + i.ShardChannels,
 			Watched: i.Watched, Queued: i.Queued,
 		})
 	}
-	reply(w, map[string]any{"total": len(all), "maxclients": a.cfg.Values().MaxClients, "blocked": a.kernel.Clients.Blocked(), "clients": list})
+	reply(w, map[string]any{"total": len(all), "maxclients": a.cfg.Values().MaxClients,
+		"blocked": a.kernel.Clients.Blocked(), "clients": list})
 }
 
 type parameter struct {
@@ -151,8 +156,10 @@ func loadingState(d *persistence.Status) map[string]any {
 func snapshotState(d *persistence.Status, v *config.Values, points [][2]int64) map[string]any {
 	return map[string]any{
 		"file": v.DBFilename, "save_points": points, "changes": d.Dirty, "saves": d.Saves,
-		"running": d.SaveRunning, "runs_for_ms": millis(d.SaveRunsFor), "keys_done": d.KeysDone, "keys_total": d.KeysTotal,
-		"last": d.LastSave.UnixMilli(), "last_ok": d.LastSaveOK, "last_took_ms": millis(d.LastSaveTook), "handed_over": d.Debt,
+		"running": d.SaveRunning, "runs_for_ms": millis(d.SaveRunsFor),
+		"keys_done": d.KeysDone, "keys_total": d.KeysTotal,
+		"last": d.LastSave.UnixMilli(), "last_ok": d.LastSaveOK,
+		"last_took_ms": millis(d.LastSaveTook), "handed_over": d.Debt,
 	}
 }
 
@@ -162,9 +169,11 @@ func logState(d *persistence.Status, v *config.Values) map[string]any {
 		failure = d.Log.Err.Error()
 	}
 	return map[string]any{
-		"on": d.LogOn, "fsync": v.AppendFsync, "size": d.Log.CurrentSize, "base_size": d.Log.BaseSize, "pending": d.Log.PendingBytes,
-		"error": failure, "syncs": d.Log.Syncs, "sync_time_ms": millis(d.Log.SyncTime), "delayed_syncs": d.Log.DelayedFsync,
-		"rewriting": d.RewriteRunning, "rewrite_runs_for_ms": millis(d.RewriteRunsFor), "rewrites": d.Rewrites,
+		"on": d.LogOn, "fsync": v.AppendFsync, "size": d.Log.CurrentSize,
+		"base_size": d.Log.BaseSize, "pending": d.Log.PendingBytes,
+		"error": failure, "syncs": d.Log.Syncs, "sync_time_ms": millis(d.Log.SyncTime),
+		"delayed_syncs": d.Log.DelayedFsync,
+		"rewriting":     d.RewriteRunning, "rewrite_runs_for_ms": millis(d.RewriteRunsFor), "rewrites": d.Rewrites,
 		"last_rewrite_ok": d.LastRewriteOK, "last_rewrite_took_ms": millis(d.LastRewriteTook),
 	}
 }

@@ -42,7 +42,8 @@ func replyDoc(c *engine.Ctx, s *engine.Spec) error {
 	}
 	deprecated := s.DeprecatedSince != ""
 	w := c.Out
-	w.Map(4 + count(s.System || deprecated) + count(deprecated) + count(s.ReplacedBy != "") + count(len(s.History) > 0) + count(len(args) > 0) + count(s.Subtable() != nil))
+	w.Map(4 + count(s.System || deprecated) + count(deprecated) + count(s.ReplacedBy != "") +
+		count(len(s.History) > 0) + count(len(args) > 0) + count(s.Subtable() != nil))
 	field := func(name, value string) {
 		w.BulkString(name)
 		w.BulkString(value)

@@ -73,7 +73,8 @@ func cmdConfigSet(c *engine.Ctx) error {
 	for i := 2; i < len(c.Args); i += 2 {
 		settings = append(settings, config.Setting{Name: string(c.Args[i]), Value: string(c.Args[i+1])})
 	}
-	if m := c.Kernel.Persist; m != nil && m.State()&persistence.Loading != 0 && c.Kernel.Config.DeniedWhileLoading(settings) {
+	if m := c.Kernel.Persist; m != nil && m.State()&persistence.Loading != 0 &&
+		c.Kernel.Config.DeniedWhileLoading(settings) {
 		return engine.ErrLoading
 	}
 	if err := c.Kernel.Config.Set(settings, c.Session.Local()); err != nil {

@@ -92,7 +92,8 @@ func cmdInfo(c *engine.Ctx) error {
 	}
 	w := &infoWriter{
 		c: c, k: c.Kernel, v: c.Kernel.Config.Values(),
-		store: c.Stats(), moved: c.Compaction(), totals: c.Totals(), process: stats.ReadProcess(), disk: diskStatus(c.Kernel), now: c.Kernel.Now(),
+		store: c.Stats(), moved: c.Compaction(), totals: c.Totals(),
+		process: stats.ReadProcess(), disk: diskStatus(c.Kernel), now: c.Kernel.Now(),
 	}
 	for _, s := range infoSections() {
 		if !chosen[strings.ToLower(s.name)] && !(named && s.level <= level) {
@@ -301,8 +302,9 @@ func (w *infoWriter) commandstats() {
 		if r.Calls > 0 {
 			per = usec / float64(r.Calls)
 		}
-		w.put("cmdstat_"+s.FullName(), fmt.Sprintf("calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=%d,failed_calls=%d",
-			r.Calls, int64(usec), per, r.Rejected, r.Failed))
+		w.put("cmdstat_"+s.FullName(),
+			fmt.Sprintf("calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=%d,failed_calls=%d",
+				r.Calls, int64(usec), per, r.Rejected, r.Failed))
 	})
 }
 
@@ -318,7 +320,8 @@ func (w *infoWriter) cluster() { w.zero("cluster_enabled") }
 func (w *infoWriter) keyspace() {
 	for db := range w.c.Store.Databases() {
 		if st := w.c.DBSurvey(db); st.Keys > 0 {
-			w.put(fmt.Sprintf("db%d", db), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=%d,subexpiry=0", st.Keys, st.Expires, w.c.AverageTTL(db)))
+			w.put(fmt.Sprintf("db%d", db),
+				fmt.Sprintf("keys=%d,expires=%d,avg_ttl=%d,subexpiry=0", st.Keys, st.Expires, w.c.AverageTTL(db)))
 		}
 	}
 }

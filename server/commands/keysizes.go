@@ -31,7 +31,8 @@ func (w *infoWriter) keysizes() {
 		if z.DBs[db] == nil {
 			continue
 		}
-		for _, typ := range [...]store.Type{store.TypeString, store.TypeList, store.TypeSet, store.TypeZset, store.TypeHash} {
+		for _, typ := range [...]store.Type{store.TypeString,
+			store.TypeList, store.TypeSet, store.TypeZset, store.TypeHash} {
 			if text := sizesText(&z.DBs[db][typ]); text != "" {
 				w.put(fmt.Sprintf("db%d_%s", db, keysizeFields[typ]), text)
 			}

@@ -56,7 +56,8 @@ func readMemory(c *engine.Ctx, st store.Stats, p stats.Process, logged int64) *m
 	output := k.OutputBlocks()
 	m := &memoryUse{
 		used: st.Used + p.Go + output, active: st.Held + p.Go + output, resident: st.Resident + p.GoResident + output,
-		rss: p.RSS, golang: p.Go, output: output, clients: k.Clients.Memory(), log: logged, debt: c.Store.Debt(), startup: k.StartMemory,
+		rss: p.RSS, golang: p.Go, output: output, clients: k.Clients.Memory(),
+		log: logged, debt: c.Store.Debt(), startup: k.StartMemory,
 	}
 	if m.rss == 0 { // the system does not say
 		m.rss = m.resident

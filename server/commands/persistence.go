@@ -200,7 +200,8 @@ func cmdShutdown(c *engine.Ctx) error {
 		}
 	}
 	k := c.Kernel
-	k.Log.Info("SHUTDOWN received", "addr", c.Session.Conn().RemoteAddr(), "now", o.now, "save", o.Save, "nosave", o.NoSave, "force", o.Force)
+	k.Log.Info("SHUTDOWN received", "addr", c.Session.Conn().RemoteAddr(),
+		"now", o.now, "save", o.Save, "nosave", o.NoSave, "force", o.Force)
 	if k.Persist == nil {
 		c.Session.CloseAfterReply()
 		k.Shutdown(o.now)

@@ -92,7 +92,8 @@ func debugLoadAOF(c *engine.Ctx, _ *engine.Args) error {
 	var o reloading
 	alone(c, func() {
 		err = o.take(c, func(into *store.Store) error {
-			return m.ReadLogLocked(into, func() func([]aof.Command) error { return c.Kernel.NewReplayerInto(into).Replay })
+			return m.ReadLogLocked(into,
+				func() func([]aof.Command) error { return c.Kernel.NewReplayerInto(into).Replay })
 		})
 	})
 	if errors.Is(err, persistence.ErrRewriteRunning) || errors.Is(err, persistence.ErrSaveRunning) {
@@ -165,7 +166,8 @@ func (o *reloading) replace(c *engine.Ctx, from *store.Store) error {
 
 // eachKey visits the keys of a store, with a view of their database there and one of it in c's store. It
 // returns the first error.
-func eachKey(c *engine.Ctx, from *store.Store, fn func(source, v *store.View, e *store.Entry, name []byte) error) (err error) {
+func eachKey(c *engine.Ctx, from *store.Store,
+	fn func(source, v *store.View, e *store.Entry, name []byte) error) (err error) {
 	for db := range from.Databases() {
 		source := store.View{Store: from, DB: db, Now: c.Now}
 		v := store.View{Store: c.Store, DB: db, Now: c.Now, Held: true, Loading: true,

@@ -101,7 +101,8 @@ func checkRule(rule store.ScoreRule, pairs int) error {
 	switch {
 	case has(store.OnlyNew | store.OnlyKnown):
 		return engine.ErrXXWithNX
-	case has(store.OnlyGreater | store.OnlyNew), has(store.OnlyLess | store.OnlyNew), has(store.OnlyGreater | store.OnlyLess):
+	case has(store.OnlyGreater | store.OnlyNew), has(store.OnlyLess | store.OnlyNew),
+		has(store.OnlyGreater | store.OnlyLess):
 		return engine.ErrGTLTWithNX
 	case has(store.Increment) && pairs > 1:
 		return engine.ErrIncrPair

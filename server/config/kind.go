@@ -95,7 +95,8 @@ func integer(lo, hi int64, to func(*Values) *int64) Kind {
 		}
 		return word, nil
 	}
-	return one(fmt.Sprintf("an integer from %d to %s", lo, bound(uint64(hi), strconv.FormatInt(hi, 10))), parse, assignInt(to))
+	return one(fmt.Sprintf("an integer from %d to %s", lo, bound(uint64(hi), strconv.FormatInt(hi, 10))),
+		parse, assignInt(to))
 }
 
 // clamped is an integer from 0 that is moved into its range, where others are refused. Redis treats
@@ -144,7 +145,8 @@ func memory(lo, hi uint64, to func(*Values) *int64) Kind {
 		}
 		return strconv.FormatUint(n, 10), nil
 	}
-	k := one(fmt.Sprintf("bytes, or an amount such as 100mb, from %d to %s", lo, bound(hi, formatMemory(hi))), parse, assignInt(to))
+	k := one(fmt.Sprintf("bytes, or an amount such as 100mb, from %d to %s", lo, bound(hi, formatMemory(hi))),
+		parse, assignInt(to))
 	k.lines = memoryLines
 	return k
 }

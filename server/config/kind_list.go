@@ -85,7 +85,8 @@ func setOutputLimit(limits *[ClassCount]OutputLimit, group []string) error {
 		if !hardOK || !softOK || err != nil || seconds < 0 {
 			return problem("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
 		}
-		limits[i] = OutputLimit{saturated(strconv.FormatUint(hard, 10)), saturated(strconv.FormatUint(soft, 10)), seconds}
+		limits[i] = OutputLimit{saturated(strconv.FormatUint(hard, 10)),
+			saturated(strconv.FormatUint(soft, 10)), seconds}
 		return nil
 	}
 	return problem("Invalid client class specified in buffer limit configuration.")
@@ -160,7 +161,8 @@ func percentiles(to func(*Values) *[]string) Kind {
 
 // cNumber reads a number as C's strtod does: hexadecimal ones need no exponent. NaN is none.
 func cNumber(word string) (n float64, ok bool) {
-	if lower := strings.ToLower(word); strings.HasPrefix(strings.TrimLeft(lower, "+-"), "0x") && !strings.Contains(lower, "p") {
+	lower := strings.ToLower(word)
+	if strings.HasPrefix(strings.TrimLeft(lower, "+-"), "0x") && !strings.Contains(lower, "p") {
 		word += "p0"
 	}
 	n, err := strconv.ParseFloat(word, 64)
@@ -197,7 +199,8 @@ func validTemplate(template string) bool {
 		switch {
 		case !closed:
 			return false
-		case name == "listen-addr" || name == "port" || name == "tls-port" || name == "unixsocket" || name == "config-file":
+		case name == "listen-addr" || name == "port" || name == "tls-port" ||
+			name == "unixsocket" || name == "config-file":
 			shown += name
 		case name != "title" && name != "server-mode":
 			return false

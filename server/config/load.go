@@ -242,7 +242,8 @@ func (l *loader) flags(args []string) error {
 		name, dashed := strings.CutPrefix(arg, "--")
 		if !dashed || wantValue {
 			if words == nil {
-				return &LoadError{Where: "command line", Line: arg, Problem: "a parameter's name with two dashes should be here"}
+				return &LoadError{Where: "command line", Line: arg,
+					Problem: "a parameter's name with two dashes should be here"}
 			}
 			words, wantValue = append(words, arg), false
 			continue

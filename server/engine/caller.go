@@ -151,7 +151,8 @@ func (k *Kernel) Login(name, password, addr string) *acl.Record {
 func (k *Kernel) refuseLogin(name, addr string) {
 	who := ClientInfo{Addr: addr, FD: -1, Flags: "N", Queued: -1, Redirect: -1, RESP: 3, User: name, Command: "http"}
 	k.Refusals.Add(acl.Entry{
-		Why: acl.DeniedAuth, Where: acl.TopLevel, Object: "http", Username: name, Client: who.String(), Updated: k.clock(),
+		Why: acl.DeniedAuth, Where: acl.TopLevel, Object: "http",
+		Username: name, Client: who.String(), Updated: k.clock(),
 	}, logLength(k.Config.Values()))
 }
 

@@ -93,7 +93,8 @@ func newCtx(k *Kernel) *Ctx {
 	c := &Ctx{Kernel: k}
 	c.Out, c.room.allow = &c.writer, c.mayGrow
 	c.inner.replies.AllowGrowth(c.mayAnswer)
-	c.View = store.View{Store: k.Store, Listener: c.changed, Ready: c.madeReady, Forgetter: &forgetter{k, c}, Stall: c.stall}
+	c.View = store.View{Store: k.Store, Listener: c.changed,
+		Ready: c.madeReady, Forgetter: &forgetter{k, c}, Stall: c.stall}
 	return c
 }
 

@@ -338,7 +338,8 @@ func (s *Spec) checkKeys() error {
 		case (bits.OnesCount16(uint16(kind)) != 1) != (k.Flags&NotKey != 0):
 			return fmt.Errorf("BUG: row %q does not say one thing of what happens to its keys", s.full)
 		case (k.FlagsOf != nil) != (k.Flags&VariableFlags != 0):
-			return fmt.Errorf("BUG: row %q has variable key flags and no function for them, or the other way round", s.full)
+			return fmt.Errorf("BUG: row %q has variable key flags and no function for them, or the other way round",
+				s.full)
 		}
 	}
 	switch element := s.Element; {

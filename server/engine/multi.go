@@ -59,7 +59,8 @@ func (s *Session) enqueue(c *Ctx, spec *Spec) {
 	request := kept{args: c.Args}
 	t.bytes += request.size()
 	if t.bytes > s.kernel.Config.Values().ClientQueryBufferLimit {
-		s.kernel.Log.Warn("closing client that reached max query buffer length", "id", s.ID(), "addr", s.conn.RemoteAddr(), "queued", t.bytes)
+		s.kernel.Log.Warn("closing client that reached max query buffer length",
+			"id", s.ID(), "addr", s.conn.RemoteAddr(), "queued", t.bytes)
 		s.conn.Kill(netloop.QueryBufferLimit)
 		s.next = netloop.CloseNow
 		return

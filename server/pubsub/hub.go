@@ -213,7 +213,8 @@ func (h *Hub[S]) deliverLocked(s *shard, n uint32, deliver func(to S)) (delivere
 
 // subscribe links a member with a topic, unless it has one of these already: known reports that for
 // the topic's number.
-func (h *Hub[S]) subscribe(kind Kind, name []byte, who uint32, known func(topic uint32) bool) (topic, link uint32, added bool) {
+func (h *Hub[S]) subscribe(kind Kind, name []byte, who uint32,
+	known func(topic uint32) bool) (topic, link uint32, added bool) {
 	var compiled *lex.Pattern
 	if kind == Patterns {
 		compiled = lex.Compile(name, false) // before the lock is taken: the text may be long

@@ -187,7 +187,8 @@ func (p *prover) subcommand(subs *engine.Table, args list) {
 // neither a string nor a number is none: the command is not called then.
 func (p *prover) keeps(spec *engine.Spec, args list) {
 	const elsewhere = engine.AllShards | engine.OwnLocks | engine.NoScript
-	if spec.Flags&elsewhere != 0 || spec.Strays != nil || spec.Undeclared != nil || spec.Locks != nil || spec.KeysAt != nil {
+	if spec.Flags&elsewhere != 0 || spec.Strays != nil ||
+		spec.Undeclared != nil || spec.Locks != nil || spec.KeysAt != nil {
 		p.fail()
 	}
 	for i := range spec.Keys {

@@ -33,7 +33,8 @@ func scan(b []byte) (n numeral, ok bool) {
 		return n, false
 	}
 	if c := lower(b[0]); c == 'i' {
-		n.infinite = len(b) == 3 && bytes.EqualFold(b, []byte("inf")) || len(b) == 8 && bytes.EqualFold(b, []byte("infinity"))
+		n.infinite = len(b) == 3 && bytes.EqualFold(b, []byte("inf")) ||
+			len(b) == 8 && bytes.EqualFold(b, []byte("infinity"))
 		return n, n.infinite
 	}
 	if len(b) > 2 && b[0] == '0' && lower(b[1]) == 'x' {

@@ -172,7 +172,8 @@ func (o *Order) LowerBoundLex(member []byte, orEqual bool) int {
 	ref := o.root
 	for l := range o.height {
 		x := o.inner(ref)
-		i := search(int(x.n), func(i int) bool { return bytes.Compare(o.member(arena.Ref(x.fences()[i])), member) > most })
+		i := search(int(x.n),
+			func(i int) bool { return bytes.Compare(o.member(arena.Ref(x.fences()[i])), member) > most })
 		p.ref[l], p.at[l] = ref, max(i-1, 0)
 		ref = x.kid(p.at[l])
 	}

@@ -93,7 +93,8 @@ func (p *parser) expect(t token) {
 // match moves on behind what closes the token open of a line.
 func (p *parser) match(t, open token, line int) {
 	if p.tok != t && line != p.line {
-		p.syntaxError("'" + t.String() + "' expected (to close '" + open.String() + "' at line " + strconv.Itoa(line) + ")")
+		p.syntaxError("'" + t.String() + "' expected (to close '" +
+			open.String() + "' at line " + strconv.Itoa(line) + ")")
 	}
 	p.expect(t)
 }
