@@ -130,8 +130,9 @@ func byClock(events []testEvent) (failed []string, why string) {
 var (
 	testFrame   = regexp.MustCompile(`^(=== (RUN|PAUSE|CONT|NAME)| *--- FAIL:) `)
 	testMessage = regexp.MustCompile(`(?m)^    \w+_test\.go:\d+: `)
-	// A Unix time in seconds, or what a time.Time prints, and the part of the latter that Parse reads.
-	clockTime = regexp.MustCompile(`\b\d{10}\b|` +
+	// A Unix time in seconds, an integer or a float64, or what a time.Time prints, and the part of the
+	// latter that Parse reads.
+	clockTime = regexp.MustCompile(`\b(?:\d{10}|\d\.\d+e\+09)\b|` +
 		`(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{4}) [\w+-]+(?: m=[+-][\d.]+)?`)
 )
 
@@ -183,8 +184,8 @@ func closeInTime(wanted, got string) bool {
 func times(line string) (found []time.Time) {
 	for _, m := range clockTime.FindAllStringSubmatch(line, -1) {
 		at, err := time.Parse("2006-01-02 15:04:05 -0700", m[1])
-		if seconds, notUnix := strconv.ParseInt(m[0], 10, 64); notUnix == nil {
-			at, err = time.Unix(seconds, 0), nil
+		if seconds, notUnix := strconv.ParseFloat(m[0], 64); notUnix == nil {
+			at, err = time.Unix(int64(seconds), 0), nil
 		}
 		if err != nil {
 			continue // the 30th of February
@@ -214,6 +215,7 @@ func TestByClock(t *testing.T) {
 		excused      bool
 	}{
 		{"seconds", asynqMessage, true},
+		{"float64", asynqMessage + "        - \tScore: 1.795995178e+09,\n        + \tScore: 1.79599518e+09,\n", true},
 		{"a time.Time", asynqMessage + printed, true},
 		{"two messages", asynqMessage + asynqMessage, true},
 		{"more than two minutes apart", strings.Replace(asynqMessage, "139", "339", 1), false},
