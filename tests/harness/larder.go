@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,22 +20,20 @@ var Drivers = []string{"epoll", "io_uring", "portable"}
 
 // EachDriver runs a test once per network driver; f starts its server with "network-driver
 // "+driver.
-func EachDriver(t *testing.T, f func(t *testing.T, driver string)) {
-	for _, d := range Drivers {
-		t.Run(d, func(t *testing.T) {
-			NeedDriver(t, d)
-			f(t, d)
-		})
-	}
-}
+func EachDriver(t *testing.T, f func(t *testing.T, driver string)) { eachOf(t, Drivers, f) }
 
 // EachDriverAlone is EachDriver for tests in which one client speaks at a time, or all by TLS. Where there is io_uring
 // their answers are sent without, as with epoll: see netloop.
 func EachDriverAlone(t *testing.T, f func(t *testing.T, driver string)) {
-	for _, d := range Drivers {
-		if d != "io_uring" {
-			t.Run(d, func(t *testing.T) { f(t, d) })
-		}
+	eachOf(t, slices.DeleteFunc(slices.Clone(Drivers), func(d string) bool { return d == "io_uring" }), f)
+}
+
+func eachOf(t *testing.T, drivers []string, f func(t *testing.T, driver string)) {
+	for _, d := range drivers {
+		t.Run(d, func(t *testing.T) {
+			NeedDriver(t, d)
+			f(t, d)
+		})
 	}
 }
 
