@@ -146,25 +146,35 @@ func (x rawExtras) decode() (e Extras, links []byte) {
 
 // numbers are what readers want to know, and the links, which stand behind them.
 func (x rawExtras) numbers() (fresh, cost int64, version uint64, links []byte) {
-	flags := x.flags()
-	if flags == 0 {
+	if len(x) == 0 {
 		return 0, 0, 0, nil
 	}
-	at := uint(extrasHead)
+	fresh, cost, version, at := extrasNumbers(x, 0)
+	if at > 0 {
+		links = x[at:]
+	}
+	return fresh, cost, version, links
+}
+
+// extrasNumbers are those of the extras at an offset of mem, and the offset of their links, 0 if they have
+// none.
+func extrasNumbers(mem []byte, at uint64) (fresh, cost int64, version, links uint64) {
+	flags := mem[at+extrasHead-1]
+	at += extrasHead
 	if flags&hasFresh != 0 {
-		fresh = int64(binary.LittleEndian.Uint64(x[at : at+freshSize : at+freshSize]))
+		fresh = int64(binary.LittleEndian.Uint64(mem[at : at+freshSize : at+freshSize]))
 		at += freshSize
 	}
 	if flags&hasCost != 0 {
-		cost = int64(binary.LittleEndian.Uint32(x[at : at+costSize : at+costSize]))
+		cost = int64(binary.LittleEndian.Uint32(mem[at : at+costSize : at+costSize]))
 		at += costSize
 	}
 	if flags&hasVersion != 0 {
-		version = binary.LittleEndian.Uint64(x[at : at+versionSize : at+versionSize])
+		version = binary.LittleEndian.Uint64(mem[at : at+versionSize : at+versionSize])
 		at += versionSize
 	}
 	if flags&hasLinks != 0 {
-		links = x[at+1:]
+		links = at + 1
 	}
 	return fresh, cost, version, links
 }

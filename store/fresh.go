@@ -32,10 +32,11 @@ func (e *Entry) State(now int64) (s State) {
 	if e.rec.extra == 0 {
 		return s
 	}
-	var links []byte
-	s.Fresh, s.Cost, s.Version, links = e.extras().numbers()
-	if s.Stale = s.Fresh != 0 && s.Fresh <= now; !s.Stale && len(links) > 0 {
-		_, s.Stale = e.sh.stateOfLinks(links)
+	from := e.rec.key + uint64(e.rec.klen)
+	fresh, cost, version, links := extrasNumbers(e.t.mem, from)
+	s = State{Fresh: fresh, Cost: cost, Version: version, Stale: fresh != 0 && fresh <= now}
+	if links > 0 && !s.Stale {
+		_, s.Stale = e.sh.stateOfLinks(e.t.mem[links : from+uint64(e.rec.extra)])
 	}
 	return s
 }

@@ -168,45 +168,48 @@ func parseBeta(a *engine.Args) float64 {
 func (o *cacheGet) lookup(c *engine.Ctx, k *store.Key, r *cached) (busy bool, err error) {
 	var e store.Entry
 	var ok bool
-	if c.Waited() { // it has been counted
-		e, ok = c.Peek(*k)
-		if ok && e.Type() != store.TypeString {
-			err = store.ErrWrongType
-		}
+	if c.Waited() {
+		ok, err = readAgain(c, k, &e)
 	} else {
 		ok, err = c.ReadString(&e, k)
 	}
 	if err != nil {
 		return false, err
 	}
-	asks := o.lease > 0
-	if ok {
-		s := e.State(c.Now)
-		end := freshUntil(&e, &s)
-		r.value, r.state, r.left, r.version = e.Bytes(), cacheHit, -1, s.Version
-		switch {
-		case s.Stale:
-			r.state, r.left = cacheStale, 0
-		case end != 0:
-			r.left = max(end-c.Now, 0)
-			asks = asks && mayBeEarly(r.left, s.Cost, o.beta) && early(c.Now, end, s.Cost, o.beta, 1-rand.Float64())
-		default:
-			asks = false
-		}
+	if ok && !o.fill(c, &e, r) || o.lease == 0 {
+		return false, nil
 	}
-	if asks {
-		r.token, busy = c.TakeLease(*k, o.lease, !ok && e.Hidden())
-	}
+	r.token, busy = c.TakeLease(*k, o.lease, !ok && e.Hidden())
 	return busy, nil
 }
 
-// freshUntil is the end of the time that a value is fresh, or that it lives if it is fresh until then; 0
-// if there is none.
-func freshUntil(e *store.Entry, s *store.State) int64 {
-	if s.Fresh != 0 {
-		return s.Fresh
+// readAgain is ReadString for a command that has waited, and has counted its lookup before.
+func readAgain(c *engine.Ctx, k *store.Key, e *store.Entry) (ok bool, err error) {
+	if *e, ok = c.Peek(*k); ok && e.Type() != store.TypeString {
+		err = store.ErrWrongType
 	}
-	return e.ExpireAt()
+	return ok, err
+}
+
+// fill makes r the reply about an entry, and reports whether its reader is to make the value anew.
+func (o *cacheGet) fill(c *engine.Ctx, e *store.Entry, r *cached) (anew bool) {
+	s := e.State(c.Now)
+	r.value, r.version = e.Bytes(), s.Version
+	if s.Stale {
+		r.state = cacheStale
+		return true
+	}
+	r.state = cacheHit
+	end := s.Fresh
+	if end == 0 {
+		end = e.ExpireAt() // it is fresh until then
+	}
+	if end == 0 {
+		r.left = -1
+		return false
+	}
+	r.left = max(end-c.Now, 0)
+	return mayBeEarly(r.left, s.Cost, o.beta) && early(c.Now, end, s.Cost, o.beta, 1-rand.Float64())
 }
 
 // early reports whether the reader of a fresh value is to make it anew before its end: with a
