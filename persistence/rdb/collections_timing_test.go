@@ -71,22 +71,7 @@ func BenchmarkCollections(b *testing.B) {
 			})
 			file := save(b, s, Options{Compress: true, Checksum: true})
 			b.Run("load/"+name, func(b *testing.B) {
-				for range b.N {
-					b.StopTimer()
-					s, err := store.Open(store.Options{})
-					if err != nil {
-						b.Fatal(err)
-					}
-					b.StartTimer()
-					if _, err := load(file, s, LoadOptions{Clock: 1}); err != nil {
-						b.Fatal(err)
-					}
-					b.StopTimer()
-					if err := s.Close(); err != nil {
-						b.Fatal(err)
-					}
-					b.StartTimer()
-				}
+				benchLoad(b, file)
 				perKey(b)
 			})
 		}

@@ -100,24 +100,30 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkLoad(b *testing.B) {
 	benchBoth(b, func(b *testing.B, s *store.Store, compress bool) {
 		file := save(b, s, Options{Checksum: true, Compress: compress})
-		for range b.N {
-			b.StopTimer()
-			s, err := store.Open(store.Options{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.StartTimer()
-			if _, err := load(file, s, LoadOptions{Clock: 1}); err != nil {
-				b.Fatal(err)
-			}
-			b.StopTimer()
-			if err := s.Close(); err != nil {
-				b.Fatal(err)
-			}
-			b.StartTimer()
-		}
+		benchLoad(b, file)
 		perKey(b)
 	})
+}
+
+// benchLoad loads a file into a new store each time.
+func benchLoad(b *testing.B, file []byte) {
+	b.Helper()
+	for range b.N {
+		b.StopTimer()
+		s, err := store.Open(store.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if _, err := load(file, s, LoadOptions{Clock: 1}); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
 }
 
 // BenchmarkCheck is what `larder check rdb` does.

@@ -32,18 +32,7 @@ type sample struct {
 // listen opens a stream of samples.
 func (r *rig) listen(changes ...change) (next func() (sample, bool)) {
 	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), "GET", "http://"+r.admin+"/api/live", nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	req.SetBasicAuth("admin", password)
-	for _, c := range changes {
-		c(req)
-	}
-	resp, err := r.http.Do(req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	resp := r.open("GET", "/api/live", changes...)
 	r.t.Cleanup(func() { resp.Body.Close() })
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" {
 		r.t.Fatalf("%s, %s", resp.Status, resp.Header.Get("Content-Type"))

@@ -69,10 +69,10 @@ func body(text string) change {
 	}
 }
 
-// ask makes a request as admin, unless a change says otherwise.
-func (r *rig) ask(method, path string, changes ...change) answer {
+// open makes a request as admin, unless a change says otherwise, and returns when the reply begins.
+func (r *rig) open(method, path string, changes ...change) *http.Response {
 	r.t.Helper()
-	req, err := http.NewRequest(method, "http://"+r.admin+path, nil)
+	req, err := http.NewRequestWithContext(r.t.Context(), method, "http://"+r.admin+path, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -84,6 +84,13 @@ func (r *rig) ask(method, path string, changes ...change) answer {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return resp
+}
+
+// ask makes a request like open, and reads the reply.
+func (r *rig) ask(method, path string, changes ...change) answer {
+	r.t.Helper()
+	resp := r.open(method, path, changes...)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {

@@ -86,32 +86,6 @@ func field(t testing.TB, info, name string) int64 {
 	return n
 }
 
-// batch is requests that are sent in one piece.
-type batch struct {
-	raw strings.Builder
-	n   int
-}
-
-func (b *batch) add(args ...string) {
-	b.raw.WriteString(harness.Encode(args...))
-	b.n++
-}
-
-// send sends the batch over a connection and reads the replies.
-func (b *batch) send(c *harness.Conn) ([]harness.Reply, error) {
-	if err := c.TryWrite(b.raw.String()); err != nil {
-		return nil, err
-	}
-	replies := make([]harness.Reply, b.n)
-	for i := range replies {
-		var err error
-		if replies[i], err = c.TryRead(); err != nil {
-			return nil, err
-		}
-	}
-	return replies, nil
-}
-
 // piece is how many requests are sent in one piece.
 const piece = 200
 
@@ -120,11 +94,11 @@ func (c *cache) each(n int, request func(i int) []string) []harness.Reply {
 	c.t.Helper()
 	var all []harness.Reply
 	for i := 0; i < n; {
-		var b batch
-		for ; i < n && b.n < piece; i++ {
-			b.add(request(i)...)
+		var b harness.Batch
+		for ; i < n && b.Len() < piece; i++ {
+			b.Add(request(i)...)
 		}
-		replies, err := b.send(c.Conn)
+		replies, err := b.Exchange(c.Conn)
 		if err != nil {
 			c.t.Fatal(err)
 		}
@@ -167,12 +141,12 @@ type load struct {
 
 // run has a client send batches that f makes until the load is stopped; f is given the number of
 // the batch. Every reply has to be one that ok accepts.
-func (l *load) run(c *harness.Conn, f func(b *batch, round int), ok func(harness.Reply) bool) {
+func (l *load) run(c *harness.Conn, f func(b *harness.Batch, round int), ok func(harness.Reply) bool) {
 	l.clients.Go(func() {
 		for round := 0; !l.stopped.Load(); round++ {
-			var b batch
+			var b harness.Batch
 			f(&b, round)
-			replies, err := b.send(c)
+			replies, err := b.Exchange(c)
 			for _, r := range replies {
 				if !ok(r) {
 					err = errors.New(r.String())

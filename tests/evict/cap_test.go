@@ -22,28 +22,28 @@ func TestCapIsLowered(t *testing.T) {
 		l := newLoad(t)
 		for id := range uint64(3) {
 			rng := rand.New(rand.NewPCG(seed, id))
-			l.run(s.Dial(t), func(b *batch, _ int) {
+			l.run(s.Dial(t), func(b *harness.Batch, _ int) {
 				for range 50 {
 					key := strconv.Itoa(rng.IntN(50_000))
 					switch rng.IntN(10) {
 					case 6:
-						b.add("RPUSH", "l:"+key, strings.Repeat("e", rng.IntN(2000)), "e")
+						b.Add("RPUSH", "l:"+key, strings.Repeat("e", rng.IntN(2000)), "e")
 					case 7:
-						b.add("ZADD", "z:"+key, strconv.Itoa(rng.IntN(100)), strconv.Itoa(rng.IntN(10)))
+						b.Add("ZADD", "z:"+key, strconv.Itoa(rng.IntN(100)), strconv.Itoa(rng.IntN(10)))
 					case 8:
-						b.add("LMOVE", "l:"+key, "l:"+key, "LEFT", "RIGHT")
+						b.Add("LMOVE", "l:"+key, "l:"+key, "LEFT", "RIGHT")
 					case 9:
-						b.add("ZPOPMIN", "z:"+key)
+						b.Add("ZPOPMIN", "z:"+key)
 					case 0:
-						b.add("HSET", "h:"+key, strconv.Itoa(rng.IntN(10)), "value")
+						b.Add("HSET", "h:"+key, strconv.Itoa(rng.IntN(10)), "value")
 					case 1:
-						b.add("SADD", "s:"+key, strconv.Itoa(rng.IntN(10)))
+						b.Add("SADD", "s:"+key, strconv.Itoa(rng.IntN(10)))
 					case 2:
-						b.add("MGET", key, key+"0")
+						b.Add("MGET", key, key+"0")
 					case 3:
-						b.add("GET", key)
+						b.Add("GET", key)
 					default:
-						b.add("SET", key, strings.Repeat("v", 500+rng.IntN(2000)))
+						b.Add("SET", key, strings.Repeat("v", 500+rng.IntN(2000)))
 					}
 				}
 			}, noError)
@@ -125,9 +125,9 @@ func TestOvershoot(t *testing.T) {
 			l := newLoad(t)
 			for id := range uint64(8) {
 				rng := rand.New(rand.NewPCG(seed, id))
-				l.run(s.Dial(t), func(b *batch, _ int) {
+				l.run(s.Dial(t), func(b *harness.Batch, _ int) {
 					for range 100 {
-						b.add("SET", strconv.Itoa(rng.IntN(10_000_000)), strings.Repeat("v", 50+rng.IntN(1000)))
+						b.Add("SET", strconv.Itoa(rng.IntN(10_000_000)), strings.Repeat("v", 50+rng.IntN(1000)))
 					}
 				}, noError)
 			}

@@ -29,20 +29,20 @@ func openBank(c *cache) {
 }
 
 // transfer moves money from somewhere to somewhere else.
-func transfer(b *batch, rng *rand.Rand) {
+func transfer(b *harness.Batch, rng *rand.Rand) {
 	from, to, x := account(rng.IntN(accounts)), account(rng.IntN(accounts)), strconv.Itoa(rng.IntN(100))
-	b.add("MULTI")
+	b.Add("MULTI")
 	if rng.IntN(2) == 0 {
-		b.add("DECRBY", from, x)
+		b.Add("DECRBY", from, x)
 	} else {
-		b.add("HINCRBY", "bank", from, "-"+x)
+		b.Add("HINCRBY", "bank", from, "-"+x)
 	}
 	if rng.IntN(2) == 0 {
-		b.add("INCRBY", to, x)
+		b.Add("INCRBY", to, x)
 	} else {
-		b.add("HINCRBY", "bank", to, x)
+		b.Add("HINCRBY", "bank", to, x)
 	}
-	b.add("EXEC")
+	b.Add("EXEC")
 }
 
 // checkBank holds a data set against what every point in time has.
@@ -75,27 +75,27 @@ func checkBank(t *testing.T, what string, all map[harness.Key]harness.Value) {
 func press(l *load, s *harness.Server, seed uint64, clients int) {
 	for id := range uint64(clients) {
 		rng := rand.New(rand.NewPCG(seed, 100+id))
-		l.run(s.Dial(l.t), func(b *batch, _ int) {
+		l.run(s.Dial(l.t), func(b *harness.Batch, _ int) {
 			for range 40 {
 				key := strconv.Itoa(rng.IntN(200_000))
 				switch rng.IntN(8) {
 				case 0:
-					b.add("HSET", "h:"+key, "field "+key, key)
-					b.add("EXPIRE", "h:"+key, "100000")
+					b.Add("HSET", "h:"+key, "field "+key, key)
+					b.Add("EXPIRE", "h:"+key, "100000")
 				case 1:
 					args := []string{"SADD", "s:" + strconv.Itoa(rng.IntN(20))}
 					for i := range 30 {
 						args = append(args, key+":"+strconv.Itoa(i))
 					}
-					b.add(args...)
-					b.add("EXPIRE", args[1], "100000")
+					b.Add(args...)
+					b.Add("EXPIRE", args[1], "100000")
 				case 2:
-					b.add("APPEND", key, "more")
-					b.add("EXPIRE", key, "100000")
+					b.Add("APPEND", key, "more")
+					b.Add("EXPIRE", key, "100000")
 				case 3:
-					b.add("GETEX", key, "EX", "50000")
+					b.Add("GETEX", key, "EX", "50000")
 				default:
-					b.add("SET", key, strings.Repeat("v", rng.IntN(300)), "EX", "100000")
+					b.Add("SET", key, strings.Repeat("v", rng.IntN(300)), "EX", "100000")
 				}
 			}
 		}, noError)
@@ -116,7 +116,7 @@ func TestSnapshotsWhileEvicting(t *testing.T) {
 	l := newLoad(t)
 	for id := range uint64(2) {
 		rng := rand.New(rand.NewPCG(seed, id))
-		l.run(s.Dial(t), func(b *batch, _ int) {
+		l.run(s.Dial(t), func(b *harness.Batch, _ int) {
 			for range 10 {
 				transfer(b, rng)
 			}

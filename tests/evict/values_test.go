@@ -12,7 +12,7 @@ import (
 
 // listAndZsetCalls adds a command on a random list or sorted set, small or large, that lets it
 // grow, shrink, move or go.
-func listAndZsetCalls(b *batch, rng *rand.Rand) {
+func listAndZsetCalls(b *harness.Batch, rng *rand.Rand) {
 	n := strconv.Itoa(rng.IntN(1000))
 	list, zset := "l:"+n, "z:"+n
 	if rng.IntN(20) == 0 {
@@ -21,25 +21,25 @@ func listAndZsetCalls(b *batch, rng *rand.Rand) {
 	element := strings.Repeat("e", rng.IntN(300))
 	switch member := strconv.Itoa(rng.IntN(5000)); rng.IntN(12) {
 	case 0, 1:
-		b.add("RPUSH", list, element, element, member)
+		b.Add("RPUSH", list, element, element, member)
 	case 2:
-		b.add("LPUSH", list, element)
+		b.Add("LPUSH", list, element)
 	case 3:
-		b.add("LINSERT", list, "BEFORE", member, element)
+		b.Add("LINSERT", list, "BEFORE", member, element)
 	case 4:
-		b.add("LPOP", list, "2")
+		b.Add("LPOP", list, "2")
 	case 5:
-		b.add("LTRIM", list, "1", "500")
+		b.Add("LTRIM", list, "1", "500")
 	case 6:
-		b.add("LMOVE", list, "l:"+member[:1], "LEFT", "RIGHT")
+		b.Add("LMOVE", list, "l:"+member[:1], "LEFT", "RIGHT")
 	case 7, 8:
-		b.add("ZADD", zset, strconv.Itoa(rng.IntN(100)), member+element, "1.5", member)
+		b.Add("ZADD", zset, strconv.Itoa(rng.IntN(100)), member+element, "1.5", member)
 	case 9:
-		b.add("ZPOPMAX", zset)
+		b.Add("ZPOPMAX", zset)
 	case 10:
-		b.add("ZUNIONSTORE", "z:"+member[:1], "2", zset, "z:"+member)
+		b.Add("ZUNIONSTORE", "z:"+member[:1], "2", zset, "z:"+member)
 	default:
-		b.add("ZREMRANGEBYRANK", zset, "0", "3")
+		b.Add("ZREMRANGEBYRANK", zset, "0", "3")
 	}
 }
 
@@ -64,12 +64,12 @@ func TestListsAndZsetsUnderEveryPolicy(t *testing.T) {
 			evicts := policy != "noeviction"
 			for id := range uint64(3) {
 				rng := rand.New(rand.NewPCG(seed, id))
-				l.run(s.Dial(t), func(b *batch, _ int) {
+				l.run(s.Dial(t), func(b *harness.Batch, _ int) {
 					for range 50 {
 						listAndZsetCalls(b, rng)
 						if strings.HasPrefix(policy, "volatile-") {
-							b.add("EXPIRE", "l:"+strconv.Itoa(rng.IntN(1000)), "10000")
-							b.add("EXPIRE", "z:"+strconv.Itoa(rng.IntN(1000)), "10000")
+							b.Add("EXPIRE", "l:"+strconv.Itoa(rng.IntN(1000)), "10000")
+							b.Add("EXPIRE", "z:"+strconv.Itoa(rng.IntN(1000)), "10000")
 						}
 					}
 				}, func(r harness.Reply) bool { return !r.IsError() || isOOM(r) })

@@ -121,101 +121,90 @@ func checkBank(t *testing.T, what string, all map[harness.Key]harness.Value) {
 	}
 }
 
-// requests is a batch that is sent in one piece.
-type requests struct {
-	raw strings.Builder
-	n   int
-}
-
-func (r *requests) add(args ...string) {
-	r.raw.WriteString(harness.Encode(args...))
-	r.n++
-}
-
 // transfer moves money from a random account to another, in one of the ways that are atomic. The
 // connection is in database 0 before and after.
-func transfer(r *requests, rng *rand.Rand) {
+func transfer(r *harness.Batch, rng *rand.Rand) {
 	a, b := account(rng.IntN(accounts)), account(rng.IntN(accounts))
 	x := strconv.Itoa(rng.IntN(100))
-	r.add("MULTI")
+	r.Add("MULTI")
 	switch rng.IntN(5) {
 	case 0:
-		r.add("DECRBY", a, x)
-		r.add("INCRBY", b, x)
+		r.Add("DECRBY", a, x)
+		r.Add("INCRBY", b, x)
 	case 1:
-		r.add("HINCRBY", "bank", a, "-"+x)
-		r.add("HINCRBY", "bank", b, x)
+		r.Add("HINCRBY", "bank", a, "-"+x)
+		r.Add("HINCRBY", "bank", b, x)
 	case 2:
-		r.add("INCRBY", a, x)
-		r.add("HINCRBY", "bank", b, "-"+x)
+		r.Add("INCRBY", a, x)
+		r.Add("HINCRBY", "bank", b, "-"+x)
 	case 3:
-		r.add("DECRBY", a, x)
-		r.add("SELECT", "1")
-		r.add("INCRBY", b, x)
-		r.add("SELECT", "0")
+		r.Add("DECRBY", a, x)
+		r.Add("SELECT", "1")
+		r.Add("INCRBY", b, x)
+		r.Add("SELECT", "0")
 	case 4: // overwrites the hash's record twice
-		r.add("RENAME", "bank", "moved")
-		r.add("HINCRBY", "moved", a, x)
-		r.add("DECRBY", b, x)
-		r.add("RENAME", "moved", "bank")
+		r.Add("RENAME", "bank", "moved")
+		r.Add("HINCRBY", "moved", a, x)
+		r.Add("DECRBY", b, x)
+		r.Add("RENAME", "moved", "bank")
 	}
-	r.add("EXEC")
+	r.Add("EXEC")
 }
 
 // wander moves members, the token and databases, and lets other keys come and go.
-func wander(r *requests, rng *rand.Rand) {
+func wander(r *harness.Batch, rng *rand.Rand) {
 	member := "member:" + strconv.Itoa(rng.IntN(members))
 	switch rng.IntN(14) {
 	case 12, 13:
-		r.add(pair(rng.IntN(pairs), rng.IntN(wealth))...)
+		r.Add(pair(rng.IntN(pairs), rng.IntN(wealth))...)
 		return
 	case 0, 1, 2:
-		r.add("SMOVE", "here", "there", member)
+		r.Add("SMOVE", "here", "there", member)
 		return
 	case 3, 4, 5:
-		r.add("SMOVE", "there", "here", member)
+		r.Add("SMOVE", "there", "here", member)
 		return
 	case 6:
-		r.add("RENAME", "name:a", "name:b")
+		r.Add("RENAME", "name:a", "name:b")
 		return
 	case 7:
-		r.add("RENAME", "name:b", "name:a")
+		r.Add("RENAME", "name:b", "name:a")
 		return
 	case 8:
-		r.add("SWAPDB", "8", "9")
+		r.Add("SWAPDB", "8", "9")
 		return
 	}
 	noise := strconv.Itoa(rng.IntN(2000))
-	r.add("SELECT", "5")
+	r.Add("SELECT", "5")
 	switch rng.IntN(8) {
 	case 0:
-		r.add("SET", "fleeting:"+noise, "v", "PX", strconv.Itoa(1+rng.IntN(20)))
+		r.Add("SET", "fleeting:"+noise, "v", "PX", strconv.Itoa(1+rng.IntN(20)))
 	case 1:
 		if rng.IntN(20) == 0 {
-			r.add("FLUSHDB")
+			r.Add("FLUSHDB")
 		}
 	case 2:
 		args := []string{"SADD", "popped"}
 		for i := range 300 {
 			args = append(args, noise+":"+strconv.Itoa(i))
 		}
-		r.add(args...)
+		r.Add(args...)
 	case 3:
-		r.add("SPOP", "popped", "200")
+		r.Add("SPOP", "popped", "200")
 	case 4:
 		args := []string{"HSET", "grows:" + strconv.Itoa(rng.IntN(3))}
 		for i := range 200 {
 			args = append(args, noise+":"+strconv.Itoa(i), noise)
 		}
-		r.add(args...)
+		r.Add(args...)
 	case 5:
-		r.add("DEL", "grows:"+strconv.Itoa(rng.IntN(3)))
+		r.Add("DEL", "grows:"+strconv.Itoa(rng.IntN(3)))
 	case 6:
-		r.add("RENAME", "grows:0", "grows:1")
+		r.Add("RENAME", "grows:0", "grows:1")
 	case 7:
-		r.add("SETRANGE", "long", noise, strings.Repeat("y", 500))
+		r.Add("SETRANGE", "long", noise, strings.Repeat("y", 500))
 	}
-	r.add("SELECT", "0")
+	r.Add("SELECT", "0")
 }
 
 // load is clients at work.
@@ -234,7 +223,7 @@ func keepMoving(t *testing.T, s *harness.Server, seed uint64) *load {
 		rng := rand.New(rand.NewPCG(seed, id))
 		l.clients.Go(func() {
 			for !l.stopped.Load() {
-				var r requests
+				var r harness.Batch
 				for range 1 + rng.IntN(20) {
 					if id == 3 {
 						wander(&r, rng)
@@ -262,20 +251,14 @@ func (l *load) stop() {
 }
 
 // exchange sends a batch and reads its replies. RENAME may find no key; nothing else may fail.
-func exchange(c *harness.Conn, r *requests) error {
-	if err := c.TryWrite(r.raw.String()); err != nil {
-		return err
-	}
-	for range r.n {
-		reply, err := c.TryRead()
-		if err != nil {
-			return err
-		}
+func exchange(c *harness.Conn, r *harness.Batch) error {
+	replies, err := r.Exchange(c)
+	for _, reply := range replies {
 		if reply.IsError() && !strings.Contains(reply.Text, "no such key") {
 			return errors.New(reply.Text)
 		}
 	}
-	return nil
+	return err
 }
 
 // TestSnapshotIsOnePointInTime loads every snapshot taken under load with larder and with Redis.

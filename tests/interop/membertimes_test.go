@@ -25,60 +25,45 @@ func memberTimes(c *harness.Conn) (all []string) {
 // TestMemberTimesTravel: times to live of members survive kill -9 and a restart, by log and by
 // snapshot, and Redis reads the same files to the same sets, without the times.
 func TestMemberTimesTravel(t *testing.T) {
-	for _, form := range []struct {
-		name    string
-		rewrite string // a command before the kill
-		params  []string
-	}{
-		{"log", "PING", []string{"appendonly yes", "appendfsync always"}},
-		{"rewritten log", "BGREWRITEAOF", []string{"appendonly yes", "appendfsync always"}},
-		{"commands", "BGREWRITEAOF", []string{"appendonly yes", "appendfsync always", "aof-use-rdb-preamble no"}},
-		{"snapshot", "SAVE", nil},
-	} {
-		t.Run(form.name, func(t *testing.T) {
-			s := harness.StartBinary(t, append(form.params, "enable-debug-command yes")...)
-			c := s.Dial(t)
-			c.Do("SADDEX", "few", "EX", "100000", "MEMBERS", "2", "1", "2")
-			c.Do("SADD", "few", "3", "word")
-			c.Do("SADDEX", "was", "90000", "a", "b")
-			c.Do("SEXPIRE", "was", "80000", "MEMBERS", "1", "b")
-			c.Do("SPERSIST", "was", "MEMBERS", "1", "a")
-			c.Do("RENAME", "was", "moved")
-			for i := range 3000 {
-				c.Do("SADDEX", "big", "PX", strconv.Itoa(10_000_000+1000*i), "MEMBERS", "1", fmt.Sprint("member", i))
-			}
-			c.Do("SADD", "big", "for ever")
-			c.Do("SADDEX", "big", "PX", "1", "MEMBERS", "2", "gone", "again")
-			c.Do("SADDEX", "short", "PX", "1", "MEMBERS", "1", "gone")
-			harness.Eventually(t, harness.Patience, "members expire", func() bool {
-				return c.Do("SCARD", "big").Raw == ":3001\r\n" && c.Do("EXISTS", "short").Raw == ":0\r\n"
-			})
-			c.Do("SADD", "big", "again")
-			if form.rewrite == "BGREWRITEAOF" {
-				c.BackgroundWork(form.rewrite)
-			} else {
-				c.Do(form.rewrite)
-			}
-			if form.rewrite != "SAVE" {
-				c.Do("SEXPIRE", "big", "70000", "MEMBERS", "1", "member7")
-			}
-			want, contents := memberTimes(c), harness.Contents(t, s)
-			if len(want) != 4+2+3002 {
-				t.Fatalf("%d members", len(want))
-			}
-			s.Kill(t)
-
-			again := s.Restart(t)
-			if got := memberTimes(again.Dial(t)); !slices.Equal(got, want) {
-				t.Errorf("after the restart %d members have other times or are others", differing(got, want))
-			}
-			harness.SameContents(t, "restarted", contents, harness.Contents(t, again))
-			again.Kill(t)
-
-			redis := harness.StartRedis(t, append(form.params, "dir "+s.Dir)...)
-			harness.SameContents(t, "redis-server", contents, harness.Contents(t, redis))
+	inEachForm(t, func(t *testing.T, f form) {
+		s := harness.StartBinary(t, append(f.params, "enable-debug-command yes")...)
+		c := s.Dial(t)
+		c.Do("SADDEX", "few", "EX", "100000", "MEMBERS", "2", "1", "2")
+		c.Do("SADD", "few", "3", "word")
+		c.Do("SADDEX", "was", "90000", "a", "b")
+		c.Do("SEXPIRE", "was", "80000", "MEMBERS", "1", "b")
+		c.Do("SPERSIST", "was", "MEMBERS", "1", "a")
+		c.Do("RENAME", "was", "moved")
+		for i := range 3000 {
+			c.Do("SADDEX", "big", "PX", strconv.Itoa(10_000_000+1000*i), "MEMBERS", "1", fmt.Sprint("member", i))
+		}
+		c.Do("SADD", "big", "for ever")
+		c.Do("SADDEX", "big", "PX", "1", "MEMBERS", "2", "gone", "again")
+		c.Do("SADDEX", "short", "PX", "1", "MEMBERS", "1", "gone")
+		harness.Eventually(t, harness.Patience, "members expire", func() bool {
+			return c.Do("SCARD", "big").Raw == ":3001\r\n" && c.Do("EXISTS", "short").Raw == ":0\r\n"
 		})
-	}
+		c.Do("SADD", "big", "again")
+		f.write(c)
+		if f.logs() {
+			c.Do("SEXPIRE", "big", "70000", "MEMBERS", "1", "member7")
+		}
+		want, contents := memberTimes(c), harness.Contents(t, s)
+		if len(want) != 4+2+3002 {
+			t.Fatalf("%d members", len(want))
+		}
+		s.Kill(t)
+
+		again := s.Restart(t)
+		if got := memberTimes(again.Dial(t)); !slices.Equal(got, want) {
+			t.Errorf("after the restart %d members have other times or are others", differing(got, want))
+		}
+		harness.SameContents(t, "restarted", contents, harness.Contents(t, again))
+		again.Kill(t)
+
+		redis := harness.StartRedis(t, append(f.params, "dir "+s.Dir)...)
+		harness.SameContents(t, "redis-server", contents, harness.Contents(t, redis))
+	})
 }
 
 func membersOf(c *harness.Conn, key string) (members []string) {

@@ -23,79 +23,64 @@ func taggedKeys() []string { return []string{"string", "hash", "set", "list", "z
 // TestTagsTravel: tags and marks survive kill -9 and a restart, by log and by snapshot; what was
 // invalidated does not come back; and Redis reads the same files to the same keys and values.
 func TestTagsTravel(t *testing.T) {
-	for _, form := range []struct {
-		name    string
-		rewrite string // a command before the kill
-		params  []string
-	}{
-		{"log", "PING", []string{"appendonly yes", "appendfsync always"}},
-		{"rewritten log", "BGREWRITEAOF", []string{"appendonly yes", "appendfsync always"}},
-		{"commands", "BGREWRITEAOF", []string{"appendonly yes", "appendfsync always", "aof-use-rdb-preamble no"}},
-		{"snapshot", "SAVE", nil},
-	} {
-		t.Run(form.name, func(t *testing.T) {
-			s := harness.StartBinary(t, append(form.params, "enable-debug-command yes")...)
-			c := s.Dial(t)
-			c.Do("SET", "string", "v")
-			c.Do("HSET", "hash", "f", "v")
-			c.Do("SADD", "set", "a", "b")
-			c.Do("RPUSH", "list", "a", "b")
-			c.Do("ZADD", "zset", "1", "a")
-			for i := range 2000 {
-				c.Do("SADD", "big", fmt.Sprint("member", i))
-			}
-			c.Do("SET", "dated", "v", "PX", "100000000")
-			long := fmt.Sprintf("%01000d", 0)
-			for i, key := range taggedKeys() {
-				c.Do("CACHE.TAG", key, "all", fmt.Sprint("kind:", i), long)
-			}
-			c.Do("BLESS", "SET", "zset", "NO-EVICT")
-			c.Do("CACHE.UNTAG", "list", "all")
-			for _, key := range []string{"was", "gone", "hidden"} {
-				c.Do("SET", key, "x")
-				c.Do("CACHE.TAG", key, "old", key)
-			}
-			c.Do("RENAME", "was", "moved")
-			c.Do("COPY", "string", "copied")
-			c.Do("MULTI")
-			c.Do("CACHE.INVALIDATE", "gone")
-			c.Do("CACHE.TAG", "moved", "new")
-			c.Do("EXEC")
-			if form.rewrite == "BGREWRITEAOF" {
-				c.BackgroundWork(form.rewrite)
-			} else {
-				c.Do(form.rewrite)
-			}
-			if form.rewrite != "SAVE" {
-				c.Do("CACHE.INVALIDATE", "hidden")
-			} else {
-				c.Do("DEL", "hidden")
-				c.Do("SAVE")
-			}
-			want := tagged(t, c)
-			contents := harness.Contents(t, s)
-			s.Kill(t)
+	inEachForm(t, func(t *testing.T, f form) {
+		s := harness.StartBinary(t, append(f.params, "enable-debug-command yes")...)
+		c := s.Dial(t)
+		c.Do("SET", "string", "v")
+		c.Do("HSET", "hash", "f", "v")
+		c.Do("SADD", "set", "a", "b")
+		c.Do("RPUSH", "list", "a", "b")
+		c.Do("ZADD", "zset", "1", "a")
+		for i := range 2000 {
+			c.Do("SADD", "big", fmt.Sprint("member", i))
+		}
+		c.Do("SET", "dated", "v", "PX", "100000000")
+		long := fmt.Sprintf("%01000d", 0)
+		for i, key := range taggedKeys() {
+			c.Do("CACHE.TAG", key, "all", fmt.Sprint("kind:", i), long)
+		}
+		c.Do("BLESS", "SET", "zset", "NO-EVICT")
+		c.Do("CACHE.UNTAG", "list", "all")
+		for _, key := range []string{"was", "gone", "hidden"} {
+			c.Do("SET", key, "x")
+			c.Do("CACHE.TAG", key, "old", key)
+		}
+		c.Do("RENAME", "was", "moved")
+		c.Do("COPY", "string", "copied")
+		c.Do("MULTI")
+		c.Do("CACHE.INVALIDATE", "gone")
+		c.Do("CACHE.TAG", "moved", "new")
+		c.Do("EXEC")
+		f.write(c)
+		if f.logs() {
+			c.Do("CACHE.INVALIDATE", "hidden")
+		} else {
+			c.Do("DEL", "hidden")
+			c.Do("SAVE")
+		}
+		want := tagged(t, c)
+		contents := harness.Contents(t, s)
+		s.Kill(t)
 
-			again := s.Restart(t)
-			if got := tagged(t, again.Dial(t)); !slices.Equal(got, want) {
-				t.Errorf("after the restart\n%q\nwant\n%q", got, want)
-			}
-			harness.SameContents(t, "restarted", contents, harness.Contents(t, again))
-			if n, _ := again.Dial(t).Do("CACHE.INVALIDATE", "all").Int(); n != int64(len(taggedKeys())) {
-				t.Errorf("%d keys went", n)
-			}
-			again.Kill(t)
+		again := s.Restart(t)
+		if got := tagged(t, again.Dial(t)); !slices.Equal(got, want) {
+			t.Errorf("after the restart\n%q\nwant\n%q", got, want)
+		}
+		harness.SameContents(t, "restarted", contents, harness.Contents(t, again))
+		if n, _ := again.Dial(t).Do("CACHE.INVALIDATE", "all").Int(); n != int64(len(taggedKeys())) {
+			t.Errorf("%d keys went", n)
+		}
+		again.Kill(t)
 
-			redis := harness.StartRedis(t, append(form.params, "dir "+s.Dir)...)
-			if form.rewrite != "SAVE" { // the second invalidation is in the log, key by key or not at all
-				for key := range contents {
-					if key.DB == 0 && slices.Contains(append(taggedKeys(), "copied"), key.Name) {
-						delete(contents, key)
-					}
+		redis := harness.StartRedis(t, append(f.params, "dir "+s.Dir)...)
+		if f.logs() { // the second invalidation is in the log, key by key or not at all
+			for key := range contents {
+				if key.DB == 0 && slices.Contains(append(taggedKeys(), "copied"), key.Name) {
+					delete(contents, key)
 				}
-				redis.Dial(t).Do("DEL", "string", "hash", "set", "list", "zset", "big", "dated", "copied", "hidden")
 			}
-			harness.SameContents(t, "read by Redis", contents, harness.Contents(t, redis))
-		})
-	}
+			redis.Dial(t).Do("DEL", "string", "hash", "set", "list", "zset", "big", "dated", "copied", "hidden")
+		}
+		harness.SameContents(t, "read by Redis", contents, harness.Contents(t, redis))
+	})
 }
