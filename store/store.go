@@ -22,6 +22,39 @@
 // Readers hide an expired key; only a writer removes it. Slices that reads
 // return alias the arena: they are valid until the lock is released or the
 // shard changes.
+//
+// # Source files
+//
+//	store.go view.go                                shards, and a database as a command sees it
+//	lockset.go occupied.go held_on.go held_off.go   locks: sets of them, scripts that keep shards, a check
+//	table.go bucket.go prefetch.go scan.go          the hash table, and walks through it
+//	record.go entry.go keyspace.go update.go        keys: their records, what any type can do, their contents
+//	value.go
+//	types.go event.go feed.go                       what is said of each type and event; who hears of changes
+//	extras.go fresh.go tagging.go tagsweep.go       what a cache adds to keys: stale values, tags, leases
+//	leases.go
+//	string.go                                       the types: strings,
+//	collection.go elementttl.go pack.go             what collections share,
+//	hash.go set.go setalgebra.go setcount.go        hashes and sets,
+//	setpop.go intset.go
+//	list.go listbody.go listpacked.go               lists,
+//	listencoding.go listmove.go
+//	zset.go zsetalgebra.go zsetbody.go zsetpack.go  sorted sets
+//	zsetrange.go zsetsort.go
+//	body.go bodymove.go tablebody.go garbage.go     big values: blocks of their own, and how they are freed
+//	load.go listload.go zsetload.go large.go        values that come whole: from files, payloads, long requests
+//	loan.go
+//	expire.go averagettl.go                         keys whose time has come
+//	evict.go evictgather.go evictlatest.go          room under a limit
+//	evictremove.go relief.go
+//	maintain.go compact.go                          work without a command: the rounds, compaction
+//	snapshot.go snapshotchunk.go                    the data as of one moment, while they change
+//	snapshotpreserve.go snapshotwalk.go
+//	watch.go track.go waiters.go                    who waits for keys, or is told of their changes
+//	prefixes.go prefixbody.go prefixchoice.go       statistics by prefix
+//	prefixshard.go prefixstats.go prefixwalk.go
+//	departures.go hot.go sizes.go whole.go          what is known of keys that are gone, hot or big, and of all
+//	report.go
 package store
 
 import (

@@ -57,6 +57,24 @@
 //
 // A batch reads the clock now and then (timing.go), and expiry, commandstats and the slow log all use
 // these readings.
+//
+// # Source files
+//
+//	kernel.go session.go ctx.go                     the server, a client, a command: what each has
+//	spec.go keyspec.go syntax.go table.go           the row of a command, its keys and arguments, and where it is found
+//	admit.go permit.go users.go room.go             what may run: rights, and memory
+//	replyroom.go
+//	args.go call.go effect.go errors.go onereply.go how it runs: its arguments, locks, effects, errors
+//	ahead.go timing.go loan.go                      pipelines, the clock, and long values on their way in
+//	multi.go replay.go inner.go straying.go busy.go commands in transactions, in the log and in scripts
+//	wait.go waitkeys.go leases.go timeouts.go       clients that wait
+//	lineup.go pause.go
+//	clients.go clientline.go clientmemory.go        the registry of clients, and their memory
+//	unread.go
+//	message.go pubsub.go notify.go tracking.go      what clients are told unasked
+//	monitor.go
+//	caller.go purge.go work.go                      commands without a client, and work behind them
+//	prefixes.go totals.go                           what is counted
 package engine
 
 import (

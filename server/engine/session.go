@@ -317,8 +317,10 @@ func (c *Ctx) SetRESP(version int) {
 // Select makes db the database of this and the following commands.
 func (c *Ctx) Select(db int) { c.Session.db, c.DB = db, db }
 
-// SetNoTouch and SetNoEvict do what the CLIENT subcommands of that name do.
+// SetNoTouch does what CLIENT NO-TOUCH does.
 func (c *Ctx) SetNoTouch(on bool) { c.Session.noTouch, c.NoTouch = on, on }
+
+// SetNoEvict does what CLIENT NO-EVICT does.
 func (s *Session) SetNoEvict(on bool) {
 	s.noEvict.Store(on)
 	s.kernel.Clients.place(s, 0, 0)
@@ -353,12 +355,13 @@ func (s *Session) SetLibrary(name, version []byte) {
 	s.Sized(int64(len(s.meta.libName) + len(s.meta.libVer) - old))
 }
 
-// ReplyOn, ReplyOff and ReplySkip are the modes of CLIENT REPLY.
+// ReplyOn ends ReplyOff and ReplySkip. The three are the modes of CLIENT REPLY.
 func (s *Session) ReplyOn() {
 	s.reply = replyOn
 	s.silent.Store(false)
 }
 
+// ReplyOff suppresses all replies from this one on.
 func (s *Session) ReplyOff() {
 	s.reply = replyOff
 	s.silent.Store(true)

@@ -72,7 +72,7 @@ type Spec struct {
 	// DeprecatedSince and ReplacedBy mark a deprecated command in COMMAND DOCS.
 	DeprecatedSince, ReplacedBy string
 	// Syntax is the arguments as redis.io prints them, without the name:
-	// "key value [NX | XX] [GET] [EX seconds | KEEPTTL]". Syntax.go derives the
+	// "key value [NX | XX] [GET] [EX seconds | KEEPTTL]". syntax.go derives the
 	// argument tree of COMMAND DOCS from it.
 	Syntax string
 

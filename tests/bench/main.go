@@ -15,6 +15,7 @@
 //	runner.go    starts the servers a figure needs and interleaves its trials
 //	alone.go                                        the trials of requests that come alone
 //	cpu.go memory.go latency.go idle.go stall.go    the trials, by kind
+//	replies.go                                      the trials of long replies
 //	expirylag.go                                    the trial of keys that expire one after the other
 //	hits.go capped.go lower.go                      the trials of servers at their maxmemory
 //	values.go                                       the figures of lists and sorted sets
@@ -25,6 +26,7 @@
 //	scripts.go                                      the figures of scripts
 //	limits.go                                       the figures of rate limits
 //	leases.go stalllease.go stampede.go             the figures of leases
+//	tags.go prefixes.go                             the figures of tags and of statistics by prefix
 //	tracking.go                                     the figures of client-side caching
 //	threads.go                                      the figures of several event loops
 //	secure.go users.go                              the figures of TLS and of users without all rights

@@ -64,3 +64,54 @@ func TestReadmeLinksLead(t *testing.T) {
 		}
 	}
 }
+
+// TestCommentsNameFiles: a file that a comment names exists, and a package's list of its files, where it
+// has one, is complete.
+func TestCommentsNameFiles(t *testing.T) {
+	files := map[string]bool{} // all of them, and all ends of their paths
+	var sources []string
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		name, _ := filepath.Rel(root, path)
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == "bin" || name == "data" || len(name) > 1 && name[0] == '.'):
+			return filepath.SkipDir
+		case strings.HasSuffix(name, ".go"):
+			sources = append(sources, name)
+			for end, more := filepath.ToSlash(name), true; more; _, end, more = strings.Cut(end, "/") {
+				files[end] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	comments := regexp.MustCompile("(?m)//.*$")
+	named := regexp.MustCompile(`[\w/]*\w\.go\b`)
+	listed := map[string]string{} // the list of a folder's files
+	for _, source := range sources {
+		content, err := os.ReadFile(filepath.Join(root, source))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, comment := range comments.FindAllString(string(content), -1) {
+			for _, name := range named.FindAllString(comment, -1) {
+				if !files[strings.TrimLeft(name, "/")] {
+					t.Errorf("%s: there is no file %s", source, name)
+				}
+			}
+		}
+		if _, list, ok := strings.Cut(string(content), "\n// # Source files\n"); ok {
+			listed[filepath.Dir(source)], _, _ = strings.Cut(list, "\npackage ")
+		}
+	}
+	for _, source := range sources {
+		list, ok := listed[filepath.Dir(source)]
+		name := filepath.Base(source)
+		if ok && !strings.HasSuffix(name, "_test.go") && !regexp.MustCompile(`\b`+regexp.QuoteMeta(name)).MatchString(list) {
+			t.Errorf("%s is not in its package's list of files", source)
+		}
+	}
+}
