@@ -5,6 +5,9 @@ package main
 import (
 	"errors"
 	"math"
+	"os"
+	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -186,6 +189,40 @@ func TestFigures(t *testing.T) {
 			if m.what == "" || m.unit == "" {
 				t.Errorf("figure %q: measure without text or unit: %+v", f.name, m)
 			}
+		}
+	}
+}
+
+// TestReadmeNamesFigures: README's table of figures has them all, and no others.
+func TestReadmeNamesFigures(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(content), "\n| names | what is measured |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	used := map[string]bool{} // by pattern
+	for row := range strings.Lines(table) {
+		for i, pattern := range strings.Split(strings.Split(row, "|")[1], "`") {
+			if i%2 == 1 {
+				used[pattern] = false
+			}
+		}
+	}
+	for _, f := range new(bench).figures() {
+		found := false
+		for pattern := range used {
+			if ok, err := path.Match(pattern, f.name); ok && err == nil {
+				found, used[pattern] = true, true
+			}
+		}
+		if !found {
+			t.Errorf("README.md: no name in the table of figures stands for %s", f.name)
+		}
+	}
+	for pattern, is := range used {
+		if !is {
+			t.Errorf("README.md: no figure has the name %s", pattern)
 		}
 	}
 }
