@@ -12,7 +12,8 @@
 // # Files
 //
 //	appendonlydir/
-//	  appendonly.aof.manifest      the list of the others; replaced as a whole: temporary file, sync, rename, sync of the folder
+//	  appendonly.aof.manifest      the list of the others; replaced as a whole: temporary file, sync,
+//	                               rename, sync of the folder
 //	  appendonly.aof.2.base.rdb    the data at the last rewrite's cut (.base.aof: as commands)
 //	  appendonly.aof.2.incr.aof    effects since, and those of
 //	  appendonly.aof.3.incr.aof    rewrites that have not come to their end
@@ -22,8 +23,8 @@
 //
 // # Appending
 //
-//	Commit   under io: take the journal's buffer and leave the spare one, write the flight (what was taken) with one write, sync it if the policy is
-//	         Always.
+//	Commit   under io: take the journal's buffer and leave the spare one, write the flight (what was
+//	         taken) with one write, sync it if the policy is Always.
 //
 // While one loop is in Commit the others append to the journal and come to wait for io; the first
 // of them writes for all, the rest find their bytes done: group commit without a queue. A flight is

@@ -25,17 +25,18 @@
 // pairs in turn at P=1, where single ones are 20 % apart), 0.97 and 0.93 with two (six pairs), 0.99 to
 // 1.04 at P=16. One round:
 //
-//	poll     epoll_wait, without waiting if there are leftovers. For up to 20 ms it waits as if it were computing, and only
-//	         then tells the scheduler that it waits.
-//	turns    For each ready connection one recv into the loop's shared buffer, and one call of Session.Data, which executes
-//	         all that is there and appends the replies to the loop's shared output.
-//	send     One Commit for all turns, one send per connection, then what its session has asked for. Sending after the
-//	         turns, rather than within each, wakes the clients together, and they answer together: more events per round,
-//	         and more turns that one Commit covers.
-//	notices  What others want (Resume, Kill, new connections), then some of what they have pushed. An eventfd wakes a loop
-//	         that sleeps.
-//	again    A turn for each connection with leftovers: complete requests that the session has put off, unread input, or
-//	         more output than one call offers.
+//	poll     epoll_wait, without waiting if there are leftovers. For up to 20 ms it waits as if it were
+//	         computing, and only then tells the scheduler that it waits.
+//	turns    For each ready connection one recv into the loop's shared buffer, and one call of
+//	         Session.Data, which executes all that is there and appends the replies to the loop's
+//	         shared output.
+//	send     One Commit for all turns, one send per connection, then what its session has asked for.
+//	         Sending after the turns, rather than within each, wakes the clients together, and they
+//	         answer together: more events per round, and more turns that one Commit covers.
+//	notices  What others want (Resume, Kill, new connections), then some of what they have pushed. An
+//	         eventfd wakes a loop that sleeps.
+//	again    A turn for each connection with leftovers: complete requests that the session has put off,
+//	         unread input, or more output than one call offers.
 //
 // So a busy connection costs one recv and one send per round, and a share of an epoll_wait. With
 // io_uring the sends of a round share a system call, too. recv, send and the first poll are raw
@@ -319,8 +320,8 @@
 //	two loops  10.97   0.70   0.18
 //	portable    9.70   0.63   0.15
 //
-// At P=1 nine tenths are the kernel's. Waits of 20 ms in place of 1 ms (loop.poll), made since,
-// took all of larder from 0.98 of Redis' to 0.87 there. Tried and not kept: several loops by
+// At P=1 nine tenths are the kernel's. These are figures of waits of 1 ms: with 20 ms (loop.poll)
+// all of larder takes 0.87 of Redis' there in place of 0.98. Tried and not kept: several loops by
 // default (with 2 cores they compete with the client), read and write in place of recv and send
 // (0.3 us more at P=1: they pass through the file layer), level-triggered events (0.2 us more),
 // sending within each turn (2-4 % more at P=16).
