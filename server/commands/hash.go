@@ -204,21 +204,17 @@ func cmdHgetall(c *engine.Ctx) error {
 }
 
 func cmdHkeys(c *engine.Ctx) error {
-	h, ok, err := c.ReadHash(c.Keys[0])
-	if err != nil {
-		return err
-	}
-	if !ok {
-		c.Out.Array(0)
-		return nil
-	}
-	c.Out.Array(h.LiveLen())
 	out := c.Out
-	h.Each(func(field, _ []byte) { out.Bulk(field) })
-	return nil
+	return replyEachField(c, func(field, _ []byte) { out.Bulk(field) })
 }
 
 func cmdHvals(c *engine.Ctx) error {
+	out := c.Out
+	return replyEachField(c, func(_, value []byte) { out.Bulk(value) })
+}
+
+// replyEachField answers with an array of what fn writes of each field.
+func replyEachField(c *engine.Ctx, fn func(field, value []byte)) error {
 	h, ok, err := c.ReadHash(c.Keys[0])
 	if err != nil {
 		return err
@@ -228,8 +224,7 @@ func cmdHvals(c *engine.Ctx) error {
 		return nil
 	}
 	c.Out.Array(h.LiveLen())
-	out := c.Out
-	h.Each(func(_, value []byte) { out.Bulk(value) })
+	h.Each(fn)
 	return nil
 }
 

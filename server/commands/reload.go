@@ -38,12 +38,9 @@ func debugReload(c *engine.Ctx, a *engine.Args) error {
 			return engine.ErrReloadOption
 		}
 	}
-	m, err := persist(c)
-	switch {
-	case err != nil:
+	m, err := persistLoaded(c)
+	if err != nil {
 		return err
-	case m.State()&persistence.Loading != 0:
-		return engine.ErrLoading
 	}
 	alone(c, func() { err = o.reload(c, m) })
 	if err != nil {
@@ -52,6 +49,15 @@ func debugReload(c *engine.Ctx, a *engine.Args) error {
 	c.Kernel.Log.Warn("DB reloaded by DEBUG RELOAD")
 	c.Out.OK()
 	return nil
+}
+
+// persistLoaded is persist, and refuses while data are loaded.
+func persistLoaded(c *engine.Ctx) (*persistence.Manager, error) {
+	m, err := persist(c)
+	if err == nil && m.State()&persistence.Loading != 0 {
+		err = engine.ErrLoading
+	}
+	return m, err
 }
 
 // reload does it. All shards are locked.
@@ -82,12 +88,9 @@ func debugLoadAOF(c *engine.Ctx, _ *engine.Args) error {
 	if c.Inside() {
 		return engine.ErrNoMulti
 	}
-	m, err := persist(c)
-	switch {
-	case err != nil:
+	m, err := persistLoaded(c)
+	if err != nil {
 		return err
-	case m.State()&persistence.Loading != 0:
-		return engine.ErrLoading
 	}
 	var o reloading
 	alone(c, func() {
