@@ -309,20 +309,9 @@ func (m *prefixModel) step() {
 	}
 }
 
-// maintain does all the maintenance that there is to do.
-func maintain(t *testing.T, c *testClient) {
-	t.Helper()
-	for more := true; more; {
-		var err error
-		if more, err = c.kernel.Store.Maintain(c.now.UnixMilli()); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // expire has the maintenance remove what has expired.
 func (m *prefixModel) expire() {
-	maintain(m.t, m.c)
+	m.c.maintain()
 	for db := range m.dbs {
 		for k := range m.dbs[db] {
 			m.write(db, k)

@@ -174,9 +174,7 @@ func (m *fieldModel) step() {
 	m.forget()
 	if m.rng.IntN(3) == 0 {
 		for range m.rng.IntN(60) {
-			if _, err := m.kernel.Store.Maintain(m.ms()); err != nil {
-				m.t.Fatal(err)
-			}
+			m.maintainOnce()
 		}
 	}
 	name, other := fmt.Sprint("h", m.rng.IntN(3)), fmt.Sprint("h", m.rng.IntN(3))
@@ -292,11 +290,7 @@ func (m *fieldModel) sweepAll() {
 	}
 	m.forget()
 	for rounds := 0; rounds < 2; { // the first has begun before, perhaps
-		more, err := m.kernel.Store.Maintain(m.ms())
-		if err != nil {
-			m.t.Fatal(err)
-		}
-		rounds += count(!more)
+		rounds += count(!m.maintainOnce())
 	}
 	for _, name := range []string{"h0", "h1", "h2"} {
 		n, err := strconv.Atoi(m.do("HLEN", name)[1:])

@@ -119,17 +119,6 @@ func TestLeaseOutlivesExpiry(t *testing.T) {
 	c.expectCache("CACHE.SET k w TAGS 1 tag LEASE "+token, ":V")
 }
 
-// maintain does all that the background work would do now.
-func (c *testClient) maintain() {
-	c.t.Helper()
-	for more := true; more; {
-		var err error
-		if more, err = c.kernel.Store.Maintain(c.now.UnixMilli()); err != nil {
-			c.t.Fatal(err)
-		}
-	}
-}
-
 func TestLeaseTimeAndHolder(t *testing.T) {
 	c := newTestClient(t)
 	token := c.mustLease("k")

@@ -220,9 +220,7 @@ func TestLimitersForgetInTime(t *testing.T) {
 			c.now = c.now.Add(time.Duration(rng.IntN(5000)) * time.Millisecond)
 		}
 		if rng.IntN(10) == 0 {
-			if _, err := c.kernel.Store.Maintain(c.now.UnixMilli()); err != nil {
-				t.Fatal(err)
-			}
+			c.maintainOnce()
 		}
 		n := rng.IntN(5)
 		key, quantity := strconv.Itoa(n), int64(rng.IntN(4))

@@ -197,9 +197,7 @@ func (m *memberModel) step() {
 	}
 	if m.rng.IntN(3) == 0 {
 		for range m.rng.IntN(60) {
-			if _, err := m.kernel.Store.Maintain(m.ms()); err != nil {
-				m.t.Fatal(err)
-			}
+			m.maintainOnce()
 		}
 	}
 	a, b, c := m.name(), m.name(), m.name()

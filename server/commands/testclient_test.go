@@ -86,6 +86,23 @@ func (c *testClient) clock() func() time.Time {
 	}
 }
 
+// maintain does all that the background work would do now.
+func (c *testClient) maintain() {
+	c.t.Helper()
+	for c.maintainOnce() {
+	}
+}
+
+// maintainOnce does one unit of it, and reports whether there may be more.
+func (c *testClient) maintainOnce() (more bool) {
+	c.t.Helper()
+	more, err := c.kernel.Store.Maintain(c.now.UnixMilli())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return more
+}
+
 // send executes requests and returns the replies as they are. They are valid
 // until the next call.
 func (c *testClient) send(requests []byte) []byte {
