@@ -129,7 +129,7 @@ type prefixTable struct {
 	seed    maphash.Seed  // of what stands for long prefixes
 }
 
-// prefixPlace is a prefix where its hash has it. The words are those of prefixWords.
+// prefixPlace is a prefix where its hash has it. lo and hi are the words of prefixTable.words.
 type prefixPlace struct {
 	lo, hi uint64
 	slot   uint16 // 0: the place is free

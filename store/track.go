@@ -31,7 +31,7 @@ import (
 //
 // The bit is needed because readers hide an expired key and do not remove it. Who has read that it
 // is not there learns nothing from its removal, and goes on tracking the name; who has read the
-// value is told as soon as anybody finds that its time has come (View.hidden).
+// value is told as soon as anybody finds that its time has come (View.hide).
 //
 // # Clients that go
 //
@@ -80,7 +80,7 @@ type Tracker struct {
 type Forgetter interface {
 	// Forget is about a key that the owners of trackers have read.
 	Forget(trackers []*Tracker, key []byte)
-	// Changed is about every key that changes, while somebody asks for that (Store.Broadcast).
+	// Changed is about every key that changes, while somebody asks for that (View.Broadcast).
 	Changed(key []byte)
 }
 

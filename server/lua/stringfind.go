@@ -2,7 +2,7 @@ package lua
 
 import "strings"
 
-// checkPattern reads the arguments of all that match: the string and the pattern.
+// check reads the arguments of all that match: the string and the pattern.
 func (m *matcher) check(t *Thread) (pattern *String, err error) {
 	src, err := t.CheckString(1)
 	if err != nil {

@@ -95,7 +95,7 @@ type loop struct {
 	_       [64]byte
 	load    atomic.Int32 // connections given to this loop
 	active  atomic.Int32 // about how many of them have sent or got something within a second
-	leaving atomic.Bool  // the loop ends when it has given all of them away; set under driver.mu
+	leaving atomic.Bool  // the loop ends when it has given all of them away; set under loops.mu
 	_       [20]byte     // loops fill cache lines
 }
 

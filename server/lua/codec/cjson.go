@@ -23,7 +23,7 @@ type settings struct {
 	decodeDepth   int
 	precision     int // digits of numbers
 	keepBuffer    bool
-	encodeInvalid int // what becomes of NaN and infinities, see invalidNumbers
+	encodeInvalid int // what becomes of NaN and infinities, see invalidNames
 	decodeInvalid bool
 	markArrays    bool // decoded arrays stay arrays, even if they are empty
 }
