@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -13,10 +14,10 @@ import (
 )
 
 // Several goroutines change keys of their own in every way, across shards and
-// databases, while the maintenance expires, frees and compacts, one more scans,
-// one prefetches and one takes snapshots, of which it aborts some. Each knows
-// what its keys must hold. Afterwards the whole store is emptied, and nothing
-// is left in use.
+// databases, while the maintenance expires, frees, compacts and sweeps, one more
+// scans, one prefetches, one takes snapshots, of which it aborts some, and one
+// invalidates tags of hundreds of keys. Each knows what its keys must hold.
+// Afterwards the whole store is emptied, and nothing is left in use.
 func TestStoreUnderConcurrency(t *testing.T) {
 	rng := randtest.New(t)
 	s := testStore(t)
@@ -65,6 +66,22 @@ func TestStoreUnderConcurrency(t *testing.T) {
 			}
 		}
 	})
+	background.Go(func() {
+		const keys = 300
+		for round := 0; !stop.Load() && !t.Failed(); round++ {
+			v := &View{Store: s, DB: round % 3}
+			for i := range keys {
+				k := s.Key(fmt.Appendf(nil, "w-tagged:%d", i))
+				s.Lock(k.Shard())
+				v.Now = now.Load()
+				v.SetStringWith(k, fmt.Append(nil, round), 0, &Extras{Tags: [][]byte{[]byte("all"), fmt.Append(nil, "one:", i%7)}})
+				s.Unlock(k.Shard())
+			}
+			if n := invalidate(v, "all", false); n != keys {
+				t.Errorf("round %d: %d keys were invalidated, want %d", round, n, keys)
+			}
+		}
+	})
 	for i := range 4 {
 		seed := rng.Uint64()
 		workers.Go(func() { stress(t, s, i, &now, rand.New(rand.NewPCG(seed, 2))) })
@@ -87,9 +104,6 @@ func TestStoreUnderConcurrency(t *testing.T) {
 			v.Delete(k)
 			s.Unlock(k.Shard())
 		}
-		if st := s.DB(db); st.Keys != 0 || st.Expires != 0 {
-			t.Errorf("database %d still counts %+v", db, st)
-		}
 	}
 	for more := true; more; {
 		var err error
@@ -97,14 +111,27 @@ func TestStoreUnderConcurrency(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if st := s.Stats(); st.Used != 0 || st.Bodies != 0 || st.Garbage != 0 {
-		t.Errorf("after everything was deleted: %+v", st)
+	for db := range s.Databases() {
+		if st := s.DB(db); st.Keys != 0 || st.Expires != 0 {
+			t.Errorf("database %d still counts %+v", db, st)
+		}
 	}
+	if st, tags := s.Stats(), s.Tags(); st.Used != 0 || st.Bodies != 0 || st.Garbage != 0 || tags != (TagStats{}) {
+		t.Errorf("after everything was deleted: %+v, %+v", st, tags)
+	}
+}
+
+// invalidate is Invalidate for those who hold no lock.
+func invalidate(v *View, tag string, soft bool) (keys int64) {
+	v.Store.LockAll()
+	defer v.Store.UnlockAll()
+	return v.Invalidate([]byte(tag), soft)
 }
 
 // stressed is what a key must hold: a hash or a string.
 type stressed struct {
 	text   string
+	tag    string            // "": none
 	fields map[string]string // nil: a string
 	expire int64
 }
@@ -120,6 +147,12 @@ func stress(t *testing.T, s *Store, id int, now *atomic.Int64, rng *rand.Rand) {
 		q := place{p.db, fmt.Sprintf("w%d:%d", id, rng.IntN(40))}
 		v := &View{Store: s, DB: p.db}
 		k, k2 := s.Key([]byte(p.name)), s.Key([]byte(q.name))
+		tag := fmt.Sprintf("t%d:%d", id, rng.IntN(4))
+		if op := rng.IntN(60); op < 2 {
+			if invalidate(v, tag, op == 0); op == 1 {
+				maps.DeleteFunc(model, func(x place, m *stressed) bool { return x.db == p.db && m.tag == tag })
+			}
+		}
 		var locks Lockset
 		locks.Add(k.Shard())
 		locks.Add(k2.Shard())
@@ -134,7 +167,7 @@ func stress(t *testing.T, s *Store, id int, now *atomic.Int64, rng *rand.Rand) {
 			}
 		}
 		m := model[p]
-		switch op := rng.IntN(12); {
+		switch op := rng.IntN(13); {
 		case op == 0:
 			text := strings.Repeat(fmt.Sprint(step, " "), rng.IntN(1<<rng.IntN(12)))
 			v.SetString(k, []byte(text), 0)
@@ -203,6 +236,9 @@ func stress(t *testing.T, s *Store, id int, now *atomic.Int64, rng *rand.Rand) {
 			if len(m.fields) == 0 {
 				delete(model, p)
 			}
+		case op == 11:
+			v.SetStringWith(k, []byte(tag), 0, &Extras{Tags: [][]byte{[]byte(tag)}})
+			model[p] = &stressed{text: tag, tag: tag}
 		}
 		checkStressed(t, v, k, model[p])
 		locks.Unlock(s)
