@@ -83,25 +83,21 @@ func (b *bucket) set(slot uint8, tag uint8, raw arena.Ref) {
 	b.setRaw(slot, raw)
 }
 
-// match returns a word with bit 4i+3 set when slot i is in use and may have
-// the tag. Eight tags are compared at once; a borrow can report a slot beside
-// a real match, which the comparison of keys sorts out.
+// match returns a word with bit i set when slot i is in use and may have the tag. Eight tags are
+// compared at once; a borrow can report a slot beside a real match, which the comparison of keys
+// sorts out.
 func (b *bucket) match(tag uint8) uint64 {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	const ones, highs, gather = 0x0101010101010101, 0x8080808080808080, 0x0102040810204080
 	x := binary.LittleEndian.Uint64(b[:]) ^ ones*uint64(tag)
 	m := (x - ones) &^ x & highs // bit 8i+7
-	// Gather to nibbles: slots 0 to 7 at bits 4i+3.
-	m = m >> 4
-	m = (m | m>>4) & 0x00FF00FF00FF00FF
-	m = (m | m>>8) & 0x0000FFFF0000FFFF
-	m = (m | m>>16) & 0x00000000FFFFFFFF
+	m = m >> 7 * gather >> 56    // to bit i: no two bits of the product meet
 	if b[8] == tag {
-		m |= 1 << 35
+		m |= 1 << 8
 	}
 	if b[9] == tag {
-		m |= 1 << 39
+		m |= 1 << 9
 	}
-	return m & (1<<(4*uint(b.count())) - 1)
+	return m & (1<<(b.count()&15) - 1)
 }
 
 // addResident puts a record whose home this is before the guests.

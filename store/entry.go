@@ -89,6 +89,11 @@ func (e *Entry) resizeValue(n int, enc encoding, slack bool) []byte {
 		e.move(meta, n, size, slack)
 		return e.value()
 	}
+	if n == e.rec.vlen && size <= 16<<10 {
+		binary.LittleEndian.PutUint32(e.t.mem[e.rec.off:], meta)
+		e.rec.meta = meta
+		return e.value()
+	}
 	fits := arena.RoundUp(size)
 	another := fits != arena.RoundUp(e.rec.size())
 	if another || fits > 16<<10 { // a large block may be shorter than its size class (Loan)

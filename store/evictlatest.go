@@ -55,7 +55,7 @@ func (p *pick) toTag(h uint64) (slot uint8, ok bool) {
 		b := t.bucket(s, i)
 		if m := b.match(uint8(position)); m != 0 {
 			p.bucket = uint16(i)
-			return uint8(bits.TrailingZeros64(m)) >> 2, true
+			return uint8(bits.TrailingZeros64(m)), true
 		}
 		if b.overflow() == 0 {
 			break

@@ -21,8 +21,14 @@ import "math/bits"
 // big collection, that is prefetched too. It takes one shard lock at a time.
 // It is a hint without any effect on the data.
 func (s *Store) Prefetch(db int, keys []Key, elements [][]byte) {
-	s.eachTable(db, keys, (*table).prefetchBucket)
-	s.eachTable(db, keys, (*table).prefetchRecord)
+	for left := keys; len(left) > 0; {
+		n := min(len(left), prefetchMost)
+		var by byShard
+		by.sort(left[:n])
+		by.each(s, db, left, (*table).prefetchBucket)
+		by.each(s, db, left, (*table).prefetchRecord)
+		left = left[n:]
+	}
 	if elements != nil {
 		s.eachNested(db, keys, elements, (*table).prefetchBucket)
 		s.eachNested(db, keys, elements, (*table).prefetchRecord)
@@ -46,31 +52,43 @@ func (s *Store) withTable(db int, k *Key, fn func(t *table, h uint64)) {
 	sh.mu.Unlock()
 }
 
-// eachTable calls fn for the keys shard by shard, 64 keys at a time.
-func (s *Store) eachTable(db int, keys []Key, fn func(t *table, h uint64)) {
-	for ; len(keys) > 64; keys = keys[64:] {
-		s.eachTable(db, keys[:64], fn)
+// prefetchMost is how many keys' waits overlap at most.
+const prefetchMost = 64
+
+// byShard says which of up to prefetchMost keys are in the same shard. Numbers of keys begin at 1.
+type byShard struct {
+	last   [MaxShards]uint8 // key of a shard, 0: none
+	before [prefetchMost + 1]uint8
+	shards [prefetchMost]uint8 // those with keys
+	n      int                 // of shards
+}
+
+// sort fills b in, which is zero.
+func (b *byShard) sort(keys []Key) {
+	for i := range keys {
+		shard := uint8(keys[i].shard)
+		last := b.last[shard]
+		if last == 0 {
+			b.shards[b.n] = shard
+			b.n++
+		}
+		b.before[i+1], b.last[shard] = last, uint8(i+1)
 	}
-	for left := uint64(1)<<len(keys) - 1; left != 0; {
-		first := bits.TrailingZeros64(left)
-		sh := &s.shards[keys[first].shard]
-		var t *table
-		locked := sh.tryLock()
-		if locked {
-			t = sh.dbs[db]
+}
+
+// each calls fn for the keys, one shard after the other.
+func (b *byShard) each(s *Store, db int, keys []Key, fn func(t *table, h uint64)) {
+	for _, shard := range b.shards[:b.n] {
+		sh := &s.shards[shard]
+		if !sh.tryLock() {
+			continue
 		}
-		for i := first; i < len(keys); i++ {
-			if keys[i].shard != keys[first].shard {
-				continue
-			}
-			left &^= 1 << i
-			if t != nil {
-				fn(t, keys[i].hash)
+		if t := sh.dbs[db]; t != nil {
+			for i := b.last[shard]; i > 0; i = b.before[i] {
+				fn(t, keys[i-1].hash)
 			}
 		}
-		if locked {
-			sh.mu.Unlock()
-		}
+		sh.mu.Unlock()
 	}
 }
 
@@ -143,7 +161,7 @@ func (t *table) prefetchRecord(h uint64) {
 	position := s.position(h)
 	b := t.bucket(s, s.home(position))
 	if m := b.match(uint8(position)); m != 0 {
-		off := b.ref(uint8(bits.TrailingZeros64(m)) >> 2).Off()
+		off := b.ref(uint8(bits.TrailingZeros64(m))).Off()
 		t.ar.Prefetch(off)
 		t.ar.Prefetch(off + bucketSize)
 	}

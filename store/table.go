@@ -193,7 +193,7 @@ func (t *table) find(h uint64, key []byte) (p pos, ref arena.Ref, ok bool) {
 	for {
 		b := t.bucket(s, i)
 		for m := b.match(tag); m != 0; m &= m - 1 {
-			slot := uint8(bits.TrailingZeros64(m)) >> 2
+			slot := uint8(bits.TrailingZeros64(m))
 			if ref := b.ref(slot); keyEquals(t.mem, ref, key) {
 				p.bucket, p.slot = uint16(i), slot
 				return p, ref, true

@@ -273,7 +273,7 @@ func (t *table) guess(g *guess) {
 		return
 	}
 	if m := g.bucket.match(g.tag); m != 0 {
-		g.at.slot = uint8(bits.TrailingZeros64(m)) >> 2
+		g.at.slot = uint8(bits.TrailingZeros64(m))
 		g.ref = g.bucket.ref(g.at.slot)
 		off := g.ref.Off()
 		t.ar.Prefetch(off)
@@ -316,7 +316,7 @@ func (t *table) findLinked(k *sweptKey, tag tags.Ref, place tags.Place) *bucket 
 		b := t.bucket(s, i)
 		p.bucket = uint16(i)
 		for m := b.match(uint8(position)); m != 0; m &= m - 1 {
-			p.slot = uint8(bits.TrailingZeros64(m)) >> 2
+			p.slot = uint8(bits.TrailingZeros64(m))
 			if k.at, k.ref = p, b.ref(p.slot); t.isLinked(k, tag, place) {
 				return b
 			}

@@ -47,7 +47,7 @@ func (s *Session) admit(c *Ctx) (*Spec, Error) {
 		switch spec.Flags & special {
 		case 0:
 			return spec, ""
-		case RunsScript: // there may be nothing to be weighed
+		case DenyOOM, RunsScript: // there may be nothing to be weighed
 			if k.Config.Values().MaxMemory == 0 && !k.Store.Exhausted() {
 				c.short = false
 				return spec, ""

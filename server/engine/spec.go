@@ -85,6 +85,8 @@ type Spec struct {
 	full     string // "client|setname"
 	index    int    // dense, over rows and subcommands: the statistics' index
 	subs     *Table
+	ends     nameEnds // of the name
+	cases    nameEnds // the bits of them that say the case of letters
 	legacy   legacyRange
 	lockKind lockKind
 	keyPos   int // lockOne: the position of the only key

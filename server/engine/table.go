@@ -1,9 +1,9 @@
 // The command table: from a name as a client sent it to its row.
 //
 // A lookup happens once per command, so it neither allocates nor converts: the
-// name is hashed with its letters folded and looked for in a small open-addressed
-// table that is never more than a quarter full. A Go map would need a lower-cased
-// copy of the name.
+// first and the last bytes of the name, with its letters folded, are looked for in a small
+// open-addressed table that is never more than a quarter full. A Go map would need a
+// lower-cased copy of the name.
 
 package engine
 
@@ -84,7 +84,8 @@ func (s *Spec) check() error {
 }
 
 func (t *Table) insert(s *Spec) {
-	i := foldHash([]byte(s.Name)) & t.mask
+	s.deriveEnds()
+	i := s.ends.hash() & t.mask
 	for t.slots[i] != nil {
 		i = (i + 1) & t.mask
 	}
@@ -94,12 +95,24 @@ func (t *Table) insert(s *Spec) {
 // Lookup finds a row by its name in any case, nil when there is none. It does
 // not allocate.
 func (t *Table) Lookup(name []byte) *Spec {
-	for i := foldHash(name) & t.mask; ; i = (i + 1) & t.mask {
+	ends := endsOf(name)
+	for i := ends.hash() & t.mask; ; i = (i + 1) & t.mask {
 		s := t.slots[i]
-		if s == nil || equalFold(name, s.Name) {
+		if s == nil || s.isCalled(name, ends) {
 			return s
 		}
 	}
+}
+
+func (s *Spec) deriveEnds() {
+	s.ends = endsOf([]byte(s.Name))
+	s.cases = nameEnds{caseBits(s.ends.head), caseBits(s.ends.tail)}
+}
+
+// isCalled reports whether a name of these ends is the row's.
+func (s *Spec) isCalled(name []byte, e nameEnds) bool {
+	other := (e.head^s.ends.head)&^s.cases.head | (e.tail^s.ends.tail)&^s.cases.tail
+	return other == 0 && len(name) == len(s.Name) && (len(name) <= 16 || equalFold(name, s.Name))
 }
 
 // Resolve finds the row of a request: the subcommand's where the command is a
@@ -129,19 +142,28 @@ func (t *Table) Each(fn func(*Spec)) {
 // Len counts rows and subcommands: indexes are below it.
 func (t *Table) Len() int { return t.count }
 
-// foldHash is FNV-1a over the name with bit 5 set, which maps upper to lower
-// case (and some other bytes onto each other, which equalFold sorts out). Eight
-// bytes at a time go in as a product of theirs.
-func foldHash(b []byte) uint32 {
-	h := uint32(2166136261)
-	for ; len(b) >= 8; b = b[8:] {
-		w := (binary.LittleEndian.Uint64(b) | eachByte*0x20) * 0x9E3779B97F4A7C15
-		h = (h ^ uint32(w>>32)) * 16777619
+// nameEnds is the first and the last eight bytes of a name. One that has no more is in both whole, but
+// for its length.
+type nameEnds struct{ head, tail uint64 }
+
+func endsOf(name []byte) nameEnds {
+	switch n := len(name); {
+	case n >= 8:
+		return nameEnds{binary.LittleEndian.Uint64(name), binary.LittleEndian.Uint64(name[n-8:])}
+	case n >= 4:
+		all := uint64(binary.LittleEndian.Uint32(name)) | uint64(binary.LittleEndian.Uint32(name[n-4:]))<<32
+		return nameEnds{all, all}
+	case n > 0:
+		all := uint64(name[0]) | uint64(name[n>>1])<<8 | uint64(name[n-1])<<16
+		return nameEnds{all, all}
 	}
-	for _, c := range b {
-		h = (h ^ uint32(c|0x20)) * 16777619
-	}
-	return h ^ h>>15
+	return nameEnds{}
+}
+
+// hash is the same for names that differ in the case of letters.
+func (e nameEnds) hash() uint32 {
+	const lower = eachByte * 0x20 // maps upper to lower case, and some other bytes onto each other
+	return uint32(((e.tail|lower)*0xD6E8FEB86659FD93 ^ (e.head | lower)) * 0x9E3779B97F4A7C15 >> 48)
 }
 
 // equalFold reports whether b is the lower-case ASCII word s in any case. It compares eight bytes at a
@@ -167,13 +189,12 @@ func equalFold(b []byte, s string) bool {
 		have := uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<32
 		return sameLetters(have^want, want)
 	}
-	for i := range b {
-		c := b[i]
-		if c != s[i] && (lower(c) != lower(s[i])) {
-			return false
-		}
+	if n == 0 {
+		return true
 	}
-	return true
+	want := uint64(s[0]) | uint64(s[n>>1])<<8 | uint64(s[n-1])<<16
+	have := uint64(b[0]) | uint64(b[n>>1])<<8 | uint64(b[n-1])<<16
+	return sameLetters(have^want, want)
 }
 
 // eachByte times a byte is a word of eight such bytes.
@@ -194,18 +215,11 @@ func four(s string) uint32 {
 
 // sameLetters reports whether eight ASCII bytes differ from others, by diff, in the case of letters
 // alone.
-func sameLetters(diff, ascii uint64) bool {
-	if diff == 0 {
-		return true
-	}
+func sameLetters(diff, ascii uint64) bool { return diff == 0 || diff&^caseBits(ascii) == 0 }
+
+// caseBits has the bit that says the case of a letter for each of eight ASCII bytes that is one.
+func caseBits(ascii uint64) uint64 {
 	ascii |= eachByte * 0x20
 	letters := (ascii + eachByte*(0x80-'a')) &^ (ascii + eachByte*(0x80-'z'-1)) & (eachByte * 0x80)
-	return diff&^(letters>>2) == 0
-}
-
-func lower(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		return c | 0x20
-	}
-	return c
+	return letters >> 2
 }

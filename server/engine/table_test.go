@@ -202,6 +202,13 @@ func TestUnknownCommand(t *testing.T) {
 	}
 }
 
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
+}
+
 // TestEqualFold compares with the rule byte by byte, for words of every length and bytes that differ
 // from letters by the bit of the case alone.
 func TestEqualFold(t *testing.T) {
@@ -215,8 +222,13 @@ func TestEqualFold(t *testing.T) {
 				if got := equalFold(b, word[:n]); got != want {
 					t.Errorf("%q, %q: %v", b, word[:n], got)
 				}
-				if want && foldHash(b) != foldHash([]byte(word[:n])) {
+				if want && endsOf(b).hash() != endsOf([]byte(word[:n])).hash() {
 					t.Errorf("%q and %q hash differently", b, word[:n])
+				}
+				s := Spec{Name: word[:n]}
+				s.deriveEnds()
+				if got := s.isCalled(b, endsOf(b)); got != want {
+					t.Errorf("%q is called %q: %v", s.Name, b, got)
 				}
 			}
 		}
