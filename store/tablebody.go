@@ -94,22 +94,16 @@ func (t *table) release() (done bool) {
 	if last < 0 {
 		return true
 	}
-	t.freeSub(last, t.free)
-	t.subs = t.subs[:last]
-	return false
-}
-
-// freeSub frees the buckets of a sub-table and gives each record to fn, which frees it.
-func (t *table) freeSub(i int, fn func(ref arena.Ref)) {
-	s := &t.subs[i]
+	s := &t.subs[last]
 	t.eachSlot(s, func(b *bucket, i uint32, slot uint8, _ bool) {
 		if slot == 0 {
 			t.prefetchRefs(s, i+1)
 		}
-		fn(b.ref(slot))
+		t.free(b.ref(slot))
 	})
 	t.freeArray(s.base, s.buckets)
-	*s = subtable{}
+	t.subs = t.subs[:last]
+	return false
 }
 
 // collect takes the elements that writers have handed over, and the next of the table.
