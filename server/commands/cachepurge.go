@@ -20,22 +20,22 @@ func cachePurgeCommands() []engine.Spec {
 		start  = engine.PausesAsWrite
 	)
 	return []engine.Spec{{
-		Name: "cache.purge", Arity: -2, Group: "generic", Categories: danger, Since: "7.0.0",
+		Name: "cache.purge", Arity: -2, Group: "generic", Categories: danger, Since: ownSince,
 		Summary:    "A container for commands that delete keys in the background.",
 		Complexity: "Depends on subcommand.",
 		Subcommands: []engine.Spec{
-			{Name: "start", Handler: cmdPurgeStart, Arity: -4, Flags: start, Group: "generic", Categories: danger | engine.CatWrite, Since: "7.0.0",
+			{Name: "start", Handler: cmdPurgeStart, Arity: -4, Flags: start, Group: "generic", Categories: danger | engine.CatWrite, Since: ownSince,
 				Syntax:     "<MATCH pattern | PREFIX prefix> [TYPE type] [RATE keys-per-second=integer]",
 				Summary:    "Begins to delete the keys of the database that match, in the background, and returns the number of the purge.",
 				Complexity: "O(1); in the background O(N) where N is the number of keys in the database."},
-			{Name: "status", Handler: cmdPurgeStatus, Arity: -2, Group: "generic", Categories: danger, Since: "7.0.0", Syntax: "[id=integer]",
+			{Name: "status", Handler: cmdPurgeStatus, Arity: -2, Group: "generic", Categories: danger, Since: ownSince, Syntax: "[id=integer]",
 				Tips:    []string{"nondeterministic_output"},
 				Summary: "Tells how far the purges that run are, and how the last ones have ended.", Complexity: "O(1)"},
-			{Name: "stop", Handler: cmdPurgeStop, Arity: -2, Flags: start, Group: "generic", Categories: danger | engine.CatWrite, Since: "7.0.0",
+			{Name: "stop", Handler: cmdPurgeStop, Arity: -2, Flags: start, Group: "generic", Categories: danger | engine.CatWrite, Since: ownSince,
 				Syntax: "[id=integer]", Summary: "Ends a purge, or all of them, and counts what it has ended.",
 				Complexity: "O(1)"},
 			{Name: "help", Handler: cmdPurgeHelp, Arity: 2, Flags: engine.Loading | engine.Stale,
-				Group: "generic", Categories: engine.CatKeyspace, Since: "7.0.0", Summary: "Describes the subcommands of CACHE.PURGE.", Complexity: "O(1)"},
+				Group: "generic", Categories: engine.CatKeyspace, Since: ownSince, Summary: "Describes the subcommands of CACHE.PURGE.", Complexity: "O(1)"},
 		},
 	}}
 }

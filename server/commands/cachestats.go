@@ -19,7 +19,7 @@ func cacheStatsCommands() []engine.Spec {
 	return []engine.Spec{{
 		Name: "cache.stats", Handler: cmdCacheStats, Arity: -1,
 		Flags: engine.Loading | engine.Stale | engine.OwnLocks | engine.Survey,
-		Group: "server", Categories: engine.CatDangerous, Since: "7.0.0",
+		Group: "server", Categories: engine.CatDangerous, Since: ownSince,
 		Syntax:     "[PREFIX prefix] [TOP count [BY <HITS | MISSES | BYTES | KEYS>]] [HELP]",
 		Tips:       []string{"nondeterministic_output"},
 		Summary:    "Returns hits, misses and what keys take, for each prefix of keys' names.",

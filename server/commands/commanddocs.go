@@ -10,6 +10,10 @@ import (
 // COMMAND DOCS. redis-cli asks for it when it starts and builds its hints from
 // the arguments, which engine.ParseSyntax derives from the rows' syntax lines.
 
+// ownSince is the version of larder since which there are the commands that are its own. Those of Redis
+// and Valkey have the version of these.
+const ownSince = "0.1.0"
+
 func cmdCommandDocs(c *engine.Ctx) error {
 	rows := listed(c)
 	if len(c.Args) > 2 {

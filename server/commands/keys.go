@@ -113,7 +113,7 @@ func keyCommands() []engine.Spec {
 			Complexity: "O(1) for a call with the default count, O(N) for a whole walk over N keys.",
 			History:    []string{"6.0.0: The option `TYPE`."}},
 		{Name: "rm", Handler: cmdRm, Arity: -2, Flags: engine.Write, Locks: rmLocks,
-			Group: "generic", Categories: cat | engine.CatDangerous, Since: "7.0.0", Syntax: "cursor [MATCH pattern] [TYPE type] [COUNT count]",
+			Group: "generic", Categories: cat | engine.CatDangerous, Since: ownSince, Syntax: "cursor [MATCH pattern] [TYPE type] [COUNT count]",
 			Tips:       []string{"nondeterministic_output", "request_policy:special"},
 			Summary:    "Deletes keys of the database that match, walking over some keys at a time.",
 			Complexity: "O(1) for a call with the default count, O(N) for a whole walk over N keys."},

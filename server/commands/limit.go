@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/larderkv/larder/server/engine"
@@ -30,13 +31,13 @@ func limitCommands() []engine.Spec {
 	keys := []engine.KeySpec{engine.Key(1, counter)}
 	return []engine.Spec{
 		{Name: "cl.throttle", Handler: cmdThrottle, Arity: -5, Flags: flags, Keys: keys,
-			Group: "string", Categories: engine.CatString, Since: "7.0.0",
+			Group: "string", Categories: engine.CatString, Since: ownSince,
 			Syntax:     "key max-burst=integer count period=integer [quantity=integer]",
 			Tips:       []string{"nondeterministic_output"},
 			Summary:    "Lets a burst pass and then a count per period of seconds, by the generic cell rate algorithm.",
 			Complexity: "O(1)"},
 		{Name: "cl.window", Handler: cmdWindow, Arity: -4, Flags: flags, Keys: keys,
-			Group: "string", Categories: engine.CatString, Since: "7.0.0",
+			Group: "string", Categories: engine.CatString, Since: ownSince,
 			Syntax:     "key limit milliseconds [quantity=integer]",
 			Tips:       []string{"nondeterministic_output"},
 			Summary:    "Lets at most a limit pass within any window of time that slides along.",
@@ -53,8 +54,8 @@ func limitCommands() []engine.Spec {
 // cmdThrottle: CL.THROTTLE key max_burst count period [quantity].
 func cmdThrottle(c *engine.Ctx) error {
 	a := c.Parse(2)
-	burst, count, period := positive(a, 0), positive(a, 1), positive(a, 1)
-	quantity := parseQuantity(a)
+	burst, count := positive(a, 0, engine.ErrMaxBurst), positive(a, 1, engine.ErrRateCount)
+	period, quantity := positive(a, 1, engine.ErrPeriod), parseQuantity(a)
 	if err := a.Err(); err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func cmdThrottle(c *engine.Ctx) error {
 	case limit.TooFast:
 		return engine.ErrRateZero
 	case limit.TooLarge:
-		return engine.ErrNotInteger
+		return engine.ErrRateRange
 	}
 	e, err := writeString(c)
 	if err != nil {
@@ -74,7 +75,7 @@ func cmdThrottle(c *engine.Ctx) error {
 	if e.Found() {
 		var ok bool
 		if tat, ok = lex.ParseInt(e.Bytes()); !ok {
-			return engine.ErrNotInteger
+			return engine.ErrNotRate
 		}
 	}
 	next, v := rate.Throttle(tat, now, quantity)
@@ -90,7 +91,7 @@ func cmdThrottle(c *engine.Ctx) error {
 // cmdWindow: CL.WINDOW key limit milliseconds [quantity].
 func cmdWindow(c *engine.Ctx) error {
 	a := c.Parse(2)
-	most, window := positive(a, 1), a.IntRange(1, limit.MaxWindow, "")
+	most, window := positive(a, 1, engine.ErrWindowLimit), a.IntRange(1, limit.MaxWindow, string(engine.ErrWindowTime))
 	quantity := parseQuantity(a)
 	if err := a.Err(); err != nil {
 		return err
@@ -112,9 +113,9 @@ func cmdWindow(c *engine.Ctx) error {
 	return nil
 }
 
-// positive reads an integer of at least least.
-func positive(a *engine.Args, least int64) int64 {
-	return a.IntRange(least, 1<<63-1, "")
+// positive reads an integer of at least least; err says which one it is.
+func positive(a *engine.Args, least int64, err engine.Error) int64 {
+	return a.IntRange(least, math.MaxInt64, string(err))
 }
 
 // parseQuantity reads how many want to pass, by default 1; 0 only looks.
@@ -122,7 +123,7 @@ func parseQuantity(a *engine.Args) int64 {
 	if a.Left() == 0 {
 		return 1
 	}
-	n := positive(a, 0)
+	n := positive(a, 0, engine.ErrQuantity)
 	if !a.Done() {
 		a.Syntax()
 	}

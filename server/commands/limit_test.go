@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/larderkv/larder/persistence/aof"
+	"github.com/larderkv/larder/server/engine"
 	"github.com/larderkv/larder/server/limit"
 	"github.com/larderkv/larder/tests/randtest"
 )
@@ -41,21 +42,21 @@ func TestThrottle(t *testing.T) {
 
 	c.expect("CL.THROTTLE fast 0 1000000 1", "[:0 :1 :0 :-1 :1]") // a microsecond: it lives until the next millisecond
 	c.expect("PTTL fast", ":1")
-	c.expect("CL.THROTTLE user 1 0 60", "-ERR value is not an integer or out of range")
-	c.expect("CL.THROTTLE user 1 1 0", "-ERR value is not an integer or out of range")
-	c.expect("CL.THROTTLE user -1 1 1", "-ERR value is not an integer or out of range")
-	c.expect("CL.THROTTLE user 1 1 1 -1", "-ERR value is not an integer or out of range")
-	c.expect("CL.THROTTLE user 1 1 x", "-ERR value is not an integer or out of range")
+	c.expect("CL.THROTTLE user 1 0 60", "-"+engine.ErrRateCount.Error())
+	c.expect("CL.THROTTLE user 1 1 0", "-"+engine.ErrPeriod.Error())
+	c.expect("CL.THROTTLE user -1 1 1", "-"+engine.ErrMaxBurst.Error())
+	c.expect("CL.THROTTLE user 1 1 1 -1", "-"+engine.ErrQuantity.Error())
+	c.expect("CL.THROTTLE user 1 1 x", "-"+engine.ErrPeriod.Error())
 	c.expect("CL.THROTTLE user 1 1 1 1 1", "-ERR syntax error")
 	c.expect("CL.THROTTLE user 1 1", "-ERR wrong number of arguments for 'cl.throttle' command")
 	c.expect("CL.THROTTLE user 1 1000000001 1", "-ERR zero rates are not supported")
-	c.expect("CL.THROTTLE user 9223372036854775807 1 1", "-ERR value is not an integer or out of range")
-	c.expect("CL.THROTTLE user 1 1 9223372036854775807", "-ERR value is not an integer or out of range")
+	c.expect("CL.THROTTLE user 9223372036854775807 1 1", "-"+engine.ErrRateRange.Error())
+	c.expect("CL.THROTTLE user 1 1 9223372036854775807", "-"+engine.ErrRateRange.Error())
 	c.expect("CL.THROTTLE user 1 1 1 9223372036854775807", "[:1 :2 :2 :-1 :0]")
 	c.expect("LPUSH list x", ":1")
 	c.expect("CL.THROTTLE list 1 1 1", "-WRONGTYPE Operation against a key holding the wrong kind of value")
 	c.expect("SET text x", "+OK")
-	c.expect("CL.THROTTLE text 1 1 1", "-ERR value is not an integer or out of range")
+	c.expect("CL.THROTTLE text 1 1 1", "-"+engine.ErrNotRate.Error())
 }
 
 func TestWindow(t *testing.T) {
@@ -78,9 +79,12 @@ func TestWindow(t *testing.T) {
 	c.expect("CL.WINDOW user 3 1000 0", "[:0 :3 :3 :-1 :0]")
 	c.expect("EXISTS user", ":0")
 
-	for _, request := range []string{"CL.WINDOW user 0 1000", "CL.WINDOW user x 1000", "CL.WINDOW user 1 1 -1", "CL.WINDOW user 1 x",
-		"CL.WINDOW user 1 0", "CL.WINDOW user 1 9223372036854775807"} {
-		c.expect(request, "-ERR value is not an integer or out of range")
+	for request, want := range map[string]engine.Error{
+		"CL.WINDOW user 0 1000": engine.ErrWindowLimit, "CL.WINDOW user x 1000": engine.ErrWindowLimit,
+		"CL.WINDOW user 1 1 -1": engine.ErrQuantity, "CL.WINDOW user 1 x": engine.ErrWindowTime,
+		"CL.WINDOW user 1 0": engine.ErrWindowTime, "CL.WINDOW user 1 9223372036854775807": engine.ErrWindowTime,
+	} {
+		c.expect(request, "-"+want.Error())
 	}
 	c.expect("CL.WINDOW user 1 1 1 1", "-ERR syntax error")
 	c.expect("CL.WINDOW user 9223372036854775807 2305843009213693952 9223372036854775807",

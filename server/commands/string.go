@@ -150,7 +150,7 @@ func stringCommands() []engine.Spec {
 			Summary:    "Returns the digest of a string, by which conditions can be made.",
 			Complexity: "O(N) where N is the length of the value."},
 		{Name: "cache.getttl", Handler: cmdCacheGetttl, Arity: 2, Flags: read, Keys: one(access),
-			Group: "string", Categories: cat, Since: "7.0.0", Syntax: "key", Tips: []string{"nondeterministic_output"},
+			Group: "string", Categories: cat, Since: ownSince, Syntax: "key", Tips: []string{"nondeterministic_output"},
 			Summary:    "Returns the value of a string and its time to live in milliseconds.",
 			Complexity: "O(1)"},
 		{Name: "lcs", Handler: cmdLcs, Arity: -3, Flags: engine.ReadOnly, Keys: []engine.KeySpec{engine.KeyRange(1, 2, 1, access)},

@@ -19,6 +19,9 @@ type Error string
 
 func (e Error) Error() string { return string(e) }
 
+// positiveTime is what is wrong with the time of an option.
+const positiveTime = " must be a positive number of milliseconds"
+
 // Errors of arguments and values.
 const (
 	ErrSyntax          Error = "ERR syntax error"
@@ -39,6 +42,14 @@ const (
 	ErrNoValues        Error = "ERR NOVALUES option can only be used in HSCAN"
 	ErrBoundsOrder     Error = "ERR LBOUND is greater than UBOUND"
 	ErrRateZero        Error = "ERR zero rates are not supported"
+	ErrRateRange             = ErrNotInteger + ": the burst at this rate ends after the year 2262"
+	ErrMaxBurst              = ErrNotInteger + ": max-burst must be 0 or more"
+	ErrRateCount             = ErrNotInteger + ": count must be 1 or more"
+	ErrPeriod                = ErrNotInteger + ": period must be 1 second or more"
+	ErrQuantity              = ErrNotInteger + ": quantity must be 0 or more"
+	ErrWindowLimit           = ErrNotInteger + ": limit must be 1 or more"
+	ErrWindowTime            = ErrNotInteger + ": the window must be 1 to 2305843009213693952 milliseconds"
+	ErrNotRate               = ErrNotInteger + ": the key holds no state of CL.THROTTLE"
 	ErrNotWindow       Error = "ERR value is not a sliding window of CL.WINDOW"
 	ErrNoFields        Error = "ERR Mandatory argument FIELDS is missing or not at the right position"
 	ErrFieldCount      Error = "ERR Parameter `numFields` should be greater than 0"
@@ -55,10 +66,10 @@ const (
 	ErrNoTag           Error = "NOPERM No permissions to use a tag"
 	ErrExtras          Error = "ERR malformed extras of a key"
 	ErrFresh           Error = "ERR FRESH must be within the time to live"
-	ErrFreshTime       Error = "ERR FRESH must be a positive number of milliseconds"
-	ErrLeaseTime       Error = "ERR LEASE must be a positive number of milliseconds"
-	ErrWaitTime        Error = "ERR WAIT must be a positive number of milliseconds"
-	ErrStaleTime       Error = "ERR STALE must be a positive number of milliseconds"
+	ErrFreshTime       Error = "ERR FRESH" + positiveTime
+	ErrLeaseTime       Error = "ERR LEASE" + positiveTime
+	ErrWaitTime        Error = "ERR WAIT" + positiveTime
+	ErrStaleTime       Error = "ERR STALE" + positiveTime
 	ErrLeaseToken      Error = "ERR LEASE must be a token that CACHE.GET has given"
 	ErrFailToken       Error = "ERR the token must be one that CACHE.GET has given"
 	ErrVersion         Error = "ERR VERSION must be a number that is not negative"
