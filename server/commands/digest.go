@@ -50,17 +50,25 @@ func (d *digest) String() string { return hex.EncodeToString(d[:]) }
 
 // digesting is how the values of a type go into a digest.
 type digesting struct {
-	number  uint32 // the type's in Redis
-	element func(d *digest, item, value []byte)
+	number  uint32                                          // the type's in Redis
+	element func(d *digest, item, value []byte, dated bool) // dated: it has a time to live of its own
 }
+
+// The marks of what has a time to live, which stand for the time: it is not quite the same on another
+// server. Redis has no times of members.
+const (
+	keyDated    = "!!expire!!"
+	fieldDated  = "!!hexpire!!" // since 7.4
+	memberDated = "!!sexpire!!"
+)
 
 var digestings = [store.NumTypes]digesting{
 	store.TypeString: {number: 0},
-	store.TypeList:   {number: 1, element: func(d *digest, item, _ []byte) { d.mix(item) }},
-	store.TypeSet:    {number: 2, element: func(d *digest, item, _ []byte) { d.add(item) }},
-	store.TypeZset: {number: 3, element: func(d *digest, item, value []byte) {
+	store.TypeList:   {number: 1, element: func(d *digest, item, _ []byte, _ bool) { d.mix(item) }},
+	store.TypeSet:    {number: 2, element: (*digest).addMember},
+	store.TypeZset: {number: 3, element: func(d *digest, item, value []byte, _ bool) {
 		var text [lex.FloatSize]byte
-		d.addPair(item, lex.AppendFloat(text[:0], scoreOf(value)))
+		d.addPair(item, lex.AppendFloat(text[:0], scoreOf(value)), false)
 	}},
 	store.TypeHash: {number: 4, element: (*digest).addPair},
 }
@@ -76,14 +84,28 @@ func elementText(t store.Type, value []byte) string {
 	return string(value)
 }
 
-func (d *digest) addPair(item, value []byte) {
+func (d *digest) addMember(item, _ []byte, dated bool) {
+	if !dated {
+		d.add(item)
+		return
+	}
+	var member digest
+	member.mix(item)
+	member.add([]byte(memberDated))
+	d.add(member[:])
+}
+
+func (d *digest) addPair(item, value []byte, dated bool) {
 	var pair digest
 	pair.mix(item)
 	pair.mix(value)
+	if dated {
+		pair.add([]byte(fieldDated))
+	}
 	d.add(pair[:])
 }
 
-// mixValue takes in a value and whether it expires.
+// mixValue takes in a value, and whether it and its elements expire.
 func (d *digest) mixValue(e *store.Entry) {
 	value := e.Content()
 	row := &digestings[value.Type()]
@@ -91,13 +113,13 @@ func (d *digest) mixValue(e *store.Entry) {
 	if row.element == nil {
 		d.mix(value.Text())
 	} else {
-		value.Each(func(item, of []byte) bool {
-			row.element(d, item, of)
+		value.EachDated(func(item, of []byte, expire int64) bool {
+			row.element(d, item, of, expire != 0)
 			return true
 		})
 	}
 	if e.ExpireAt() != 0 {
-		d.add([]byte("!!expire!!"))
+		d.add([]byte(keyDated))
 	}
 }
 
