@@ -367,6 +367,9 @@ func (a *Arena) Reset() {
 	a.guard.check()
 	for c := range a.spans {
 		l := &a.spans[c]
+		if len(l.all) == 0 {
+			continue
+		}
 		if invariants.Enabled {
 			for _, page := range l.all {
 				a.overwrite(uint64(page)<<descShift, uint64(1)<<spanShift[sizeClasses.class[c].kind])

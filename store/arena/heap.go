@@ -262,9 +262,19 @@ func (h *Heap) takeSpan(kind uint8) (uint32, error) {
 		page = uint32(h.bump[kind] >> descShift)
 		h.bump[kind] += size
 		h.noteExhausted()
+		h.listRoom(kind)
 	}
 	h.spanBytes.Add(int64(size))
 	return page, nil
+}
+
+// listRoom has the list of free spans of a kind, which is empty, be long enough for all there are: who gives
+// back tens of thousands at once holds all of the store's locks, and is not to wait for longer and longer
+// lists. It takes 4 to 8 bytes for a span.
+func (h *Heap) listRoom(kind uint8) {
+	if n := int((h.bump[kind] - uint64(kind)*h.region) >> spanShift[kind]); n > cap(h.dirty[kind]) {
+		h.dirty[kind] = make([]uint32, 0, 2*n)
+	}
 }
 
 // giveSpans takes spans of one kind back.
