@@ -21,7 +21,8 @@ import (
 //
 // A lease ends with any change of its key (publish, removed, touchWatchedDB), when its time is up, or by
 // its holder. The key's expiry or eviction is no change: the value that is being made is as good as
-// before. Leases are not saved, and a token is never given twice (nextNumber), so one of before a
+// before. A deletion counts though the key is absent (Delete): whoever deletes says that what lies behind
+// the cache has changed, and the holder may have read it before. Leases are not saved, and a token is never given twice (nextNumber), so one of before a
 // restart is worth nothing.
 //
 // # Who waits
@@ -446,6 +447,14 @@ func (sh *shard) touchLease(k watchKey, ev Event) {
 	case ev == EventInvalidated && l.hidden:
 		l.hidden = false // the removal of what was gone when the lease was given
 	default:
+		sh.endLease(l)
+	}
+}
+
+// endLeaseOf ends the lease of a key if somebody holds it.
+func (v *View) endLeaseOf(k *Key) {
+	sh := v.shard(k)
+	if l := sh.leases.byKey[watchKey{v.DB, string(k.Name)}]; l != nil && l.token != 0 {
 		sh.endLease(l)
 	}
 }

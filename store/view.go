@@ -251,10 +251,11 @@ func (v *View) arrives(k *Key, in *eviction.Arrivals) bool {
 }
 
 // Delete removes a key and reports whether it was there. What a big collection
-// holds is freed in the background.
+// holds is freed in the background. Of an absent key it ends the lease.
 func (v *View) Delete(k Key) bool {
 	e, ok := v.Write(k)
 	if !ok {
+		v.endLeaseOf(&k)
 		return false
 	}
 	e.remove()

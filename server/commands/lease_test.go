@@ -65,7 +65,8 @@ func TestLeaseEnds(t *testing.T) {
 	for what, refused := range map[string]bool{
 		"SET k other": true, "APPEND k x": true, "SETEX k 10 x": true, "MSET a 1 k 2": true, "RENAME there k": true,
 		"COPY there k": true, "FLUSHDB": true, "FLUSHALL": true, "SWAPDB 0 1": true, "LPUSH k x": true, "GET k": false,
-		"DEL k": false, "EXISTS k": false, "SET other x": false, "CACHE.INVALIDATE new": true, "CACHE.STALE new": true,
+		"DEL k": true, "UNLINK other k": true, "GETDEL k": true, "DELEX k": true, "DELEX k IFEQ x": false, "DEL other": false,
+		"EXISTS k": false, "SET other x": false, "CACHE.INVALIDATE new": true, "CACHE.STALE new": true,
 		"CACHE.INVALIDATE other": false, "CACHE.SET k v XX": false, "CACHE.SET k v": true, "EXPIRE k 10": false,
 		"CACHE.GET k LEASE 9": false,
 	} {
@@ -408,10 +409,8 @@ func TestLeaseModel(t *testing.T) {
 			case 3, 4, 5:
 				m.fill(name, k)
 			case 6:
-				if m.run("DEL", name) == ":1" {
-					k.token = 0
-				}
-				k.there = false
+				m.run("DEL", name)
+				k.there, k.token = false, 0
 			case 7:
 				m.run("SET", name, "plain")
 				*k = modelled{there: true, value: "plain"}

@@ -275,9 +275,7 @@ func cmdGetdel(c *engine.Ctx) error {
 		return err
 	}
 	replyValue(c, v, ok)
-	if ok {
-		deleteKey(c)
-	}
+	deleteKey(c) // of an absent key it ends the lease
 	return nil
 }
 
