@@ -12,7 +12,9 @@ import (
 func (b *bench) limitFigures() []figure {
 	var out []figure
 	empty := func(s *server) error { return s.once("FLUSHALL") }
-	for _, depth := range []struct{ pipeline, ops int }{{16, b.size(600_000, 60_000)}, {1, b.size(200_000, 20_000)}} {
+	for _, depth := range []struct{ pipeline, ops int }{
+		{100, b.size(1_000_000, 60_000)}, {16, b.size(600_000, 60_000)}, {1, b.size(200_000, 20_000)},
+	} {
 		both := commandLoad{pipeline: depth.pipeline, ops: depth.ops, limit: 0.5, refill: empty}
 		fixed, throttle := both, both
 		fixed.setup, fixed.args = loadScript(windowScript), []string{"EVALSHA", scriptName(windowScript), "1", "hits:__rand_int__", "60"}

@@ -26,7 +26,7 @@
 //	scripts.go                                      the figures of scripts
 //	limits.go                                       the figures of rate limits
 //	leases.go stalllease.go stampede.go             the figures of leases
-//	tags.go prefixes.go                             the figures of tags and of statistics by prefix
+//	tags.go stalltag.go prefixes.go                 the figures of tags and of statistics by prefix
 //	tracking.go                                     the figures of client-side caching
 //	threads.go                                      the figures of several event loops
 //	secure.go users.go                              the figures of TLS and of users without all rights

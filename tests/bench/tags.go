@@ -46,7 +46,7 @@ func (b *bench) tagFigures() []figure {
 			}
 			return s.invalidate()
 		},
-	}, b.tagSetFigure(b.size(500_000, 50_000))}
+	}, b.tagSetFigure(b.size(500_000, 50_000)), b.tagStallFigure(b.size(10_000_000, 50_000))}
 }
 
 // tagSetFigure sets n new keys with a time to live and three tags each.
