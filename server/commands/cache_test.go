@@ -39,7 +39,7 @@ func TestCacheSetAndGet(t *testing.T) {
 		c.expect("CACHE.GET page "+word+" 0", "-"+string(engine.ErrLeaseTime))
 		c.expect("CACHE.GET page "+word+" 9223372036854776", "-"+string(engine.ErrLeaseTime))
 		c.expect("CACHE.GET page "+word+" x", "-"+string(engine.ErrLeaseTime))
-		c.expect("CACHE.GET page "+word, "-ERR syntax error")
+		c.expect("CACHE.GET page "+word, "-ERR syntax error, it is CACHE.GET key [LEASE milliseconds [WAIT milliseconds [STALE]] [BETA beta]]")
 	}
 	c.now = c.now.Add(time.Millisecond)
 	c.expectCache("CACHE.GET page", `["one" "stale" :0 nil :V]`)
@@ -94,33 +94,44 @@ func TestCacheSetConditions(t *testing.T) {
 }
 
 func TestCacheSyntax(t *testing.T) {
+	const (
+		life = "[EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds] " +
+			"[FRESH milliseconds] [TAGS numtags tag [tag ...]]"
+		setSyntax  = "-ERR syntax error, it is CACHE.SET key value " + life + " [NX | XX | VERSION version | LEASE token]"
+		msetSyntax = "-ERR syntax error, it is CACHE.MSET numkeys key value [key value ...] " + life
+		getSyntax  = "-ERR syntax error, it is CACHE.GET key [LEASE milliseconds [WAIT milliseconds [STALE]] [BETA beta]]"
+		mgetSyntax = "-ERR syntax error, it is CACHE.MGET numkeys key [key ...] [LEASE milliseconds [BETA beta]]"
+	)
 	c := newTestClient(t)
 	for request, want := range map[string]string{
 		"CACHE.SET k":                                       "-ERR wrong number of arguments for 'cache.set' command",
-		"CACHE.SET k v NX XX":                               "-ERR syntax error",
-		"CACHE.SET k v NX VERSION 1":                        "-ERR syntax error",
-		"CACHE.SET k v EX 1 PX 1":                           "-ERR syntax error",
+		"CACHE.SET k v NX XX":                               setSyntax,
+		"CACHE.SET k v NX VERSION 1":                        setSyntax,
+		"CACHE.SET k v EX 1 PX 1":                           setSyntax,
 		"CACHE.SET k v EX 0":                                "-ERR invalid expire time in 'cache.set' command",
 		"CACHE.SET k v FRESH 0":                             "-ERR FRESH must be a positive number of milliseconds",
 		"CACHE.SET k v FRESH x":                             "-ERR FRESH must be a positive number of milliseconds",
 		"CACHE.SET k v PX 10 FRESH 11":                      "-ERR FRESH must be within the time to live",
 		"CACHE.SET k v FRESH 9223372036854775807":           "-ERR FRESH must be within the time to live",
-		"CACHE.SET k v TAGS 2 a":                            "-ERR syntax error",
+		"CACHE.SET k v TAGS 2 a":                            setSyntax,
 		"CACHE.SET k v TAGS 65 a":                           "-ERR TAGS must be the number of tags, 64 at most",
 		"CACHE.SET k v TAGS x a":                            "-ERR TAGS must be the number of tags, 64 at most",
 		"CACHE.SET k v VERSION -1":                          "-ERR VERSION must be a number that is not negative",
 		"CACHE.SET k v LEASE -1":                            "-ERR LEASE must be a token that CACHE.GET has given",
+		"CACHE.GET k WAIT 100":                              getSyntax,
+		"CACHE.GET k LEASE 1 STALE":                         getSyntax,
+		"CACHE.MGET 1 k LEASE 1 WAIT 1":                     mgetSyntax,
 		"CACHE.GET k LEASE 0":                               "-ERR LEASE must be a positive number of milliseconds",
 		"CACHE.GET k LEASE 9223372036855":                   "-ERR LEASE must be a positive number of milliseconds",
 		"CACHE.GET k LEASE 1 WAIT x":                        "-ERR WAIT must be a positive number of milliseconds",
 		"CACHE.GET k LEASE 1 BETA x":                        "-ERR BETA must be a number that is not negative",
 		"CACHE.MGET 1 k LEASE -1":                           "-ERR LEASE must be a positive number of milliseconds",
-		"CACHE.SET k v KEEPTTL":                             "-ERR syntax error",
+		"CACHE.SET k v KEEPTTL":                             setSyntax,
 		"CACHE.MSET 2 k v k2":                               "-ERR wrong number of key-value pairs",
-		"CACHE.MSET 1 k v NX":                               "-ERR syntax error",
+		"CACHE.MSET 1 k v NX":                               msetSyntax,
 		"CACHE.MSET 0 k v":                                  "-ERR invalid numkeys value",
 		"CACHE.MGET 2 k":                                    "-ERR Number of keys can't be greater than number of args",
-		"CACHE.MGET 1 k k":                                  "-ERR syntax error",
+		"CACHE.MGET 1 k k":                                  mgetSyntax,
 		"CACHE.SET k v TAGS 1 " + strings.Repeat("t", 1025): "-ERR a tag is 1 to 1024 bytes long",
 	} {
 		c.expect(request, want)

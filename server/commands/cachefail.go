@@ -21,7 +21,7 @@ func cmdCacheFail(c *engine.Ctx) error {
 		a.Syntax()
 	}
 	if err := a.Err(); err != nil {
-		return err
+		return usage(c, err)
 	}
 	held := c.EndLease(c.Keys[0], uint64(token))
 	if held && extend > 0 {

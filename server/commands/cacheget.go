@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -122,6 +123,14 @@ type cacheGet struct {
 // longestWait is the longest time of an option, in milliseconds.
 const longestWait = math.MaxInt64 / int64(time.Millisecond)
 
+// usage makes a syntax error one that says what the arguments are, for commands that no other server has.
+func usage(c *engine.Ctx, err error) error {
+	if errors.Is(err, engine.ErrSyntax) {
+		return engine.ErrUsage(c.Spec)
+	}
+	return err
+}
+
 // leaseAlone reads what most readers say: LEASE and a time, and nothing else. It reports whether this is
 // so; any other options, and what is wrong, are left to parse.
 func (o *cacheGet) leaseAlone(options [][]byte) bool {
@@ -235,7 +244,7 @@ func cmdCacheGet(c *engine.Ctx) error {
 		a := c.Parse(2)
 		o.parse(a, true)
 		if err := a.Err(); err != nil {
-			return err
+			return usage(c, err)
 		}
 	}
 	busy, err := o.lookup(c, &c.Keys[0], &r)
@@ -270,7 +279,7 @@ func cmdCacheMget(c *engine.Ctx) error {
 	a.Skip(int(n))
 	o.parse(a, false)
 	if err := a.Err(); err != nil {
-		return err
+		return usage(c, err)
 	}
 	c.Out.Array(len(c.Keys))
 	for i := range c.Keys {

@@ -65,7 +65,7 @@ func cmdPurgeStart(c *engine.Ctx) error {
 		a.Syntax()
 	}
 	if err := a.Err(); err != nil {
-		return err
+		return usage(c, err)
 	}
 	id, err := c.StartPurge(rule)
 	if err != nil {
@@ -93,7 +93,7 @@ func purgeID(c *engine.Ctx) (id int64, err error) {
 	if a.Left() > 0 {
 		a.Syntax()
 	}
-	return id, a.Err()
+	return id, usage(c, a.Err())
 }
 
 func cmdPurgeStop(c *engine.Ctx) error {

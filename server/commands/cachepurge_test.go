@@ -113,17 +113,18 @@ func TestPurge(t *testing.T) {
 }
 
 func TestPurgeRequests(t *testing.T) {
+	const syntax = "-ERR syntax error, it is CACHE.PURGE START <MATCH pattern | PREFIX prefix> [TYPE type] [RATE keys-per-second]"
 	r := newPurgeRig(t, 1)
 	for request, want := range map[string]string{
 		"CACHE.PURGE START":                      "-ERR wrong number of arguments for 'cache.purge|start' command",
-		"CACHE.PURGE START TYPE string":          "-ERR syntax error",
-		"CACHE.PURGE START TYPE string MATCH":    "-ERR syntax error",
-		"CACHE.PURGE START MATCH a PREFIX b":     "-ERR syntax error",
+		"CACHE.PURGE START TYPE string":          syntax,
+		"CACHE.PURGE START TYPE string MATCH":    syntax,
+		"CACHE.PURGE START MATCH a PREFIX b":     syntax,
 		"CACHE.PURGE START MATCH a TYPE strings": "-ERR unknown type name 'strings'",
 		"CACHE.PURGE START MATCH a RATE 0":       "-ERR RATE is the number of keys per second, and must be positive",
 		"CACHE.PURGE START MATCH a RATE x":       "-ERR RATE is the number of keys per second, and must be positive",
 		"CACHE.PURGE STOP 0":                     "-ERR the number of a purge must be positive",
-		"CACHE.PURGE STOP 1 2":                   "-ERR syntax error",
+		"CACHE.PURGE STOP 1 2":                   "-ERR syntax error, it is CACHE.PURGE STOP [id]",
 		"CACHE.PURGE STATUS":                     "[]",
 		"CACHE.PURGE STATUS 3":                   "[]",
 		"CACHE.PURGE STOP":                       ":0",

@@ -88,7 +88,7 @@ func cmdCacheSet(c *engine.Ctx) error {
 	a := c.Parse(3)
 	o.parse(a, true)
 	if err := a.Err(); err != nil {
-		return err
+		return usage(c, err)
 	}
 	expire, fresh, err := o.times(c)
 	if err == nil {
@@ -154,7 +154,7 @@ func cmdCacheMset(c *engine.Ctx) error {
 	a.Skip(2 * int(n))
 	o.parse(a, false)
 	if err := a.Err(); err != nil {
-		return err
+		return usage(c, err)
 	}
 	expire, fresh, err := o.times(c)
 	if err == nil {

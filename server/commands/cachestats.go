@@ -55,7 +55,7 @@ func cmdCacheStats(c *engine.Ctx) error {
 		}
 	}
 	if err := a.Err(); err != nil {
-		return err
+		return usage(c, err)
 	}
 	list := c.Prefixes()
 	if named {

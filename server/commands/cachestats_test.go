@@ -500,10 +500,11 @@ func TestCacheStats(t *testing.T) {
 			t.Errorf("%s: %q, want %q in %s", tt.request, got, tt.want, c.do(strings.Fields(tt.request)...))
 		}
 	}
-	c.expect("CACHE.STATS BY HITS", "-ERR syntax error")
-	c.expect("CACHE.STATS TOP 1 BY name", "-ERR syntax error")
+	const syntax = "-ERR syntax error, it is CACHE.STATS [PREFIX prefix] [TOP count [BY <HITS | MISSES | BYTES | KEYS>]] [HELP]"
+	c.expect("CACHE.STATS BY HITS", syntax)
+	c.expect("CACHE.STATS TOP 1 BY name", syntax)
 	c.expect("CACHE.STATS TOP 0", "-ERR value is out of range, must be positive")
-	c.expect("CACHE.STATS PREFIX", "-ERR syntax error")
+	c.expect("CACHE.STATS PREFIX", syntax)
 	c.do("CONFIG", "SET", "prefix-stats", "no")
 	c.expect("CACHE.STATS", "[]")
 	if info := c.do("INFO", "prefixes"); !strings.Contains(info, "prefixes_tracked:0") {

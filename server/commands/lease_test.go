@@ -191,7 +191,7 @@ func TestEarlyRefresh(t *testing.T) {
 	c.expectCache("CACHE.SET k v PX 10000 FRESH 5000 LEASE "+token, ":V")
 	c.expectCache("CACHE.GET k LEASE 1000 BETA 0", `["v" "hit" :5000 nil :V]`)
 	c.expect("CACHE.GET k LEASE 1000 BETA -1", "-ERR BETA must be a number that is not negative")
-	c.expect("CACHE.GET k BETA 1", "-ERR syntax error")
+	c.expect("CACHE.GET k BETA 1", "-ERR syntax error, it is CACHE.GET key [LEASE milliseconds [WAIT milliseconds [STALE]] [BETA beta]]")
 	c.expectCache("CACHE.GET k LEASE 1000 BETA 1e300", `["v" "hit" :5000 :V :V]`)
 	c.expectCache("CACHE.GET k LEASE 1000 BETA 1e300", `["v" "hit" :5000 nil :V]`)
 
@@ -233,7 +233,7 @@ func TestCacheFail(t *testing.T) {
 	c.expect("EXISTS none", ":0")
 	c.expect("CACHE.FAIL none x", "-ERR the token must be one that CACHE.GET has given")
 	c.expect("CACHE.FAIL none 1 STALE 0", "-ERR STALE must be a positive number of milliseconds")
-	c.expect("CACHE.FAIL none 1 STALE", "-ERR syntax error")
+	c.expect("CACHE.FAIL none 1 STALE", "-ERR syntax error, it is CACHE.FAIL key token [STALE milliseconds]")
 }
 
 // TestLeaseNeverWaitsInside: neither a transaction nor a script waits.

@@ -94,7 +94,7 @@ func cmdWindow(c *engine.Ctx) error {
 	most, window := positive(a, 1, engine.ErrWindowLimit), a.IntRange(1, limit.MaxWindow, string(engine.ErrWindowTime))
 	quantity := parseQuantity(a)
 	if err := a.Err(); err != nil {
-		return err
+		return usage(c, err)
 	}
 	e, err := writeString(c)
 	if err != nil {

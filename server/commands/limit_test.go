@@ -86,7 +86,7 @@ func TestWindow(t *testing.T) {
 	} {
 		c.expect(request, "-"+want.Error())
 	}
-	c.expect("CL.WINDOW user 1 1 1 1", "-ERR syntax error")
+	c.expect("CL.WINDOW user 1 1 1 1", "-ERR syntax error, it is CL.WINDOW key limit milliseconds [quantity]")
 	c.expect("CL.WINDOW user 9223372036854775807 2305843009213693952 9223372036854775807",
 		"[:0 :9223372036854775807 :0 :-1 :2305843009213693952]")
 	c.expect("LPUSH list x", ":1")

@@ -200,11 +200,11 @@ func invalidate(c *engine.Ctx, soft bool) error {
 
 func cmdCacheTagscan(c *engine.Ctx) error {
 	s, err := parseKeyScan(c, 1)
-	if err != nil {
-		return err
+	if err == nil && s.typed {
+		err = engine.ErrSyntax
 	}
-	if s.typed {
-		return engine.ErrSyntax
+	if err != nil {
+		return usage(c, err)
 	}
 	type found struct {
 		tag         string

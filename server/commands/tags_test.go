@@ -46,7 +46,7 @@ func TestTags(t *testing.T) {
 		{"cache.tagscan 0 match c", `["0" ["c" :1 :1]]`},
 		{"cache.tagscan 0 match a*", `["0" ["a" :1 :1]]`},
 		{"cache.tagscan x", "-ERR invalid cursor"},
-		{"cache.tagscan 0 type string", "-ERR syntax error"},
+		{"cache.tagscan 0 type string", "-ERR syntax error, it is CACHE.TAGSCAN cursor [MATCH pattern] [COUNT count]"},
 		{"flushdb", "+OK"},
 		{"cache.tagscan 0", `["0" []]`},
 		{"set l v", "+OK"},

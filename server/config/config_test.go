@@ -344,11 +344,12 @@ func TestProtectedParameters(t *testing.T) {
 }
 
 func TestCautions(t *testing.T) {
-	c, err := Load("", []string{"--appendonly", "yes", "--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru", "--daemonize", "yes", "--activerehashing", "no"})
+	c, err := Load("", []string{"--appendonly", "yes", "--maxmemory", "75", "--maxmemory-policy", "allkeys-lru", "--daemonize", "yes", "--activerehashing", "no"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
+		"maxmemory 75: this is less than 1 MB, which a server without keys takes; units are kb, mb, gb and %",
 		"daemonize yes: a service manager has to start larder in the background",
 	}
 	if diff := cmp.Diff(want, c.Cautions()); diff != "" {

@@ -14,6 +14,12 @@ func memoryParams() []Param {
 			Name: "maxmemory", Default: "0",
 			Kind:    memoryOfMachine(func(v *Values) *int64 { return &v.MaxMemory }),
 			Meaning: "memory that keys and clients may take; past it keys are evicted, or what needs memory is refused; 0 no cap",
+			Caution: func(v *Values, _ string) string { // Redis warns of the same
+				if v.MaxMemory > 0 && v.MaxMemory < 1<<20 {
+					return "this is less than 1 MB, which a server without keys takes; units are kb, mb, gb and %"
+				}
+				return ""
+			},
 		}, {
 			Name: "maxmemory-policy", Default: "noeviction",
 			Kind:    policy(),

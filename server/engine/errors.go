@@ -404,6 +404,19 @@ func ErrSubcommandSyntax(s *Spec, sub []byte) Error {
 	return Errf("ERR unknown subcommand or wrong number of arguments for '%s'. Try %s HELP.", cut(sub, 128), strings.ToUpper(s.Name))
 }
 
+// ErrUsage is the reply to arguments that a command of larder's own cannot read: Redis' text, and behind it
+// those of its row, since no other server's manual has them.
+func ErrUsage(s *Spec) Error {
+	words := strings.Fields(s.Syntax)
+	for i, word := range words { // without the types
+		if name, kind, typed := strings.Cut(word, "="); typed {
+			words[i] = name + strings.TrimLeft(kind, "abcdefghijklmnopqrstuvwxyz-")
+		}
+	}
+	name := strings.ToUpper(strings.ReplaceAll(s.full, "|", " "))
+	return Errf("%s, it is %s %s", ErrSyntax, name, strings.Join(words, " "))
+}
+
 // errLogFailing is the reply to a write while the log cannot be written.
 func errLogFailing(cause error) Error {
 	return Errf("MISCONF Errors writing to the AOF file: %s", config.SystemText(cause))
