@@ -15,17 +15,22 @@ type state struct {
 	Size     int64  `json:"size"`
 	Modified int64  `json:"modified_ns"`
 	Server   string `json:"server"`
+	Begun    int    `json:"begun_db"` // database that the file is for, by --db
 	Offset   int64  `json:"offset"`
 	DB       int    `json:"db"`
 }
 
-// same reports whether two states are of the same file and server.
+// same reports whether two states are of the same file, server and database.
 func (s *state) same(o *state) bool {
-	return s.File == o.File && s.Size == o.Size && s.Modified == o.Modified && s.Server == o.Server
+	return s.File == o.File && s.Size == o.Size && s.Modified == o.Modified && s.Server == o.Server &&
+		s.Begun == o.Begun
 }
 
 // readState returns the state that a file has, or the one given if there is none of that kind.
 func readState(name string, now state) (state, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // a device may have no end
+		return now, fmt.Errorf("cannot read the state: %s is no regular file", name)
+	}
 	b, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return now, nil
@@ -37,7 +42,7 @@ func readState(name string, now state) (state, error) {
 		return now, fmt.Errorf("%s is no state file: remove it to begin anew", name)
 	}
 	if !was.same(&now) || was.Offset < 0 || was.Offset > was.Size {
-		return now, nil // the file is another by now
+		return now, nil // of another run
 	}
 	return was, nil
 }

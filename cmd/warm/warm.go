@@ -256,7 +256,7 @@ func (r *run) detectByContent() error {
 // begin is where in the file the run begins.
 func (r *run) begin(server string, db int) (place, error) {
 	from := place{r.o.Offset, db}
-	r.state.Server, r.state.DB = server, db
+	r.state.Server, r.state.Begun, r.state.DB = server, db, db
 	if r.o.State != "" {
 		was, err := readState(r.o.State, r.state)
 		if err != nil {

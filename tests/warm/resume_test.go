@@ -110,6 +110,27 @@ func TestAStateThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// TestTheStateOfAnotherDatabaseIsNotUsed: what is started for another one begins anew, there.
+func TestTheStateOfAnotherDatabaseIsNotUsed(t *testing.T) {
+	s := harness.Start(t)
+	o := options(s.Addr, file(t, "x.csv", lines(t, warm.CSV, 6000)))
+	o.State, o.Concurrency, o.Wait, o.Target.DB = filepath.Join(t.TempDir(), "state"), 1, time.Nanosecond, 1
+	p := startProxy(t, s.Addr)
+	p.cut.Store(200 << 10)
+	o.Target.Addr = p.addr
+	if first, err := warm.Run(t.Context(), o); err == nil || first.Offset == 0 {
+		t.Fatalf("up to %d: %v", first.Offset, err)
+	}
+	p.cut.Store(0)
+	o.Target.DB = 2
+	second := mustWarm(t, o)
+	c := s.Dial(t)
+	c.Do("SELECT", "2")
+	if got := c.Do("DBSIZE").Text; second.Resumed != 0 || got != "6000" {
+		t.Errorf("%s keys, from %d on", got, second.Resumed)
+	}
+}
+
 // TestTheStateOfAnotherFileIsNotUsed: nor one that is none.
 func TestTheStateOfAnotherFileIsNotUsed(t *testing.T) {
 	s := harness.Start(t)
@@ -120,6 +141,10 @@ func TestTheStateOfAnotherFileIsNotUsed(t *testing.T) {
 	}
 	o.State = file(t, "state", `nonsense`)
 	if _, err := warm.Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "no state file") {
+		t.Error(err)
+	}
+	o.State = t.TempDir()
+	if _, err := warm.Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "no regular file") {
 		t.Error(err)
 	}
 }
