@@ -22,8 +22,9 @@
 //     megabyte that arrives byte by byte costs some 8 ns per byte, as one of a kilobyte does. An
 //     incomplete request is kept as offsets, since the caller's buffer may move; they become slices
 //     when the request is complete.
-//   - Nothing is allocated on the client's word. A request of 2^31-1 arguments gets room for 16 and
-//     grows with those that have come; an argument is never copied.
+//   - Nothing is allocated on the client's word. Room for arguments is made for as many as the
+//     bytes that have come can hold, at six bytes each, or for 16, and grows with those that come; an
+//     argument is never copied.
 //   - An idle parser points into nobody's buffer and holds at most 3 KB, as a rule 200 bytes.
 //     Without that, one slice left over from a request would keep a query buffer of 100 MB alive.
 //

@@ -179,6 +179,9 @@ func (o *setOptions) expireAt(c *engine.Ctx) (int64, error) {
 
 // setEffect says that a key has got a value and a time to live, none, or the one it had.
 func setEffect(c *engine.Ctx, k store.Key, value []byte, at int64) {
+	if !c.Logged() {
+		return // digits need not be made
+	}
 	switch at {
 	case 0:
 		c.Effect([]byte("SET"), k.Name, value)
