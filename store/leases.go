@@ -22,8 +22,8 @@ import (
 // A lease ends with any change of its key (publish, removed, touchWatchedDB), when its time is up, or by
 // its holder. The key's expiry or eviction is no change: the value that is being made is as good as
 // before. A deletion counts though the key is absent (Delete): whoever deletes says that what lies behind
-// the cache has changed, and the holder may have read it before. Leases are not saved, and a token is never given twice (nextNumber), so one of before a
-// restart is worth nothing.
+// the cache has changed, and the holder may have read it before. Leases are not saved, and a token is never
+// given twice (nextNumber), so one of before a restart is worth nothing.
 //
 // # Who waits
 //

@@ -154,7 +154,7 @@ func announce(cfg *config.Config, log *slog.Logger, srv *server.Server) {
 	log.Info("larder serves", "version", config.Version,
 		"pid", os.Getpid(), "listen", srv.Places(), "config", cfg.File(),
 		"dir", v.Dir, "maxclients", v.MaxClients, "maxmemory", v.MaxMemory,
-		"databases", v.Databases, "loops", v.IOThreads,
+		"databases", v.Databases, "io-threads", v.IOThreads,
 		"driver", srv.Driver(), "max-argument", v.ProtoMaxBulkLen, "query-buffer", v.ClientQueryBufferLimit)
 	if v.MaxMemory == 0 {
 		log.Info("maxmemory is not set: keys may take all the memory there is")
