@@ -66,8 +66,8 @@ whatever other clients do meanwhile. What cannot be read or is refused by the se
 counted and listed, and the rest goes on.
 
 A run that was interrupted says the offset to go on from (--offset). With --state it goes
-on by itself when it is started again with the same file, server and --db. Both are for
-files.
+on by itself when it is started again with the same file, server, --db and --prefix. Both
+are for files.
 
 Exit code 0: everything is in. 2: the file was read to its end and some of it failed. 1:
 the run ended early.

@@ -9,21 +9,22 @@ import (
 	"path/filepath"
 )
 
-// state is what a state file says: how far a file has been taken in. It is for that file alone.
+// state is what a state file says: how far a file has been taken in.
 type state struct {
+	course
+	Offset int64 `json:"offset"`
+	DB     int   `json:"db"`
+}
+
+// course is which keys go where. With another one a run begins anew.
+type course struct {
 	File     string `json:"file"`
 	Size     int64  `json:"size"`
 	Modified int64  `json:"modified_ns"`
+	Format   string `json:"format"`
 	Server   string `json:"server"`
 	Begun    int    `json:"begun_db"` // database that the file is for, by --db
-	Offset   int64  `json:"offset"`
-	DB       int    `json:"db"`
-}
-
-// same reports whether two states are of the same file, server and database.
-func (s *state) same(o *state) bool {
-	return s.File == o.File && s.Size == o.Size && s.Modified == o.Modified && s.Server == o.Server &&
-		s.Begun == o.Begun
+	Prefix   string `json:"prefix"`
 }
 
 // readState returns the state that a file has, or the one given if there is none of that kind.
@@ -41,7 +42,7 @@ func readState(name string, now state) (state, error) {
 	if err := json.Unmarshal(b, &was); err != nil {
 		return now, fmt.Errorf("%s is no state file: remove it to begin anew", name)
 	}
-	if !was.same(&now) || was.Offset < 0 || was.Offset > was.Size {
+	if was.course != now.course || was.Offset < 0 || was.Offset > was.Size {
 		return now, nil // of another run
 	}
 	return was, nil

@@ -192,7 +192,7 @@ func open(o *Options) (*run, error) {
 	}
 	if err == nil && info.Mode().IsRegular() {
 		r.size = info.Size()
-		r.state = state{Size: r.size, Modified: info.ModTime().UnixNano()}
+		r.state.Size, r.state.Modified = r.size, info.ModTime().UnixNano()
 		r.state.File, err = filepath.Abs(o.From)
 	} else if err == nil && (o.State != "" || o.Offset != 0) {
 		err = errors.New("it is no regular file, which --state and --offset need")
@@ -257,6 +257,7 @@ func (r *run) detectByContent() error {
 func (r *run) begin(server string, db int) (place, error) {
 	from := place{r.o.Offset, db}
 	r.state.Server, r.state.Begun, r.state.DB = server, db, db
+	r.state.Format, r.state.Prefix = r.o.Format, r.o.Prefix
 	if r.o.State != "" {
 		was, err := readState(r.o.State, r.state)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -110,8 +111,17 @@ func TestAStateThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestTheStateOfAnotherDatabaseIsNotUsed: what is started for another one begins anew, there.
-func TestTheStateOfAnotherDatabaseIsNotUsed(t *testing.T) {
+// TestTheStateOfAnotherPlaceIsNotUsed: what is started for other keys begins anew, there.
+func TestTheStateOfAnotherPlaceIsNotUsed(t *testing.T) {
+	for name, change := range map[string]func(o *warm.Options){
+		"database": func(o *warm.Options) { o.Target.DB = 2 },
+		"prefix":   func(o *warm.Options) { o.Prefix = "other:" },
+	} {
+		t.Run(name, func(t *testing.T) { changesPlace(t, change) })
+	}
+}
+
+func changesPlace(t *testing.T, change func(o *warm.Options)) {
 	s := harness.Start(t)
 	o := options(s.Addr, file(t, "x.csv", lines(t, warm.CSV, 6000)))
 	o.State, o.Concurrency, o.Wait, o.Target.DB = filepath.Join(t.TempDir(), "state"), 1, time.Nanosecond, 1
@@ -122,12 +132,14 @@ func TestTheStateOfAnotherDatabaseIsNotUsed(t *testing.T) {
 		t.Fatalf("up to %d: %v", first.Offset, err)
 	}
 	p.cut.Store(0)
-	o.Target.DB = 2
-	second := mustWarm(t, o)
+	change(&o)
+	if second := mustWarm(t, o); second.Resumed != 0 || second.Stored != 6000 {
+		t.Errorf("%d keys, from %d on", second.Stored, second.Resumed)
+	}
 	c := s.Dial(t)
-	c.Do("SELECT", "2")
-	if got := c.Do("DBSIZE").Text; second.Resumed != 0 || got != "6000" {
-		t.Errorf("%s keys, from %d on", got, second.Resumed)
+	c.Do("SELECT", strconv.Itoa(o.Target.DB))
+	if got := c.Do("EXISTS", o.Prefix+"k0").Text; got != "1" {
+		t.Errorf("its first key is not there: %s", got)
 	}
 }
 
