@@ -94,9 +94,7 @@ func (s *leased) step(in leaseCall, out leaseReply, patient bool) bool {
 		return true
 	case "del":
 		there := s.value != ""
-		if there {
-			*s = leased{}
-		}
+		*s = leased{} // an absent key's lease ends, too
 		return out.ok == there
 	case "invalidate", "stale":
 		return s.invalidate(in.op == "stale", out)
@@ -257,6 +255,9 @@ func TestLeaseModelIsStrict(t *testing.T) {
 	for name, calls := range map[string][]porcupine.Operation{
 		"two holders": {{Input: leaseCall{op: "read"}, Output: miss(1)}, {Input: leaseCall{op: "read"}, Output: miss(2)}},
 		"a fill after a write": {{Input: leaseCall{op: "read"}, Output: miss(1)}, {Input: leaseCall{op: "set", value: "x"}, Output: leaseReply{ok: true}},
+			{Input: leaseCall{op: "fill", token: 1}, Output: leaseReply{ok: true}}},
+		"a fill after a deletion that found nothing": {{Input: leaseCall{op: "read"}, Output: miss(1)},
+			{Input: leaseCall{op: "del"}, Output: leaseReply{}},
 			{Input: leaseCall{op: "fill", token: 1}, Output: leaseReply{ok: true}}},
 		"a fill after an invalidation": {{Input: leaseCall{op: "read"}, Output: miss(1)}, {Input: leaseCall{op: "stale"}, Output: leaseReply{}},
 			{Input: leaseCall{op: "fill", token: 1}, Output: leaseReply{ok: true}}},
