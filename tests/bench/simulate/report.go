@@ -126,10 +126,11 @@ func (r *report) markdown() string {
 	s := r.settings
 	fmt.Fprintf(&out, `# Cache policies, simulated
 
-Written by %[1]smake simulate%[1]s; tests/bench/simulate/main.go says what is compared and how. %[2]d traces of a cache-aside client, %[3]d requests
-each where they are generated, seed %[4]d. Every read counts, first ones too. The cache holds a share of the bytes of all objects of a
-trace; an entry costs its key, its value and %[5]d B, whatever the policy. Policies that look at a clock ran at %[6]s requests per second
-unless a column says otherwise; larder's draw %[7]d candidates per victim.
+Written by %[1]smake simulate%[1]s; tests/bench/simulate/main.go says what is compared and how. %[2]d traces of a
+cache-aside client, %[3]d requests each where they are generated, seed %[4]d. Every read counts, first ones too.
+The cache holds a share of the bytes of all objects of a trace; an entry costs its key, its value and %[5]d B,
+whatever the policy. Policies that look at a clock ran at %[6]s requests per second unless a column says otherwise;
+larder's draw %[7]d candidates per victim.
 
 `, "`", len(r.tables), s.requests, s.seed, s.overhead, decimal(s.rates[0]), s.samples)
 	out.WriteString("## Means of all traces and sizes\n\n")
