@@ -108,8 +108,8 @@ func (s span) commands() []command {
 		}
 		if s.before != nil {
 			was := client.Pairs(s.before.info[field])
-			c.newCalls, c.newUsec = grown(client.Number(was["calls"]),
-				c.calls), grown(client.Number(was["usec"]), c.usec)
+			c.newCalls = grown(client.Number(was["calls"]), c.calls)
+			c.newUsec = grown(client.Number(was["usec"]), c.usec)
 			c.perSecond = c.newCalls / s.seconds()
 			c.average = c.newUsec / c.newCalls // NaN for 0 of 0
 		}

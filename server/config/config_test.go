@@ -344,7 +344,8 @@ func TestProtectedParameters(t *testing.T) {
 }
 
 func TestCautions(t *testing.T) {
-	c, err := Load("", []string{"--appendonly", "yes", "--maxmemory", "75", "--maxmemory-policy", "allkeys-lru", "--daemonize", "yes", "--activerehashing", "no"})
+	c, err := Load("", []string{"--appendonly", "yes", "--maxmemory", "75",
+		"--maxmemory-policy", "allkeys-lru", "--daemonize", "yes", "--activerehashing", "no"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,8 @@ func TestProcessTime(t *testing.T) {
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
 		t.Fatal(err)
 	}
-	if during := time.Duration(usage.Utime.Nano() + usage.Stime.Nano()); during < before-2*clockTick || during > of()+2*clockTick {
+	during := time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	if during < before-2*clockTick || during > of()+2*clockTick {
 		t.Errorf("the process has used %v by its clock, %v by getrusage", before, during)
 	}
 	fine := false
